@@ -1,0 +1,159 @@
+import { Schema, type Connection } from 'mongoose';
+import { insertOnce } from './connect.ts';
+
+export interface UserDoc {
+  _id: string;
+  /** Lower case. */
+  email: string;
+  name: string;
+  passwordHash: string;
+  verifiedAt: number | null;
+  createdAt: number;
+}
+
+export interface SellerProfile {
+  displayName: string;
+  slug: string;
+  website: string;
+  supportEmail: string;
+  about: string;
+}
+
+export interface OrganizationDoc {
+  _id: string;
+  name: string;
+  kind: 'customer' | 'platform';
+  ownerId: string;
+  seller: SellerProfile | null;
+  sellerSlug: string | null;
+  stripeCustomerId: string | null;
+  /** The card that pays: Stripe's id and what may be shown of it. */
+  paymentMethod: { id: string; brand: string; last4: string; expMonth: number; expYear: number } | null;
+  createdAt: number;
+  rev: number;
+}
+
+export interface MembershipDoc {
+  /** `<organization>.<user>` */
+  _id: string;
+  organizationId: string;
+  userId: string;
+  /** Names of preset policies. */
+  policies: string[];
+  createdAt: number;
+}
+
+export interface TokenDoc {
+  /** Hex SHA-256 of the token; the token itself is only in the mail. */
+  _id: string;
+  purpose: 'verify' | 'reset' | 'invite';
+  userId: string;
+  email: string;
+  organizationId: string | null;
+  policies: string[];
+  usedAt: number | null;
+  expiresAt: Date;
+}
+
+const text = { type: String, required: true } as const;
+const time = { type: Number, required: true } as const;
+
+export function makeAccountsStore(connection: Connection) {
+  const users = new Schema<UserDoc>(
+    { _id: text, email: text, name: text, passwordHash: text, verifiedAt: { type: Number, default: null }, createdAt: time },
+    { strict: 'throw', versionKey: false },
+  );
+  users.index({ email: 1 }, { unique: true });
+  const organizations = new Schema<OrganizationDoc>(
+    {
+      _id: text,
+      name: text,
+      kind: { type: String, enum: ['customer', 'platform'], required: true },
+      ownerId: text,
+      seller: { type: Schema.Types.Mixed, default: null },
+      sellerSlug: { type: String },
+      stripeCustomerId: { type: String, default: null },
+      paymentMethod: { type: Schema.Types.Mixed, default: null },
+      createdAt: time,
+      rev: { type: Number, required: true },
+    },
+    { strict: 'throw', versionKey: false },
+  );
+  organizations.index({ sellerSlug: 1 }, { unique: true, partialFilterExpression: { sellerSlug: { $type: 'string' } } });
+  organizations.index({ stripeCustomerId: 1 });
+  const memberships = new Schema<MembershipDoc>(
+    { _id: text, organizationId: text, userId: text, policies: { type: [String], required: true }, createdAt: time },
+    { strict: 'throw', versionKey: false },
+  );
+  memberships.index({ organizationId: 1 });
+  memberships.index({ userId: 1 });
+  const tokens = new Schema<TokenDoc>(
+    {
+      _id: text,
+      purpose: { type: String, enum: ['verify', 'reset', 'invite'], required: true },
+      userId: { type: String, default: '' },
+      email: text,
+      organizationId: { type: String, default: null },
+      policies: { type: [String], default: [] },
+      usedAt: { type: Number, default: null },
+      expiresAt: { type: Date, required: true },
+    },
+    { strict: 'throw', versionKey: false },
+  );
+  tokens.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+  tokens.index({ organizationId: 1 });
+
+  const Users = connection.model('User', users);
+  const Organizations = connection.model('Organization', organizations);
+  const Memberships = connection.model('Membership', memberships);
+  const Tokens = connection.model('Token', tokens);
+
+  return {
+    models: [Users, Organizations, Memberships, Tokens],
+    /** False: the address has an account already. */
+    addUser: (user: UserDoc) => insertOnce(() => Users.create(user)),
+    user: (id: string) => Users.findById(id).lean<UserDoc>(),
+    userByEmail: (email: string) => Users.findOne({ email }).lean<UserDoc>(),
+    users: (ids: string[]) => Users.find({ _id: { $in: ids } }).lean<UserDoc[]>(),
+    /** True: this call verified it; false: it was verified before. */
+    verifyUser: async (id: string, at: number) => (await Users.updateOne({ _id: id, verifiedAt: null }, { $set: { verifiedAt: at } })).modifiedCount === 1,
+    setPassword: async (id: string, passwordHash: string) => void (await Users.updateOne({ _id: id }, { $set: { passwordHash } })),
+    setUserName: async (id: string, name: string) => void (await Users.updateOne({ _id: id }, { $set: { name } })),
+
+    addOrganization: (organization: OrganizationDoc) =>
+      insertOnce(() => {
+        // The partial unique index is over strings, so an organization that does not sell carries no slug at all.
+        const { sellerSlug, ...rest } = organization;
+        return Organizations.create(sellerSlug === null ? rest : { ...rest, sellerSlug });
+      }),
+    organization: (id: string) => Organizations.findById(id).lean<OrganizationDoc>(),
+    organizations: (ids: string[]) => Organizations.find({ _id: { $in: ids } }).lean<OrganizationDoc[]>(),
+    organizationByCustomer: (stripeCustomerId: string) => Organizations.findOne({ stripeCustomerId }).lean<OrganizationDoc>(),
+    organizationBySellerSlug: (sellerSlug: string) => Organizations.findOne({ sellerSlug }).lean<OrganizationDoc>(),
+    /** Compare-and-set by `rev`. False: somebody else changed it meanwhile. @throws duplicate key when the seller's slug is taken */
+    updateOrganization: async (id: string, rev: number, change: Partial<Omit<OrganizationDoc, '_id' | 'rev'>>) =>
+      (await Organizations.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    /** First one wins; read the organization again afterwards. */
+    setStripeCustomer: async (id: string, stripeCustomerId: string) =>
+      (await Organizations.updateOne({ _id: id, stripeCustomerId: null }, { $set: { stripeCustomerId } })).modifiedCount === 1,
+    setPaymentMethod: async (id: string, paymentMethod: OrganizationDoc['paymentMethod']) =>
+      void (await Organizations.updateOne({ _id: id }, { $set: { paymentMethod } })),
+
+    addMembership: (membership: MembershipDoc) => insertOnce(() => Memberships.create(membership)),
+    membership: (organizationId: string, userId: string) => Memberships.findById(`${organizationId}.${userId}`).lean<MembershipDoc>(),
+    membershipsOfUser: (userId: string) => Memberships.find({ userId }).lean<MembershipDoc[]>(),
+    membershipsOfOrganization: (organizationId: string) => Memberships.find({ organizationId }).lean<MembershipDoc[]>(),
+    setPolicies: async (organizationId: string, userId: string, policies: string[]) =>
+      (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $set: { policies } })).matchedCount === 1,
+    removeMembership: async (organizationId: string, userId: string) => (await Memberships.deleteOne({ _id: `${organizationId}.${userId}` })).deletedCount === 1,
+
+    addToken: async (token: TokenDoc) => void (await Tokens.create(token)),
+    token: (hash: string) => Tokens.findById(hash).lean<TokenDoc>(),
+    tokensOfOrganization: (organizationId: string) => Tokens.find({ organizationId }).lean<TokenDoc[]>(),
+    /** True: this call used it up. */
+    useToken: async (hash: string, at: number) => (await Tokens.updateOne({ _id: hash, usedAt: null }, { $set: { usedAt: at } })).modifiedCount === 1,
+    removeToken: async (hash: string) => (await Tokens.deleteOne({ _id: hash })).deletedCount === 1,
+  };
+}
+
+export type AccountsStore = ReturnType<typeof makeAccountsStore>;

@@ -1,0 +1,142 @@
+import { Schema, type Connection } from 'mongoose';
+import { insertOnce } from './connect.ts';
+
+export interface AppDoc {
+  _id: string;
+  organizationId: string;
+  name: string;
+  description: string;
+  createdAt: number;
+  deletedAt: number | null;
+  rev: number;
+}
+
+export interface CredentialDoc {
+  _id: string;
+  appId: string;
+  organizationId: string;
+  kind: 'key' | 'code';
+  name: string;
+  /** kind `key`: the public AppKey, unique, never changes. */
+  appKey: string | null;
+  /** kind `code`: hex SHA-256 of the AppCode, unique. */
+  hash: string | null;
+  /** kind `key`: AES-256-GCM of the AppSecret, `keyId.iv.tag.data` in base64url. */
+  secretCipher: string | null;
+  /** What may be shown again: the first and last characters. */
+  hint: string;
+  notAfter: number | null;
+  revokedAt: number | null;
+  rotatedFrom: string | null;
+  lastUsedAt: number | null;
+  createdAt: number;
+  createdBy: string;
+}
+
+/** An app's use of a subscription. At most one live binding per app and API, so that every call has exactly one payer. */
+export interface BindingDoc {
+  /** `<app>.<subscription>` */
+  _id: string;
+  appId: string;
+  subscriptionId: string;
+  organizationId: string;
+  gatewayId: string;
+  environmentId: string;
+  apiIds: string[];
+  live: boolean;
+  createdAt: number;
+}
+
+/** The provider's free authorization of an app for an API in an environment. */
+export interface AuthorizationDoc {
+  /** `<app>.<api>.<environment>` */
+  _id: string;
+  appId: string;
+  apiId: string;
+  environmentId: string;
+  gatewayId: string;
+  /** The provider's and the app's organizations: each lists what it gave or got. */
+  providerId: string;
+  organizationId: string;
+  live: boolean;
+  createdAt: number;
+  revokedAt: number | null;
+}
+
+const text = { type: String, required: true } as const;
+const optional = { type: String, default: null } as const;
+const number = { type: Number, required: true } as const;
+const time = { type: Number, default: null } as const;
+const options = { strict: 'throw', versionKey: false, minimize: false } as const;
+
+export function makeAppsStore(connection: Connection) {
+  const apps = new Schema<AppDoc>(
+    { _id: text, organizationId: text, name: text, description: { type: String, default: '' }, createdAt: number, deletedAt: time, rev: number },
+    options,
+  );
+  apps.index({ organizationId: 1, createdAt: 1 });
+  const credentials = new Schema<CredentialDoc>(
+    {
+      _id: text, appId: text, organizationId: text, kind: { type: String, enum: ['key', 'code'], required: true }, name: { type: String, default: '' },
+      appKey: optional, hash: optional, secretCipher: optional, hint: { type: String, default: '' }, notAfter: time, revokedAt: time,
+      rotatedFrom: optional, lastUsedAt: time, createdAt: number, createdBy: { type: String, default: '' },
+    },
+    options,
+  );
+  credentials.index({ appKey: 1 }, { unique: true, partialFilterExpression: { appKey: { $type: 'string' } } });
+  credentials.index({ hash: 1 }, { unique: true, partialFilterExpression: { hash: { $type: 'string' } } });
+  credentials.index({ appId: 1 });
+  credentials.index({ createdAt: 1 });
+  const bindings = new Schema<BindingDoc>(
+    {
+      _id: text, appId: text, subscriptionId: text, organizationId: text, gatewayId: text, environmentId: text, apiIds: { type: [String], required: true },
+      live: { type: Boolean, required: true }, createdAt: number,
+    },
+    options,
+  );
+  // Multikey: no two live bindings of one app share an API.
+  bindings.index({ appId: 1, apiIds: 1 }, { unique: true, partialFilterExpression: { live: true }, name: 'one_payer' });
+  bindings.index({ subscriptionId: 1 });
+  bindings.index({ live: 1 });
+  const authorizations = new Schema<AuthorizationDoc>(
+    {
+      _id: text, appId: text, apiId: text, environmentId: text, gatewayId: text, providerId: text, organizationId: text,
+      live: { type: Boolean, required: true }, createdAt: number, revokedAt: time,
+    },
+    options,
+  );
+  authorizations.index({ apiId: 1 });
+  authorizations.index({ appId: 1 });
+  authorizations.index({ live: 1 });
+
+  const Apps = connection.model('App', apps);
+  const Credentials = connection.model('Credential', credentials);
+  const Bindings = connection.model('Binding', bindings);
+  const Authorizations = connection.model('Authorization', authorizations);
+
+  return {
+    models: [Apps, Credentials, Bindings, Authorizations],
+    addApp: (app: AppDoc) => insertOnce(() => Apps.create(app)),
+    app: (id: string) => Apps.findById(id).lean<AppDoc>(),
+    apps: (ids: string[]) => Apps.find({ _id: { $in: ids } }).lean<AppDoc[]>(),
+    appsOf: (organizationId: string) => Apps.find({ organizationId }).lean<AppDoc[]>(),
+    updateApp: async (id: string, rev: number, change: Partial<Pick<AppDoc, 'name' | 'description' | 'deletedAt'>>) =>
+      (await Apps.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    addCredential: (credential: CredentialDoc) => insertOnce(() => Credentials.create(credential)),
+    credential: (id: string) => Credentials.findById(id).lean<CredentialDoc>(),
+    credentialsOf: (appId: string) => Credentials.find({ appId }).lean<CredentialDoc[]>(),
+    /** Credentials that are not revoked, for the gateway's snapshot. */
+    liveCredentials: () => Credentials.find({ revokedAt: null }).lean<CredentialDoc[]>(),
+    credentialsCreatedIn: (from: number, to: number) => Credentials.find({ createdAt: { $gte: from, $lt: to } }).lean<CredentialDoc[]>(),
+    liveBindings: () => Bindings.find({ live: true }).lean<BindingDoc[]>(),
+    bindingsOf: (subscriptionId: string) => Bindings.find({ subscriptionId }).lean<BindingDoc[]>(),
+    bindingsOfApp: (appId: string) => Bindings.find({ appId }).lean<BindingDoc[]>(),
+    addBinding: (binding: BindingDoc) => insertOnce(() => Bindings.create(binding)),
+    setBindingLive: async (id: string, live: boolean) => (await Bindings.updateOne({ _id: id, live: !live }, { $set: { live } })).modifiedCount === 1,
+    liveAuthorizations: () => Authorizations.find({ live: true }).lean<AuthorizationDoc[]>(),
+    authorizationsOfApp: (appId: string) => Authorizations.find({ appId }).lean<AuthorizationDoc[]>(),
+    authorizationsOfApi: (apiId: string) => Authorizations.find({ apiId }).lean<AuthorizationDoc[]>(),
+  };
+}
+
+export type AppsStore = ReturnType<typeof makeAppsStore>;

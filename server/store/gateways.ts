@@ -1,0 +1,91 @@
+import { Schema, type Connection } from 'mongoose';
+import type { GatewayParameters } from '../domain/snapshot.ts';
+import { insertOnce } from './connect.ts';
+
+export interface GatewayDoc {
+  _id: string;
+  organizationId: string;
+  name: string;
+  description: string;
+  edition: 'basic' | 'professional' | 'enterprise' | 'platinum';
+  parameters: GatewayParameters;
+  tags: { key: string; value: string }[];
+  createdAt: number;
+  rev: number;
+}
+
+export interface GroupDoc {
+  _id: string;
+  gatewayId: string;
+  organizationId: string;
+  /** Unique on the platform: its address is `GATEWAY_URL/<label>/…`. */
+  label: string;
+  name: string;
+  description: string;
+  createdAt: number;
+  rev: number;
+}
+
+export interface EnvironmentDoc {
+  _id: string;
+  gatewayId: string;
+  /** `RELEASE` by default; others are chosen by `X-Stage`. */
+  name: string;
+  createdAt: number;
+}
+
+const text = { type: String, required: true } as const;
+const optional = { type: String, default: '' } as const;
+const number = { type: Number, required: true } as const;
+const options = { strict: 'throw', versionKey: false, minimize: false } as const;
+
+export function makeGatewaysStore(connection: Connection) {
+  const gateways = new Schema<GatewayDoc>(
+    {
+      _id: text, organizationId: text, name: text, description: optional,
+      edition: { type: String, enum: ['basic', 'professional', 'enterprise', 'platinum'], required: true },
+      parameters: { type: Schema.Types.Mixed, default: {} },
+      tags: { type: Schema.Types.Mixed, default: [] },
+      createdAt: number, rev: number,
+    },
+    options,
+  );
+  gateways.index({ organizationId: 1 });
+  const groups = new Schema<GroupDoc>(
+    { _id: text, gatewayId: text, organizationId: text, label: text, name: text, description: optional, createdAt: number, rev: number },
+    options,
+  );
+  groups.index({ label: 1 }, { unique: true });
+  groups.index({ gatewayId: 1 });
+  const environments = new Schema<EnvironmentDoc>({ _id: text, gatewayId: text, name: text, createdAt: number }, options);
+  environments.index({ gatewayId: 1, name: 1 }, { unique: true });
+
+  const Gateways = connection.model('Gateway', gateways);
+  const Groups = connection.model('Group', groups);
+  const Environments = connection.model('Environment', environments);
+
+  return {
+    models: [Gateways, Groups, Environments],
+    addGateway: (gateway: GatewayDoc) => insertOnce(() => Gateways.create(gateway)),
+    gateway: (id: string) => Gateways.findById(id).lean<GatewayDoc>(),
+    gatewaysOf: (organizationId: string) => Gateways.find({ organizationId }).lean<GatewayDoc[]>(),
+    allGateways: () => Gateways.find().lean<GatewayDoc[]>(),
+    updateGateway: async (id: string, rev: number, change: Partial<Omit<GatewayDoc, '_id' | 'rev' | 'organizationId'>>) =>
+      (await Gateways.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    /** False: the label is taken on the platform. */
+    addGroup: (group: GroupDoc) => insertOnce(() => Groups.create(group)),
+    group: (id: string) => Groups.findById(id).lean<GroupDoc>(),
+    groupsOf: (gatewayId: string) => Groups.find({ gatewayId }).lean<GroupDoc[]>(),
+    allGroups: () => Groups.find().lean<GroupDoc[]>(),
+    updateGroup: async (id: string, rev: number, change: Partial<Pick<GroupDoc, 'name' | 'description'>>) =>
+      (await Groups.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    removeGroup: async (id: string) => (await Groups.deleteOne({ _id: id })).deletedCount === 1,
+    addEnvironment: (environment: EnvironmentDoc) => insertOnce(() => Environments.create(environment)),
+    environment: (id: string) => Environments.findById(id).lean<EnvironmentDoc>(),
+    environmentByName: (gatewayId: string, name: string) => Environments.findOne({ gatewayId, name }).lean<EnvironmentDoc>(),
+    environmentsOf: (gatewayId: string) => Environments.find({ gatewayId }).lean<EnvironmentDoc[]>(),
+    allEnvironments: () => Environments.find().lean<EnvironmentDoc[]>(),
+  };
+}
+
+export type GatewaysStore = ReturnType<typeof makeGatewaysStore>;

@@ -1,0 +1,60 @@
+import type { Connection } from 'mongoose';
+import { makeAccountsStore } from './accounts.ts';
+import { makeApisStore } from './apis.ts';
+import { makeAppsStore } from './apps.ts';
+import { makeAuditStore } from './audit.ts';
+import { connectStore } from './connect.ts';
+import { makeGatewaysStore } from './gateways.ts';
+import { makeInboxStore } from './inbox.ts';
+import { makeInvoicesStore } from './invoices.ts';
+import { makeLedgerStore } from './ledger.ts';
+import { makePeriodsStore } from './periods.ts';
+import { makeProductsStore } from './products.ts';
+import { makeSettingsStore } from './settings.ts';
+import { makeSubscriptionsStore } from './subscriptions.ts';
+import { makeUsageStore } from './usage.ts';
+
+export type Store = Awaited<ReturnType<typeof openStore>>;
+
+/**
+ * Everything that is kept. Connects, makes what indexes are missing (they hold invariants, so nothing starts without them).
+ * @throws MongooseServerSelectionError within 3 s when the store does not answer
+ */
+export async function openStore(uri: string, options: { maxPoolSize?: number } = {}) {
+  const connection = await connectStore(uri, options);
+  const store = makeStore(connection);
+  await store.createIndexes();
+  return store;
+}
+
+function makeStore(connection: Connection) {
+  const parts = {
+    accounts: makeAccountsStore(connection),
+    apis: makeApisStore(connection),
+    apps: makeAppsStore(connection),
+    audit: makeAuditStore(connection),
+    gateways: makeGatewaysStore(connection),
+    inbox: makeInboxStore(connection),
+    invoices: makeInvoicesStore(connection),
+    ledger: makeLedgerStore(connection),
+    periods: makePeriodsStore(connection),
+    products: makeProductsStore(connection),
+    settings: makeSettingsStore(connection),
+    subscriptions: makeSubscriptionsStore(connection),
+    usage: makeUsageStore(connection),
+  };
+  return {
+    ...parts,
+    connection,
+    async createIndexes() {
+      for (const { models } of Object.values(parts)) for (const model of models) await model.createIndexes();
+    },
+    /** Milliseconds of a round trip. */
+    async ping(monotonic: () => number) {
+      const before = monotonic();
+      await connection.db?.admin().ping();
+      return monotonic() - before;
+    },
+    close: () => connection.close(),
+  };
+}

@@ -1,0 +1,59 @@
+import { Schema, type Connection } from 'mongoose';
+import type { PeriodStatus } from '../domain/lifecycles.ts';
+import { insertOnce } from './connect.ts';
+
+/** A stretch of one period under one plan version; `<index>.<changeIndex>` is the window's key in every usage record. */
+export interface PeriodWindow {
+  changeIndex: number;
+  from: number;
+  planVersionId: string;
+}
+
+/** Boundaries are stored when the period is made and never computed again (rule N8). The next period is stored ahead, so that gateways know it. */
+export interface PeriodDoc {
+  /** `<subscription>_<index>` */
+  _id: string;
+  subscriptionId: string;
+  index: number;
+  startAt: number;
+  /** Exclusive; the start of the next one. */
+  endAt: number;
+  windows: PeriodWindow[];
+  latenessSeconds: number;
+  status: PeriodStatus;
+  lease: { owner: string; until: number; fence: number } | null;
+  /** Once, at the freeze: billable units by window key and meter, as decimal strings of int64. */
+  frozen: Record<string, Record<string, string>> | null;
+  frozenAt: number | null;
+}
+
+const text = { type: String, required: true } as const;
+const number = { type: Number, required: true } as const;
+const mixed = { type: Schema.Types.Mixed, default: null } as const;
+const options = { strict: 'throw', versionKey: false, minimize: false } as const;
+
+export function makePeriodsStore(connection: Connection) {
+  const schema = new Schema<PeriodDoc>(
+    {
+      _id: text, subscriptionId: text, index: number, startAt: number, endAt: number, windows: { type: Schema.Types.Mixed, required: true },
+      latenessSeconds: number, status: { type: String, enum: ['open', 'closing', 'frozen', 'invoiced'], required: true }, lease: mixed, frozen: mixed,
+      frozenAt: { type: Number, default: null },
+    },
+    options,
+  );
+  schema.index({ subscriptionId: 1, index: 1 }, { unique: true });
+  schema.index({ status: 1, endAt: 1 });
+  const Periods = connection.model('Period', schema);
+
+  return {
+    models: [Periods],
+    add: (period: PeriodDoc) => insertOnce(() => Periods.create(period)),
+    get: (subscriptionId: string, index: number) => Periods.findById(`${subscriptionId}_${index}`).lean<PeriodDoc>(),
+    many: (ids: string[]) => Periods.find({ _id: { $in: ids } }).lean<PeriodDoc[]>(),
+    ofSubscription: (subscriptionId: string) => Periods.find({ subscriptionId }).lean<PeriodDoc[]>(),
+    /** Periods that ended in [from, to) and stand where `status` says. */
+    ended: (status: PeriodStatus, from: number, to: number) => Periods.find({ status, endAt: { $gte: from, $lt: to } }).lean<PeriodDoc[]>(),
+  };
+}
+
+export type PeriodsStore = ReturnType<typeof makePeriodsStore>;

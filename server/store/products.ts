@@ -1,0 +1,134 @@
+import { Schema, type Connection } from 'mongoose';
+import type { ProductStatus } from '../domain/lifecycles.ts';
+import type { PlanDocument } from '../domain/plan.ts';
+import { insertOnce } from './connect.ts';
+
+export interface ProductDoc {
+  _id: string;
+  slug: string;
+  /** The provider. */
+  organizationId: string;
+  gatewayId: string;
+  environmentId: string;
+  groupId: string;
+  apiIds: string[];
+  name: string;
+  tagline: string;
+  /** Markdown. */
+  description: string;
+  category: string;
+  tags: string[];
+  logo: { contentType: string; data: Buffer; hash: string } | null;
+  /** Markdown. */
+  terms: string;
+  dataSource: string;
+  dataLicence: string;
+  status: ProductStatus;
+  statusReason: string;
+  submittedAt: number | null;
+  listedAt: number | null;
+  createdAt: number;
+  updatedAt: number;
+  rev: number;
+}
+
+export interface PlanDoc {
+  _id: string;
+  productId: string;
+  /** Short name in addresses and lists: `free`, `starter`. Unique in its product. */
+  name: string;
+  title: string;
+  /** One line under the title. */
+  summary: string;
+  ordinal: number;
+  /** The newest published version, `plan_…_v3`; null while never published. */
+  currentVersionId: string | null;
+  versions: number;
+  retired: boolean;
+  createdAt: number;
+  rev: number;
+}
+
+/** Immutable (rule N6). */
+export interface PlanVersionDoc {
+  /** `<plan>_v<n>` */
+  _id: string;
+  planId: string;
+  planName: string;
+  productId: string;
+  n: number;
+  document: PlanDocument;
+  /** SHA-256 of the canonical JSON. */
+  hash: string;
+  publishedAt: number;
+  /** From when it counts for running subscriptions; null = for new subscribers only. */
+  effectiveAt: number | null;
+}
+
+const text = { type: String, required: true } as const;
+const optional = { type: String, default: '' } as const;
+const number = { type: Number, required: true } as const;
+const time = { type: Number, default: null } as const;
+const mixed = { type: Schema.Types.Mixed } as const;
+const options = { strict: 'throw', versionKey: false, minimize: false } as const;
+
+export function makeProductsStore(connection: Connection) {
+  const products = new Schema<ProductDoc>(
+    {
+      _id: text, slug: text, organizationId: text, gatewayId: text, environmentId: text, groupId: text, apiIds: { type: [String], required: true },
+      name: text, tagline: optional, description: optional, category: optional, tags: { type: [String], default: [] },
+      logo: { ...mixed, default: null }, terms: optional, dataSource: optional, dataLicence: optional,
+      status: { type: String, enum: ['draft', 'submitted', 'listed', 'rejected', 'deprecated', 'retired'], required: true },
+      statusReason: optional, submittedAt: time, listedAt: time, createdAt: number, updatedAt: number, rev: number,
+    },
+    options,
+  );
+  products.index({ slug: 1 }, { unique: true });
+  products.index({ organizationId: 1 });
+  products.index({ status: 1 });
+  const plans = new Schema<PlanDoc>(
+    {
+      _id: text, productId: text, name: text, title: text, summary: optional, ordinal: number, currentVersionId: { type: String, default: null },
+      versions: number, retired: { type: Boolean, required: true }, createdAt: number, rev: number,
+    },
+    options,
+  );
+  plans.index({ productId: 1, name: 1 }, { unique: true });
+  const versions = new Schema<PlanVersionDoc>(
+    {
+      _id: text, planId: text, planName: text, productId: text, n: number, document: { ...mixed, required: true }, hash: text,
+      publishedAt: number, effectiveAt: time,
+    },
+    options,
+  );
+  versions.index({ planId: 1, n: 1 }, { unique: true });
+  versions.index({ productId: 1 });
+
+  const Products = connection.model('Product', products);
+  const Plans = connection.model('Plan', plans);
+  const PlanVersions = connection.model('PlanVersion', versions);
+
+  return {
+    models: [Products, Plans, PlanVersions],
+    /** False: the slug is taken. */
+    addProduct: (product: ProductDoc) => insertOnce(() => Products.create(product)),
+    product: (id: string) => Products.findById(id).lean<ProductDoc>(),
+    productBySlug: (slug: string) => Products.findOne({ slug }).lean<ProductDoc>(),
+    products: (ids: string[]) => Products.find({ _id: { $in: ids } }).lean<ProductDoc[]>(),
+    productsOf: (organizationId: string) => Products.find({ organizationId }).lean<ProductDoc[]>(),
+    productsIn: (status: ProductStatus) => Products.find({ status }).lean<ProductDoc[]>(),
+    updateProduct: async (id: string, rev: number, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId'>>) =>
+      (await Products.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    addPlan: (plan: PlanDoc) => insertOnce(() => Plans.create(plan)),
+    plan: (id: string) => Plans.findById(id).lean<PlanDoc>(),
+    plansOf: (productId: string) => Plans.find({ productId }).lean<PlanDoc[]>(),
+    updatePlan: async (id: string, rev: number, change: Partial<Omit<PlanDoc, '_id' | 'rev' | 'productId'>>) =>
+      (await Plans.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    addPlanVersion: (version: PlanVersionDoc) => insertOnce(() => PlanVersions.create(version)),
+    planVersion: (id: string) => PlanVersions.findById(id).lean<PlanVersionDoc>(),
+    planVersions: (ids: string[]) => PlanVersions.find({ _id: { $in: ids } }).lean<PlanVersionDoc[]>(),
+    planVersionsOfPlan: (planId: string) => PlanVersions.find({ planId }).lean<PlanVersionDoc[]>(),
+  };
+}
+
+export type ProductsStore = ReturnType<typeof makeProductsStore>;

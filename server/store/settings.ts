@@ -1,0 +1,21 @@
+import { Schema, type Connection } from 'mongoose';
+
+interface SettingDoc {
+  _id: string;
+  value: unknown;
+}
+
+export function makeSettingsStore(connection: Connection) {
+  const schema = new Schema<SettingDoc>({ _id: { type: String, required: true }, value: { type: Schema.Types.Mixed } }, { strict: 'throw', versionKey: false });
+  const Settings = connection.model('Setting', schema);
+
+  return {
+    models: [Settings],
+    get: async <T>(name: string): Promise<T | undefined> => (await Settings.findById(name).lean<SettingDoc>())?.value as T | undefined,
+    set: async (name: string, value: unknown) => void (await Settings.updateOne({ _id: name }, { $set: { value } }, { upsert: true })),
+    /** Only forward: the clock's offset never shrinks, whoever writes last. */
+    raise: async (name: string, value: number) => void (await Settings.updateOne({ _id: name }, { $max: { value } }, { upsert: true })),
+  };
+}
+
+export type SettingsStore = ReturnType<typeof makeSettingsStore>;

@@ -1,0 +1,95 @@
+import { Schema, type Connection } from 'mongoose';
+import type { SubscriptionStatus } from '../domain/lifecycles.ts';
+import { insertOnce } from './connect.ts';
+
+export interface SubscriptionDoc {
+  _id: string;
+  /** The buyer. */
+  organizationId: string;
+  productId: string;
+  providerId: string;
+  gatewayId: string;
+  planId: string;
+  planVersionId: string;
+  /** Takes effect with the next period (rules N6, N7). */
+  pendingPlanVersionId: string | null;
+  /** The app that was chosen at the purchase; further ones are bound later. */
+  appId: string;
+  /** The form's idempotency key, unique per buyer. */
+  requestId: string;
+  currency: string;
+  interval: 'month' | 'year';
+  status: SubscriptionStatus;
+  /** Pending, active, past due, suspended, paused: at most one per buyer and product. False once canceled or expired. */
+  live: boolean;
+  /** The second of activation; every boundary counts from it (rule N8). */
+  anchorAt: number | null;
+  /** The running period. */
+  periodIndex: number;
+  /** The end of access as decided so far; null = open end. */
+  entitledUntil: number | null;
+  cancelAtPeriodEnd: boolean;
+  /** Why it stands where it stands, for people: a decline, a cancellation's reason. */
+  statusReason: string;
+  stripeCustomerId: string | null;
+  paymentMethodId: string | null;
+  checkoutId: string | null;
+  checkoutUrl: string | null;
+  checkoutExpiresAt: number | null;
+  createdAt: number;
+  createdBy: string;
+  endedAt: number | null;
+  rev: number;
+}
+
+const text = { type: String, required: true } as const;
+const optional = { type: String, default: null } as const;
+const number = { type: Number, required: true } as const;
+const time = { type: Number, default: null } as const;
+const options = { strict: 'throw', versionKey: false, minimize: false } as const;
+
+export function makeSubscriptionsStore(connection: Connection) {
+  const schema = new Schema<SubscriptionDoc>(
+    {
+      _id: text, organizationId: text, productId: text, providerId: text, gatewayId: text, planId: text, planVersionId: text,
+      pendingPlanVersionId: optional, appId: text, requestId: text, currency: text, interval: { type: String, enum: ['month', 'year'], required: true },
+      status: {
+        type: String, required: true,
+        enum: ['requested', 'pending', 'trialing', 'active', 'past_due', 'suspended', 'paused', 'canceled', 'expired'],
+      },
+      live: { type: Boolean, required: true }, anchorAt: time, periodIndex: number, entitledUntil: time, cancelAtPeriodEnd: { type: Boolean, required: true },
+      statusReason: { type: String, default: '' }, stripeCustomerId: optional, paymentMethodId: optional, checkoutId: optional, checkoutUrl: optional,
+      checkoutExpiresAt: time, createdAt: number, createdBy: text, endedAt: time, rev: number,
+    },
+    options,
+  );
+  // This index, not a lock, forbids a second live subscription of one buyer to one product.
+  schema.index({ organizationId: 1, productId: 1 }, { unique: true, partialFilterExpression: { live: true }, name: 'one_live' });
+  schema.index({ organizationId: 1, requestId: 1 }, { unique: true });
+  schema.index({ organizationId: 1, createdAt: 1 });
+  schema.index({ productId: 1, createdAt: 1 });
+  schema.index({ live: 1 }, { partialFilterExpression: { live: true }, name: 'live' });
+  schema.index({ checkoutId: 1 });
+  schema.index({ status: 1 });
+  const Subscriptions = connection.model('Subscription', schema);
+
+  return {
+    models: [Subscriptions],
+    /** False: the request was made before, or a live subscription exists; read which. */
+    add: (subscription: SubscriptionDoc) => insertOnce(() => Subscriptions.create(subscription)),
+    get: (id: string) => Subscriptions.findById(id).lean<SubscriptionDoc>(),
+    many: (ids: string[]) => Subscriptions.find({ _id: { $in: ids } }).lean<SubscriptionDoc[]>(),
+    byRequest: (organizationId: string, requestId: string) => Subscriptions.findOne({ organizationId, requestId }).lean<SubscriptionDoc>(),
+    byCheckout: (checkoutId: string) => Subscriptions.findOne({ checkoutId }).lean<SubscriptionDoc>(),
+    liveFor: (organizationId: string, productId: string) => Subscriptions.findOne({ organizationId, productId, live: true }).lean<SubscriptionDoc>(),
+    ofOrganization: (organizationId: string) => Subscriptions.find({ organizationId }).lean<SubscriptionDoc[]>(),
+    ofProduct: (productId: string) => Subscriptions.find({ productId }).lean<SubscriptionDoc[]>(),
+    allLive: () => Subscriptions.find({ live: true }).lean<SubscriptionDoc[]>(),
+    inStatus: (status: SubscriptionStatus) => Subscriptions.find({ status }).lean<SubscriptionDoc[]>(),
+    /** Compare-and-set by `rev`. False: read it again and go on from what is found. */
+    update: async (id: string, rev: number, change: Partial<Omit<SubscriptionDoc, '_id' | 'rev'>>) =>
+      (await Subscriptions.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+  };
+}
+
+export type SubscriptionsStore = ReturnType<typeof makeSubscriptionsStore>;
