@@ -1,0 +1,36 @@
+export interface Pages {
+  readonly from: number;
+  readonly to: number;
+  readonly total: number;
+  readonly previous: string | null;
+  readonly next: string | null;
+}
+
+/**
+ * Links to the neighbouring pages of a list; every other part of the query stays.
+ *
+ * @param page  from 1
+ */
+export function pagination(path: string, query: Readonly<Record<string, unknown>>, { page, size, total }: { page: number; size: number; total: number }): Pages {
+  const link = (to: number): string => address(path, { ...query, page: to === 1 ? undefined : String(to) });
+  const last = Math.max(1, Math.ceil(total / size));
+  return {
+    from: total === 0 ? 0 : (page - 1) * size + 1,
+    to: Math.min(page * size, total),
+    total,
+    previous: page > 1 ? link(Math.min(page - 1, last)) : null,
+    next: page < last ? link(page + 1) : null,
+  };
+}
+
+/** A path with a query; empty and missing values are left out, lists repeat their key. */
+export function address(path: string, query: Readonly<Record<string, unknown>>): string {
+  const parts = Object.entries(query).flatMap(([key, value]) => (Array.isArray(value) ? value : [value]).filter((v): v is string => typeof v === 'string' && v !== '').map((v): [string, string] => [key, v]));
+  const text = new URLSearchParams(parts).toString();
+  return text === '' ? path : `${path}?${text}`;
+}
+
+/** The page number of a query: a whole number from 1; anything else is the first page. */
+export function pageOf(value: unknown): number {
+  return typeof value === 'string' && /^[1-9][0-9]{0,6}$/.test(value) ? Number(value) : 1;
+}
