@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './paths.mjs';
+import { run } from './run.mjs';
+import { Fault, step } from './say.mjs';
+
+const NODE_LEAST = [20, 19];
+const MODULES = join(ROOT, 'node_modules');
+const STAMP = join(MODULES, '.tollgate-lock');
+
+export function checkNode(version = process.versions.node) {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > NODE_LEAST[0] || (major === NODE_LEAST[0] && minor >= NODE_LEAST[1])) return;
+  throw new Fault(`Tollgate needs Node ${NODE_LEAST.join('.')} or newer; this is Node ${version}. Install a newer one from your package manager or nodejs.org.`);
+}
+
+/**
+ * Packages as the lockfile says, without install scripts. The stamp inside node_modules holds the lockfile's hash, so an
+ * interrupted installation (no stamp) and a changed lockfile (another hash) are both seen.
+ */
+export async function ensurePackages() {
+  const lock = readFileSync(join(ROOT, 'package-lock.json'));
+  const hash = createHash('sha256').update(lock).digest('hex');
+  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hash) return;
+  // Someone ran npm by hand: what is there may be right already, and installing again would pull it from under running processes.
+  if (installedMatches(JSON.parse(lock))) return writeFileSync(STAMP, hash);
+  const title = existsSync(MODULES) ? 'Bringing packages up to the lockfile (npm ci)' : 'Installing packages (npm ci)';
+  await step(title, async () => {
+    const { code, output } = await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: ROOT });
+    if (code === null) throw new Fault('npm is not on PATH. It comes with Node: reinstall Node, or add its bin folder to PATH.');
+    if (code !== 0) throw new Fault(`npm ci failed:\n${output.trim().split('\n').slice(-20).join('\n')}`);
+    writeFileSync(STAMP, hash);
+  });
+}
+
+/** npm writes `.package-lock.json` last, so it stands for a whole installation. */
+function installedMatches(lock) {
+  const hidden = join(MODULES, '.package-lock.json');
+  if (!existsSync(hidden)) return false;
+  const installed = JSON.parse(readFileSync(hidden, 'utf8')).packages ?? {};
+  return Object.entries(lock.packages ?? {}).every(
+    ([path, wanted]) => path === '' || wanted.optional === true || installed[path]?.version === wanted.version,
+  );
+}

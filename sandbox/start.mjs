@@ -1,0 +1,23 @@
+// The one command. Plain JavaScript without dependencies: it runs before anything is installed.
+import { checkNode, ensurePackages } from './setup/node-modules.mjs';
+import { Fault, red } from './setup/say.mjs';
+
+const [mode = 'start', ...args] = process.argv.slice(2);
+
+const MODES = {
+  start: async () => (await import('./marketplace.mjs')).runMarketplace(),
+  build: async () => (await import('./setup/build.mjs')).ensureBuilt(),
+  test: async () => (await import('./tests.mjs')).runTests(mode, args),
+  'test:contract': async () => (await import('./tests.mjs')).runTests(mode, args),
+  e2e: async () => (await import('./e2e.mjs')).runJourneys(args),
+};
+
+try {
+  checkNode();
+  if (!(mode in MODES)) throw new Fault(`Unknown: ${mode}. Known: ${Object.keys(MODES).join(', ')}.`);
+  await ensurePackages();
+  process.exit((await MODES[mode]()) ?? 0);
+} catch (error) {
+  process.stderr.write(`\n${red(error instanceof Fault ? error.message : error.stack)}\n`);
+  process.exit(1);
+}
