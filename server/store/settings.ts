@@ -1,4 +1,5 @@
 import { Schema, type Connection } from 'mongoose';
+import { insertOnce } from './connect.ts';
 
 interface SettingDoc {
   _id: string;
@@ -15,6 +16,13 @@ export function makeSettingsStore(connection: Connection) {
     set: async (name: string, value: unknown) => void (await Settings.updateOne({ _id: name }, { $set: { value } }, { upsert: true })),
     /** Only forward: the clock's offset never shrinks, whoever writes last. */
     raise: async (name: string, value: number) => void (await Settings.updateOne({ _id: name }, { $max: { value } }, { upsert: true })),
+    /** One more, or two after a lost reply: for versions, where only a rise matters. @returns the value as it stands afterwards */
+    bump: async (name: string): Promise<number> => {
+      await insertOnce(() => Settings.updateOne({ _id: name }, { $inc: { value: 1 } }, { upsert: true })).then(
+        async (first) => first || Settings.updateOne({ _id: name }, { $inc: { value: 1 } }),
+      );
+      return Number((await Settings.findById(name).lean<SettingDoc>())?.value ?? 0);
+    },
   };
 }
 
