@@ -64,4 +64,12 @@ export const isTerminal = <K extends LifecycleKind>(kind: K, status: StatusOf[K]
   (MOVES[kind] as Readonly<Record<string, readonly string[]>>)[status]?.length === 0;
 
 /** Those in which a subscription still holds its place: at most one of them per buyer and product. */
-export const LIVE_SUBSCRIPTION_STATUSES: readonly SubscriptionStatus[] = ['requested', 'pending', 'trialing', 'active', 'past_due', 'suspended', 'paused'];
+export const LIVE_SUBSCRIPTION_STATUSES: readonly SubscriptionStatus[] = [
+  'requested',
+  'pending',
+  'trialing',
+  'active',
+  'past_due',
+  'suspended',
+  'paused',
+];

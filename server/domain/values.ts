@@ -109,7 +109,9 @@ export const intBetween =
   (min: bigint, max: bigint = INT64_MAX): Reader<bigint> =>
   (value, path) => {
     const integer = int(value, path);
-    return integer < min || integer > max ? refuse(path, max === INT64_MAX ? `must be at least ${min}` : `must be from ${min} to ${max}`) : integer;
+    return integer < min || integer > max
+      ? refuse(path, max === INT64_MAX ? `must be at least ${min}` : `must be from ${min} to ${max}`)
+      : integer;
   };
 
 export const smallIntBetween = (min: number, max: number): Reader<number> => {
@@ -124,8 +126,14 @@ const onStep = (amount: bigint, path: string, { stepMinor, code }: Currency): bi
   amount % stepMinor === 0n ? amount : refuse(path, `must be a multiple of ${stepMinor} in ${code}`);
 
 /** Minor units, at least 0, on the currency's step (rule N1). */
-export const money = (currency: Currency): Reader<bigint> => (value, path) => onStep(int(value, path), path, currency);
-export const signedMoney = (currency: Currency): Reader<bigint> => (value, path) => onStep(signedInt(value, path), path, currency);
+export const money =
+  (currency: Currency): Reader<bigint> =>
+  (value, path) =>
+    onStep(int(value, path), path, currency);
+export const signedMoney =
+  (currency: Currency): Reader<bigint> =>
+  (value, path) =>
+    onStep(signedInt(value, path), path, currency);
 
 /** Digits after the point that a price may have; inside, prices are integers scaled by 10¹² (rule N2). */
 const PRICE_DECIMALS = 12;
