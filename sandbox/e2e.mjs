@@ -1,0 +1,24 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { startMarketplace } from './marketplace.mjs';
+import { freePorts } from './processes/ports.mjs';
+import { findChromium, PORTS } from './settings.mjs';
+import { ROOT } from './setup/paths.mjs';
+import { Fault } from './setup/say.mjs';
+import { runTests } from './tests.mjs';
+
+/** `npm run e2e`: the whole marketplace on free ports over a throwaway data folder, then the journeys in a real browser. */
+export async function runJourneys(args) {
+  const chromium = findChromium();
+  if (!chromium) throw new Fault('The journeys need a browser: apt-get install -y chromium');
+  if (!readdirSync(join(ROOT, 'test', 'e2e')).some((name) => name.endsWith('.test.ts'))) throw new Fault('test/e2e holds no journey.');
+  return runTests('e2e', args, {
+    async prepare({ children, dataDir, env }) {
+      const found = await freePorts(PORTS.length);
+      const ports = Object.fromEntries(PORTS.map(({ name }, index) => [name, found[index]]));
+      const { PORT: _ignored, ...rest } = env;
+      const marketplace = await startMarketplace({ ports, dataDir, env: { ...rest, LOG_LEVEL: env.LOG_LEVEL ?? 'warn' }, children });
+      return { ...marketplace.env, CHROMIUM_PATH: chromium, DEMO_FILE: join(dataDir, 'demo.json') };
+    },
+  });
+}

@@ -1,0 +1,178 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startEngines } from './engines/engines.mjs';
+import { makeChildren, ORDER } from './processes/children.mjs';
+import { lockDataDir } from './processes/lock.mjs';
+import { readable } from './processes/log-lines.mjs';
+import { answers } from './processes/ports.mjs';
+import { role, supervise } from './roles.mjs';
+import { checkPorts, environmentFor, portsFrom } from './settings.mjs';
+import { ensureBuilt } from './setup/build.mjs';
+import { dataDirOf, ROOT } from './setup/paths.mjs';
+import { ensureVenv, venvPython } from './setup/python.mjs';
+import { box, dim, Fault, say, step, yellow } from './setup/say.mjs';
+import { sandboxSecrets } from './setup/secrets.mjs';
+
+const SEED_MS = 300_000;
+
+/**
+ * Start the whole marketplace: engines, Stripe simulator, the demo's API servers, web, gateway and worker; seed it on its first run.
+ *
+ * @param ports    by name (settings.mjs); default: as `env` says
+ * @param seed     false: leave the database as it is
+ * @param onLine   gets each line that a role writes, readable
+ * @returns addresses, the environment of its tools, its programs (`kill`, `pid`) and `stop()`
+ * @throws Fault that a person can act on
+ */
+export async function startMarketplace({ ports, dataDir, env = process.env, seed = true, onLine = () => {}, tell = () => {}, children = makeChildren() }) {
+  const chosen = ports ?? portsFrom(env);
+  const simulator = !env.STRIPE_SECRET_KEY;
+  mkdirSync(dataDir, { recursive: true });
+  await checkPorts(chosen, { simulator });
+  await ensureBuilt();
+  const httpbin = await ensureVenv().then(
+    () => true,
+    (fault) => {
+      if (!(fault instanceof Fault) || !env.MONGODB_URI || !env.REDIS_URL) throw fault;
+      tell(`httpbin is left out of the demo: ${fault.message}`);
+      return false;
+    },
+  );
+  const { mongoUri, redisUrl } = await startEngines(children, { dataDir, env });
+  const environment = environmentFor({ ports: chosen, dataDir, secrets: sandboxSecrets(dataDir), mongoUri, redisUrl, env });
+
+  const shared = (name) => ({ env: environment, logFile: join(dataDir, 'logs', `${name}.log`), tell });
+  const outside = outsidePrograms({ children, ports: chosen, simulator, httpbin, shared });
+  const roles = ['web', 'gateway', 'worker'].map((name) =>
+    role(children, name, chosen[`${name}Ops`], { ...shared(name), onLine: (line) => onLine(readable(name, line)) }),
+  );
+  const programs = [...outside, ...roles];
+  const stop = async () => {
+    for (const program of programs) program.expectStop();
+    await children.stopAll();
+    await children.release();
+  };
+  try {
+    if (simulator) await step('Stripe simulator and the demo’s API servers', () => Promise.all(outside.map((program) => program.ready())));
+    await step('Portal, gateway and worker', () => Promise.all(roles.map((program) => program.ready())));
+    writeRunFile(dataDir, environment);
+    if (seed && !existsSync(join(dataDir, 'demo.json'))) await step('The demonstration world', (note) => runSeed(children, environment, dataDir, note));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    webUrl: environment.WEB_URL,
+    gatewayUrl: environment.GATEWAY_URL,
+    stripeUrl: environment.STRIPE_API_BASE,
+    ports: chosen,
+    dataDir,
+    env: environment,
+    children,
+    programs: Object.fromEntries(programs.map((program) => [program.name, program])),
+    async stop() {
+      rmSync(join(dataDir, 'run.json'), { force: true });
+      await stop();
+    },
+  };
+}
+
+/** What stands outside the product: the payment service and four providers' servers. */
+function outsidePrograms({ children, ports, simulator, httpbin, shared }) {
+  const base = (name) => ({ name, ...shared(name), order: ORDER.outside, graceMs: 5_000, probe: () => answers(ports[name]) });
+  const compiled = (...path) => join(ROOT, 'dist', 'sandbox', ...path);
+  const programs = ['countries', 'cities', 'currencies'].map((name) =>
+    supervise(children, { ...base(name), args: ['--max-old-space-size=160', compiled('upstreams', 'main.js'), name, String(ports[name])] }),
+  );
+  if (simulator) programs.unshift(supervise(children, { ...base('stripe'), args: ['--enable-source-maps', compiled('stripe', 'main.js')] }));
+  if (httpbin) programs.push(supervise(children, { ...base('httpbin'), command: venvPython(), args: httpbinArgs(ports.httpbin) }));
+  return programs;
+}
+
+const httpbinArgs = (port) => [
+  ...['-m', 'gunicorn', 'httpbin:app', '--bind', `127.0.0.1:${port}`],
+  ...['--workers', '1', '--worker-class', 'gthread', '--threads', '8', '--no-control-socket', '--log-level', 'warning'],
+];
+
+async function runSeed(children, env, dataDir, note) {
+  const args = ['--enable-source-maps', join(ROOT, 'dist', 'sandbox', 'seed', 'main.js')];
+  const child = children.launch({ name: 'seed', command: process.execPath, args, env, cwd: ROOT, order: ORDER.tests, logFile: join(dataDir, 'logs', 'seed.log'), onLine: (line) => note(`(${line.slice(0, 60)})`) });
+  const timer = setTimeout(() => child.kill('SIGTERM'), SEED_MS);
+  const { code } = await child.exited;
+  clearTimeout(timer);
+  note('');
+  if (code !== 0) throw new Fault(`The demonstration world could not be made. It said:\n${child.tail()}`);
+}
+
+/** For the tools run beside it (`npm run doctor`, `npm run seed`): where everything is. Holds keys, so only its owner reads it. */
+function writeRunFile(dataDir, environment) {
+  const names = /^(NODE_ENV|SANDBOX|DATA_DIR|PORT|[A-Z_]+_(PORTS?|URL|URI|ALLOW|DOMAIN|NODE)|STRIPE_[A-Z_]+|SECRET_KEYS|SESSION_SECRET|LATENESS_SECONDS)$/;
+  const kept = Object.fromEntries(Object.entries(environment).filter(([name]) => names.test(name)));
+  const file = join(dataDir, 'run.json');
+  writeFileSync(file, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });
+  chmodSync(file, 0o600);
+}
+
+export function readRunFile(dataDir) {
+  const file = join(dataDir, 'run.json');
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+}
+
+/** `npm start`: start, show, and stay until Ctrl-C. */
+export async function runMarketplace() {
+  const dataDir = dataDirOf(process.env);
+  const unlock = lockDataDir(dataDir);
+  const children = makeChildren();
+  let marketplace;
+  const stopped = new Promise((resolve) => {
+    let askedAt;
+    const stop = () => {
+      // A terminal's Ctrl-C reaches us twice, once through npm: only a later one means impatience.
+      if (askedAt !== undefined) return performance.now() - askedAt > 1_500 ? void children.killAll() : undefined;
+      askedAt = performance.now();
+      say(`\n  Stopping: calls in flight are finished first ${dim('(Ctrl-C again ends everything at once)')}`);
+      resolve(marketplace ? marketplace.stop() : children.stopAll());
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+  });
+  try {
+    say('');
+    const startedAt = performance.now();
+    const pending = startMarketplace({ dataDir, children, onLine: say, tell: (text) => say(`  ${yellow('!')} ${text}`) });
+    marketplace = await Promise.race([pending, stopped.then(() => undefined)]);
+    if (!marketplace) {
+      await pending.catch(() => {});
+      return 0;
+    }
+    showAddresses(marketplace, startedAt);
+    const refused = Promise.race(Object.values(marketplace.programs).map(async (program) => (await program.gaveUp, program)));
+    const program = await Promise.race([refused, stopped.then(() => undefined)]);
+    if (program) {
+      await marketplace.stop();
+      throw new Fault(`${program.name} refuses its settings:\n${program.tail()}`);
+    }
+    say('  Stopped.');
+    return 0;
+  } finally {
+    await children.release();
+    unlock();
+  }
+}
+
+function showAddresses({ webUrl, gatewayUrl, stripeUrl, dataDir }, startedAt) {
+  const file = join(dataDir, 'demo.json');
+  const demo = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { users: {} };
+  const users = Object.entries(demo.users).map(([name, { email, password }]) => [name, `${email}   ${password}`]);
+  say('');
+  box(`Tollgate is up (${((performance.now() - startedAt) / 1_000).toFixed(1)} s)`, [
+    ['Portal', webUrl],
+    ['Gateway', gatewayUrl],
+    ['Sandbox', `${webUrl}/sandbox   (mail, clock)`],
+    ...(stripeUrl ? [['Stripe simulator', stripeUrl]] : [['Payments', 'Stripe']]),
+    ...(users.length ? [['', ''], ['Sign in as', ''], ...users] : []),
+    ['', ''],
+    ['Logs', join(dataDir, 'logs')],
+    ['Stop', 'Ctrl-C'],
+  ]);
+  say('');
+}
