@@ -133,6 +133,25 @@ export function makeAppsStore(connection: Connection) {
     bindingsOfApp: (appId: string) => Bindings.find({ appId }).lean<BindingDoc[]>(),
     addBinding: (binding: BindingDoc) => insertOnce(() => Bindings.create(binding)),
     setBindingLive: async (id: string, live: boolean) => (await Bindings.updateOne({ _id: id, live: !live }, { $set: { live } })).modifiedCount === 1,
+    credentialsOfApps: (appIds: string[]) => Credentials.find({ appId: { $in: appIds } }).lean<CredentialDoc[]>(),
+    bindingsOfApps: (appIds: string[]) => Bindings.find({ appId: { $in: appIds } }).lean<BindingDoc[]>(),
+    binding: (appId: string, subscriptionId: string) => Bindings.findById(`${appId}.${subscriptionId}`).lean<BindingDoc>(),
+    /** Takes back what was never shown to anybody. */
+    removeCredential: async (id: string) => void (await Credentials.deleteOne({ _id: id })),
+    renameCredential: async (id: string, name: string) => void (await Credentials.updateOne({ _id: id }, { $set: { name } })),
+    /** True: this call revoked it. */
+    revokeCredential: async (id: string, at: number) => (await Credentials.updateOne({ _id: id, revokedAt: null }, { $set: { revokedAt: at } })).modifiedCount === 1,
+    /** An end can only come nearer. */
+    endCredential: async (id: string, notAfter: number) => void (await Credentials.updateOne({ _id: id, revokedAt: null, notAfter: null }, { $set: { notAfter } })),
+    shortenCredential: async (id: string, notAfter: number) => void (await Credentials.updateOne({ _id: id, notAfter: { $gt: notAfter } }, { $set: { notAfter } })),
+    /** Of several gateways that report a use, the latest stands. */
+    noteUse: async (id: string, at: number) => void (await Credentials.updateOne({ _id: id }, { $max: { lastUsedAt: at } })),
+    revokeAllOf: async (appId: string, at: number) => void (await Credentials.updateMany({ appId, revokedAt: null }, { $set: { revokedAt: at } })),
+    /** Ends every binding and free authorization of the app. */
+    releaseAllOf: async (appId: string, at: number) => {
+      await Bindings.updateMany({ appId, live: true }, { $set: { live: false } });
+      await Authorizations.updateMany({ appId, live: true }, { $set: { live: false, revokedAt: at } });
+    },
     liveAuthorizations: () => Authorizations.find({ live: true }).lean<AuthorizationDoc[]>(),
     authorizationsOfApp: (appId: string) => Authorizations.find({ appId }).lean<AuthorizationDoc[]>(),
     authorizationsOfApi: (apiId: string) => Authorizations.find({ apiId }).lean<AuthorizationDoc[]>(),

@@ -49,6 +49,9 @@ export function makePeriodsStore(connection: Connection) {
     models: [Periods],
     add: (period: PeriodDoc) => insertOnce(() => Periods.create(period)),
     get: (subscriptionId: string, index: number) => Periods.findById(`${subscriptionId}_${index}`).lean<PeriodDoc>(),
+    /** The version that a period which has not begun will run under (rule N6). */
+    setVersionAhead: async ({ _id, startAt }: Pick<PeriodDoc, '_id' | 'startAt'>, planVersionId: string) =>
+      void (await Periods.updateOne({ _id, status: 'open' }, { $set: { windows: [{ changeIndex: 0, from: startAt, planVersionId }] } })),
     many: (ids: string[]) => Periods.find({ _id: { $in: ids } }).lean<PeriodDoc[]>(),
     ofSubscription: (subscriptionId: string) => Periods.find({ subscriptionId }).lean<PeriodDoc[]>(),
     /** Periods that ended in [from, to) and stand where `status` says. */

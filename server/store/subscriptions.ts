@@ -39,6 +39,8 @@ export interface SubscriptionDoc {
   createdAt: number;
   createdBy: string;
   endedAt: number | null;
+  /** What its present state asks for (periods, bindings, word to the gateways) is not known to be done: whoever finds it does it again. */
+  unsettled?: boolean;
   rev: number;
 }
 
@@ -59,7 +61,8 @@ export function makeSubscriptionsStore(connection: Connection) {
       },
       live: { type: Boolean, required: true }, anchorAt: time, periodIndex: number, entitledUntil: time, cancelAtPeriodEnd: { type: Boolean, required: true },
       statusReason: { type: String, default: '' }, stripeCustomerId: optional, paymentMethodId: optional, checkoutId: optional, checkoutUrl: optional,
-      checkoutExpiresAt: time, createdAt: number, createdBy: text, endedAt: time, rev: number,
+      checkoutExpiresAt: time, createdAt: number, createdBy: text, endedAt: time,
+      unsettled: { type: Boolean, default: false }, rev: number,
     },
     options,
   );
@@ -71,6 +74,7 @@ export function makeSubscriptionsStore(connection: Connection) {
   schema.index({ live: 1 }, { partialFilterExpression: { live: true }, name: 'live' });
   schema.index({ checkoutId: 1 });
   schema.index({ status: 1 });
+  schema.index({ unsettled: 1 }, { partialFilterExpression: { unsettled: true }, name: 'unsettled' });
   const Subscriptions = connection.model('Subscription', schema);
 
   return {
@@ -86,6 +90,9 @@ export function makeSubscriptionsStore(connection: Connection) {
     ofProduct: (productId: string) => Subscriptions.find({ productId }).lean<SubscriptionDoc[]>(),
     allLive: () => Subscriptions.find({ live: true }).lean<SubscriptionDoc[]>(),
     inStatus: (status: SubscriptionStatus) => Subscriptions.find({ status }).lean<SubscriptionDoc[]>(),
+    unsettled: () => Subscriptions.find({ unsettled: true }).lean<SubscriptionDoc[]>(),
+    /** All that the state of this revision asks for is done; false when it moved on meanwhile. */
+    settle: async (id: string, rev: number) => (await Subscriptions.updateOne({ _id: id, rev, unsettled: true }, { $set: { unsettled: false } })).modifiedCount === 1,
     /** Compare-and-set by `rev`. False: read it again and go on from what is found. */
     update: async (id: string, rev: number, change: Partial<Omit<SubscriptionDoc, '_id' | 'rev'>>) =>
       (await Subscriptions.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,

@@ -1,0 +1,133 @@
+import type { Actor } from '../domain/actor.ts';
+import { credentialStatus } from '../domain/credential.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Ids } from '../kernel/ids.ts';
+import type { Store } from '../store/index.ts';
+import type { AppDoc, AuthorizationDoc, BindingDoc } from '../store/apps.ts';
+import type { Audit } from './audit.ts';
+import type { Changes } from './changes.ts';
+
+/** An organization may hold this many apps at a time. */
+export const APPS_MAX = 200;
+
+export interface AppFields {
+  readonly name: string;
+  readonly description: string;
+}
+
+export interface AppSummary {
+  readonly app: AppDoc;
+  /** Credentials that still work. */
+  readonly liveCredentials: number;
+  readonly bindings: readonly BindingDoc[];
+}
+
+/** What deleting an app does, in numbers, for the page that asks. */
+export interface RemovalEffect {
+  readonly keys: number;
+  readonly codes: number;
+  readonly subscriptions: number;
+  readonly authorizations: number;
+}
+
+export interface Apps {
+  list(actor: Actor): Promise<AppSummary[]>;
+  /** @throws not-found when it is not the actor's, does not exist, or was deleted: the three look alike */
+  get(actor: Actor, appId: string): Promise<AppDoc>;
+  create(actor: Actor, fields: AppFields): Promise<AppDoc>;
+  update(actor: Actor, appId: string, fields: AppFields): Promise<AppDoc>;
+  removalEffect(actor: Actor, appId: string): Promise<RemovalEffect>;
+  /** Its credentials stop within a second, its bindings and authorizations end; subscriptions live on without it. Deleting again does nothing. */
+  remove(actor: Actor, appId: string): Promise<RemovalEffect>;
+  /** Live free authorizations that providers gave to the app. */
+  authorizations(actor: Actor, appId: string): Promise<AuthorizationDoc[]>;
+}
+
+export interface AppsDependencies {
+  readonly store: Pick<Store, 'apps'>;
+  readonly audit: Audit;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly changes: Changes;
+}
+
+/** May this actor see and use the app? Every verb that takes an app's id asks here. */
+export async function ownApp(store: Pick<Store, 'apps'>, actor: Actor, appId: string): Promise<AppDoc> {
+  const app = await store.apps.app(appId);
+  if (!app || app.deletedAt !== null || (actor.kind !== 'system' && app.organizationId !== actor.organizationId)) throw new AppError('not-found');
+  return app;
+}
+
+export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies): Apps {
+  const effectOf = async (app: AppDoc): Promise<RemovalEffect> => {
+    const now = clock.now();
+    const [credentials, bindings, authorizations] = await Promise.all([
+      store.apps.credentialsOf(app._id), store.apps.bindingsOfApp(app._id), store.apps.authorizationsOfApp(app._id),
+    ]);
+    const working = credentials.filter((credential) => ['active', 'expiring'].includes(credentialStatus(credential, now)));
+    return {
+      keys: working.filter(({ kind }) => kind === 'key').length,
+      codes: working.filter(({ kind }) => kind === 'code').length,
+      subscriptions: bindings.filter(({ live }) => live).length,
+      authorizations: authorizations.filter(({ live }) => live).length,
+    };
+  };
+
+  return {
+    async list(actor) {
+      const apps = (await store.apps.appsOf(actor.organizationId)).filter(({ deletedAt }) => deletedAt === null).sort((a, b) => a.createdAt - b.createdAt);
+      const now = clock.now();
+      const appIds = apps.map(({ _id }) => _id);
+      const [credentials, bindings] = await Promise.all([store.apps.credentialsOfApps(appIds), store.apps.bindingsOfApps(appIds)]);
+      return apps.map((app) => ({
+        app,
+        liveCredentials: credentials.filter((one) => one.appId === app._id && ['active', 'expiring'].includes(credentialStatus(one, now))).length,
+        bindings: bindings.filter((binding) => binding.appId === app._id && binding.live),
+      }));
+    },
+
+    get: (actor, appId) => ownApp(store, actor, appId),
+
+    async create(actor, { name, description }) {
+      const held = (await store.apps.appsOf(actor.organizationId)).filter(({ deletedAt }) => deletedAt === null);
+      if (held.length >= APPS_MAX) throw new AppError('conflict', `An organization may have ${APPS_MAX} apps. Delete one that is no longer used.`);
+      const now = clock.now();
+      const app: AppDoc = { _id: ids.next('app'), organizationId: actor.organizationId, name, description, createdAt: now, deletedAt: null, rev: 0 };
+      await store.apps.addApp(app);
+      await audit.append(actor, { action: 'market:apps:create', resource: `app:${app._id}`, after: { name, description } });
+      return app;
+    },
+
+    async update(actor, appId, { name, description }) {
+      const app = await ownApp(store, actor, appId);
+      if (app.name === name && app.description === description) return app;
+      if (!(await store.apps.updateApp(appId, app.rev, { name, description }))) throw new AppError('conflict');
+      const { name: nameBefore, description: descriptionBefore } = app;
+      await audit.append(actor, {
+        action: 'market:apps:update', resource: `app:${appId}`, before: { name: nameBefore, description: descriptionBefore }, after: { name, description },
+      });
+      return { ...app, name, description, rev: app.rev + 1 };
+    },
+
+    removalEffect: async (actor, appId) => effectOf(await ownApp(store, actor, appId)),
+
+    async remove(actor, appId) {
+      const app = await ownApp(store, actor, appId);
+      const effect = await effectOf(app);
+      const now = clock.now();
+      // Keys go first: were we stopped half-way, the app is still there to be deleted again, and nothing of it works.
+      await store.apps.revokeAllOf(appId, now);
+      await store.apps.releaseAllOf(appId, now);
+      await store.apps.updateApp(appId, app.rev, { deletedAt: now });
+      await audit.append(actor, { action: 'market:apps:delete', resource: `app:${appId}`, before: { name: app.name, ...effect } });
+      await changes.announced(await changes.announce('catalogue-changed', { what: 'app', id: appId }));
+      return effect;
+    },
+
+    async authorizations(actor, appId) {
+      await ownApp(store, actor, appId);
+      return (await store.apps.authorizationsOfApp(appId)).filter(({ live }) => live);
+    },
+  };
+}

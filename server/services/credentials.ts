@@ -1,0 +1,203 @@
+import type { Actor } from '../domain/actor.ts';
+import {
+  ROTATION_OVERLAPS, SEAL_IV_BYTES, appCodeHash, credentialBytes, credentialHint, credentialStatus, credentialValue, sealSecret,
+  type CredentialStatus, type CredentialValueKind, type KeyRing, type RotationOverlap,
+} from '../domain/credential.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Ids } from '../kernel/ids.ts';
+import type { CredentialDoc } from '../store/apps.ts';
+import type { Store } from '../store/index.ts';
+import { ownApp } from './apps.ts';
+import type { Audit } from './audit.ts';
+import type { Changes } from './changes.ts';
+
+/** An app holds at most this many of a kind; one that a rotation has replaced no longer counts. */
+export const CODES_MAX = 5;
+export const KEYS_MAX = 5;
+
+export interface IssueRequest {
+  readonly appId: string;
+  /** `key`: AppKey and AppSecret, for signatures. `code`: an AppCode, sent as a header. */
+  readonly kind: 'key' | 'code';
+  readonly name: string;
+  /** Epoch ms at which it stops working by itself; null = never. */
+  readonly notAfter: number | null;
+}
+
+/** The only time a secret leaves the service: show it, then forget it. */
+export type Issued = { readonly credential: CredentialView } & (
+  | { readonly kind: 'key'; readonly appKey: string; readonly appSecret: string }
+  | { readonly kind: 'code'; readonly appCode: string }
+);
+
+/** A credential without anything that could be used or tried out. */
+export interface CredentialView {
+  readonly id: string;
+  readonly appId: string;
+  readonly kind: 'key' | 'code';
+  readonly name: string;
+  /** The public AppKey; null for a code. */
+  readonly appKey: string | null;
+  /** First and last characters of the code, or of the key. */
+  readonly hint: string;
+  readonly status: CredentialStatus;
+  readonly notAfter: number | null;
+  readonly revokedAt: number | null;
+  readonly lastUsedAt: number | null;
+  readonly createdAt: number;
+  /** It has a successor: it can be revoked, not rotated again. */
+  readonly replaced: boolean;
+}
+
+export interface Credentials {
+  /** Newest first. @throws not-found for an app of somebody else */
+  list(actor: Actor, appId: string): Promise<CredentialView[]>;
+  get(actor: Actor, credentialId: string): Promise<CredentialView>;
+  /**
+   * A key works as soon as it is shown: this answers after every live gateway confirmed it, or after 2 s.
+   * @throws conflict when the app holds as many of the kind as it may
+   */
+  issue(actor: Actor, request: IssueRequest): Promise<Issued>;
+  /** A new one of the same kind and name; the old one works on for the overlap. @throws conflict on one that is revoked, expired or has a successor */
+  rotate(actor: Actor, credentialId: string, overlap: RotationOverlap): Promise<Issued>;
+  rename(actor: Actor, credentialId: string, name: string): Promise<void>;
+  /** It stops within a second on every gateway. Revoking again does nothing. */
+  revoke(actor: Actor, credentialId: string): Promise<CredentialView>;
+}
+
+export interface CredentialsDependencies {
+  readonly store: Pick<Store, 'apps'>;
+  readonly audit: Audit;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly changes: Changes;
+  /** First encrypts, all decrypt. */
+  readonly secretKeys: KeyRing;
+}
+
+export function makeCredentials({ store, audit, clock, ids, changes, secretKeys }: CredentialsDependencies): Credentials {
+  const random = (bytes: number): Buffer => Buffer.from(ids.secret(bytes), 'base64url');
+  const mint = (kind: CredentialValueKind): string => credentialValue(kind, random(credentialBytes(kind)));
+
+  const tellGateways = async (credentialId: string): Promise<void> => void (await changes.announced(await changes.announce('credential-changed', { credentialId })));
+
+  const view = (credential: CredentialDoc, all: readonly CredentialDoc[]): CredentialView => ({
+    id: credential._id,
+    appId: credential.appId,
+    kind: credential.kind,
+    name: credential.name,
+    appKey: credential.appKey,
+    hint: credential.hint,
+    status: credentialStatus(credential, clock.now()),
+    notAfter: credential.notAfter,
+    revokedAt: credential.revokedAt,
+    lastUsedAt: credential.lastUsedAt,
+    createdAt: credential.createdAt,
+    replaced: all.some(({ rotatedFrom }) => rotatedFrom === credential._id),
+  });
+
+  async function own(actor: Actor, credentialId: string): Promise<CredentialDoc> {
+    const credential = await store.apps.credential(credentialId);
+    if (!credential || (actor.kind !== 'system' && credential.organizationId !== actor.organizationId)) throw new AppError('not-found');
+    return credential;
+  }
+
+  /** Those that count towards the bound: working, and not replaced by a rotation. */
+  const held = (all: readonly CredentialDoc[], kind: CredentialDoc['kind']): CredentialDoc[] =>
+    all.filter((one) => one.kind === kind && ['active', 'expiring'].includes(credentialStatus(one, clock.now())) && !all.some(({ rotatedFrom }) => rotatedFrom === one._id));
+
+  const tooMany = (kind: CredentialDoc['kind']): AppError =>
+    new AppError('conflict', kind === 'code' ? `An app may have ${CODES_MAX} AppCodes. Revoke one that is no longer used.` : `An app may have ${KEYS_MAX} keys. Revoke one that is no longer used.`);
+
+  /** Insert, then count: two requests at once may both be refused at the bound, but never both pass it. What is taken back was shown to nobody. */
+  async function add(credential: CredentialDoc): Promise<CredentialDoc[]> {
+    const bound = credential.kind === 'code' ? CODES_MAX : KEYS_MAX;
+    if (held(await store.apps.credentialsOf(credential.appId), credential.kind).length >= bound && credential.rotatedFrom === null) throw tooMany(credential.kind);
+    await store.apps.addCredential(credential);
+    const all = await store.apps.credentialsOf(credential.appId);
+    if (held(all, credential.kind).length > bound) {
+      await store.apps.removeCredential(credential._id);
+      throw tooMany(credential.kind);
+    }
+    return all;
+  }
+
+  async function create(actor: Actor, { appId, kind, name, notAfter }: IssueRequest, organizationId: string, rotatedFrom: string | null): Promise<Issued> {
+    const base = {
+      _id: ids.next('crd'), appId, organizationId, kind, name, notAfter, rotatedFrom, revokedAt: null, lastUsedAt: null, createdAt: clock.now(), createdBy: actor.userId,
+    };
+    if (kind === 'code') {
+      const appCode = mint('app-code');
+      const credential: CredentialDoc = { ...base, appKey: null, hash: appCodeHash(appCode), secretCipher: null, hint: credentialHint(appCode) };
+      const all = await add(credential);
+      return { kind, appCode, credential: view(credential, all) };
+    }
+    const [appKey, appSecret] = [mint('app-key'), mint('app-secret')];
+    const secretCipher = sealSecret(secretKeys, appSecret, appKey, random(SEAL_IV_BYTES));
+    const credential: CredentialDoc = { ...base, appKey, hash: null, secretCipher, hint: credentialHint(appKey) };
+    const all = await add(credential);
+    return { kind, appKey, appSecret, credential: view(credential, all) };
+  }
+
+  return {
+    async list(actor, appId) {
+      await ownApp(store, actor, appId);
+      const all = await store.apps.credentialsOf(appId);
+      return all.sort((a, b) => b.createdAt - a.createdAt).map((credential) => view(credential, all));
+    },
+
+    async get(actor, credentialId) {
+      const credential = await own(actor, credentialId);
+      return view(credential, await store.apps.credentialsOf(credential.appId));
+    },
+
+    async issue(actor, request) {
+      const app = await ownApp(store, actor, request.appId);
+      if (request.notAfter !== null && request.notAfter <= clock.now()) throw new AppError('invalid-form', undefined, { fields: { expiry: 'This end is in the past.' } });
+      const issued = await create(actor, request, app.organizationId, null);
+      const { id, kind, name, notAfter } = issued.credential;
+      await audit.append(actor, {
+        action: 'market:credentials:create', resource: `credential:${id}`, organizationId: app.organizationId, after: { appId: app._id, kind, name, notAfter },
+      });
+      await tellGateways(id);
+      return issued;
+    },
+
+    async rotate(actor, credentialId, overlap) {
+      const old = await own(actor, credentialId);
+      await ownApp(store, actor, old.appId);
+      const { status, replaced } = view(old, await store.apps.credentialsOf(old.appId));
+      if (replaced || status === 'revoked' || status === 'expired') throw new AppError('conflict', 'This credential has been replaced or has ended already. Create a new one.');
+      const issued = await create(actor, { appId: old.appId, kind: old.kind, name: old.name, notAfter: old.notAfter }, old.organizationId, old._id);
+      const endAt = clock.now() + ROTATION_OVERLAPS[overlap];
+      if (overlap === 'now') await store.apps.revokeCredential(old._id, endAt);
+      else await (old.notAfter === null ? store.apps.endCredential(old._id, endAt) : store.apps.shortenCredential(old._id, endAt));
+      await audit.append(actor, {
+        action: 'market:credentials:update', resource: `credential:${old._id}`, organizationId: old.organizationId, after: { rotatedTo: issued.credential.id, overlap },
+      });
+      await tellGateways(issued.credential.id);
+      return issued;
+    },
+
+    async rename(actor, credentialId, name) {
+      const credential = await own(actor, credentialId);
+      if (credential.name === name) return;
+      await store.apps.renameCredential(credentialId, name);
+      await audit.append(actor, {
+        action: 'market:credentials:update', resource: `credential:${credentialId}`, organizationId: credential.organizationId, before: { name: credential.name }, after: { name },
+      });
+    },
+
+    async revoke(actor, credentialId) {
+      const credential = await own(actor, credentialId);
+      const now = clock.now();
+      if (await store.apps.revokeCredential(credentialId, now)) {
+        await audit.append(actor, { action: 'market:credentials:delete', resource: `credential:${credentialId}`, organizationId: credential.organizationId });
+      }
+      // Announced even when it was revoked before: the signal is a hint, and whoever presses the button again wants it heard.
+      await tellGateways(credentialId);
+      return view({ ...credential, revokedAt: credential.revokedAt ?? now }, await store.apps.credentialsOf(credential.appId));
+    },
+  };
+}

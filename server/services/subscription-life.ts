@@ -1,0 +1,227 @@
+import { SYSTEM, type Actor } from '../domain/actor.ts';
+import { boundary } from '../domain/period.ts';
+import { GRACE_MS, earlier, versionAt, wholeSecond } from '../domain/subscription.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Store } from '../store/index.ts';
+import type { PeriodDoc } from '../store/periods.ts';
+import type { SubscriptionDoc } from '../store/subscriptions.ts';
+import type { Audit } from './audit.ts';
+import type { Changes } from './changes.ts';
+
+export interface LifeDependencies {
+  readonly store: Pick<Store, 'apps' | 'periods' | 'products' | 'subscriptions'>;
+  readonly audit: Audit;
+  readonly changes: Changes;
+  readonly clock: Clock;
+  /** Stored on every period that is made (F40). */
+  readonly latenessSeconds: number;
+}
+
+type Change = Partial<Omit<SubscriptionDoc, '_id' | 'rev'>>;
+
+/** Writers of one subscription are few; whoever loses this often found a fault, not a rival. */
+const TRIES_MAX = 8;
+
+export type SubscriptionLife = ReturnType<typeof makeSubscriptionLife>;
+
+/**
+ * The states of a subscription. Every move is one compare-and-set; what follows from the new state (periods stored ahead, the app bound,
+ * word to the gateways) is read off the state itself, may be done any number of times, and is repeated by the sweep until it is marked as done.
+ */
+export function makeSubscriptionLife({ store, audit, changes, clock, latenessSeconds }: LifeDependencies) {
+  async function read(id: string): Promise<SubscriptionDoc> {
+    const subscription = await store.subscriptions.get(id);
+    if (!subscription) throw new AppError('not-found');
+    return subscription;
+  }
+
+  /**
+   * Move a subscription on as `decide` says for the state it is found in. Null leaves it as it is, as after a move that was made before.
+   * @returns the subscription as it stands, and whether this call moved it
+   */
+  async function move(id: string, decide: (subscription: SubscriptionDoc) => Change | null | Promise<Change | null>): Promise<{ subscription: SubscriptionDoc; moved: boolean }> {
+    for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+      const subscription = await read(id);
+      const change = await decide(subscription);
+      if (change === null) return { subscription: subscription.unsettled ? await settle(subscription) : subscription, moved: false };
+      if (await store.subscriptions.update(id, subscription.rev, { ...change, unsettled: true })) {
+        return { subscription: await settle({ ...subscription, ...change, unsettled: true, rev: subscription.rev + 1 }), moved: true };
+      }
+    }
+    throw new AppError('conflict');
+  }
+
+  /** Do all that the state asks for, then mark it as done. */
+  async function settle(subscription: SubscriptionDoc): Promise<SubscriptionDoc> {
+    if (subscription.anchorAt !== null && subscription.live) {
+      await ensurePeriod(subscription, subscription.periodIndex);
+      await ensurePeriod(subscription, subscription.periodIndex + 1);
+      await bindChosenApp(subscription);
+    }
+    if (!subscription.live) await releaseBindings(subscription._id);
+    await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id: subscription._id }));
+    return (await store.subscriptions.settle(subscription._id, subscription.rev)) ? { ...subscription, unsettled: false } : read(subscription._id);
+  }
+
+  /** Boundaries are stored once: a period begins where the one before ends, and the end is counted from the anchor (rule N8). */
+  async function ensurePeriod(subscription: SubscriptionDoc, index: number): Promise<PeriodDoc> {
+    const { _id, anchorAt, interval, planId, planVersionId } = subscription;
+    const stored = await store.periods.get(_id, index);
+    if (stored) return stored;
+    if (anchorAt === null) throw new RangeError('a subscription without an anchor has no periods');
+    const before = index === 0 ? null : await store.periods.get(_id, index - 1);
+    const startAt = before?.endAt ?? boundary(anchorAt, interval, index);
+    const version = index === subscription.periodIndex ? planVersionId : versionAt(await store.products.planVersionsOfPlan(planId), planVersionId, startAt);
+    await store.periods.add({
+      _id: `${_id}_${index}`, subscriptionId: _id, index, startAt, endAt: boundary(anchorAt, interval, index + 1),
+      windows: [{ changeIndex: 0, from: startAt, planVersionId: version }], latenessSeconds, status: 'open', lease: null, frozen: null, frozenAt: null,
+    });
+    const period = await store.periods.get(_id, index);
+    if (!period) throw new AppError('internal', undefined, { cause: new Error(`period ${_id}_${index} is gone`) });
+    return period;
+  }
+
+  /** The app chosen at the purchase. A binding that exists, live or not, is left alone: its owner may have ended it since. */
+  async function bindChosenApp(subscription: SubscriptionDoc): Promise<void> {
+    if (await store.apps.binding(subscription.appId, subscription._id)) return;
+    const app = await store.apps.app(subscription.appId);
+    if (app && app.deletedAt === null) await addBinding(subscription, app._id);
+  }
+
+  /** False: another subscription pays for one of the APIs when this app calls it. */
+  async function addBinding(subscription: SubscriptionDoc, appId: string): Promise<boolean> {
+    const product = await store.products.product(subscription.productId);
+    if (!product) throw new AppError('not-found');
+    const added = await store.apps.addBinding({
+      _id: `${appId}.${subscription._id}`, appId, subscriptionId: subscription._id, organizationId: subscription.organizationId, gatewayId: subscription.gatewayId,
+      environmentId: product.environmentId, apiIds: product.apiIds, live: true, createdAt: clock.now(),
+    });
+    return added || (await store.apps.binding(appId, subscription._id))?.live === true;
+  }
+
+  async function releaseBindings(subscriptionId: string): Promise<void> {
+    const bindings = await store.apps.bindingsOf(subscriptionId);
+    for (const { _id, live } of bindings) if (live) await store.apps.setBindingLive(_id, false);
+  }
+
+  const record = (actor: Actor, action: 'market:subscriptions:cancel' | 'market:subscriptions:create' | 'market:subscriptions:update', subscription: SubscriptionDoc, before: Change, after: Change) =>
+    audit.append(actor, { action, resource: `subscription:${subscription._id}`, organizationId: subscription.organizationId, before, after });
+
+  return {
+    read,
+    move,
+    addBinding,
+
+    /**
+     * Pending → active, with the second of activation as anchor. Called for every sign that nothing is owed any more; all but the first find it done.
+     * A purchase that was given up stays so (invariant I14).
+     */
+    async activate(id: string, actor: Actor = SYSTEM): Promise<SubscriptionDoc> {
+      const { subscription, moved } = await move(id, ({ status }) =>
+        status === 'pending'
+          ? { status: 'active', anchorAt: wholeSecond(clock.now()), periodIndex: 0, entitledUntil: null, statusReason: '', checkoutUrl: null }
+          : null,
+      );
+      if (moved) await record(actor, 'market:subscriptions:create', subscription, { status: 'pending' }, { status: 'active', anchorAt: subscription.anchorAt });
+      return subscription;
+    },
+
+    /** Pending → canceled (by its owner) or expired (by time): the place is free again. */
+    async giveUp(id: string, status: 'canceled' | 'expired', reason: string, actor: Actor = SYSTEM): Promise<SubscriptionDoc> {
+      const { subscription, moved } = await move(id, (found) =>
+        found.status === 'pending' || found.status === 'requested'
+          ? { status, live: false, endedAt: clock.now(), entitledUntil: clock.now(), statusReason: reason, checkoutUrl: null }
+          : null,
+      );
+      if (moved) await record(actor, 'market:subscriptions:cancel', subscription, { status: 'pending' }, { status, statusReason: reason });
+      return subscription;
+    },
+
+    /** Access ends with the running period; nothing is refunded and usage until then is billed. */
+    async cancelAtPeriodEnd(actor: Actor, id: string): Promise<SubscriptionDoc> {
+      const { subscription, moved } = await move(id, async (found) => {
+        if (found.cancelAtPeriodEnd || !found.live) return null;
+        const { endAt } = await ensurePeriod(found, found.periodIndex);
+        return { cancelAtPeriodEnd: true, entitledUntil: earlier(found.entitledUntil, endAt) };
+      });
+      if (moved) await record(actor, 'market:subscriptions:cancel', subscription, { cancelAtPeriodEnd: false }, { cancelAtPeriodEnd: true, entitledUntil: subscription.entitledUntil });
+      return subscription;
+    },
+
+    async undoCancellation(actor: Actor, id: string): Promise<SubscriptionDoc> {
+      const { subscription, moved } = await move(id, async (found) => {
+        if (!found.cancelAtPeriodEnd || !found.live) return null;
+        return { cancelAtPeriodEnd: false, entitledUntil: await graceEnd(found) };
+      });
+      if (!moved && !subscription.live) throw new AppError('conflict', 'The subscription has ended. Subscribe again on the API’s page.');
+      if (moved) await record(actor, 'market:subscriptions:update', subscription, { cancelAtPeriodEnd: true }, { cancelAtPeriodEnd: false });
+      return subscription;
+    },
+
+    /** Boundary `index` has come: period `index` begins under the version stored for it, or the subscription ends there. */
+    async atBoundary(id: string, index: number): Promise<SubscriptionDoc> {
+      const { subscription, moved } = await move(id, async (found) => {
+        if (!found.live || found.anchorAt === null || found.periodIndex >= index) return null;
+        const { startAt, windows } = await ensurePeriod(found, index);
+        if (found.cancelAtPeriodEnd) return { status: 'canceled', live: false, endedAt: startAt, entitledUntil: earlier(found.entitledUntil, startAt) };
+        const planVersionId = windows[0]?.planVersionId ?? found.planVersionId;
+        return { periodIndex: index, planVersionId, pendingPlanVersionId: found.pendingPlanVersionId === planVersionId ? null : found.pendingPlanVersionId };
+      });
+      if (moved && !subscription.live) await record(SYSTEM, 'market:subscriptions:cancel', subscription, { cancelAtPeriodEnd: true }, { status: 'canceled', endedAt: subscription.endedAt });
+      return subscription;
+    },
+
+    /** A renewal could not be collected: access lasts through the grace, counted from the boundary it was for (rule N22, F19). */
+    async pastDue(id: string, boundaryAt: number, reason: string): Promise<SubscriptionDoc> {
+      const until = boundaryAt + GRACE_MS;
+      const { subscription, moved } = await move(id, (found) => {
+        if (found.status === 'past_due' && found.statusReason !== reason) return { statusReason: reason };
+        if (found.status !== 'active') return null;
+        return { status: until <= clock.now() ? 'suspended' : 'past_due', entitledUntil: earlier(found.entitledUntil, until), statusReason: reason };
+      });
+      if (moved) await record(SYSTEM, 'market:subscriptions:update', subscription, { status: 'active' }, { status: subscription.status, entitledUntil: subscription.entitledUntil });
+      return subscription;
+    },
+
+    /** The grace is over. */
+    async suspend(id: string): Promise<SubscriptionDoc> {
+      const { subscription, moved } = await move(id, (found) =>
+        found.status === 'past_due' && found.entitledUntil !== null && found.entitledUntil <= clock.now() ? { status: 'suspended' } : null,
+      );
+      if (moved) await record(SYSTEM, 'market:subscriptions:update', subscription, { status: 'past_due' }, { status: 'suspended' });
+      return subscription;
+    },
+
+    /** Nothing is open any more: active again at once (rule N22). A cancellation that was asked for stands. */
+    async restore(id: string): Promise<SubscriptionDoc> {
+      const { subscription, moved } = await move(id, async (found) => {
+        if (found.status !== 'past_due' && found.status !== 'suspended') return null;
+        const entitledUntil = found.cancelAtPeriodEnd ? (await ensurePeriod(found, found.periodIndex)).endAt : null;
+        return { status: 'active', entitledUntil, statusReason: '' };
+      });
+      if (moved) await record(SYSTEM, 'market:subscriptions:update', subscription, { status: 'past_due' }, { status: 'active' });
+      return subscription;
+    },
+
+    /** A version was published for running subscriptions (rule N6): the periods stored ahead that begin at or after it run under it. */
+    async adoptVersion(id: string): Promise<SubscriptionDoc> {
+      const { subscription } = await move(id, async (found) => {
+        if (!found.live || found.anchorAt === null) return null;
+        const next = await ensurePeriod(found, found.periodIndex + 1);
+        const version = versionAt(await store.products.planVersionsOfPlan(found.planId), found.planVersionId, next.startAt);
+        if (next.windows[0]?.planVersionId === version || next.startAt <= clock.now()) return null;
+        await store.periods.setVersionAhead(next, version);
+        return { pendingPlanVersionId: version };
+      });
+      return subscription;
+    },
+  };
+
+  /** While a payment is open, access ends with the grace; the end as it was before a cancellation came nearer. */
+  async function graceEnd(subscription: SubscriptionDoc): Promise<number | null> {
+    if (subscription.status !== 'past_due' && subscription.status !== 'suspended') return null;
+    const { startAt, endAt } = await ensurePeriod(subscription, subscription.periodIndex);
+    return subscription.entitledUntil === endAt ? startAt + GRACE_MS : subscription.entitledUntil;
+  }
+}
