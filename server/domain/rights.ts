@@ -19,6 +19,8 @@ export const ACTIONS = [
   'apig:instances:delete',
   'apig:instances:get',
   'apig:instances:update',
+  'market:account:get',
+  'market:account:update',
   'market:apps:create',
   'market:apps:delete',
   'market:apps:get',
@@ -81,6 +83,8 @@ export const PRESETS: Readonly<Record<string, Policy>> = {
   FullAccess: allow('apig:*', 'market:products:*', 'market:organization:get'),
   Operator: allow('platform:*'),
   ReadOnlyAccess: allow('apig:*:get', 'market:*:get'),
+  // Everybody's own account; part of every signed-in actor.
+  Self: allow('market:account:*'),
 };
 
 const matches = (pattern: string, action: string): boolean => {

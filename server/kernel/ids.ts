@@ -30,3 +30,6 @@ function encode(value: bigint, length: number): string {
 
 /** Hex SHA-256, the key under which single-use and high-entropy secrets are stored. */
 export const sha256Hex = (text: string | Buffer): string => createHash('sha256').update(text).digest('hex');
+
+/** A fresh value for a content policy, 128 bits. */
+export const randomNonce = (): string => randomBytes(16).toString('base64');

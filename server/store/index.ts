@@ -4,10 +4,12 @@ import { makeApisStore } from './apis.ts';
 import { makeAppsStore } from './apps.ts';
 import { makeAuditStore } from './audit.ts';
 import { connectStore } from './connect.ts';
+import { makeDocumentsStore } from './documents.ts';
 import { makeGatewaysStore } from './gateways.ts';
 import { makeInboxStore } from './inbox.ts';
 import { makeInvoicesStore } from './invoices.ts';
 import { makeLedgerStore } from './ledger.ts';
+import { makeMailsStore } from './mails.ts';
 import { makePeriodsStore } from './periods.ts';
 import { makeProductsStore } from './products.ts';
 import { makeSettingsStore } from './settings.ts';
@@ -33,10 +35,12 @@ function makeStore(connection: Connection) {
     apis: makeApisStore(connection),
     apps: makeAppsStore(connection),
     audit: makeAuditStore(connection),
+    documents: makeDocumentsStore(connection),
     gateways: makeGatewaysStore(connection),
     inbox: makeInboxStore(connection),
     invoices: makeInvoicesStore(connection),
     ledger: makeLedgerStore(connection),
+    mails: makeMailsStore(connection),
     periods: makePeriodsStore(connection),
     products: makeProductsStore(connection),
     settings: makeSettingsStore(connection),

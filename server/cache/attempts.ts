@@ -1,0 +1,32 @@
+import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
+import type { Redis } from './redis.ts';
+
+export interface Attempts {
+  /** Count one attempt. @returns seconds to wait when there were too many, else 0 */
+  count(key: string): Promise<number>;
+  clear(key: string): Promise<void>;
+}
+
+/** At most `points` attempts per `seconds` and key over all processes; each process counts alone while Redis is away. */
+export function makeAttempts({ redis, name, points, seconds }: { redis: Redis; name: string; points: number; seconds: number }): Attempts {
+  const limiter = new RateLimiterRedis({
+    storeClient: redis.client,
+    useRedisPackage: true,
+    keyPrefix: redis.key(`attempts:${name}`),
+    points,
+    duration: seconds,
+    insuranceLimiter: new RateLimiterMemory({ points, duration: seconds }),
+  });
+  return {
+    async count(key) {
+      try {
+        await limiter.consume(key);
+        return 0;
+      } catch (refusal) {
+        if (refusal instanceof Error) throw refusal;
+        return Math.max(1, Math.ceil((refusal as { msBeforeNext: number }).msBeforeNext / 1000));
+      }
+    },
+    clear: async (key) => void (await limiter.delete(key)),
+  };
+}

@@ -1,0 +1,112 @@
+import express, { type Express, type RequestHandler, type Router } from 'express';
+import helmet from 'helmet';
+import type { Store as SessionStore } from 'express-session';
+import { randomNonce } from '../kernel/ids.ts';
+import type { Ids } from '../kernel/ids.ts';
+import type { Log } from '../kernel/log.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Accounts } from '../services/accounts.ts';
+import { answerErrors, notFound } from './errors.ts';
+import { identify, sameOrigin } from './guards.ts';
+import { makePassport } from './passport.ts';
+import { sessions } from './session.ts';
+
+const FORM_BYTES_MAX = 256 * 1024;
+
+export interface AppOptions {
+  readonly accounts: Accounts;
+  readonly log: Log;
+  readonly ids: Ids;
+  readonly sessionStore: SessionStore;
+  readonly sessionSecret: string;
+  readonly webUrl: string;
+  readonly trustedHops: number;
+  readonly publicFolder: string;
+  /** Where a form may redirect to after a POST: the origin of Checkout. Browsers apply `form-action` to that redirect. */
+  readonly checkoutOrigin: string;
+  readonly testPayments: boolean;
+  readonly sandbox: boolean;
+  /** Routes that read raw bodies and come from other servers: before sessions, parsers and the origin check. */
+  readonly machineRoutes: readonly Router[];
+  readonly routes: (passport: ReturnType<typeof makePassport>) => readonly Router[];
+}
+
+/** The portal: a request gets an id, headers, a session, an actor; then one of the routes; then, if need be, an error page. */
+export function makeApp(options: AppOptions): Express {
+  const { accounts, log, ids, webUrl } = options;
+  const passport = makePassport(accounts);
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('trust proxy', options.trustedHops);
+  app.set('query parser', 'simple');
+
+  app.use(begin(ids, options));
+  app.use(securityHeaders(options));
+  app.use(express.static(options.publicFolder, { index: false, redirect: false, maxAge: '1h', setHeaders: immutableWhenHashed }));
+  for (const router of options.machineRoutes) app.use(router);
+  app.use(sameOrigin(webUrl));
+  app.use(onlyUtf8);
+  app.use(express.urlencoded({ extended: false, limit: FORM_BYTES_MAX, parameterLimit: 1_000 }));
+  app.use(express.json({ limit: FORM_BYTES_MAX }));
+  app.use(sessions({ store: options.sessionStore, secret: options.sessionSecret, webUrl }));
+  app.use(passport.initialize());
+  app.use(passport.session());
+  app.use(identify(accounts));
+  app.use(takeFlash);
+  for (const router of options.routes(passport)) app.use(router);
+  app.use(notFound);
+  app.use(answerErrors(log));
+  return app;
+}
+
+/** The request's id, its nonce, and what every page shows. */
+function begin(ids: Ids, { testPayments, sandbox }: AppOptions): RequestHandler {
+  return (req, res, next) => {
+    req.id = ids.next('req');
+    res.set('X-Request-Id', req.id);
+    // Pages are personal; only what is in public/ may be kept.
+    res.set('Cache-Control', 'no-store');
+    res.locals['nonce'] = randomNonce();
+    res.locals['page'] = { testPayments, sandbox, nonce: res.locals['nonce'] as string, path: req.path };
+    next();
+  };
+}
+
+function securityHeaders({ checkoutOrigin, webUrl }: AppOptions): RequestHandler {
+  const secure = webUrl.startsWith('https://');
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"], scriptSrc: ["'self'"], styleSrc: ["'self'"], imgSrc: ["'self'", 'data:'], fontSrc: ["'self'"], connectSrc: ["'self'"],
+        manifestSrc: ["'self'"], formAction: ["'self'", checkoutOrigin], frameAncestors: ["'none'"], baseUri: ["'none'"],
+        ...(secure ? { upgradeInsecureRequests: [] } : {}),
+      },
+    },
+    strictTransportSecurity: secure ? { maxAge: 31_536_000, includeSubDomains: false } : false,
+    referrerPolicy: { policy: 'strict-origin-when-cross-origin' },
+    crossOriginEmbedderPolicy: false,
+  });
+}
+
+const immutableWhenHashed: NonNullable<Parameters<typeof express.static>[1]>['setHeaders'] = (res) => {
+  // The address carries the file's hash (helper `asset`), so a changed file has another address.
+  if ((res.req as { url?: string }).url?.includes('?v=')) res.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
+};
+
+/** A body in another charset could smuggle markup past every check on text. */
+const onlyUtf8: RequestHandler = (req, _res, next) => {
+  const charset = /charset="?([^;"\s]+)/i.exec(req.headers['content-type'] ?? '')?.[1];
+  if (charset !== undefined && charset.toLowerCase() !== 'utf-8') throw new AppError('invalid-request', 'Only UTF-8 is accepted.');
+  next();
+};
+
+/** Messages left by the request before are shown once. */
+const takeFlash: RequestHandler = (req, res, next) => {
+  const flash = req.session.flash;
+  if (flash?.length && req.method === 'GET' && req.accepts('html')) {
+    (res.locals['page'] as Record<string, unknown>)['flash'] = flash;
+    delete req.session.flash;
+  }
+  next();
+};

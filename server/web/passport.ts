@@ -1,0 +1,35 @@
+import { Passport } from 'passport';
+import { Strategy as LocalStrategy } from 'passport-local';
+import { AppError } from '../kernel/errors.ts';
+import type { Accounts } from '../services/accounts.ts';
+import type { UserDoc } from '../store/accounts.ts';
+
+declare global {
+  // passport's own types leave the user open to be said here
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace Express {
+    interface User extends UserDoc {}
+  }
+}
+
+/** Passport with the password strategy; the session keeps the user's id alone. */
+export function makePassport(accounts: Pick<Accounts, 'signIn' | 'user'>) {
+  const passport = new Passport();
+  passport.use(
+    new LocalStrategy({ usernameField: 'email' }, (email, password, done) => {
+      accounts.signIn(email, password).then(
+        (user) => done(null, user),
+        // A refusal is not a fault: the page shows its detail.
+        (error: unknown) => (error instanceof AppError && error.code === 'sign-in-failed' ? done(null, false, { message: error.detail }) : done(error)),
+      );
+    }),
+  );
+  passport.serializeUser((user, done) => done(null, user._id));
+  passport.deserializeUser((id: string, done) => {
+    accounts.user(id).then(
+      (user) => done(null, user ?? false),
+      (error: unknown) => done(error),
+    );
+  });
+  return passport;
+}

@@ -1,0 +1,28 @@
+import session, { type Store as SessionStore } from 'express-session';
+import type { RequestHandler } from 'express';
+
+declare module 'express-session' {
+  interface SessionData {
+    /** The organization acted for; one of the user's memberships. */
+    organizationId: string;
+    flash: { kind: 'success' | 'info' | 'warning' | 'error'; text: string }[];
+    /** Where to go after signing in: a path of this site. */
+    returnTo: string;
+  }
+}
+
+const LIFE_MS = 14 * 86_400_000;
+
+/** The session cookie: `__Host-tollgate` on https, `tollgate` on http; HttpOnly, SameSite=Lax, no session before somebody signs in. */
+export function sessions({ store, secret, webUrl }: { store: SessionStore; secret: string; webUrl: string }): RequestHandler {
+  const secure = webUrl.startsWith('https://');
+  return session({
+    name: secure ? '__Host-tollgate' : 'tollgate',
+    secret,
+    store,
+    resave: false,
+    saveUninitialized: false,
+    rolling: false,
+    cookie: { httpOnly: true, sameSite: 'lax', secure, path: '/', maxAge: LIFE_MS },
+  });
+}
