@@ -1,10 +1,42 @@
-import type { Accounts } from './accounts.ts';
-import type { Audit } from './audit.ts';
-import type { Notifications } from './notifications.ts';
+import type { Roster } from '../cache/roster.ts';
+import type { Signals } from '../cache/signals.ts';
+import type { KeyRing } from '../domain/credential.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Ids } from '../kernel/ids.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Mailer } from '../mail/mailer.ts';
+import type { Store } from '../store/index.ts';
+import { makeAccounts } from './accounts.ts';
+import { makeApps } from './apps.ts';
+import { makeAudit } from './audit.ts';
+import { makeChanges } from './changes.ts';
+import { makeCredentials } from './credentials.ts';
+import { makeNotifications } from './notifications.ts';
 
-/** What the roles may call: one line, one service, sorted. Made in compose.ts. */
-export interface Services {
-  readonly accounts: Accounts;
-  readonly audit: Audit;
-  readonly notifications: Notifications;
+/** What the services stand on; made once by compose.ts. */
+export interface Ground {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly mailer: Mailer;
+  readonly render: (view: string, model: Record<string, unknown>) => string;
+  readonly roster: Roster;
+  readonly secretKeys: KeyRing;
+  readonly signals: Signals;
+  readonly store: Store;
+  readonly webUrl: string;
+}
+
+/** What the roles may call. */
+export type Services = ReturnType<typeof makeServices>;
+
+export function makeServices(ground: Ground) {
+  const { clock, ids, mailer, render, roster, secretKeys, signals, store, webUrl } = ground;
+  const audit = makeAudit({ store, clock, ids });
+  const changes = makeChanges({ store, signals, roster, clock });
+  const notifications = makeNotifications({ mailer, webUrl, render });
+  const accounts = makeAccounts({ store, clock, ids, audit, notifications });
+  const apps = makeApps({ store, audit, clock, ids, changes });
+  const credentials = makeCredentials({ store, audit, clock, ids, changes, secretKeys });
+  return { accounts, apps, audit, changes, clock, credentials, ids, notifications };
 }

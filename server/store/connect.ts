@@ -1,19 +1,17 @@
 import mongoose, { type Connection } from 'mongoose';
 
 /** A connection of our own: int64 comes back as bigint, writes wait for the majority and the disk, nothing is buffered while the store is away. */
-export async function connectStore(uri: string, { maxPoolSize = 20 }: { maxPoolSize?: number } = {}): Promise<Connection> {
-  return mongoose
-    .createConnection(uri, {
-      useBigInt64: true,
-      maxPoolSize,
-      autoIndex: false,
-      autoCreate: false,
-      bufferCommands: false,
-      serverSelectionTimeoutMS: 3_000,
-      socketTimeoutMS: 30_000,
-      writeConcern: { w: 'majority', journal: true },
-    })
-    .asPromise();
+export function connectStore(uri: string, { maxPoolSize = 20 }: { maxPoolSize?: number } = {}): Connection {
+  return mongoose.createConnection(uri, {
+    useBigInt64: true,
+    maxPoolSize,
+    autoIndex: false,
+    autoCreate: false,
+    bufferCommands: false,
+    serverSelectionTimeoutMS: 3_000,
+    socketTimeoutMS: 30_000,
+    writeConcern: { w: 'majority', journal: true },
+  });
 }
 
 /** True for the answer of a unique index that says somebody (perhaps we ourselves, before a lost reply) was first. */

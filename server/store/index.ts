@@ -16,17 +16,27 @@ import { makeSettingsStore } from './settings.ts';
 import { makeSubscriptionsStore } from './subscriptions.ts';
 import { makeUsageStore } from './usage.ts';
 
-export type Store = Awaited<ReturnType<typeof openStore>>;
+export type Store = ReturnType<typeof makeStore>;
 
 /**
  * Everything that is kept. Connects, makes what indexes are missing (they hold invariants, so nothing starts without them).
  * @throws MongooseServerSelectionError within 3 s when the store does not answer
  */
-export async function openStore(uri: string, options: { maxPoolSize?: number } = {}) {
-  const connection = await connectStore(uri, options);
+export async function openStore(uri: string, options: { maxPoolSize?: number } = {}): Promise<Store> {
+  const connection = await connectStore(uri, options).asPromise();
   const store = makeStore(connection);
   await store.createIndexes();
   return store;
+}
+
+/** For the gateway, which starts and serves with the store away: connects in the background for as long as it takes; until then every query fails at once. */
+export function openStoreLater(uri: string, { retryMs = 1_000, ...options }: { maxPoolSize?: number; retryMs?: number } = {}): Store {
+  const connection = connectStore(uri, options);
+  const connect = (): void => {
+    connection.asPromise().catch(() => setTimeout(() => void connection.openUri(uri).catch(connect), retryMs).unref());
+  };
+  connect();
+  return makeStore(connection);
 }
 
 function makeStore(connection: Connection) {

@@ -39,7 +39,7 @@ export interface Renderer {
   readonly pages: readonly string[];
 }
 
-const NOBODY: PageData = {
+export const NOBODY: PageData = {
   user: null, organization: null, flash: [], nonce: '', path: '/', testPayments: true, sandbox: false, theme: 'auto',
 };
 

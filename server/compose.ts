@@ -1,0 +1,68 @@
+import { makeRedis } from './cache/redis.ts';
+import { makeRoster } from './cache/roster.ts';
+import { makeSignals } from './cache/signals.ts';
+import type { Config } from './config.ts';
+import { makeClock, type Clock } from './kernel/clock.ts';
+import { makeIds, type Ids } from './kernel/ids.ts';
+import { makeLog, type Log } from './kernel/log.ts';
+import { makeLifecycle } from './lifecycle.ts';
+import { makeMailer } from './mail/mailer.ts';
+import { makeServices } from './services/index.ts';
+import { openStore, openStoreLater } from './store/index.ts';
+import { NOBODY, renderer } from './web/render.ts';
+
+/** Replaced by tests; everything else is made from the configuration. */
+export interface Overrides {
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  readonly log?: Log;
+}
+
+const CLOCK_POLL_MS = 1_000;
+/** The setting that holds the sandbox clock's offset; it only grows. */
+export const CLOCK_OFFSET = 'clockOffsetMs';
+
+export type Composition = Awaited<ReturnType<typeof compose>>;
+
+/**
+ * The composition root: configuration → adapters → services.
+ * @param role  names the log lines; the gateway alone starts while the store is away
+ */
+export async function compose(config: Config, role: string, overrides: Overrides = {}) {
+  const log = overrides.log ?? makeLog(config.logLevel, role);
+  const lifecycle = makeLifecycle(log);
+  const clock = overrides.clock ?? makeClock();
+  const ids = overrides.ids ?? makeIds();
+
+  const store = role === 'gateway' ? openStoreLater(config.mongodbUri) : await openStore(config.mongodbUri);
+  lifecycle.add({ name: 'store', stop: () => store.close() });
+  const onAway = (error: Error) => log.warn({ err: error.message }, 'redis is away');
+  const redis = makeRedis({ url: config.redisUrl, prefix: config.redisPrefix, onAway });
+  lifecycle.add({ name: 'redis', stop: () => redis.close() });
+  const signals = makeSignals({ url: config.redisUrl, prefix: config.redisPrefix, onAway });
+  lifecycle.add({ name: 'signals', stop: () => signals.close() });
+  const mailer = makeMailer({
+    smtpUrl: config.smtpUrl,
+    from: config.mailFrom,
+    keep: (mail) => store.mails.add({ ...mail, _id: ids.next('evt'), at: clock.now() }),
+  });
+  lifecycle.add({ name: 'mailer', stop: () => mailer.close() });
+
+  if (config.sandbox && !overrides.clock) {
+    const follow = async () => {
+      const offset = (await store.settings.get<number>(CLOCK_OFFSET)) ?? 0;
+      if (offset > clock.offsetMs()) clock.setOffset(offset);
+    };
+    await follow().catch(() => undefined);
+    signals.subscribe('clock-moved', () => void follow().catch(() => undefined));
+    // A lost signal delays the others by a second at most.
+    const timer = setInterval(() => void follow().catch(() => undefined), CLOCK_POLL_MS);
+    lifecycle.add({ name: 'clock', stop: () => clearInterval(timer) });
+  }
+
+  const services = makeServices({
+    clock, ids, log, mailer, roster: makeRoster({ redis }), secretKeys: config.secretKeys, signals, store, webUrl: config.webUrl,
+    render: (view, model) => renderer().render(view, model, NOBODY),
+  });
+  return { config, log, lifecycle, clock, ids, store, redis, signals, services };
+}

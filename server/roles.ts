@@ -1,0 +1,65 @@
+import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
+import { makeAttempts } from './cache/attempts.ts';
+import type { Composition } from './compose.ts';
+import { makeOps } from './ops.ts';
+import { makeSessionStore } from './store/sessions.ts';
+import { makeApp } from './web/app.ts';
+import { portalRoutes } from './web/routes/index.ts';
+
+/** Ten tries of one account from one address in a quarter of an hour; a whole office behind one address gets more. */
+const SIGN_IN = { account: { points: 10, seconds: 900 }, address: { points: 60, seconds: 900 } };
+
+/** The portal: pages, forms, webhooks. */
+export async function startWeb({ config, log, lifecycle, clock, ids, store, redis, services }: Composition): Promise<{ port: number; opsPort: number }> {
+  const attempts = {
+    account: makeAttempts({ redis, name: 'account', ...SIGN_IN.account }),
+    address: makeAttempts({ redis, name: 'address', ...SIGN_IN.address }),
+  };
+  const app = makeApp({
+    accounts: services.accounts,
+    log,
+    ids,
+    sessionStore: makeSessionStore(store.connection),
+    sessionSecret: config.sessionSecret,
+    webUrl: config.webUrl,
+    trustedHops: config.trustedHops,
+    publicFolder: join(config.root, 'public'),
+    checkoutOrigin: config.stripe.apiBase === '' ? 'https://checkout.stripe.com' : new URL(config.stripe.apiBase).origin,
+    testPayments: config.stripe.testMode,
+    sandbox: config.sandbox,
+    machineRoutes: [],
+    routes: (passport) => portalRoutes({ services, passport, attempts }),
+  });
+  const server = createServer(app);
+  server.headersTimeout = 15_000;
+  server.requestTimeout = 60_000;
+  const ops = makeOps({
+    checks: {
+      mongo: async () => (await store.ping(clock.monotonic)) < 5_000,
+      redis: () => redis.available() || 'away',
+    },
+  });
+  const opsPort = await ops.listen(config.opsPorts.web);
+  lifecycle.add({ name: 'ops', stop: () => ops.close() });
+  const port = await listen(server, config.webPort);
+  lifecycle.add({ name: 'portal', stop: () => close(server) });
+  log.info({ port, opsPort, url: config.webUrl }, 'portal listens');
+  return { port, opsPort };
+}
+
+const listen = (server: Server, port: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address ? address.port : port);
+    });
+  });
+
+/** Requests in flight are answered; idle keep-alive connections would hold the server open for no one. */
+const close = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });

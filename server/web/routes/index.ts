@@ -1,0 +1,18 @@
+import type { Router } from 'express';
+import type { Attempts } from '../../cache/attempts.ts';
+import type { Services } from '../../services/index.ts';
+import type { makePassport } from '../passport.ts';
+import { accountRoutes } from './accounts.ts';
+import { organizationRoutes } from './organization.ts';
+
+export interface PortalParts {
+  readonly services: Services;
+  readonly passport: ReturnType<typeof makePassport>;
+  readonly attempts: { readonly account: Attempts; readonly address: Attempts };
+}
+
+/** Every route of the portal: one line, one file, sorted. */
+export const portalRoutes = ({ services, passport, attempts }: PortalParts): readonly Router[] => [
+  accountRoutes(services, passport, attempts),
+  organizationRoutes(services),
+];
