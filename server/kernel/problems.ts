@@ -37,6 +37,7 @@ export const PROBLEMS = define({
   'invalid-request': { status: 400, title: 'Invalid request', help: 'The request could not be understood.', apig: 'APIG.0201', responseType: 'REQUEST_PARAMETERS_FAILURE' },
   'method-not-allowed': { status: 405, title: 'Method not allowed', help: 'This method is not accepted here.', apig: 'APIG.0201', responseType: 'REQUEST_PARAMETERS_FAILURE' },
   'not-found': { status: 404, title: 'Not found', help: 'There is nothing at this address, or you may not see it.' },
+  'own-product': { status: 409, title: 'Your own product', help: 'Your organization sells this API, so it cannot buy it: money would only go in a circle. To call it free of charge, authorize one of your apps on the API’s page under Gateways.' },
   'payment-due': { status: 402, title: 'Payment due', help: 'The subscription is suspended because a payment is open. Its owner can pay on the subscription’s page.', apig: 'APIG.0502', responseType: 'PAYMENT_REQUIRED' },
   'payment-declined': { status: 402, title: 'Payment declined', help: 'The card was declined. The subscription waits for you: try another card.' },
   'quota-exceeded': { status: 429, title: 'Quota used up', help: 'The calls included in the plan are used up for this period. Wait for the next period or change the plan.', apig: 'APIG.0501', responseType: 'QUOTA_EXCEEDED' },

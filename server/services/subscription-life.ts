@@ -60,7 +60,7 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
       await bindChosenApp(subscription);
     }
     if (!subscription.live) await releaseBindings(subscription._id);
-    await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id: subscription._id }));
+    if (subscription.anchorAt !== null) await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id: subscription._id }));
     return (await store.subscriptions.settle(subscription._id, subscription.rev)) ? { ...subscription, unsettled: false } : read(subscription._id);
   }
 
