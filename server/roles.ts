@@ -1,5 +1,4 @@
 import { createServer, type Server } from 'node:http';
-import { join } from 'node:path';
 import { makeAttempts } from './cache/attempts.ts';
 import type { Composition } from './compose.ts';
 import { makeOps } from './ops.ts';
@@ -24,7 +23,6 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
     sessionSecret: config.sessionSecret,
     webUrl: config.webUrl,
     trustedHops: config.trustedHops,
-    publicFolder: join(config.root, 'public'),
     checkoutOrigin: config.stripe.apiBase === '' ? 'https://checkout.stripe.com' : new URL(config.stripe.apiBase).origin,
     testPayments: config.stripe.testMode,
     sandbox: config.sandbox,

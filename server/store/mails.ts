@@ -27,6 +27,7 @@ export function makeMailsStore(connection: Connection) {
   return {
     models: [Mails],
     add: async (mail: Omit<MailDoc, 'expiresAt'>) => void (await Mails.create({ ...mail, expiresAt: new Date(mail.at + KEPT_MS) })),
+    get: (id: string) => Mails.findById(id).lean<MailDoc>(),
     /** Mails to one address within [from, to), oldest first. */
     sentTo: async (to: string, from: number, until: number) =>
       (await Mails.find({ to, at: { $gte: from, $lt: until } }).lean<MailDoc[]>()).sort((a, b) => a.at - b.at),

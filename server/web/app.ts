@@ -6,6 +6,7 @@ import type { Ids } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Accounts } from '../services/accounts.ts';
+import { assetRoutes } from './assets.ts';
 import { answerErrors, notFound } from './errors.ts';
 import { identify, sameOrigin } from './guards.ts';
 import { makePassport } from './passport.ts';
@@ -21,7 +22,6 @@ export interface AppOptions {
   readonly sessionSecret: string;
   readonly webUrl: string;
   readonly trustedHops: number;
-  readonly publicFolder: string;
   /** Where a form may redirect to after a POST: the origin of Checkout. Browsers apply `form-action` to that redirect. */
   readonly checkoutOrigin: string;
   readonly testPayments: boolean;
@@ -42,7 +42,7 @@ export function makeApp(options: AppOptions): Express {
 
   app.use(begin(ids, options));
   app.use(securityHeaders(options));
-  app.use(express.static(options.publicFolder, { index: false, redirect: false, maxAge: '1h', setHeaders: immutableWhenHashed }));
+  app.use(assetRoutes());
   for (const router of options.machineRoutes) app.use(router);
   app.use(sameOrigin(webUrl));
   app.use(onlyUtf8);
@@ -88,11 +88,6 @@ function securityHeaders({ checkoutOrigin, webUrl }: AppOptions): RequestHandler
     crossOriginEmbedderPolicy: false,
   });
 }
-
-const immutableWhenHashed: NonNullable<Parameters<typeof express.static>[1]>['setHeaders'] = (res) => {
-  // The address carries the file's hash (helper `asset`), so a changed file has another address.
-  if ((res.req as { url?: string }).url?.includes('?v=')) res.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
-};
 
 /** A body in another charset could smuggle markup past every check on text. */
 const onlyUtf8: RequestHandler = (req, _res, next) => {

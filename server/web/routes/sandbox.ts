@@ -1,0 +1,44 @@
+import { Router } from 'express';
+import { AppError } from '../../kernel/errors.ts';
+import type { Services } from '../../services/index.ts';
+import { flash } from '../flash.ts';
+import { parseForm } from '../forms.ts';
+import { open } from '../guards.ts';
+import { page } from '../render.ts';
+import { z } from 'zod';
+
+const MAILS_SHOWN = 50;
+const MAIL_DAYS = 400;
+const STEPS = { P1D: 'one day', P1W: 'one week', P1M: 'one month' } as const;
+
+/** The sandbox for people: the mailbox, the clock that can be moved on, the cards that can be typed. Mounted only outside production. */
+export function sandboxRoutes({ clock, clockControl, mailbox }: Pick<Services, 'clock' | 'clockControl' | 'mailbox'>, stripeUrl: string): Router {
+  const router = Router();
+
+  router.get('/sandbox', open, async (_req, res) => {
+    const now = clock.now();
+    const mails = (await mailbox.sent(now - MAIL_DAYS * 86_400_000, now + 1)).reverse();
+    page(res, 'sandbox/index', {
+      now, offsetDays: Math.round(clock.offsetMs() / 86_400_000), stripeUrl,
+      steps: Object.entries(STEPS).map(([advance, label]) => ({ advance, label })),
+      mails: mails.slice(0, MAILS_SHOWN).map((mail) => ({ id: mail._id, to: mail.to, subject: mail.subject, at: mail.at })),
+      total: mails.length,
+    });
+  });
+
+  router.get('/sandbox/mails/:id', open, async (req, res) => {
+    const mail = await mailbox.get(String(req.params['id']));
+    if (!mail) throw new AppError('not-found');
+    const link = /https?:\/\/\S+/.exec(mail.text)?.[0] ?? null;
+    page(res, 'sandbox/mail', { mail: { to: mail.to, subject: mail.subject, at: mail.at, text: mail.text }, link });
+  });
+
+  router.post('/sandbox/clock', open, async (req, res) => {
+    const { advance } = parseForm(z.strictObject({ advance: z.enum(Object.keys(STEPS) as (keyof typeof STEPS)[]) }), req.body);
+    const { pending } = await clockControl.move({ advance });
+    if (pending.length === 0) flash(req, 'success', `The clock moved on by ${STEPS[advance]}: everything that fell due in between is done.`);
+    else flash(req, 'warning', `The clock moved on by ${STEPS[advance]}; still being worked on: ${pending.join(', ')}.`);
+    res.redirect(303, '/sandbox');
+  });
+  return router;
+}
