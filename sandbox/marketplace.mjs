@@ -84,10 +84,17 @@ function outsidePrograms({ children, ports, simulator, httpbin, shared }) {
   const programs = ['countries', 'cities', 'currencies'].map((name) =>
     supervise(children, { ...base(name), args: ['--max-old-space-size=160', compiled('upstreams', 'main.js'), name, String(ports[name])] }),
   );
-  if (simulator) programs.unshift(supervise(children, { ...base('stripe'), args: ['--enable-source-maps', compiled('stripe', 'main.js')] }));
+  if (simulator) programs.unshift(supervise(children, { ...base('stripe'), env: simulatorEnv(shared('stripe').env, ports), args: ['--enable-source-maps', compiled('stripe', 'main.js')] }));
   if (httpbin) programs.push(supervise(children, { ...base('httpbin'), command: venvPython(), args: httpbinArgs(ports.httpbin) }));
   return programs;
 }
+
+const simulatorEnv = (env, ports) => ({
+  ...env,
+  STRIPE_SIM_PORT: String(ports.stripe),
+  WEBHOOK_URL: `http://127.0.0.1:${ports.web}/webhooks/stripe`,
+  WEBHOOK_SECRET: env.STRIPE_WEBHOOK_SECRET.split(',')[0],
+});
 
 const httpbinArgs = (port) => [
   ...['-m', 'gunicorn', 'httpbin:app', '--bind', `127.0.0.1:${port}`],

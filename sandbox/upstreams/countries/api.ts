@@ -1,5 +1,5 @@
 import timezones from 'countries-and-timezones';
-import worldCountries, { type Country } from 'world-countries';
+import countriesModule, { type Country } from 'world-countries';
 import { notFound, pageOf, readDocument, takingAtLeast, UpstreamProblem, type Upstream } from '../kit.ts';
 
 const REGIONS = ['Africa', 'Americas', 'Antarctic', 'Asia', 'Europe', 'Oceania'] as const;
@@ -22,6 +22,9 @@ const view = (country: Country) => ({
   neighbours: country.borders,
   flag: country.flag,
 });
+
+/** The package declares an ES default export and ships CommonJS: what arrives here is the list itself. */
+const worldCountries = countriesModule as unknown as readonly Country[];
 
 /** Countries of the world, from `world-countries` (ODbL-1.0), with time zones from `countries-and-timezones` (MIT). */
 export function makeCountries(): Upstream {

@@ -1,0 +1,2 @@
+import type { Children } from '../engines/engines.mjs';
+export function makeChildren(): Children;

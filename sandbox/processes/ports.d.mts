@@ -1,0 +1,3 @@
+export function freePort(): Promise<number>;
+export function freePorts(count: number): Promise<number[]>;
+export function isFree(port: number): Promise<boolean>;

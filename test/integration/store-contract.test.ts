@@ -1,0 +1,207 @@
+import { expect } from 'chai';
+import type { Model } from 'mongoose';
+import { connectStore, isDuplicateKey } from '../../server/store/connect.ts';
+import { openStore, type Store } from '../../server/store/index.ts';
+import { testMongo } from '../support/engines.ts';
+
+/**
+ * What the product asks of its database, on whichever engine is resolved. Every unique key and every conditional write of the
+ * store is contended here by WRITERS at once: these, not locks, decide who won.
+ */
+const WRITERS = 50;
+
+type Fields = Record<string, unknown>;
+const together = <T>(work: (writer: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: WRITERS }, (_, writer) => work(writer)));
+const wins = (answers: readonly boolean[]): number => answers.filter(Boolean).length;
+
+let counter = 0;
+const fresh = (word: string): string => `${word}-${(counter += 1)}`;
+
+describe('store contract', () => {
+  let store: Store;
+  let drop: () => Promise<void>;
+
+  before(async () => {
+    const database = await testMongo();
+    drop = database.drop;
+    store = await openStore(database.uri, { maxPoolSize: WRITERS });
+  });
+  after(async () => {
+    await store.close();
+    await drop();
+  });
+
+  /** `connection` holds every model too, by name; the parts hold theirs as lists. */
+  const models = (): Model<Fields>[] =>
+    Object.values(store).flatMap((part) => (typeof part === 'object' && part !== null && 'models' in part && Array.isArray(part.models) ? (part.models as Model<Fields>[]) : []));
+  const raw = (model: Model<Fields>) => model.collection as unknown as { insertOne(doc: Fields): Promise<unknown>; countDocuments(filter: Fields): Promise<number | bigint> };
+  const modelNamed = (name: string): Model<Fields> => {
+    const found = models().find(({ modelName }) => modelName === name);
+    if (!found) throw new Error(`no model ${name}`);
+    return found;
+  };
+
+  describe('unique keys', () => {
+    const uniques = (model: Model<Fields>) => model.schema.indexes().filter(([, options]) => options.unique === true);
+
+    /** The least document that an index covers: its fields hold `value`, its partial filter is met, every other unique field is its own. */
+    function documentFor(model: Model<Fields>, [keys, options]: ReturnType<typeof uniques>[number], value: string): Fields {
+      const document: Fields = { _id: fresh('doc') };
+      for (const [others] of uniques(model)) for (const field of Object.keys(others)) document[field] = fresh('other');
+      for (const field of Object.keys(keys)) document[field] = value;
+      for (const [field, condition] of Object.entries((options.partialFilterExpression ?? {}) as Fields)) {
+        if (typeof condition !== 'object') document[field] = condition; // `{$type: 'string'}` is met by the value itself
+      }
+      return document;
+    }
+
+    it('are there to be contended', () => expect(models().flatMap(uniques).length).to.be.at.least(15));
+
+    it(`admit one of ${WRITERS} writers, and tell the others which key was taken`, async () => {
+      for (const model of models()) {
+        for (const index of uniques(model)) {
+          const what = `${model.modelName} ${JSON.stringify(index[0])}`;
+          const value = fresh('key');
+          const keyPatterns: unknown[] = [];
+          const answers = await together(async () => {
+            try {
+              await raw(model).insertOne(documentFor(model, index, value));
+              return true;
+            } catch (error) {
+              if (!isDuplicateKey(error)) throw error;
+              keyPatterns.push((error as { keyPattern?: unknown }).keyPattern);
+              return false;
+            }
+          });
+          expect(wins(answers), what).to.equal(1);
+          for (const keyPattern of keyPatterns) expect(keyPattern, what).to.deep.equal(index[0]);
+        }
+      }
+    });
+
+    it('are partial where they say so: outside their filter the same key repeats', async () => {
+      for (const model of models()) {
+        for (const index of uniques(model)) {
+          const filter = Object.entries((index[1].partialFilterExpression ?? {}) as Fields).find(([, condition]) => typeof condition === 'boolean');
+          if (!filter) continue;
+          const value = fresh('key');
+          const answers = await together(async () => {
+            await raw(model).insertOne({ ...documentFor(model, index, value), [filter[0]]: !filter[1] });
+            return true;
+          });
+          expect(wins(answers), `${model.modelName} ${JSON.stringify(index[0])}`).to.equal(WRITERS);
+        }
+      }
+    });
+
+    it('hold for ids, singly and in unordered batches', async () => {
+      const model = modelNamed('Setting');
+      const answers = await together(() => raw(model).insertOne({ _id: 'same' }).then(() => true, (error: unknown) => (isDuplicateKey(error) ? false : Promise.reject(error as Error))));
+      expect(wins(answers)).to.equal(1);
+      const ids = Array.from({ length: 200 }, (_, index) => `batch-${index}`);
+      await together(() => model.insertMany(ids.map((_id) => ({ _id, value: 1 })), { ordered: false }).catch((error: unknown) => (isDuplicateKey(error) ? undefined : Promise.reject(error as Error))));
+      expect(await model.find({ _id: { $in: ids } }).lean()).to.have.length(200);
+    });
+
+    it('let an upsert by many make one document', async () => {
+      await together((writer) => store.settings.raise('clock', writer));
+      expect(await store.settings.get('clock')).to.equal(WRITERS - 1);
+    });
+  });
+
+  describe('conditional writes', () => {
+    const seed = async (model: string, fields: Fields): Promise<string> => {
+      const id = fresh('seed');
+      // Every unique field of its own, so that seeds do not meet each other.
+      const own = Object.fromEntries(modelNamed(model).schema.indexes().filter(([, options]) => options.unique).flatMap(([keys]) => Object.keys(keys)).map((field) => [field, fresh('own')]));
+      await raw(modelNamed(model)).insertOne({ ...own, _id: id, ...fields });
+      return id;
+    };
+
+    /** One line, one verb of the store that answers whether it was the one: how a document begins, and the contended call. */
+    const VERBS: Readonly<Record<string, readonly [model: string, start: Fields, act: (id: string, writer: number) => Promise<boolean>]>> = {
+      'accounts.removeToken': ['Token', { usedAt: null }, (id) => store.accounts.removeToken(id)],
+      'accounts.setStripeCustomer': ['Organization', { rev: 0, stripeCustomerId: null }, (id, writer) => store.accounts.setStripeCustomer(id, `cus_${writer}`)],
+      'accounts.updateOrganization': ['Organization', { rev: 7, name: 'before' }, (id, writer) => store.accounts.updateOrganization(id, 7, { name: `writer ${writer}` })],
+      'accounts.useToken': ['Token', { usedAt: null }, (id, writer) => store.accounts.useToken(id, writer + 1)],
+      'accounts.verifyUser': ['User', { verifiedAt: null }, (id, writer) => store.accounts.verifyUser(id, writer + 1)],
+      'apis.removeApi': ['Api', { rev: 3, serving: {} }, (id) => store.apis.removeApi(id, 3, {})],
+      'apps.revokeCredential': ['Credential', { revokedAt: null }, (id, writer) => store.apps.revokeCredential(id, writer + 1)],
+      'apps.setBindingLive': ['Binding', { live: false }, (id) => store.apps.setBindingLive(id, true)],
+      'apps.updateApp': ['App', { rev: 1, name: 'before' }, (id, writer) => store.apps.updateApp(id, 1, { name: `writer ${writer}` })],
+      'gateways.removeGroup': ['Group', { rev: 1 }, (id) => store.gateways.removeGroup(id)],
+      'gateways.updateGateway': ['Gateway', { rev: 1 }, (id, writer) => store.gateways.updateGateway(id, 1, { name: `writer ${writer}` })],
+      'gateways.updateGroup': ['Group', { rev: 1 }, (id, writer) => store.gateways.updateGroup(id, 1, { name: `writer ${writer}` })],
+      'invoices.advance': ['Invoice', { step: 'paying', unsettled: true }, (id) => store.invoices.advance(id, 'paying', { step: 'settling' })],
+      'invoices.number': ['Invoice', { step: 'numbering', numbered: false }, async (id, writer) => (await store.invoices.number(id, writer, {})) === 'moved'],
+      'periods.beginClosing': ['Period', { status: 'open' }, (id, writer) => store.periods.beginClosing(id, { owner: `writer ${writer}`, until: 1, fence: 1 })],
+      'periods.freeze': ['Period', { status: 'closing', lease: { owner: 'a', until: 1, fence: 3 } }, (id) => store.periods.freeze(id, 3, {}, 1)],
+      'periods.markInvoiced': ['Period', { status: 'frozen' }, (id) => store.periods.markInvoiced(id)],
+      'periods.takeOverClosing': ['Period', { status: 'closing', lease: { owner: 'a', until: 1, fence: 3 } }, (id, writer) => store.periods.takeOverClosing(id, 3, { owner: `writer ${writer}`, until: 2, fence: 4 })],
+      'products.moveProduct': ['Product', { rev: 2, status: 'submitted' }, (id) => store.products.moveProduct(id, 2, 'submitted', 'listed', {})],
+      'products.removeProduct': ['Product', { rev: 2, status: 'draft' }, (id) => store.products.removeProduct(id, 2, 'draft')],
+      'products.updatePlan': ['Plan', { rev: 2 }, (id) => store.products.updatePlan(id, 2, {})],
+      'products.updateProduct': ['Product', { rev: 2 }, (id) => store.products.updateProduct(id, 2, {})],
+      'subscriptions.settle': ['Subscription', { rev: 4, unsettled: true }, (id) => store.subscriptions.settle(id, 4)],
+      'subscriptions.update': ['Subscription', { rev: 4, status: 'pending' }, (id) => store.subscriptions.update(id, 4, { status: 'active' })],
+    };
+
+    for (const [name, [model, start, act]] of Object.entries(VERBS)) {
+      it(`${name}: one of ${WRITERS} writers is told that it was the one`, async () => {
+        const id = await seed(model, start);
+        expect(wins(await together((writer) => act(id, writer)))).to.equal(1);
+        expect(await act(id, WRITERS), 'the same write meets no document again').to.equal(false);
+      });
+    }
+
+    it('adds up what concurrent readers write back by revision', async () => {
+      const id = await seed('Organization', { rev: 0, name: '0' });
+      await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          for (let done = false; !done; ) {
+            const { rev, name } = (await store.accounts.organization(id)) ?? { rev: -1, name: '' };
+            done = await store.accounts.updateOrganization(id, rev, { name: String(Number(name) + 1) });
+          }
+        }),
+      );
+      expect(await store.accounts.organization(id)).to.include({ rev: 8, name: '8' });
+    });
+  });
+
+  describe('exact amounts', () => {
+    const huge = 2n ** 53n;
+
+    it('keeps int64 to the last unit, where a double would round', async () => {
+      const amounts = [huge + 1n, -(huge + 1n), 2n ** 63n - 1n, -(2n ** 63n)];
+      for (const [index, amountMinor] of amounts.entries()) {
+        await store.ledger.post({ _id: `exact-${index}`, currency: 'usd', at: 1, bookedAt: 1, entries: [{ account: 'exact', amountMinor }] });
+      }
+      const found = await store.ledger.many(amounts.map((_, index) => `exact-${index}`));
+      expect(found.map(({ entries }) => entries[0]?.amountMinor)).to.have.members(amounts);
+    });
+
+    it('sums and increments int64 exactly above 2^53, by many writers', async () => {
+      const connection = connectStore((await testMongo()).uri, { maxPoolSize: WRITERS });
+      await connection.asPromise();
+      const sums = connection.collection<{ _id: string; n: bigint }>('sums');
+      await sums.insertOne({ _id: 'one', n: huge + 1n });
+      await together(() => sums.updateOne({ _id: 'one' }, { $inc: { n: 3n } }));
+      expect((await sums.findOne({ _id: 'one' }))?.n).to.equal(huge + 1n + 3n * BigInt(WRITERS));
+      await sums.insertMany(Array.from({ length: 100 }, (_, index) => ({ _id: `part-${index}`, n: huge + BigInt(index) })));
+      const [row] = await sums.aggregate<{ n: bigint }>([{ $match: { _id: { $ne: 'one' } } }, { $group: { _id: null, n: { $sum: '$n' } } }]).toArray();
+      expect(row?.n).to.equal(100n * huge + 4_950n);
+      await connection.dropDatabase();
+      await connection.close();
+    });
+  });
+
+  it('books a cause once, whoever comes first', async () => {
+    const entries = [{ account: 'a', amountMinor: 5n }, { account: 'b', amountMinor: -5n }];
+    expect(wins(await together(() => store.ledger.post({ _id: 'inv.finalized.x', currency: 'usd', at: 1, bookedAt: 1, entries })))).to.equal(1);
+  });
+
+  it('takes a delivery of the payment service once', async () => {
+    const event = { _id: 'stripe.evt_1', source: 'stripe', type: 'invoice.paid', objectId: 'in_1', occurredAt: 1, receivedAt: 1, raw: '{}', status: 'received' as const, open: true, attempts: 0, result: '', handledAt: null };
+    expect(wins(await together(() => store.inbox.accept(event)))).to.equal(1);
+  });
+});
