@@ -85,6 +85,8 @@ export function makeAppsStore(connection: Connection) {
   );
   credentials.index({ appKey: 1 }, { unique: true, partialFilterExpression: { appKey: { $type: 'string' } } });
   credentials.index({ hash: 1 }, { unique: true, partialFilterExpression: { hash: { $type: 'string' } } });
+  // One successor each: of two rotations at once, one is refused.
+  credentials.index({ rotatedFrom: 1 }, { unique: true, partialFilterExpression: { rotatedFrom: { $type: 'string' } } });
   credentials.index({ appId: 1 });
   credentials.index({ createdAt: 1 });
   const bindings = new Schema<BindingDoc>(
@@ -152,6 +154,11 @@ export function makeAppsStore(connection: Connection) {
       await Bindings.updateMany({ appId, live: true }, { $set: { live: false } });
       await Authorizations.updateMany({ appId, live: true }, { $set: { live: false, revokedAt: at } });
     },
+    /** False: it was given before, and perhaps revoked since. */
+    addAuthorization: (authorization: AuthorizationDoc) => insertOnce(() => Authorizations.create(authorization)),
+    /** True: this call gave it back, or took it away. */
+    setAuthorizationLive: async (id: string, live: boolean, revokedAt: number | null) =>
+      (await Authorizations.updateOne({ _id: id, live: !live }, { $set: { live, revokedAt } })).modifiedCount === 1,
     liveAuthorizations: () => Authorizations.find({ live: true }).lean<AuthorizationDoc[]>(),
     authorizationsOfApp: (appId: string) => Authorizations.find({ appId }).lean<AuthorizationDoc[]>(),
     authorizationsOfApi: (apiId: string) => Authorizations.find({ apiId }).lean<AuthorizationDoc[]>(),

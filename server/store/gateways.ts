@@ -75,6 +75,9 @@ export function makeGatewaysStore(connection: Connection) {
     /** False: the label is taken on the platform. */
     addGroup: (group: GroupDoc) => insertOnce(() => Groups.create(group)),
     group: (id: string) => Groups.findById(id).lean<GroupDoc>(),
+    groupByLabel: (label: string) => Groups.findOne({ label }).lean<GroupDoc>(),
+    groups: (ids: string[]) => Groups.find({ _id: { $in: ids } }).lean<GroupDoc[]>(),
+    gateways: (ids: string[]) => Gateways.find({ _id: { $in: ids } }).lean<GatewayDoc[]>(),
     groupsOf: (gatewayId: string) => Groups.find({ gatewayId }).lean<GroupDoc[]>(),
     allGroups: () => Groups.find().lean<GroupDoc[]>(),
     updateGroup: async (id: string, rev: number, change: Partial<Pick<GroupDoc, 'name' | 'description'>>) =>

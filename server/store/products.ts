@@ -119,8 +119,17 @@ export function makeProductsStore(connection: Connection) {
     productsIn: (status: ProductStatus) => Products.find({ status }).lean<ProductDoc[]>(),
     updateProduct: async (id: string, rev: number, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId'>>) =>
       (await Products.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    /** Compare-and-set on status as well: of two decisions one takes effect. */
+    moveProduct: async (id: string, rev: number, from: ProductStatus, to: ProductStatus, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId' | 'status'>>) =>
+      (await Products.updateOne({ _id: id, rev, status: from }, { $set: { ...change, status: to, rev: rev + 1 } })).modifiedCount === 1,
+    productsOfGateway: async (organizationId: string, gatewayId: string) =>
+      (await Products.find({ organizationId }).lean<ProductDoc[]>()).filter((product) => product.gatewayId === gatewayId),
+    removeProduct: async (id: string, rev: number, status: ProductStatus) => (await Products.deleteOne({ _id: id, rev, status })).deletedCount === 1,
+    removePlansOf: async (productId: string) => void (await Plans.deleteMany({ productId })),
     addPlan: (plan: PlanDoc) => insertOnce(() => Plans.create(plan)),
     plan: (id: string) => Plans.findById(id).lean<PlanDoc>(),
+    planByName: (productId: string, name: string) => Plans.findOne({ productId, name }).lean<PlanDoc>(),
+    plansOfProducts: (productIds: string[]) => Plans.find({ productId: { $in: productIds } }).lean<PlanDoc[]>(),
     plansOf: (productId: string) => Plans.find({ productId }).lean<PlanDoc[]>(),
     updatePlan: async (id: string, rev: number, change: Partial<Omit<PlanDoc, '_id' | 'rev' | 'productId'>>) =>
       (await Plans.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,

@@ -1,0 +1,34 @@
+import { makeApis, type Apis } from './catalog/apis.ts';
+import { makeAuthorizations, type Authorizations } from './catalog/authorizations.ts';
+import { makeGateways, makeGroups, type Gateways, type Groups } from './catalog/gateways.ts';
+import type { CatalogDependencies } from './catalog/own.ts';
+import { makePlans, type Plans } from './catalog/plans.ts';
+import { makeProducts, type Products } from './catalog/products.ts';
+import { makePublishing, type Publishing } from './catalog/publishing.ts';
+import { makeReviews, type Reviews } from './catalog/reviews.ts';
+import { makeSellers, type Sellers } from './catalog/sellers.ts';
+
+/** What a provider builds and sells, and what an operator lets into the storefront. */
+export interface Catalog {
+  readonly apis: Apis;
+  readonly authorizations: Authorizations;
+  readonly gateways: Gateways;
+  readonly groups: Groups;
+  readonly plans: Plans;
+  readonly products: Products;
+  readonly publishing: Publishing;
+  readonly reviews: Reviews;
+  readonly sellers: Sellers;
+}
+
+export const makeCatalog = (dependencies: CatalogDependencies): Catalog => ({
+  apis: makeApis(dependencies),
+  authorizations: makeAuthorizations(dependencies),
+  gateways: makeGateways(dependencies),
+  groups: makeGroups(dependencies),
+  plans: makePlans(dependencies),
+  products: makeProducts(dependencies),
+  publishing: makePublishing(dependencies),
+  reviews: makeReviews(dependencies),
+  sellers: makeSellers(dependencies),
+});

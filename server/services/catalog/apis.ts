@@ -1,0 +1,120 @@
+import type { Actor } from '../../domain/actor.ts';
+import type { ApiDefinition } from '../../domain/api.ts';
+import { checkDefinition, operationOf } from '../../domain/api-definition.ts';
+import type { ApiStatus } from '../../domain/lifecycles.ts';
+import { canonicalJson } from '../../domain/plan.ts';
+import { readOrigin } from '../../domain/upstream-origin.ts';
+import { AppError } from '../../kernel/errors.ts';
+import type { ApiDoc } from '../../store/apis.ts';
+import { RELEASE } from './gateways.ts';
+import { faulty, ownApi, ownGroup, refuseFaults, type CatalogDependencies } from './own.ts';
+
+export const APIS_PER_GROUP_MAX = 3_000;
+
+export interface ApiSummary {
+  readonly api: ApiDoc;
+  readonly status: ApiStatus;
+  /** The draft differs from what is live. */
+  readonly changed: boolean;
+}
+
+export interface Apis {
+  /** Of one group, by path and method. */
+  list(actor: Actor, gatewayId: string, groupId: string): Promise<ApiSummary[]>;
+  get(actor: Actor, apiId: string): Promise<ApiSummary>;
+  /** @throws invalid-form with the faults by field; a second API for the same calls is one of them */
+  create(actor: Actor, gatewayId: string, groupId: string, definition: ApiDefinition): Promise<ApiDoc>;
+  /** @throws conflict when it was changed since `rev` was read */
+  update(actor: Actor, apiId: string, rev: number, definition: ApiDefinition): Promise<void>;
+  /** @throws conflict while it is live or part of a product */
+  remove(actor: Actor, apiId: string): Promise<void>;
+}
+
+/** The one spelling of an origin; everything else is kept as typed. */
+export function tidied(definition: ApiDefinition, allow: ReadonlySet<string>): ApiDefinition {
+  if (definition.backend.kind !== 'http') return definition;
+  const reading = readOrigin(definition.backend.origin, allow);
+  return reading.fault === undefined ? { ...definition, backend: { ...definition.backend, origin: reading.origin } } : definition;
+}
+
+export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDependencies): Apis {
+  const { apis, gateways } = store;
+
+  const statusOf = (api: ApiDoc, environmentId: string): ApiStatus => {
+    const publicationId = api.serving?.[environmentId];
+    return publicationId === undefined ? 'draft' : publicationId === null ? 'offline' : 'published';
+  };
+  const releaseOf = async (gatewayId: string) => (await gateways.environmentByName(gatewayId, RELEASE))?._id ?? '';
+
+  async function taken(groupId: string, gatewayId: string, definition: ApiDefinition, selfId: string): Promise<AppError> {
+    const other = (await apis.apisOfGroup(gatewayId, groupId)).find(
+      (api) => api._id !== selfId && api.definition.frontend.method === definition.frontend.method && shapeOf(api.definition) === shapeOf(definition),
+    );
+    return faulty({ path: `${other ? `${other.definition.name} (${operationOf(other.definition.frontend)})` : 'Another API of this group'} answers the same calls.` });
+  }
+
+  return {
+    async list(actor, gatewayId, groupId) {
+      await ownGroup(store, actor, gatewayId, groupId);
+      const [all, live, releaseId] = await Promise.all([apis.apisOfGroup(gatewayId, groupId), apis.livePublicationsOfGroup(groupId), releaseOf(gatewayId)]);
+      const served = new Map(live.filter(({ environmentId }) => environmentId === releaseId).map((record) => [record.apiId, record.definition]));
+      return all
+        .map((api) => ({ api, status: statusOf(api, releaseId), changed: served.has(api._id) && canonicalJson(served.get(api._id)) !== canonicalJson(api.definition) }))
+        .sort((a, b) => compareOperations(a.api.definition, b.api.definition));
+    },
+
+    async get(actor, apiId) {
+      const api = await ownApi(store, actor, apiId);
+      const releaseId = await releaseOf(api.gatewayId);
+      const publicationId = api.serving?.[releaseId];
+      const live = publicationId ? await apis.publication(publicationId) : null;
+      return { api, status: statusOf(api, releaseId), changed: live !== null && canonicalJson(live.definition) !== canonicalJson(api.definition) };
+    },
+
+    async create(actor, gatewayId, groupId, given) {
+      const group = await ownGroup(store, actor, gatewayId, groupId);
+      const definition = tidied(given, upstreamAllow);
+      refuseFaults(checkDefinition(definition, upstreamAllow));
+      if ((await apis.apisOfGroup(gatewayId, groupId)).length >= APIS_PER_GROUP_MAX) throw new AppError('conflict', `A group may have ${APIS_PER_GROUP_MAX} APIs.`);
+      const now = clock.now();
+      const api: ApiDoc = { _id: ids.next('api'), gatewayId, groupId, organizationId: group.organizationId, definition, createdAt: now, updatedAt: now, rev: 1 };
+      if (!(await apis.addApi(api)) && !(await apis.api(api._id))) throw await taken(groupId, gatewayId, definition, api._id);
+      await audit.append(actor, { action: 'apig:apis:create', resource: `gateway:${gatewayId}/group:${groupId}/api:${api._id}`, after: definition });
+      return api;
+    },
+
+    async update(actor, apiId, rev, given) {
+      const api = await ownApi(store, actor, apiId);
+      const definition = tidied(given, upstreamAllow);
+      refuseFaults(checkDefinition(definition, upstreamAllow));
+      const outcome = await apis.updateApi(apiId, rev, definition, clock.now());
+      if (outcome === 'taken') throw await taken(api.groupId, api.gatewayId, definition, apiId);
+      if (outcome === 'stale') {
+        // Ours all the same, when only the answer of the write was lost.
+        const present = await ownApi(store, actor, apiId);
+        if (present.rev !== rev + 1 || canonicalJson(present.definition) !== canonicalJson(definition)) throw new AppError('conflict');
+      }
+      await audit.append(actor, {
+        action: 'apig:apis:update', resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`, before: api.definition, after: definition,
+      });
+    },
+
+    async remove(actor, apiId) {
+      const api = await ownApi(store, actor, apiId);
+      const { serving = {} } = api;
+      if (Object.values(serving).some((publicationId) => publicationId !== null)) throw new AppError('conflict', 'This API is live. Take it offline first.');
+      const selling = (await store.products.productsOfGateway(api.organizationId, api.gatewayId)).find(({ apiIds, status }) => status !== 'retired' && apiIds.includes(apiId));
+      if (selling) throw new AppError('conflict', `The product ${selling.name} contains this API. Take it out there first.`);
+      if (!(await apis.removeApi(apiId, api.rev, serving)) && (await apis.api(apiId))) throw new AppError('conflict');
+      await audit.append(actor, { action: 'apig:apis:delete', resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`, before: api.definition });
+    },
+  };
+}
+
+const shapeOf = ({ frontend }: ApiDefinition): string => `${frontend.match} ${frontend.path.replace(/\{[^}]*?(\+?)\}/g, '{$1}')}`;
+
+const METHOD_ORDER = ['ANY', 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+export function compareOperations(a: ApiDefinition, b: ApiDefinition): number {
+  if (a.frontend.path !== b.frontend.path) return a.frontend.path < b.frontend.path ? -1 : 1;
+  return METHOD_ORDER.indexOf(a.frontend.method) - METHOD_ORDER.indexOf(b.frontend.method);
+}

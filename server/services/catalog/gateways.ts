@@ -1,0 +1,139 @@
+import type { Actor } from '../../domain/actor.ts';
+import { slugFault, slugOf } from '../../domain/slug.ts';
+import { AppError } from '../../kernel/errors.ts';
+import type { EnvironmentDoc, GatewayDoc, GroupDoc } from '../../store/gateways.ts';
+import { faulty, ownGateway, ownGroup, refuseFaults, type CatalogDependencies } from './own.ts';
+
+export const GATEWAYS_MAX = 20;
+export const GROUPS_MAX = 100;
+export const RELEASE = 'RELEASE';
+const NAME_MAX = 64;
+const DESCRIPTION_MAX = 1_000;
+const LABEL_TRIES = 8;
+
+export interface NamedFields {
+  readonly name: string;
+  readonly description: string;
+}
+
+export interface Gateways {
+  list(actor: Actor): Promise<GatewayDoc[]>;
+  get(actor: Actor, gatewayId: string): Promise<GatewayDoc>;
+  /** With its first environment, RELEASE. */
+  create(actor: Actor, fields: NamedFields): Promise<GatewayDoc>;
+  update(actor: Actor, gatewayId: string, rev: number, fields: NamedFields): Promise<void>;
+  environments(actor: Actor, gatewayId: string): Promise<EnvironmentDoc[]>;
+}
+
+export interface Groups {
+  list(actor: Actor, gatewayId: string): Promise<GroupDoc[]>;
+  get(actor: Actor, gatewayId: string, groupId: string): Promise<GroupDoc>;
+  /** @param fields.label  part of every address of the group; empty: made of the name, with four letters behind when that is taken */
+  create(actor: Actor, gatewayId: string, fields: NamedFields & { readonly label: string }): Promise<GroupDoc>;
+  update(actor: Actor, gatewayId: string, groupId: string, rev: number, fields: NamedFields): Promise<void>;
+  /** @throws conflict while it holds APIs, and for good once one was published: its address may be written in programs */
+  remove(actor: Actor, gatewayId: string, groupId: string): Promise<void>;
+}
+
+function checkNamed({ name, description }: NamedFields): void {
+  refuseFaults({
+    ...(name.trim() === '' ? { name: 'This is needed.' } : name.length > NAME_MAX && { name: `At most ${NAME_MAX} characters fit.` }),
+    ...(description.length > DESCRIPTION_MAX && { description: `At most ${DESCRIPTION_MAX} characters fit.` }),
+  });
+}
+
+export function makeGateways({ store, clock, ids, audit, changes }: CatalogDependencies): Gateways {
+  const { gateways } = store;
+  return {
+    list: async (actor) => (await gateways.gatewaysOf(actor.organizationId)).sort((a, b) => a.createdAt - b.createdAt),
+    get: (actor, gatewayId) => ownGateway(store, actor, gatewayId),
+
+    async create(actor, { name, description }) {
+      checkNamed({ name, description });
+      if (actor.organizationId === '') throw new AppError('forbidden');
+      if ((await gateways.gatewaysOf(actor.organizationId)).length >= GATEWAYS_MAX) throw new AppError('conflict', `An organization may have ${GATEWAYS_MAX} gateways.`);
+      const gateway: GatewayDoc = {
+        _id: ids.next('gw'), organizationId: actor.organizationId, name, description, edition: 'basic', parameters: {}, tags: [], createdAt: clock.now(), rev: 1,
+      };
+      // The environment first: were we stopped in between, it belongs to a gateway that never came to be, and nobody sees it.
+      await gateways.addEnvironment({ _id: ids.next('env'), gatewayId: gateway._id, name: RELEASE, createdAt: clock.now() });
+      await gateways.addGateway(gateway);
+      await audit.append(actor, { action: 'apig:instances:create', resource: `gateway:${gateway._id}`, after: { name, description } });
+      await changes.announce('catalogue-changed', { what: 'gateway', id: gateway._id });
+      return gateway;
+    },
+
+    async update(actor, gatewayId, rev, { name, description }) {
+      const gateway = await ownGateway(store, actor, gatewayId);
+      checkNamed({ name, description });
+      if (!(await gateways.updateGateway(gatewayId, rev, { name, description }))) throw new AppError('conflict');
+      const before = { name: gateway.name, description: gateway.description };
+      await audit.append(actor, { action: 'apig:instances:update', resource: `gateway:${gatewayId}`, before, after: { name, description } });
+    },
+
+    async environments(actor, gatewayId) {
+      await ownGateway(store, actor, gatewayId);
+      return (await gateways.environmentsOf(gatewayId)).sort((a, b) => a.createdAt - b.createdAt);
+    },
+  };
+}
+
+export function makeGroups({ store, clock, ids, audit, changes }: CatalogDependencies): Groups {
+  const { gateways, apis } = store;
+
+  /** Try labels until one is free. An insert that was refused because of its own lost reply is recognised by its id. */
+  async function insert(group: GroupDoc, fixed: boolean): Promise<GroupDoc> {
+    const slug = group.label;
+    for (let tries = 0; tries < LABEL_TRIES; tries++) {
+      const label = tries === 0 && slug.length >= 3 && slugFault(slug) === undefined ? slug : `${slug.slice(0, 45) || 'api'}-${ids.secret(8).toLowerCase().replace(/[^a-z0-9]/g, '').slice(0, 4).padEnd(4, 'x')}`;
+      if (await gateways.addGroup({ ...group, label })) return { ...group, label };
+      const own = await gateways.group(group._id);
+      if (own) return own;
+      if (fixed) throw faulty({ label: 'Another group has this label.' });
+    }
+    throw new AppError('conflict', 'No free label was found. Choose one yourself.');
+  }
+
+  return {
+    async list(actor, gatewayId) {
+      await ownGateway(store, actor, gatewayId);
+      return (await gateways.groupsOf(gatewayId)).sort((a, b) => a.createdAt - b.createdAt);
+    },
+    get: (actor, gatewayId, groupId) => ownGroup(store, actor, gatewayId, groupId),
+
+    async create(actor, gatewayId, { name, description, label }) {
+      const gateway = await ownGateway(store, actor, gatewayId);
+      checkNamed({ name, description });
+      const fault = label === '' ? undefined : slugFault(label);
+      refuseFaults(fault === undefined ? {} : { label: fault });
+      if ((await gateways.groupsOf(gatewayId)).length >= GROUPS_MAX) throw new AppError('conflict', `A gateway may have ${GROUPS_MAX} groups.`);
+      const group = await insert(
+        {
+          _id: ids.next('grp'), gatewayId, organizationId: gateway.organizationId, label: label || slugOf(name), name, description, createdAt: clock.now(), rev: 1,
+        },
+        label !== '',
+      );
+      await audit.append(actor, { action: 'apig:groups:create', resource: `gateway:${gatewayId}/group:${group._id}`, after: { name, description, label: group.label } });
+      await changes.announce('catalogue-changed', { what: 'group', id: group._id });
+      return group;
+    },
+
+    async update(actor, gatewayId, groupId, rev, { name, description }) {
+      const group = await ownGroup(store, actor, gatewayId, groupId);
+      checkNamed({ name, description });
+      if (!(await gateways.updateGroup(groupId, rev, { name, description }))) throw new AppError('conflict');
+      const before = { name: group.name, description: group.description };
+      await audit.append(actor, { action: 'apig:groups:update', resource: `gateway:${gatewayId}/group:${groupId}`, before, after: { name, description } });
+    },
+
+    async remove(actor, gatewayId, groupId) {
+      const group = await ownGroup(store, actor, gatewayId, groupId);
+      if ((await apis.apisOfGroup(gatewayId, groupId)).length > 0) throw new AppError('conflict', 'The group still holds APIs. Delete them first.');
+      // A freed label could be taken by a stranger, to whom old callers would then send their credentials.
+      if ((await apis.publicationsOfGroup(groupId)).length > 0) throw new AppError('conflict', 'APIs of this group were published: its address stays reserved, so the group cannot be deleted.');
+      await gateways.removeGroup(groupId);
+      await audit.append(actor, { action: 'apig:groups:delete', resource: `gateway:${gatewayId}/group:${groupId}`, before: { name: group.name, label: group.label } });
+      await changes.announce('catalogue-changed', { what: 'group', id: groupId });
+    },
+  };
+}

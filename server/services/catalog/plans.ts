@@ -1,0 +1,150 @@
+import type { Actor } from '../../domain/actor.ts';
+import { parsePlanDocument, planHash, type PlanDocument } from '../../domain/plan.ts';
+import { PRODUCT_LIMITS } from '../../domain/product-rules.ts';
+import { isSlug } from '../../domain/slug.ts';
+import { AppError } from '../../kernel/errors.ts';
+import type { PlanDoc, PlanVersionDoc } from '../../store/products.ts';
+import { faulty, owned, ownProduct, refuseFaults, type CatalogDependencies } from './own.ts';
+
+const TITLE_MAX = 40;
+const SUMMARY_MAX = 160;
+const PUBLISH_TRIES = 5;
+
+export interface PlanFields {
+  /** Short, in addresses and programs: `starter`. Cannot change later. */
+  readonly name: string;
+  readonly title: string;
+  readonly summary: string;
+}
+
+export interface PlanRow {
+  readonly plan: PlanDoc;
+  /** The newest published version; null while there is none. */
+  readonly version: PlanVersionDoc | null;
+  /** Live subscriptions on any of its versions. */
+  readonly subscriptions: number;
+}
+
+export interface Plans {
+  list(actor: Actor, productId: string): Promise<PlanRow[]>;
+  get(actor: Actor, planId: string): Promise<{ plan: PlanDoc; version: PlanVersionDoc | null; versions: PlanVersionDoc[] }>;
+  /** A plan with its first version, published. Calling it again with the same name and terms finishes what a crash cut short. */
+  create(actor: Actor, productId: string, fields: PlanFields, document: PlanDocument): Promise<PlanDoc>;
+  /** Title and summary change at once; changed terms become a new version, for new subscribers only (rule N6). @returns the version in force */
+  update(actor: Actor, planId: string, rev: number, fields: Omit<PlanFields, 'name'>, document: PlanDocument): Promise<PlanVersionDoc>;
+  /** No new subscribers; whoever has it keeps it. @throws conflict for the last open plan of a listed product */
+  retire(actor: Actor, planId: string): Promise<void>;
+}
+
+export function makePlans({ store, clock, ids, audit, changes }: CatalogDependencies): Plans {
+  const { products } = store;
+
+  async function ownPlan(actor: Actor, planId: string): Promise<PlanDoc> {
+    const plan = await products.plan(planId);
+    if (!plan) throw new AppError('not-found');
+    owned(actor, await products.product(plan.productId));
+    return plan;
+  }
+
+  function checkFields({ title, summary }: Omit<PlanFields, 'name'>): void {
+    refuseFaults({
+      ...(title.trim() === '' ? { title: 'This is needed.' } : title.length > TITLE_MAX && { title: `At most ${TITLE_MAX} characters fit.` }),
+      ...(summary.length > SUMMARY_MAX && { summary: `At most ${SUMMARY_MAX} characters fit.` }),
+    });
+  }
+
+  /** Publish terms as the next version and make it current; equal terms are the version that stands. Safe to repeat. */
+  async function publish(actor: Actor, planId: string, given: PlanDocument): Promise<PlanVersionDoc> {
+    const reading = parsePlanDocument(given);
+    if (reading.fault) throw new AppError('invalid-form', `${reading.fault.path} ${reading.fault.message}.`, { fields: { document: `${reading.fault.path} ${reading.fault.message}.` } });
+    const { document } = reading;
+    const hash = planHash(document);
+    for (let tries = 0; tries < PUBLISH_TRIES; tries++) {
+      const plan = await products.plan(planId);
+      if (!plan) throw new AppError('not-found');
+      const versions = await products.planVersionsOfPlan(planId);
+      const newest = versions.reduce<PlanVersionDoc | null>((best, version) => (best && best.n > version.n ? best : version), null);
+      const n = (newest?.n ?? 0) + 1;
+      const version: PlanVersionDoc =
+        newest?.hash === hash
+          ? newest
+          : { _id: `${planId}_v${n}`, planId, planName: plan.name, productId: plan.productId, n, document, hash, publishedAt: clock.now(), effectiveAt: null };
+      if (version !== newest && !(await products.addPlanVersion(version)) && (await products.planVersion(version._id))?.hash !== hash) continue;
+      if (plan.currentVersionId === version._id) return version;
+      if (!(await products.updatePlan(planId, plan.rev, { currentVersionId: version._id, versions: version.n }))) continue;
+      await audit.append(actor, {
+        action: 'market:products:update', resource: `product:${plan.productId}`, before: { planVersionId: plan.currentVersionId }, after: { planVersionId: version._id, document },
+      });
+      await changes.announce('catalogue-changed', { what: 'plan', id: planId });
+      return version;
+    }
+    throw new AppError('conflict');
+  }
+
+  return {
+    async list(actor, productId) {
+      await ownProduct(store, actor, productId);
+      const plans = (await products.plansOf(productId)).sort((a, b) => a.ordinal - b.ordinal);
+      const [versions, subscriptions] = await Promise.all([
+        products.planVersions(plans.flatMap(({ currentVersionId }) => (currentVersionId === null ? [] : [currentVersionId]))), store.subscriptions.ofProduct(productId),
+      ]);
+      return plans.map((plan) => ({
+        plan,
+        version: versions.find(({ _id }) => _id === plan.currentVersionId) ?? null,
+        subscriptions: subscriptions.filter(({ live, planId }) => live && planId === plan._id).length,
+      }));
+    },
+
+    async get(actor, planId) {
+      const plan = await ownPlan(actor, planId);
+      const versions = (await products.planVersionsOfPlan(planId)).sort((a, b) => b.n - a.n);
+      return { plan, version: versions.find(({ _id }) => _id === plan.currentVersionId) ?? null, versions };
+    },
+
+    async create(actor, productId, { name, title, summary }, document) {
+      const product = await ownProduct(store, actor, productId);
+      if (product.status === 'retired') throw new AppError('conflict', 'This product is retired.');
+      if (!isSlug(name) || name.length > 30) throw faulty({ name: 'Use lower-case letters, digits and single hyphens, at most 30 characters.' });
+      checkFields({ title, summary });
+      const reading = parsePlanDocument(document);
+      if (reading.fault) throw faulty({ document: `${reading.fault.path} ${reading.fault.message}.` });
+      const held = await products.plansOf(productId);
+      const present = held.find((plan) => plan.name === name);
+      // What an interrupted attempt left is taken up again; a plan that was published is somebody's.
+      if (present && present.currentVersionId !== null) throw faulty({ name: 'Another plan of this product has this name.' });
+      if (!present && held.length >= PRODUCT_LIMITS.plansMax) throw new AppError('conflict', `A product may have ${PRODUCT_LIMITS.plansMax} plans.`);
+      const plan: PlanDoc = present ?? {
+        _id: ids.next('plan'), productId, name, title, summary, ordinal: Math.max(0, ...held.map(({ ordinal }) => ordinal)) + 1, currentVersionId: null, versions: 0,
+        retired: false, createdAt: clock.now(), rev: 1,
+      };
+      if (!present && !(await products.addPlan(plan)) && !(await products.plan(plan._id))) throw faulty({ name: 'Another plan of this product has this name.' });
+      await audit.append(actor, { action: 'market:products:update', resource: `product:${productId}`, after: { plan: plan._id, name, title, summary } });
+      await publish(actor, plan._id, document);
+      return (await products.plan(plan._id)) ?? plan;
+    },
+
+    async update(actor, planId, rev, { title, summary }, document) {
+      const plan = await ownPlan(actor, planId);
+      checkFields({ title, summary });
+      if (plan.rev !== rev) throw new AppError('conflict');
+      if (plan.retired) throw new AppError('conflict', 'This plan is retired.');
+      if ((plan.title !== title || plan.summary !== summary) && !(await products.updatePlan(planId, rev, { title, summary }))) throw new AppError('conflict');
+      if (plan.title !== title || plan.summary !== summary) {
+        const before = { plan: planId, title: plan.title, summary: plan.summary };
+        await audit.append(actor, { action: 'market:products:update', resource: `product:${plan.productId}`, before, after: { plan: planId, title, summary } });
+      }
+      return publish(actor, planId, document);
+    },
+
+    async retire(actor, planId) {
+      const plan = await ownPlan(actor, planId);
+      if (plan.retired) return;
+      const product = await products.product(plan.productId);
+      const others = (await products.plansOf(plan.productId)).filter(({ _id, retired, currentVersionId }) => _id !== planId && !retired && currentVersionId !== null);
+      if (product?.status === 'listed' && others.length === 0) throw new AppError('conflict', 'A listed product needs at least one open plan. Add another one first.');
+      if (!(await products.updatePlan(planId, plan.rev, { retired: true })) && !(await products.plan(planId))?.retired) throw new AppError('conflict');
+      await audit.append(actor, { action: 'market:products:update', resource: `product:${plan.productId}`, before: { plan: planId, retired: false }, after: { plan: planId, retired: true } });
+      await changes.announce('catalogue-changed', { what: 'plan', id: planId });
+    },
+  };
+}

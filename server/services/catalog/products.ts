@@ -1,0 +1,223 @@
+import type { Actor } from '../../domain/actor.ts';
+import { readImage } from '../../domain/image.ts';
+import { canMove, type ProductStatus } from '../../domain/lifecycles.ts';
+import { PRODUCT_LIMITS, isUnsold, productFaults, readiness, type ProductFields, type ReadinessItem } from '../../domain/product-rules.ts';
+import { slugFault, slugOf } from '../../domain/slug.ts';
+import { AppError } from '../../kernel/errors.ts';
+import { sha256Hex } from '../../kernel/ids.ts';
+import type { ApiDoc } from '../../store/apis.ts';
+import { isDuplicateKey } from '../../store/connect.ts';
+import type { GroupDoc } from '../../store/gateways.ts';
+import type { ProductDoc } from '../../store/products.ts';
+import { RELEASE } from './gateways.ts';
+import { faulty, ownGroup, ownProduct, refuseFaults, type CatalogDependencies } from './own.ts';
+
+export const PRODUCTS_MAX = 100;
+
+/** An API that can be part of a product, and whether it can be sold now. */
+export interface Sellable {
+  readonly api: ApiDoc;
+  readonly live: boolean;
+  /** Why it cannot be chosen; empty when it can. */
+  readonly reason: string;
+}
+
+export interface Products {
+  list(actor: Actor): Promise<ProductDoc[]>;
+  get(actor: Actor, productId: string): Promise<ProductDoc>;
+  /** A draft over APIs of one group, whose address becomes the product's. @param fields.slug  empty: made of the name */
+  create(actor: Actor, groupId: string, apiIds: readonly string[], fields: ProductFields): Promise<ProductDoc>;
+  /** Texts may change at any time, those of a listed product at once. */
+  update(actor: Actor, productId: string, rev: number, fields: ProductFields): Promise<void>;
+  /** @throws conflict on a listed product with live subscribers: they hold the list they were sold */
+  setApis(actor: Actor, productId: string, rev: number, apiIds: readonly string[]): Promise<void>;
+  /** @param bytes  PNG, JPEG or WebP, at most 256 KB; null takes the logo away */
+  setLogo(actor: Actor, productId: string, bytes: Uint8Array | null): Promise<void>;
+  sellable(actor: Actor, groupId: string): Promise<{ group: GroupDoc; apis: Sellable[] }>;
+  readiness(actor: Actor, productId: string): Promise<ReadinessItem[]>;
+  submit(actor: Actor, productId: string): Promise<void>;
+  /** Take a submission back. */
+  withdraw(actor: Actor, productId: string): Promise<void>;
+  liveSubscribers(actor: Actor, productId: string): Promise<number>;
+  /** @throws conflict while somebody subscribes */
+  retire(actor: Actor, productId: string): Promise<void>;
+  /** Delete a draft that was never listed. */
+  discard(actor: Actor, productId: string): Promise<void>;
+  /** For anybody who may see the page; undefined when there is none, or it is not listed and not the actor's. */
+  logo(actor: Actor, productId: string): Promise<NonNullable<ProductDoc['logo']> | undefined>;
+}
+
+const fieldsOf = ({ name, slug, tagline, description, category, tags, terms, dataSource, dataLicence }: ProductDoc): ProductFields => ({
+  name, slug, tagline, description, category, tags, terms, dataSource, dataLicence,
+});
+
+/** The list of {@link readiness} from the store. */
+export async function readinessOf(store: CatalogDependencies['store'], product: ProductDoc): Promise<ReadinessItem[]> {
+  const [organization, drafts, plans] = await Promise.all([
+    store.accounts.organization(product.organizationId), store.apis.apis(product.apiIds), store.products.plansOf(product._id),
+  ]);
+  const records = new Map((await store.apis.livePublicationsOfGroup(product.groupId)).map((record) => [`${record.apiId} ${record.environmentId}`, record]));
+  const liveApis = drafts.filter(({ _id }) => records.get(`${_id} ${product.environmentId}`)?.definition.security.startsWith('APP')).length;
+  return readiness({
+    seller: organization?.seller != null, fields: fieldsOf(product), apis: product.apiIds.length, liveApis,
+    openPlans: plans.filter(({ retired, currentVersionId }) => !retired && currentVersionId !== null).length,
+  });
+}
+
+export function makeProducts({ store, clock, ids, audit, changes }: CatalogDependencies): Products {
+  const { products } = store;
+
+  const subscribersOf = async (productId: string) => (await store.subscriptions.ofProduct(productId)).filter(({ live }) => live).length;
+
+  /** Distinct APIs of this group whose security knows the app; anything else is a fault beside the list. */
+  async function choose(groupId: string, apiIds: readonly string[]): Promise<string[]> {
+    const wanted = [...new Set(apiIds)];
+    if (wanted.length > PRODUCT_LIMITS.apisMax) throw faulty({ apiIds: `At most ${PRODUCT_LIMITS.apisMax} APIs.` });
+    const found = (await store.apis.apis(wanted)).filter((api) => api.groupId === groupId);
+    if (found.length !== wanted.length) throw faulty({ apiIds: 'Choose APIs of this group.' });
+    const open = found.find(({ definition }) => !definition.security.startsWith('APP'));
+    if (open) throw faulty({ apiIds: `${open.definition.name} cannot be sold: its security does not know who calls. Choose APP.` });
+    return wanted;
+  }
+
+  async function move(actor: Actor, product: ProductDoc, to: ProductStatus, action: string, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId' | 'status'>> = {}) {
+    if (product.status === to) return;
+    if (!canMove('product', product.status, to)) throw new AppError('conflict', `This product is ${product.status} and cannot become ${to}.`);
+    const now = clock.now();
+    if (!(await products.moveProduct(product._id, product.rev, product.status, to, { ...change, updatedAt: now }))) {
+      if ((await products.product(product._id))?.status !== to) throw new AppError('conflict');
+      return;
+    }
+    await audit.append(actor, { action, resource: `product:${product._id}`, before: { status: product.status }, after: { status: to } });
+    await changes.announce('catalogue-changed', { what: 'product', id: product._id });
+  }
+
+  async function write(actor: Actor, product: ProductDoc, rev: number, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId'>>, before: unknown, after: unknown) {
+    try {
+      if (!(await products.updateProduct(product._id, rev, { ...change, updatedAt: clock.now() }))) throw new AppError('conflict');
+    } catch (error) {
+      if (isDuplicateKey(error)) throw faulty({ slug: 'Another product has this address.' });
+      throw error;
+    }
+    await audit.append(actor, { action: 'market:products:update', resource: `product:${product._id}`, before, after });
+    await changes.announce('catalogue-changed', { what: 'product', id: product._id });
+  }
+
+  function check(fields: ProductFields): void {
+    const fault = fields.slug === '' ? undefined : slugFault(fields.slug);
+    refuseFaults({ ...productFaults(fields), ...(fault !== undefined && { slug: fault }) });
+  }
+
+  return {
+    list: async (actor) => (await products.productsOf(actor.organizationId)).sort((a, b) => a.createdAt - b.createdAt),
+    get: (actor, productId) => ownProduct(store, actor, productId),
+
+    async create(actor, groupId, apiIds, fields) {
+      const group = await store.gateways.group(groupId);
+      await ownGroup(store, actor, group?.gatewayId ?? '', groupId);
+      check(fields);
+      const [environment, held] = await Promise.all([store.gateways.environmentByName(group?.gatewayId ?? '', RELEASE), products.productsOf(actor.organizationId)]);
+      if (!group || !environment) throw new AppError('not-found');
+      if (held.length >= PRODUCTS_MAX) throw new AppError('conflict', `An organization may have ${PRODUCTS_MAX} products.`);
+      const now = clock.now();
+      const product: ProductDoc = {
+        _id: ids.next('prd'), organizationId: group.organizationId, gatewayId: group.gatewayId, environmentId: environment._id, groupId,
+        apiIds: await choose(groupId, apiIds), ...fields, tags: [...fields.tags], slug: fields.slug || slugOf(fields.name), logo: null, status: 'draft',
+        statusReason: '', submittedAt: null, listedAt: null, createdAt: now, updatedAt: now, rev: 1,
+      };
+      if (slugFault(product.slug) !== undefined) throw faulty({ slug: 'Choose an address: none can be made of the name.' });
+      if (!(await products.addProduct(product)) && !(await products.product(product._id))) throw faulty({ slug: 'Another product has this address.' });
+      await audit.append(actor, { action: 'market:products:create', resource: `product:${product._id}`, after: { ...fieldsOf(product), apiIds: product.apiIds.length } });
+      return product;
+    },
+
+    async update(actor, productId, rev, fields) {
+      const product = await ownProduct(store, actor, productId);
+      check(fields);
+      if (fields.slug === '') throw faulty({ slug: 'This is needed.' });
+      // Links, programs and bills name it: the address of what was listed once stays.
+      if (product.listedAt !== null && fields.slug !== product.slug) throw faulty({ slug: 'The address of a product that was listed cannot change.' });
+      await write(actor, product, rev, { ...fields, tags: [...fields.tags] }, fieldsOf(product), fields);
+    },
+
+    async setApis(actor, productId, rev, apiIds) {
+      const product = await ownProduct(store, actor, productId);
+      const chosen = await choose(product.groupId, apiIds);
+      if (!isUnsold(product.status)) {
+        const subscribers = await subscribersOf(productId);
+        if (subscribers > 0) throw new AppError('conflict', `${subscribers} live subscriptions hold the list of APIs they were sold. It can change when there are none.`);
+      }
+      await write(actor, product, rev, { apiIds: chosen }, { apiIds: product.apiIds.slice(0, 100) }, { apiIds: chosen.slice(0, 100), count: chosen.length });
+    },
+
+    async setLogo(actor, productId, bytes) {
+      const product = await ownProduct(store, actor, productId);
+      const reading = bytes && readImage(bytes);
+      if (reading && 'fault' in reading) throw faulty({ logo: reading.fault });
+      const logo = bytes && reading ? { contentType: reading.contentType, data: Buffer.from(bytes), hash: sha256Hex(Buffer.from(bytes)).slice(0, 16) } : null;
+      await write(actor, product, product.rev, { logo }, { logo: product.logo?.hash ?? null }, { logo: logo?.hash ?? null });
+    },
+
+    async sellable(actor, groupId) {
+      const found = await store.gateways.group(groupId);
+      const group = await ownGroup(store, actor, found?.gatewayId ?? '', groupId);
+      const [all, live] = await Promise.all([store.apis.apisOfGroup(group.gatewayId, groupId), store.apis.livePublicationsOfGroup(groupId)]);
+      const served = new Set(live.map(({ apiId }) => apiId));
+      return {
+        group,
+        apis: all.map((api) => ({ api, live: served.has(api._id), reason: api.definition.security.startsWith('APP') ? '' : 'Its security does not know who calls: choose APP to sell it.' })),
+      };
+    },
+
+    readiness: async (actor, productId) => readinessOf(store, await ownProduct(store, actor, productId)),
+
+    async submit(actor, productId) {
+      const product = await ownProduct(store, actor, productId);
+      const missing = (await readinessOf(store, product)).filter(({ done }) => !done);
+      if (missing.length > 0) throw new AppError('conflict', missing.map((item) => item.missing).join(' '));
+      await move(actor, product, 'submitted', 'market:products:submit', { submittedAt: clock.now(), statusReason: '' });
+    },
+
+    async withdraw(actor, productId) {
+      await move(actor, await ownProduct(store, actor, productId), 'draft', 'market:products:submit', { submittedAt: null });
+    },
+
+    async liveSubscribers(actor, productId) {
+      await ownProduct(store, actor, productId);
+      return subscribersOf(productId);
+    },
+
+    async retire(actor, productId) {
+      const product = await ownProduct(store, actor, productId);
+      const before = await subscribersOf(productId);
+      if (before > 0) throw new AppError('conflict', `${before} live subscriptions use this product. It can be retired when there are none.`);
+      // Closed to new buyers first, so that nobody slips in between the count and the end.
+      if (product.status === 'listed') await move(actor, product, 'deprecated', 'market:products:update', {});
+      const closed = await ownProduct(store, actor, productId);
+      const after = await subscribersOf(productId);
+      if (after > 0) {
+        if (product.status === 'listed') await move(actor, closed, 'listed', 'market:products:update', {});
+        throw new AppError('conflict', `${after} live subscriptions use this product. It can be retired when there are none.`);
+      }
+      await move(actor, closed, 'retired', 'market:products:update', {});
+    },
+
+    async discard(actor, productId) {
+      const product = await ownProduct(store, actor, productId);
+      if (product.listedAt !== null || (product.status !== 'draft' && product.status !== 'rejected')) throw new AppError('conflict', 'Only a draft that was never listed can be deleted.');
+      if (!(await products.removeProduct(productId, product.rev, product.status)) && (await products.product(productId))) throw new AppError('conflict');
+      await products.removePlansOf(productId);
+      await audit.append(actor, { action: 'market:products:update', resource: `product:${productId}`, before: fieldsOf(product), after: null });
+    },
+
+    async logo(actor, productId) {
+      const product = await products.product(productId);
+      if (!product?.logo) return undefined;
+      const shown = product.status === 'listed' || product.status === 'deprecated' || product.organizationId === actor.organizationId || actor.organizationId === 'org_platform';
+      if (!shown) return undefined;
+      const { contentType, data, hash } = product.logo;
+      // The store gives binary values in its own wrapping.
+      return { contentType, hash, data: Buffer.isBuffer(data) ? data : Buffer.from((data as unknown as { buffer: Uint8Array }).buffer) };
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import type { Actor } from '../../domain/actor.ts';
+import { PRODUCT_LIMITS } from '../../domain/product-rules.ts';
+import type { ReadinessItem } from '../../domain/product-rules.ts';
+import { AppError } from '../../kernel/errors.ts';
+import type { OrganizationDoc } from '../../store/accounts.ts';
+import type { PublicationDoc } from '../../store/apis.ts';
+import type { GroupDoc } from '../../store/gateways.ts';
+import type { PlanDoc, PlanVersionDoc, ProductDoc } from '../../store/products.ts';
+import { faulty, type CatalogDependencies } from './own.ts';
+import { readinessOf } from './products.ts';
+
+/** All an operator needs to decide. */
+export interface Dossier {
+  readonly product: ProductDoc;
+  readonly seller: OrganizationDoc | null;
+  readonly group: GroupDoc | null;
+  /** What would be sold, as it is live now. */
+  readonly apis: readonly PublicationDoc[];
+  readonly plans: readonly { readonly plan: PlanDoc; readonly version: PlanVersionDoc }[];
+  readonly readiness: readonly ReadinessItem[];
+}
+
+export interface Reviews {
+  /** Waiting products, the longest waiting first. */
+  waiting(actor: Actor): Promise<{ product: ProductDoc; sellerName: string }[]>;
+  dossier(actor: Actor, productId: string): Promise<Dossier>;
+  /** @throws conflict when it is no longer submitted, or no longer complete */
+  approve(actor: Actor, productId: string, rev: number): Promise<void>;
+  reject(actor: Actor, productId: string, rev: number, reason: string): Promise<void>;
+}
+
+export function makeReviews({ store, clock, audit, changes }: CatalogDependencies): Reviews {
+  const { products } = store;
+
+  async function submitted(productId: string): Promise<ProductDoc> {
+    const product = await products.product(productId);
+    // Drafts are the provider's own business, also for operators.
+    if (!product || product.status === 'draft') throw new AppError('not-found');
+    return product;
+  }
+
+  async function decide(actor: Actor, productId: string, rev: number, to: 'listed' | 'rejected', change: Partial<Pick<ProductDoc, 'listedAt' | 'statusReason'>>) {
+    const product = await submitted(productId);
+    if (!(await products.moveProduct(productId, rev, 'submitted', to, { ...change, updatedAt: clock.now() }))) {
+      const present = await submitted(productId);
+      // Ours all the same, when only the answer of the write was lost.
+      if (present.status !== to || present.rev !== rev + 1 || present.statusReason !== (change.statusReason ?? '')) throw new AppError('conflict');
+    }
+    const entry = { action: 'platform:reviews:decide', resource: `product:${productId}`, before: { status: product.status }, after: { status: to, reason: change.statusReason ?? '' } };
+    await audit.append(actor, entry);
+    await changes.announce('catalogue-changed', { what: 'product', id: productId });
+  }
+
+  return {
+    async waiting() {
+      const list = (await products.productsIn('submitted')).sort((a, b) => (a.submittedAt ?? 0) - (b.submittedAt ?? 0));
+      const sellers = new Map((await store.accounts.organizations([...new Set(list.map(({ organizationId }) => organizationId))])).map((one) => [one._id, one]));
+      return list.map((product) => {
+        const seller = sellers.get(product.organizationId);
+        return { product, sellerName: seller?.seller?.displayName ?? seller?.name ?? '' };
+      });
+    },
+
+    async dossier(_actor, productId) {
+      const product = await submitted(productId);
+      const [seller, group, plans, live, items] = await Promise.all([
+        store.accounts.organization(product.organizationId), store.gateways.group(product.groupId), products.plansOf(productId),
+        store.apis.livePublicationsOfGroup(product.groupId), readinessOf(store, product),
+      ]);
+      const open = plans.filter(({ retired, currentVersionId }) => !retired && currentVersionId !== null).sort((a, b) => a.ordinal - b.ordinal);
+      const versions = new Map((await products.planVersions(open.map(({ currentVersionId }) => currentVersionId ?? ''))).map((version) => [version._id, version]));
+      return {
+        product, seller, group, readiness: items,
+        apis: live.filter(({ apiId, environmentId }) => environmentId === product.environmentId && product.apiIds.includes(apiId)),
+        plans: open.flatMap((plan) => {
+          const version = versions.get(plan.currentVersionId ?? '');
+          return version ? [{ plan, version }] : [];
+        }),
+      };
+    },
+
+    async approve(actor, productId, rev) {
+      const missing = (await readinessOf(store, await submitted(productId))).filter(({ done }) => !done);
+      if (missing.length > 0) throw new AppError('conflict', `It is no longer complete: ${missing.map((item) => item.missing).join(' ')}`);
+      await decide(actor, productId, rev, 'listed', { listedAt: clock.now(), statusReason: '' });
+    },
+
+    async reject(actor, productId, rev, reason) {
+      const text = reason.trim();
+      if (text === '') throw faulty({ reason: 'Say what has to change: the provider reads it.' });
+      if (text.length > PRODUCT_LIMITS.reasonMax) throw faulty({ reason: `At most ${PRODUCT_LIMITS.reasonMax} characters fit.` });
+      await decide(actor, productId, rev, 'rejected', { statusReason: text });
+    },
+  };
+}
