@@ -41,11 +41,10 @@ export function viewList(tx: Tx, page: { things: Thing[]; hasMore: boolean; url:
 }
 
 function shown(tx: Tx, thing: Thing, expand: readonly string[]): Record<string, unknown> {
+  if (thing.deleted) return { id: thing.id, object: thing.object, deleted: true };
   const bare = Object.fromEntries(Object.entries(thing).filter(([field]) => !field.startsWith('$')));
   const wants = (field: string) => expand.some((path) => path === field || path.startsWith(`${field}.`));
   switch (thing.object) {
-    case 'customer':
-      return thing.deleted ? { id: thing.id, object: 'customer', deleted: true } : bare;
     case 'checkout.session':
       return { ...bare, url: thing.status === 'open' ? `${tx.baseUrl}/checkout/${thing.id}` : null };
     case 'setup_intent':

@@ -1,3 +1,5 @@
+import type Stripe from 'stripe';
+
 /** An event as the inbox keeps it: only what identifies it. What happened is read again at Stripe, because events come late, twice and out of order. */
 export interface InboundEvent {
   /** `evt_…` */
@@ -52,4 +54,17 @@ export interface InboundHandlers {
   onInvoiceVoided(stripeInvoiceId: string): Promise<string | void>;
   /** Attached, renewed by the issuer, or detached. */
   onPaymentMethodChanged(paymentMethodId: string): Promise<string | void>;
+}
+
+/** Works for every shape: an event without a known object has no object id, and is kept all the same. */
+export function toInboundEvent(event: Stripe.Event): InboundEvent {
+  const { id } = event.data.object as { id?: unknown };
+  return {
+    id: event.id,
+    type: event.type,
+    objectId: typeof id === 'string' ? id : null,
+    createdAt: event.created * 1000,
+    livemode: event.livemode,
+    account: event.account ?? null,
+  };
 }

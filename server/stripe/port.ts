@@ -142,7 +142,7 @@ export interface StripeInvoice {
   /** In Stripe's order; compare by `lineKey`. */
   lines: StripeInvoiceLine[];
   metadata: Record<string, string>;
-  /** Tries to collect so far. */
+  /** 0 before the first try. Stripe counts the first and its own automatic ones, not ours by hand: keep the count of tries on our side. */
   attempts: number;
   /** Stripe's page where the buyer can pay or pass 3-D Secure; null on a draft. */
   hostedUrl: string | null;

@@ -1,4 +1,4 @@
-import { Stripe } from 'stripe';
+import Stripe from 'stripe';
 import { startStripeSimulator, type Simulator, type SimulatorOptions } from '../../sandbox/stripe/server.ts';
 
 export const TEST_KEY = 'sk_test_tollgate_simulator';
