@@ -61,7 +61,7 @@ export async function compose(config: Config, role: string, overrides: Overrides
   }
 
   const services = makeServices({
-    clock, ids, log, mailer, roster: makeRoster({ redis }), secretKeys: config.secretKeys, signals, store, webUrl: config.webUrl,
+    clock, ids, log, mailer, roster: makeRoster({ redis }), secretKeys: config.secretKeys, signals, store, upstreamAllow: config.upstreamAllow, webUrl: config.webUrl,
     render: (view, model) => renderer().render(view, model, NOBODY),
   });
   return { config, log, lifecycle, clock, ids, store, redis, signals, services };

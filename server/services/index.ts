@@ -9,6 +9,7 @@ import type { Store } from '../store/index.ts';
 import { makeAccounts } from './accounts.ts';
 import { makeApps } from './apps.ts';
 import { makeAudit } from './audit.ts';
+import { makeCatalog } from './catalog.ts';
 import { makeChanges } from './changes.ts';
 import { makeCredentials } from './credentials.ts';
 import { makeNotifications } from './notifications.ts';
@@ -24,6 +25,8 @@ export interface Ground {
   readonly secretKeys: KeyRing;
   readonly signals: Signals;
   readonly store: Store;
+  /** `host:port` pairs of upstreams that may be private. */
+  readonly upstreamAllow: ReadonlySet<string>;
   readonly webUrl: string;
 }
 
@@ -31,12 +34,13 @@ export interface Ground {
 export type Services = ReturnType<typeof makeServices>;
 
 export function makeServices(ground: Ground) {
-  const { clock, ids, mailer, render, roster, secretKeys, signals, store, webUrl } = ground;
+  const { clock, ids, mailer, render, roster, secretKeys, signals, store, upstreamAllow, webUrl } = ground;
   const audit = makeAudit({ store, clock, ids });
   const changes = makeChanges({ store, signals, roster, clock });
   const notifications = makeNotifications({ mailer, webUrl, render });
   const accounts = makeAccounts({ store, clock, ids, audit, notifications });
   const apps = makeApps({ store, audit, clock, ids, changes });
+  const catalog = makeCatalog({ store, clock, ids, audit, changes, upstreamAllow });
   const credentials = makeCredentials({ store, audit, clock, ids, changes, secretKeys });
-  return { accounts, apps, audit, changes, clock, credentials, ids, notifications };
+  return { accounts, apps, audit, catalog, changes, clock, credentials, ids, notifications };
 }
