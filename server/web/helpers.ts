@@ -1,8 +1,8 @@
 import Handlebars, { type HelperDelegate } from 'handlebars';
+import { formatMoney } from '../domain/money.ts';
 import { assetPath } from './assets.ts';
 import { iconSvg } from './icons.ts';
 import { renderMarkdown } from './markdown.ts';
-import { moneyText } from './present/money.ts';
 import { counted, grouped } from './present/number.ts';
 import { statusWord } from './present/status.ts';
 import { dateWords, isoUtc, timeWords } from './present/time.ts';
@@ -45,7 +45,7 @@ export const helpers: Readonly<Record<string, HelperDelegate>> = {
   money: plain((minor, currency) => {
     if (typeof minor !== 'bigint') return NOTHING;
     const code = String(currency);
-    return html(`<data value="${minor}" data-currency="${escaped(code)}">${escaped(moneyText(minor, code))}</data>`);
+    return html(`<data value="${minor}" data-currency="${escaped(code)}">${escaped(formatMoney(minor, code))}</data>`);
   }),
   ne: plain((a, b) => a !== b),
   not: plain((value) => !truthy(value)),
