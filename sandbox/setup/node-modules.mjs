@@ -29,7 +29,7 @@ export async function ensurePackages() {
   await step(title, async () => {
     const { code, output } = await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: ROOT });
     if (code === null) throw new Fault('npm is not on PATH. It comes with Node: reinstall Node, or add its bin folder to PATH.');
-    if (code !== 0) throw new Fault(`npm ci failed:\n${output.trim().split('\n').slice(-20).join('\n')}`);
+    if (code !== 0) throw new Fault(`npm ci failed:\n${output.trim().split('\n').filter((line) => !line.includes('npm warn')).slice(0, 12).join('\n')}`);
     writeFileSync(STAMP, hash);
   });
 }
