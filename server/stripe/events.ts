@@ -36,7 +36,7 @@ const MEANINGS: ReadonlyMap<string, EventMeaning> = new Map([
 /** The kind of object to read again, or null: store and ignore. */
 export const meaningOf = (type: string): EventMeaning | null => MEANINGS.get(type) ?? null;
 
-/** The types to subscribe a webhook endpoint to. */
+/** The types to subscribe a webhook endpoint to; Stripe's list of events takes at most 20. */
 export const HANDLED_EVENT_TYPES: readonly string[] = [...MEANINGS.keys()];
 
 /**

@@ -1,6 +1,6 @@
 import Stripe from 'stripe';
 import { AppError } from '../kernel/errors.ts';
-import { toInboundEvent } from './events.ts';
+import { HANDLED_EVENT_TYPES, toInboundEvent } from './events.ts';
 import { mapStripeError, outcomeOfRefusal } from './failures.ts';
 import { isStripeHost, isTestMode } from './keys.ts';
 import { checkoutOf, invoiceOf, lineOf, methodOf, safeNumber } from './mapping.ts';
@@ -19,7 +19,6 @@ const REACHABLE_TIMEOUT_MS = 2_000;
 const LINES_MAX = 5_000;
 /** Of one customer, when an invoice is looked for by its metadata. */
 const INVOICES_SEARCHED_MAX = 5_000;
-const EVENTS_MAX = 5_000;
 const PAGE = 100;
 
 export interface PaymentsOptions {
@@ -210,15 +209,13 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
       return null;
     }),
 
-    listEvents: ({ since }) => ask(async () => {
-      const events: Stripe.Event[] = [];
-      // Stripe lists newest first; from the newest back to `since`, then turned round.
-      for await (const event of stripe.events.list({ created: { gte: Math.floor(since / 1000) }, limit: PAGE })) {
-        events.push(event);
-        if (events.length >= EVENTS_MAX) break;
+    async *listEvents({ since }) {
+      try {
+        for await (const event of stripe.events.list({ created: { gte: Math.floor(since / 1000) }, types: [...HANDLED_EVENT_TYPES], limit: PAGE })) yield toInboundEvent(event);
+      } catch (error) {
+        throw mapStripeError(error);
       }
-      return { events: events.map(toInboundEvent).reverse(), complete: events.length < EVENTS_MAX };
-    }),
+    },
 
     readBalance: () => ask(async () => {
       const { available, pending } = await stripe.balance.retrieve();

@@ -55,8 +55,11 @@ export interface Payments {
   /** The customer's invoice whose metadata says so, void ones excluded; read from the list, which is immediately consistent (search is not). */
   findInvoiceByMetadata(query: { customerId: string; key: string; value: string }): Promise<StripeInvoice | null>;
 
-  /** Events since an instant (epoch ms, inclusive), oldest first. `complete` is false when there were more than the bound: ask again from the last one. */
-  listEvents(query: { since: number }): Promise<{ events: InboundEvent[]; complete: boolean }>;
+  /**
+   * Events of the types we handle since an instant (epoch ms, inclusive), **newest first**, page after page: move a mark only when the walk has ended.
+   * Stripe keeps them for 30 days.
+   */
+  listEvents(query: { since: number }): AsyncIterable<InboundEvent>;
   /** Minor units by lower-case currency. */
   readBalance(): Promise<{ availableMinor: Record<string, bigint>; pendingMinor: Record<string, bigint> }>;
   /** True when Stripe answers an authenticated request within 2 s: for readiness. Never throws. */
