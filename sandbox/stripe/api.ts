@@ -18,8 +18,27 @@ interface Answer {
 
 export type Api = (request: IncomingMessage, response: ServerResponse, url: URL, body: string) => Promise<void>;
 
+/** One request and its answer, for whoever checks them against Stripe's description. */
+export interface Exchange {
+  method: string;
+  /** With the ids in it, and with its query. */
+  url: string;
+  /** As in Stripe's description; null when there is no such address. */
+  route: string | null;
+  requestBody: string;
+  status: number;
+  body: string;
+}
+
+export interface ApiParts {
+  world: World;
+  disturbances: Disturbances;
+  tick: () => void;
+  observe: (exchange: Exchange) => void;
+}
+
 /** `/v1/…`, as Stripe answers it. */
-export function makeApi({ world, disturbances, tick }: { world: World; disturbances: Disturbances; tick: () => void }): Api {
+export function makeApi({ world, disturbances, tick, observe }: ApiParts): Api {
   /** Idempotency keys whose first request is not answered yet. */
   const inFlight = new Set<string>();
 
@@ -37,10 +56,15 @@ export function makeApi({ world, disturbances, tick }: { world: World; disturban
       if (fate.status) throw disturbance(fate.status);
       const run = prepare(method, url, body);
       if (key !== null) {
-        if (key.length > KEY_CHARACTERS_MAX) throw invalid(`Idempotency keys may have at most ${KEY_CHARACTERS_MAX} characters.`, { early: true });
+        if (key.length > KEY_CHARACTERS_MAX)
+          throw invalid(`Idempotency keys may have at most ${KEY_CHARACTERS_MAX} characters.`, { early: true });
         if (inFlight.has(key)) {
-          throw new StripeFault(409, 'idempotency_error', 'There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through)',
-            { code: 'idempotency_key_in_use', early: true });
+          throw new StripeFault(
+            409,
+            'idempotency_error',
+            'There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through)',
+            { code: 'idempotency_key_in_use', early: true },
+          );
         }
         inFlight.add(key);
         held = true;
@@ -54,6 +78,14 @@ export function makeApi({ world, disturbances, tick }: { world: World; disturban
     } finally {
       if (held) inFlight.delete(key!);
     }
+    observe({
+      method,
+      url: url.pathname + url.search,
+      route: routeOf(method, url.pathname)?.endpoint.path ?? null,
+      requestBody: body,
+      status: answer.status,
+      body: answer.body,
+    });
     if (fate.cut === 'after') return void response.destroy();
     send(response, answer, { version: request.headers['stripe-version'], key });
   };
@@ -67,12 +99,19 @@ export function makeApi({ world, disturbances, tick }: { world: World; disturban
   function prepare(method: string, url: URL, body: string): Run {
     const route = routeOf(method, url.pathname);
     if (!route) {
-      throw new StripeFault(404, 'invalid_request_error', `Unrecognized request URL (${method}: ${url.pathname}). Please see https://docs.stripe.com/ or we can help at https://support.stripe.com/.`, { early: true });
+      throw new StripeFault(
+        404,
+        'invalid_request_error',
+        `Unrecognized request URL (${method}: ${url.pathname}). Please see https://docs.stripe.com/ or we can help at https://support.stripe.com/.`,
+        { early: true },
+      );
     }
     const node: FormNode = decodeForm([url.search.slice(1), method === 'POST' ? body : ''].filter(Boolean).join('&'));
     const params = readAll(route.endpoint.params, node) as Record<string, unknown>;
     return {
-      hash: createHash('sha256').update(JSON.stringify([method, url.pathname, params])).digest('hex'),
+      hash: createHash('sha256')
+        .update(JSON.stringify([method, url.pathname, params]))
+        .digest('hex'),
       perform: (tx) => route.endpoint.run(tx, params, route.named),
     };
   }
@@ -81,21 +120,35 @@ export function makeApi({ world, disturbances, tick }: { world: World; disturban
     const before = key === null ? undefined : world.answered(key);
     if (before) {
       if (before.request !== run.hash) {
-        throw new StripeFault(400, 'idempotency_error', `Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '${key}' if you meant to execute a different request.`, { early: true });
+        throw new StripeFault(
+          400,
+          'idempotency_error',
+          `Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '${key}' if you meant to execute a different request.`,
+          { early: true },
+        );
       }
-      return { status: before.status, body: before.body, requestId, headers: { 'Idempotent-Replayed': 'true', 'Original-Request': before.requestId } };
+      return {
+        status: before.status,
+        body: before.body,
+        requestId,
+        headers: { 'Idempotent-Replayed': 'true', 'Original-Request': before.requestId },
+      };
     }
     const mark = { id: requestId, idempotencyKey: key };
     const remember = ({ status, body }: Answer) => (key === null ? null : { id: key, request: run.hash, status, body, requestId });
     try {
-      return world.transact(mark, (tx): Answer => {
-        try {
-          return { status: 200, body: JSON.stringify(run.perform(tx), null, 2), requestId };
-        } catch (error) {
-          if (error instanceof StripeFault && error.details.keep) return failed(error, requestId);
-          throw error;
-        }
-      }, remember);
+      return world.transact(
+        mark,
+        (tx): Answer => {
+          try {
+            return { status: 200, body: JSON.stringify(run.perform(tx), null, 2), requestId };
+          } catch (error) {
+            if (error instanceof StripeFault && error.details.keep) return failed(error, requestId);
+            throw error;
+          }
+        },
+        remember,
+      );
     } catch (error) {
       const answer = failed(error, requestId);
       // Once execution began, its answer is the answer to this key, a refusal too.
@@ -108,19 +161,51 @@ export function makeApi({ world, disturbances, tick }: { world: World; disturban
 /** The key must look like a test key, the version must be the one spoken here, and no other account may be meant. */
 function checkCaller(request: IncomingMessage): void {
   const header = request.headers.authorization ?? '';
-  const secret = header.startsWith('Bearer ') ? header.slice(7).trim() : header.startsWith('Basic ') ? Buffer.from(header.slice(6), 'base64').toString('utf8').split(':')[0]! : '';
+  const secret = header.startsWith('Bearer ')
+    ? header.slice(7).trim()
+    : header.startsWith('Basic ')
+      ? Buffer.from(header.slice(6), 'base64').toString('utf8').split(':')[0]!
+      : '';
   if (secret === '') {
-    throw new StripeFault(401, 'invalid_request_error', 'You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. \'Authorization: Bearer YOUR_SECRET_KEY\').', { early: true });
+    throw new StripeFault(
+      401,
+      'invalid_request_error',
+      "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+      { early: true },
+    );
   }
-  if (!/^(sk|rk)_test_\w+$/.test(secret)) throw new StripeFault(401, 'invalid_request_error', `Invalid API Key provided: ${secret.slice(0, 8)}****. This is a simulator: it takes test keys (sk_test_…) only.`, { early: true });
+  if (!/^(sk|rk)_test_\w+$/.test(secret))
+    throw new StripeFault(
+      401,
+      'invalid_request_error',
+      `Invalid API Key provided: ${secret.slice(0, 8)}****. This is a simulator: it takes test keys (sk_test_…) only.`,
+      { early: true },
+    );
   const version = request.headers['stripe-version'];
-  if (version !== undefined && version !== API_VERSION) throw invalid(`Invalid Stripe API version: ${String(version)}. This simulator speaks ${API_VERSION} only.`, { early: true });
-  if (request.headers['stripe-account'] !== undefined) throw new StripeFault(403, 'invalid_request_error', 'This simulator has no connected accounts.', { code: 'account_invalid', early: true });
+  if (version !== undefined && version !== API_VERSION)
+    throw invalid(`Invalid Stripe API version: ${String(version)}. This simulator speaks ${API_VERSION} only.`, { early: true });
+  if (request.headers['stripe-account'] !== undefined)
+    throw new StripeFault(403, 'invalid_request_error', 'This simulator has no connected accounts.', {
+      code: 'account_invalid',
+      early: true,
+    });
 }
 
 function disturbance(status: number): StripeFault {
-  if (status === 429) return new StripeFault(429, 'invalid_request_error', 'Request rate limit exceeded. Learn more about rate limits here https://docs.stripe.com/rate-limits.', { code: 'rate_limit', early: true });
-  if (status === 409) return new StripeFault(409, 'invalid_request_error', 'This object cannot be accessed right now because another API request or Stripe process is currently accessing it.', { code: 'lock_timeout', early: true });
+  if (status === 429)
+    return new StripeFault(
+      429,
+      'invalid_request_error',
+      'Request rate limit exceeded. Learn more about rate limits here https://docs.stripe.com/rate-limits.',
+      { code: 'rate_limit', early: true },
+    );
+  if (status === 409)
+    return new StripeFault(
+      409,
+      'invalid_request_error',
+      'This object cannot be accessed right now because another API request or Stripe process is currently accessing it.',
+      { code: 'lock_timeout', early: true },
+    );
   return new StripeFault(status, 'api_error', 'An unknown error occurred', { early: true });
 }
 
@@ -131,7 +216,11 @@ function failed(error: unknown, requestId: string): Answer {
   return { status: 500, body: JSON.stringify(fault.body(requestId), null, 2), requestId };
 }
 
-function send(response: ServerResponse, { status, body, requestId, headers }: Answer, { version, key }: { version: string | string[] | undefined; key: string | null }): void {
+function send(
+  response: ServerResponse,
+  { status, body, requestId, headers }: Answer,
+  { version, key }: { version: string | string[] | undefined; key: string | null },
+): void {
   response.writeHead(status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(body),

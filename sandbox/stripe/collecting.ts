@@ -2,7 +2,8 @@ import { AUTHENTICATION_FAILED, cardOf, DECLINES, type Decline } from './cards.t
 import { minimumCharge } from './currencies.ts';
 import { invalid, StripeFault } from './faults.ts';
 import { declined, resolvePaymentMethod } from './resources/payment-methods.ts';
-import type { Charge, Invoice, InvoicePayment, PaymentIntent, PaymentMethod } from './things.ts';
+import { newCharge, newInvoicePayment, newPaymentIntent } from './payment-shapes.ts';
+import type { Invoice, PaymentIntent, PaymentMethod } from './things.ts';
 import { view } from './view.ts';
 import type { Tx } from './world.ts';
 
@@ -12,7 +13,8 @@ const AVAILABLE_AFTER_SECONDS = 2 * 86_400;
 
 /** draft → open; or paid at once when nothing is due, or less than is ever charged. */
 export function finalize(tx: Tx, invoice: Invoice): Invoice {
-  if (invoice.status !== 'draft') throw invalid('This invoice is already finalized, you can’t re-finalize a non-draft invoice.', { code: 'invoice_not_editable' });
+  if (invoice.status !== 'draft')
+    throw invalid('This invoice is already finalized, you can’t re-finalize a non-draft invoice.', { code: 'invoice_not_editable' });
   const customer = tx.get('customer', invoice.customer);
   if (invoice.number === null) invoice.number = `${customer.invoice_prefix}-${String(customer.next_invoice_sequence++).padStart(4, '0')}`;
   // The customer's balance (a debt above zero, a credit below) is drawn onto this invoice; what a negative sum leaves is the new credit.
@@ -20,7 +22,12 @@ export function finalize(tx: Tx, invoice: Invoice): Invoice {
   invoice.starting_balance = customer.balance;
   customer.balance = Math.min(0, due);
   Object.assign(invoice, {
-    status: 'open', ending_balance: customer.balance, amount_due: Math.max(0, due), amount_remaining: Math.max(0, due), effective_at: tx.now, automatically_finalizes_at: null,
+    status: 'open',
+    ending_balance: customer.balance,
+    amount_due: Math.max(0, due),
+    amount_remaining: Math.max(0, due),
+    effective_at: tx.now,
+    automatically_finalizes_at: null,
   });
   invoice.status_transitions.finalized_at = tx.now;
   const chargeable = invoice.amount_due >= Math.max(1, minimumCharge(invoice.currency));
@@ -36,20 +43,8 @@ export function finalize(tx: Tx, invoice: Invoice): Invoice {
 }
 
 function expectPayment(tx: Tx, invoice: Invoice): void {
-  const id = tx.id('pi_3');
-  const intent: PaymentIntent = {
-    id, object: 'payment_intent', amount: invoice.amount_due, amount_capturable: 0, amount_details: { tip: {} }, amount_received: 0, application: null, application_fee_amount: null,
-    automatic_payment_methods: null, canceled_at: null, cancellation_reason: null, capture_method: 'automatic', client_secret: `${id}_secret_${tx.id('', 25)}`, confirmation_method: 'automatic',
-    created: tx.now, currency: invoice.currency, customer: invoice.customer, customer_account: null, description: `Payment for Invoice ${invoice.number}`, excluded_payment_method_types: null,
-    last_payment_error: null, latest_charge: null, livemode: false, metadata: {}, next_action: null, on_behalf_of: null, payment_method: null, payment_method_configuration_details: null,
-    payment_method_options: { card: { installments: null, mandate_options: null, network: null, request_three_d_secure: 'automatic' } }, payment_method_types: ['card'], processing: null,
-    receipt_email: null, review: null, setup_future_usage: null, shipping: null, statement_descriptor: null, statement_descriptor_suffix: null, status: 'requires_payment_method',
-    transfer_data: null, transfer_group: null, $invoice: invoice.id, $returnUrl: null,
-  };
-  const payment: InvoicePayment = {
-    id: tx.id('inpay_1'), object: 'invoice_payment', amount_paid: null, amount_requested: invoice.amount_due, created: tx.now, currency: invoice.currency, invoice: invoice.id, is_default: true,
-    livemode: false, payment: { payment_intent: id, type: 'payment_intent' }, status: 'open', status_transitions: { canceled_at: null, paid_at: null },
-  };
+  const intent = newPaymentIntent(tx, invoice);
+  const payment = newInvoicePayment(tx, invoice, intent);
   invoice.$payment = payment.id;
   tx.put('invoice_payment', payment);
   tx.emit('payment_intent.created', tx.put('payment_intent', intent));
@@ -60,18 +55,27 @@ export function pay(tx: Tx, invoice: Invoice, methodId?: string): Invoice {
   const customer = tx.get('customer', invoice.customer);
   const id = methodId ?? invoice.default_payment_method ?? customer.invoice_settings.default_payment_method;
   if (id === null) {
-    throw invalid('There is no `default_payment_method` set on this Customer or Invoice. Please set either the `invoice_settings.default_payment_method` on this Customer, or the `default_payment_method` on this Invoice.', { code: 'missing' });
+    throw invalid(
+      'There is no `default_payment_method` set on this Customer or Invoice. Please set either the `invoice_settings.default_payment_method` on this Customer, or the `default_payment_method` on this Invoice.',
+      { code: 'missing' },
+    );
   }
   const method = resolvePaymentMethod(tx, id);
   if (method.customer !== invoice.customer) {
-    throw invalid(`The customer does not have a payment method with the ID ${id}. The payment method must be attached to the customer.`, { code: 'resource_missing', param: 'payment_method' });
+    throw invalid(`The customer does not have a payment method with the ID ${id}. The payment method must be attached to the customer.`, {
+      code: 'resource_missing',
+      param: 'payment_method',
+    });
   }
   const intent = confirmPayment(tx, intentOf(tx, invoice), method);
   const after = tx.get('invoice', invoice.id);
   if (intent.status !== 'requires_action') return after;
-  throw new StripeFault(402, 'card_error',
+  throw new StripeFault(
+    402,
+    'card_error',
     'This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with the invoice.',
-    { code: 'invoice_payment_intent_requires_action', keep: true, objects: { payment_intent: view(tx, intent) } });
+    { code: 'invoice_payment_intent_requires_action', keep: true, objects: { payment_intent: view(tx, intent) } },
+  );
 }
 
 export function intentOf(tx: Tx, invoice: Invoice): PaymentIntent {
@@ -106,10 +110,21 @@ function succeed(tx: Tx, intent: PaymentIntent, method: PaymentMethod): PaymentI
   const charge = newCharge(tx, intent, method, null);
   const fee = Math.min(intent.amount, Math.trunc((intent.amount * FEE_PER_MILLE + 500) / 1000) + FEE_FIXED);
   const transaction = tx.put('balance_transaction', {
-    id: tx.id('txn_3'), object: 'balance_transaction', amount: intent.amount, available_on: tx.now + AVAILABLE_AFTER_SECONDS, balance_type: 'payments', created: tx.now,
-    currency: intent.currency, description: String(intent.description), exchange_rate: null, fee,
+    id: tx.id('txn_3'),
+    object: 'balance_transaction',
+    amount: intent.amount,
+    available_on: tx.now + AVAILABLE_AFTER_SECONDS,
+    balance_type: 'payments',
+    created: tx.now,
+    currency: intent.currency,
+    description: String(intent.description),
+    exchange_rate: null,
+    fee,
     fee_details: [{ amount: fee, application: null, currency: intent.currency, description: 'Stripe processing fees', type: 'stripe_fee' }],
-    net: intent.amount - fee, reporting_category: 'charge', source: charge.id, type: 'charge',
+    net: intent.amount - fee,
+    reporting_category: 'charge',
+    source: charge.id,
+    type: 'charge',
   });
   charge.balance_transaction = transaction.id;
   Object.assign(intent, { status: 'succeeded', amount_received: intent.amount, latest_charge: charge.id, last_payment_error: null });
@@ -129,7 +144,13 @@ function succeed(tx: Tx, intent: PaymentIntent, method: PaymentMethod): PaymentI
 function refuse(tx: Tx, intent: PaymentIntent, method: PaymentMethod, decline: Decline): never {
   const charge = tx.put('charge', newCharge(tx, intent, method, decline));
   const error = {
-    advice_code: decline.adviceCode, charge: charge.id, code: decline.code, decline_code: decline.declineCode, message: decline.message, payment_method: view(tx, method), type: 'card_error',
+    advice_code: decline.adviceCode,
+    charge: charge.id,
+    code: decline.code,
+    decline_code: decline.declineCode,
+    message: decline.message,
+    payment_method: view(tx, method),
+    type: 'card_error',
   };
   Object.assign(intent, { status: 'requires_payment_method', payment_method: null, latest_charge: charge.id, last_payment_error: error });
   tx.emit('charge.failed', charge);
@@ -147,30 +168,6 @@ function touchInvoice(tx: Tx, intent: PaymentIntent, event: string, counts: bool
   tx.emit(event, tx.put('invoice', invoice));
 }
 
-function newCharge(tx: Tx, intent: PaymentIntent, method: PaymentMethod, decline: Decline | null): Charge {
-  const { brand, checks, country, exp_month, exp_year, fingerprint, funding, last4 } = method.card;
-  return {
-    id: tx.id('ch_3'), object: 'charge', amount: intent.amount, amount_captured: decline ? 0 : intent.amount, amount_refunded: 0, application: null, application_fee: null,
-    application_fee_amount: null, balance_transaction: null, billing_details: method.billing_details, calculated_statement_descriptor: 'STRIPE SIMULATOR', captured: !decline, created: tx.now,
-    currency: intent.currency, customer: intent.customer, description: intent.description, destination: null, dispute: null, disputed: false, failure_balance_transaction: null,
-    failure_code: decline?.code ?? null, failure_message: decline?.message ?? null, fraud_details: {}, livemode: false, metadata: {}, on_behalf_of: null,
-    outcome: decline
-      ? { advice_code: decline.adviceCode, network_advice_code: null, network_decline_code: null, network_status: 'declined_by_network', reason: decline.declineCode, risk_level: 'normal', seller_message: 'The bank did not return any further details with this decline.', type: 'issuer_declined' }
-      : { advice_code: null, network_advice_code: null, network_decline_code: null, network_status: 'approved_by_network', reason: null, risk_level: 'normal', seller_message: 'Payment complete.', type: 'authorized' },
-    paid: !decline, payment_intent: intent.id, payment_method: method.id,
-    payment_method_details: {
-      card: {
-        amount_authorized: decline ? null : intent.amount, authorization_code: null, brand, checks, country, exp_month, exp_year, extended_authorization: { status: 'disabled' }, fingerprint, funding,
-        incremental_authorization: { status: 'unavailable' }, installments: null, last4, mandate: null, multicapture: { status: 'unavailable' }, network: brand, network_token: { used: false },
-        network_transaction_id: null, overcapture: { maximum_amount_capturable: intent.amount, status: 'unavailable' }, regulated_status: 'unregulated', three_d_secure: null, transaction_link_id: null, wallet: null,
-      },
-      type: 'card',
-    },
-    receipt_email: null, receipt_number: null, receipt_url: null, refunded: false, review: null, shipping: null, source_transfer: null, statement_descriptor: null,
-    statement_descriptor_suffix: null, status: decline ? 'failed' : 'succeeded', transfer_data: null, transfer_group: null,
-  };
-}
-
 function settled(tx: Tx, invoice: Invoice): Invoice {
   Object.assign(invoice, { status: 'paid', attempted: true, auto_advance: false });
   invoice.status_transitions.paid_at = tx.now;
@@ -181,7 +178,13 @@ function settled(tx: Tx, invoice: Invoice): Invoice {
 
 export function settleOutOfBand(tx: Tx, invoice: Invoice): Invoice {
   cancelPayment(tx, invoice);
-  Object.assign(invoice, { status: 'paid', amount_paid: invoice.amount_due, amount_paid_off_stripe: invoice.amount_due, amount_remaining: 0, auto_advance: false });
+  Object.assign(invoice, {
+    status: 'paid',
+    amount_paid: invoice.amount_due,
+    amount_paid_off_stripe: invoice.amount_due,
+    amount_remaining: 0,
+    auto_advance: false,
+  });
   invoice.status_transitions.paid_at = tx.now;
   tx.emit('invoice.paid', tx.put('invoice', invoice));
   return invoice;
@@ -189,7 +192,8 @@ export function settleOutOfBand(tx: Tx, invoice: Invoice): Invoice {
 
 export function voidInvoice(tx: Tx, invoice: Invoice): Invoice {
   if (invoice.status === 'paid') throw invalid('Invoices with `paid` payments cannot be voided.');
-  if (invoice.status !== 'open' && invoice.status !== 'uncollectible') throw invalid('You can only pass in open invoices. This invoice isn’t open.');
+  if (invoice.status !== 'open' && invoice.status !== 'uncollectible')
+    throw invalid('You can only pass in open invoices. This invoice isn’t open.');
   cancelPayment(tx, invoice);
   Object.assign(invoice, { status: 'void', auto_advance: false });
   invoice.status_transitions.voided_at = tx.now;

@@ -24,7 +24,12 @@ const VERBS: Readonly<Record<string, Verb>> = {
   /** `{"offset_ms"}` (the portal's, so that both clocks agree), `{"advance_ms"}` or `{"to": ISO}`; forward only. */
   'POST /_sim/clock': (body, parts) => {
     const { clock } = parts.world;
-    const target = typeof body.offset_ms === 'number' ? body.offset_ms : typeof body.advance_ms === 'number' ? clock.offsetMs() + body.advance_ms : Date.parse(String(body.to)) - clock.real();
+    const target =
+      typeof body.offset_ms === 'number'
+        ? body.offset_ms
+        : typeof body.advance_ms === 'number'
+          ? clock.offsetMs() + body.advance_ms
+          : Date.parse(String(body.to)) - clock.real();
     if (!Number.isFinite(target)) throw new Refusal('give offset_ms, advance_ms or to');
     if (target < clock.offsetMs()) throw new Refusal('the clock only moves forward');
     parts.world.setOffset(Math.trunc(target));
@@ -77,13 +82,15 @@ class Refusal extends Error {}
 export async function control(parts: Parts, request: IncomingMessage, response: ServerResponse, path: string, text: string): Promise<void> {
   const verb = VERBS[`${request.method} ${path}`];
   if (!verb) return answer(response, 404, { error: `no such control: ${request.method} ${path}`, known: Object.keys(VERBS) });
-  if (request.method !== 'GET' && !/^application\/json\b/.test(request.headers['content-type'] ?? '')) return answer(response, 415, { error: 'send application/json' });
+  if (request.method !== 'GET' && !/^application\/json\b/.test(request.headers['content-type'] ?? ''))
+    return answer(response, 415, { error: 'send application/json' });
   try {
     const body: unknown = text === '' ? {} : JSON.parse(text);
     if (typeof body !== 'object' || body === null) throw new Refusal('send a JSON object');
     answer(response, 200, await verb(body as Body, parts));
   } catch (error) {
-    if (error instanceof Refusal || error instanceof SyntaxError || error instanceof StripeFault) return answer(response, 400, { error: error.message });
+    if (error instanceof Refusal || error instanceof SyntaxError || error instanceof StripeFault)
+      return answer(response, 400, { error: error.message });
     throw error;
   }
 }

@@ -36,8 +36,12 @@ export function makeDisturbances(): Disturbances {
     clear: () => void (planned = []),
     list: () => planned,
     next(method, path) {
-      const found = planned.find((each) =>
-        (each.method === undefined || each.method === method) && (each.path === undefined || path.startsWith(each.path)) && (each.pathEnd === undefined || path.endsWith(each.pathEnd)));
+      const found = planned.find(
+        (each) =>
+          (each.method === undefined || each.method === method) &&
+          (each.path === undefined || path.startsWith(each.path)) &&
+          (each.pathEnd === undefined || path.endsWith(each.pathEnd)),
+      );
       if (!found) return { wait: async () => {} };
       if (--found.times <= 0) planned = planned.filter((each) => each !== found);
       return {

@@ -1,4 +1,16 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 /** What one request changed: written as one line, so that a request is kept whole or not at all. */
@@ -22,10 +34,20 @@ interface Snapshot {
 }
 
 /** Append-only file plus snapshot. Without a folder nothing is kept. */
-export function openJournal(folder: string | undefined, { restore, replay }: { restore(state: unknown): void; replay(change: Change): void }): Journal {
+export function openJournal(
+  folder: string | undefined,
+  { restore, replay }: { restore(state: unknown): void; replay(change: Change): void },
+): Journal {
   if (folder === undefined) {
     let lines = 0;
-    return { append: () => void lines++, compact: () => void (lines = 0), get lines() { return lines; }, close: () => {} };
+    return {
+      append: () => void lines++,
+      compact: () => void (lines = 0),
+      get lines() {
+        return lines;
+      },
+      close: () => {},
+    };
   }
   mkdirSync(folder, { recursive: true });
   const snapshotPath = join(folder, 'snapshot.json');
@@ -38,11 +60,12 @@ export function openJournal(folder: string | undefined, { restore, replay }: { r
   const pathOf = (number: number) => join(folder, `journal.${number}.jsonl`);
   let lines = readLines(pathOf(generation), replay);
   let file = openSync(pathOf(generation), 'a');
-  for (const name of readdirSync(folder)) if (/^journal\.\d+\.jsonl$/.test(name) && name !== `journal.${generation}.jsonl`) rmSync(join(folder, name));
+  for (const name of readdirSync(folder))
+    if (/^journal\.\d+\.jsonl$/.test(name) && name !== `journal.${generation}.jsonl`) rmSync(join(folder, name));
   return {
     append(change) {
       const line = Buffer.from(`${JSON.stringify(change)}\n`);
-      for (let written = 0; written < line.length; ) written += writeSync(file, line, written);
+      for (let written = 0; written < line.length;) written += writeSync(file, line, written);
       lines++;
     },
     compact(state) {

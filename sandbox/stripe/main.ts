@@ -9,8 +9,17 @@ if (NODE_ENV === 'production') {
 }
 
 const port = Number(STRIPE_SIM_PORT ?? PORT ?? 3100);
-const simulator = await startStripeSimulator({ port, dataDir: DATA_DIR, ...(WEBHOOK_URL && { webhookUrl: WEBHOOK_URL }), ...(WEBHOOK_SECRET && { webhookSecret: WEBHOOK_SECRET }) }).catch((error: unknown) => {
-  console.error(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' ? `Port ${port} is taken: stop what uses it, or set STRIPE_SIM_PORT.` : error);
+const simulator = await startStripeSimulator({
+  port,
+  dataDir: DATA_DIR,
+  ...(WEBHOOK_URL && { webhookUrl: WEBHOOK_URL }),
+  ...(WEBHOOK_SECRET && { webhookSecret: WEBHOOK_SECRET }),
+}).catch((error: unknown) => {
+  console.error(
+    error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+      ? `Port ${port} is taken: stop what uses it, or set STRIPE_SIM_PORT.`
+      : error,
+  );
   process.exit(1);
 });
 console.log(`Stripe simulator on ${simulator.url} (test payments, no money moves)`);

@@ -27,8 +27,10 @@ export function text({ max = 5_000, clearable = false }: { max?: number; clearab
     read(value, path) {
       if (typeof value !== 'string') throw invalid(`Invalid string: ${JSON.stringify(value)}`, { param: path, early: true });
       if (value === '' && !clearable) {
-        throw invalid(`You passed an empty string for '${path}'. We assume empty values are an attempt to unset a field; however '${path}' cannot be unset. You should remove '${path}' from your request or supply a non-empty value.`,
-          { code: 'parameter_invalid_empty', param: path, early: true });
+        throw invalid(
+          `You passed an empty string for '${path}'. We assume empty values are an attempt to unset a field; however '${path}' cannot be unset. You should remove '${path}' from your request or supply a non-empty value.`,
+          { code: 'parameter_invalid_empty', param: path, early: true },
+        );
       }
       if (value.length > max) throw invalid(`Invalid string: ${path} must be at most ${max} characters`, { param: path, early: true });
       return value;
@@ -54,11 +56,21 @@ export function integer({ min = -999_999_999_999, max = 999_999_999_999 }: { min
     type: 'integer',
     read(value, path) {
       if (typeof value !== 'string' || !/^-?\d{1,15}$/.test(value)) {
-        throw invalid(`Invalid integer: ${typeof value === 'string' ? value : JSON.stringify(value)}`, { code: 'parameter_invalid_integer', param: path, early: true });
+        throw invalid(`Invalid integer: ${typeof value === 'string' ? value : JSON.stringify(value)}`, {
+          code: 'parameter_invalid_integer',
+          param: path,
+          early: true,
+        });
       }
       const number = Number(value);
-      if (number < min) throw invalid(`This value must be greater than or equal to ${min}.`, { code: 'parameter_invalid_integer', param: path, early: true });
-      if (number > max) throw invalid(`This value must be less than or equal to ${max}.`, { code: 'parameter_invalid_integer', param: path, early: true });
+      if (number < min)
+        throw invalid(`This value must be greater than or equal to ${min}.`, {
+          code: 'parameter_invalid_integer',
+          param: path,
+          early: true,
+        });
+      if (number > max)
+        throw invalid(`This value must be less than or equal to ${max}.`, { code: 'parameter_invalid_integer', param: path, early: true });
       return number;
     },
   };
@@ -102,12 +114,14 @@ export const metadata = (): Param<Metadata | null> => ({
   type: 'metadata',
   read(value, path) {
     if (value === '') return null;
-    if (typeof value !== 'object' || Array.isArray(value)) throw invalid('Invalid metadata: must be an object', { param: path, early: true });
+    if (typeof value !== 'object' || Array.isArray(value))
+      throw invalid('Invalid metadata: must be an object', { param: path, early: true });
     const entries = Object.entries(value);
     if (entries.length > 50) throw invalid('Invalid metadata: cannot have more than 50 keys', { param: path, early: true });
     for (const [key, each] of entries) {
       if (key.length > 40) throw invalid('Invalid metadata key: exceeds 40 characters', { param: `${path}[${key}]`, early: true });
-      if (typeof each !== 'string') throw invalid(`Invalid metadata value: ${JSON.stringify(each)}`, { param: `${path}[${key}]`, early: true });
+      if (typeof each !== 'string')
+        throw invalid(`Invalid metadata value: ${JSON.stringify(each)}`, { param: `${path}[${key}]`, early: true });
       if (each.length > 500) throw invalid('Invalid metadata value: exceeds 500 characters', { param: `${path}[${key}]`, early: true });
     }
     return Object.fromEntries(entries) as Metadata;
@@ -147,7 +161,8 @@ export function readAll<S extends Shape>(shape: S, node: FormNode, path = ''): V
   }
   for (const [key, param] of Object.entries(shape)) {
     const name = path ? `${path}[${key}]` : key;
-    if (param.required && result[key] === undefined) throw invalid(`Missing required param: ${name}.`, { code: 'parameter_missing', param: name, early: true });
+    if (param.required && result[key] === undefined)
+      throw invalid(`Missing required param: ${name}.`, { code: 'parameter_missing', param: name, early: true });
   }
   return result as Values<S>;
 }

@@ -10,7 +10,15 @@ import { payments } from './resources/payments.ts';
 import { setupIntents } from './resources/setup-intents.ts';
 
 export const ENDPOINTS: readonly Endpoint[] = [
-  ...balance, ...checkoutSessions, ...customers, ...events, ...invoiceItems, ...invoices, ...paymentMethods, ...payments, ...setupIntents,
+  ...balance,
+  ...checkoutSessions,
+  ...customers,
+  ...events,
+  ...invoiceItems,
+  ...invoices,
+  ...paymentMethods,
+  ...payments,
+  ...setupIntents,
 ];
 
 const ROUTES = ENDPOINTS.map((endpoint) => ({
@@ -27,7 +35,11 @@ export interface Route {
 export function routeOf(method: string, path: string): Route | null {
   for (const { endpoint, pattern } of ROUTES) {
     const match = endpoint.method === method ? pattern.exec(path) : null;
-    if (match) return { endpoint, named: Object.fromEntries(Object.entries(match.groups ?? {}).map(([name, value]) => [name, decodeURIComponent(value)])) };
+    if (match)
+      return {
+        endpoint,
+        named: Object.fromEntries(Object.entries(match.groups ?? {}).map(([name, value]) => [name, decodeURIComponent(value)])),
+      };
   }
   return null;
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { makeClock, type Clock } from '../../server/kernel/clock.ts';
 import { makeIds } from '../../server/kernel/ids.ts';
-import { makeApi } from './api.ts';
+import { makeApi, type Exchange } from './api.ts';
 import { control } from './control.ts';
 import { makeDisturbances, type Disturbances } from './disturbances.ts';
 import { StripeFault } from './faults.ts';
@@ -30,6 +30,8 @@ export interface SimulatorOptions {
   clock?: Clock;
   /** False leaves `/_sim/…` out. */
   controls?: boolean;
+  /** Sees every request of the API and its answer. */
+  observe?: (exchange: Exchange) => void;
 }
 
 export interface Simulator {
@@ -46,13 +48,20 @@ export interface Simulator {
 
 /** Stripe's API, its hosted pages and its webhooks, on one port. */
 export async function startStripeSimulator({
-  port = 0, host = '127.0.0.1', dataDir, webhookUrl, webhookSecret, clock = makeClock(), controls = true,
+  port = 0,
+  host = '127.0.0.1',
+  dataDir,
+  webhookUrl,
+  webhookSecret,
+  clock = makeClock(),
+  controls = true,
+  observe = () => {},
 }: SimulatorOptions = {}): Promise<Simulator> {
   const world = openWorld({ folder: dataDir === undefined ? undefined : join(dataDir, 'stripe'), clock, secret: makeIds().secret });
   const webhooks = makeWebhooks(world, () => randomInt(1_000_000));
   const disturbances = makeDisturbances();
   const tick = makeTick(world);
-  const api = makeApi({ world, disturbances, tick });
+  const api = makeApi({ world, disturbances, tick, observe });
 
   const server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => {
@@ -70,7 +79,8 @@ export async function startStripeSimulator({
     const url = new URL(request.url ?? '/', world.baseUrl);
     const body = await readBody(request);
     if (url.pathname.startsWith('/v1/') || url.pathname.startsWith('/v2/')) return api(request, response, url, body);
-    if (url.pathname.startsWith('/_sim/') && controls) return control({ world, disturbances, webhooks, tick }, request, response, url.pathname, body);
+    if (url.pathname.startsWith('/_sim/') && controls)
+      return control({ world, disturbances, webhooks, tick }, request, response, url.pathname, body);
     tick();
     await site({ world, webhooks }, request, response, url, body);
   }
@@ -83,7 +93,8 @@ export async function startStripeSimulator({
   world.baseUrl = `http://${host}:${bound}`;
   if (webhookUrl !== undefined && webhookSecret !== undefined) {
     world.transact({ id: null, idempotencyKey: null }, (tx) =>
-      tx.put('webhook_endpoint', newEndpoint(tx, { id: ENVIRONMENT_ENDPOINT, url: webhookUrl, secret: webhookSecret, events: ['*'] })));
+      tx.put('webhook_endpoint', newEndpoint(tx, { id: ENVIRONMENT_ENDPOINT, url: webhookUrl, secret: webhookSecret, events: ['*'] })),
+    );
   }
   world.onDeliveries(() => setImmediate(webhooks.pump));
   const timer = setInterval(() => {

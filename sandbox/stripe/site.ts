@@ -20,12 +20,29 @@ type Page = { status?: number; body: string; formTo?: string } | { redirect: str
 const NOBODY = { id: null, idempotencyKey: null };
 
 /** The pages people see: the overview, Checkout, the bank's question, hosted invoices. Forms and redirects only. */
-export async function site({ world, webhooks }: { world: World; webhooks: Webhooks }, request: IncomingMessage, response: ServerResponse, url: URL, body: string): Promise<void> {
+export async function site(
+  { world, webhooks }: { world: World; webhooks: Webhooks },
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+  body: string,
+): Promise<void> {
   const post = request.method === 'POST' ? new URLSearchParams(body) : null;
   if (url.pathname === '/style.css') return sendText(response, 200, STYLE, 'text/css; charset=utf-8');
   if (url.pathname === '/health') return sendText(response, 200, '{"status":"ok"}\n', 'application/json');
   const page = pageOf(world, webhooks, url, post);
-  if (page === null) return sendPage(response, 404, layout('Not found · Stripe simulator', html`<section class="panel"><h1>Nothing here</h1><p><a href="/">To the overview</a></p></section>`));
+  if (page === null)
+    return sendPage(
+      response,
+      404,
+      layout(
+        'Not found · Stripe simulator',
+        html`<section class="panel">
+          <h1>Nothing here</h1>
+          <p><a href="/">To the overview</a></p>
+        </section>`,
+      ),
+    );
   if ('redirect' in page) return void response.writeHead(303, { Location: page.redirect, 'Cache-Control': 'no-store' }).end();
   sendPage(response, page.status ?? 200, page.body, page.formTo);
 }
@@ -46,16 +63,28 @@ function checkout(world: World, id: string, url: URL, post: URLSearchParams | nu
   if (!session) return null;
   if (session.status !== 'open') return { body: closedCheckoutPage(session) };
   const intent = tx.get('setup_intent', session.setup_intent);
-  if (intent.status === 'requires_action' && post === null && !url.searchParams.has('again')) return { redirect: `/authenticate/${intent.id}` };
+  if (intent.status === 'requires_action' && post === null && !url.searchParams.has('again'))
+    return { redirect: `/authenticate/${intent.id}` };
   const customer = session.customer === null ? undefined : tx.find('customer', session.customer);
-  const shown = (form: CardForm, more: { faults?: Partial<Record<keyof CardForm, string>>; refusal?: string } = {}) =>
-    ({ status: more.faults || more.refusal ? 422 : 200, body: checkoutPage({ session, customer, form, ...more }), formTo: session.success_url });
+  const shown = (form: CardForm, more: { faults?: Partial<Record<keyof CardForm, string>>; refusal?: string } = {}) => ({
+    status: more.faults || more.refusal ? 422 : 200,
+    body: checkoutPage({ session, customer, form, ...more }),
+    formTo: session.success_url,
+  });
   if (post === null) {
     const chosen = cardOf(url.searchParams.get('card') ?? '');
     const lastError = intent.last_setup_error as { message: string } | null;
-    return { ...shown(chosen ? filledWith(chosen.number, tx.now) : EMPTY_CARD, lastError && !chosen ? { refusal: lastError.message } : {}), status: 200 };
+    return {
+      ...shown(chosen ? filledWith(chosen.number, tx.now) : EMPTY_CARD, lastError && !chosen ? { refusal: lastError.message } : {}),
+      status: 200,
+    };
   }
-  const form: CardForm = { number: post.get('number') ?? '', expiry: post.get('expiry') ?? '', cvc: post.get('cvc') ?? '', name: (post.get('name') ?? '').slice(0, 200) };
+  const form: CardForm = {
+    number: post.get('number') ?? '',
+    expiry: post.get('expiry') ?? '',
+    cvc: post.get('cvc') ?? '',
+    name: (post.get('name') ?? '').slice(0, 200),
+  };
   const read = readCard(form, tx.now);
   if ('faults' in read) return shown(form, { faults: read.faults });
   const { number, expMonth, expYear, name } = read.card;
@@ -90,7 +119,15 @@ function authenticate(world: World, id: string, post: URLSearchParams | null): P
   if (intent.status !== 'requires_action') return back();
   if (post === null) {
     const method = tx.get('payment_method', intent.payment_method!);
-    return { body: challengePage({ id, last4: method.card.last4, action: `/authenticate/${id}`, what: setup ? 'you want to save it' : 'you want to pay with it' }), formTo: session?.success_url ?? '' };
+    return {
+      body: challengePage({
+        id,
+        last4: method.card.last4,
+        action: `/authenticate/${id}`,
+        what: setup ? 'you want to save it' : 'you want to pay with it',
+      }),
+      formTo: session?.success_url ?? '',
+    };
   }
   const approved = post.get('answer') === 'approve';
   attempt(world, (write) => {
@@ -119,8 +156,15 @@ function invoice(world: World, id: string, post: URLSearchParams | null): Page {
 function shownInvoice(tx: Tx, id: string, refusal: string | null): string {
   const invoice = tx.get('invoice', id);
   const methodId = invoice.default_payment_method ?? tx.get('customer', invoice.customer).invoice_settings.default_payment_method;
-  const lines = linesOf(tx, invoice).map(({ description, amount }) => ({ description: description as string | null, amount: amount as number })).reverse();
-  return invoicePage({ invoice, lines, last4: methodId === null ? null : tx.get('payment_method', methodId).card.last4, ...(refusal !== null && { refusal }) });
+  const lines = linesOf(tx, invoice)
+    .map(({ description, amount }) => ({ description: description as string | null, amount: amount as number }))
+    .reverse();
+  return invoicePage({
+    invoice,
+    lines,
+    last4: methodId === null ? null : tx.get('payment_method', methodId).card.last4,
+    ...(refusal !== null && { refusal }),
+  });
 }
 
 /** Run a change as a person would cause it. @returns the refusal's message, or null when it went well */
@@ -148,11 +192,13 @@ function sendText(response: ServerResponse, status: number, body: string, type: 
 /** @param formTo where a form's redirect may lead: browsers apply form-action to the redirect after a POST */
 function sendPage(response: ServerResponse, status: number, body: string, formTo = ''): void {
   const origin = URL.canParse(formTo) ? ` ${new URL(formTo).origin}` : '';
-  response.writeHead(status, {
-    'Content-Type': 'text/html; charset=utf-8',
-    'Cache-Control': 'no-store',
-    'Content-Security-Policy': `default-src 'none'; style-src 'self'; form-action 'self'${origin}; base-uri 'none'; frame-ancestors 'none'`,
-    'Referrer-Policy': 'no-referrer',
-    'X-Content-Type-Options': 'nosniff',
-  }).end(body);
+  response
+    .writeHead(status, {
+      'Content-Type': 'text/html; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'Content-Security-Policy': `default-src 'none'; style-src 'self'; form-action 'self'${origin}; base-uri 'none'; frame-ancestors 'none'`,
+      'Referrer-Policy': 'no-referrer',
+      'X-Content-Type-Options': 'nosniff',
+    })
+    .end(body);
 }

@@ -93,7 +93,12 @@ export interface Invoice extends Thing {
   ending_balance: number | null;
   metadata: Metadata;
   description: string | null;
-  status_transitions: { finalized_at: number | null; paid_at: number | null; marked_uncollectible_at: number | null; voided_at: number | null };
+  status_transitions: {
+    finalized_at: number | null;
+    paid_at: number | null;
+    marked_uncollectible_at: number | null;
+    voided_at: number | null;
+  };
   /** Ids of its items, oldest first. */
   $items: string[];
   $payment: string | null;
@@ -206,12 +211,28 @@ export interface Kinds {
 export type Kind = keyof Kinds;
 
 export const KINDS: readonly Kind[] = [
-  'balance_transaction', 'charge', 'checkout.session', 'customer', 'delivery', 'event', 'invoice', 'invoice_payment', 'invoiceitem',
-  'payment_intent', 'payment_method', 'refund', 'setup_intent', 'webhook_endpoint',
+  'balance_transaction',
+  'charge',
+  'checkout.session',
+  'customer',
+  'delivery',
+  'event',
+  'invoice',
+  'invoice_payment',
+  'invoiceitem',
+  'payment_intent',
+  'payment_method',
+  'refund',
+  'setup_intent',
+  'webhook_endpoint',
 ];
 
 /** How Stripe names a kind in "No such …". */
 export const SPOKEN: Partial<Record<Kind, string>> = {
-  'checkout.session': 'checkout.session', payment_method: 'PaymentMethod', setup_intent: 'setupintent', invoice_payment: 'invoice payment',
-  webhook_endpoint: 'webhook endpoint', balance_transaction: 'balance transaction',
+  'checkout.session': 'checkout.session',
+  payment_method: 'PaymentMethod',
+  setup_intent: 'setupintent',
+  invoice_payment: 'invoice payment',
+  webhook_endpoint: 'webhook endpoint',
+  balance_transaction: 'balance transaction',
 };

@@ -25,16 +25,22 @@ export function view(tx: Tx, thing: Thing, expand: readonly string[] = []): Reco
   const answer = shown(tx, thing, expand);
   for (const path of expand) {
     const segments = path.split('.');
-    if (segments.length > EXPAND_DEPTH_MAX) throw invalid(`You cannot expand more than ${EXPAND_DEPTH_MAX} levels of a property. Property: ${path}`, { early: true });
+    if (segments.length > EXPAND_DEPTH_MAX)
+      throw invalid(`You cannot expand more than ${EXPAND_DEPTH_MAX} levels of a property. Property: ${path}`, { early: true });
     expandAt(tx, answer, segments, path);
   }
   return answer;
 }
 
 /** A page of a list, its `data.…` expanded. */
-export function viewList(tx: Tx, page: { things: Thing[]; hasMore: boolean; url: string }, expand: readonly string[] = []): Record<string, unknown> {
+export function viewList(
+  tx: Tx,
+  page: { things: Thing[]; hasMore: boolean; url: string },
+  expand: readonly string[] = [],
+): Record<string, unknown> {
   const inner = expand.map((path) => {
-    if (!path.startsWith('data.')) throw invalid(`This property cannot be expanded (${path}). You may want to try expanding 'data.${path}' instead.`, { early: true });
+    if (!path.startsWith('data.'))
+      throw invalid(`This property cannot be expanded (${path}). You may want to try expanding 'data.${path}' instead.`, { early: true });
     return path.slice('data.'.length);
   });
   return { object: 'list', data: page.things.map((thing) => view(tx, thing, inner)), has_more: page.hasMore, url: page.url };
@@ -57,6 +63,10 @@ function shown(tx: Tx, thing: Thing, expand: readonly string[]): Record<string, 
       return wants('refunds') ? { ...bare, refunds: refundsOf(tx, thing as Charge) } : bare;
     case 'balance_transaction':
       return { ...bare, status: (thing.available_on as number) <= tx.now ? 'available' : 'pending' };
+    case 'balance': {
+      const { id: _, ...rest } = bare;
+      return rest;
+    }
     case 'event':
       return { ...bare, pending_webhooks: pendingOf(tx, thing.id) };
     default:
@@ -73,9 +83,24 @@ function shownInvoice(tx: Tx, invoice: Invoice, bare: Record<string, unknown>, w
     ...bare,
     hosted_invoice_url: page,
     invoice_pdf: page && `${page}/pdf`,
-    lines: { object: 'list', data: lines.slice(0, LINES_EMBEDDED), has_more: lines.length > LINES_EMBEDDED, total_count: lines.length, url: `/v1/invoices/${invoice.id}/lines` },
-    ...(wants('payments') && { payments: { object: 'list', data: payment ? [shown(tx, payment, [])] : [], has_more: false, url: `/v1/invoice_payments?invoice=${invoice.id}` } }),
-    ...(wants('confirmation_secret') && { confirmation_secret: intent && invoice.status === 'open' ? { client_secret: intent.client_secret, type: 'payment_intent' } : null }),
+    lines: {
+      object: 'list',
+      data: lines.slice(0, LINES_EMBEDDED),
+      has_more: lines.length > LINES_EMBEDDED,
+
+      url: `/v1/invoices/${invoice.id}/lines`,
+    },
+    ...(wants('payments') && {
+      payments: {
+        object: 'list',
+        data: payment ? [shown(tx, payment, [])] : [],
+        has_more: false,
+        url: `/v1/invoice_payments?invoice=${invoice.id}`,
+      },
+    }),
+    ...(wants('confirmation_secret') && {
+      confirmation_secret: intent && invoice.status === 'open' ? { client_secret: intent.client_secret, type: 'payment_intent' } : null,
+    }),
   };
 }
 
@@ -88,23 +113,48 @@ function nextAction(tx: Tx, intent: SetupIntent | PaymentIntent): unknown {
 }
 
 const refundsOf = (tx: Tx, charge: Charge): Record<string, unknown> => ({
-  object: 'list', data: tx.all('refund').filter((refund) => refund.charge === charge.id).map((refund) => shown(tx, refund, [])), has_more: false, url: `/v1/charges/${charge.id}/refunds`,
+  object: 'list',
+  data: tx
+    .all('refund')
+    .filter((refund) => refund.charge === charge.id)
+    .map((refund) => shown(tx, refund, [])),
+  has_more: false,
+  url: `/v1/charges/${charge.id}/refunds`,
 });
 
 /** The lines of an invoice, newest first, as Stripe lists them. */
 export const linesOf = (tx: Tx, invoice: Invoice): Thing[] =>
-  invoice.$items.map((id) => tx.get('invoiceitem', id)).map((item) => lineOf(item, invoice.id)).reverse();
+  invoice.$items
+    .map((id) => tx.get('invoiceitem', id))
+    .map((item) => lineOf(item, invoice.id))
+    .reverse();
 
 function lineOf(item: InvoiceItem, invoice: string): Thing {
   return {
-    id: item.id.replace(/^ii_/, 'il_'), object: 'line_item', amount: item.amount, currency: item.currency, description: item.description,
-    discount_amounts: [], discountable: item.discountable, discounts: [], invoice, livemode: false, metadata: item.metadata,
+    id: item.id.replace(/^ii_/, 'il_'),
+    object: 'line_item',
+    amount: item.amount,
+    currency: item.currency,
+    description: item.description,
+    discount_amounts: [],
+    discountable: item.discountable,
+    discounts: [],
+    invoice,
+    livemode: false,
+    metadata: item.metadata,
     parent: {
       invoice_item_details: { invoice_item: item.id, proration: false, proration_details: { credited_items: null }, subscription: null },
-      subscription_item_details: null, type: 'invoice_item_details',
+      subscription_item_details: null,
+      type: 'invoice_item_details',
     },
-    period: item.period, pretax_credit_amounts: [], pricing: item.pricing, quantity: item.quantity, quantity_decimal: String(item.quantity),
-    subscription: null, subtotal: item.amount, taxes: [],
+    period: item.period,
+    pretax_credit_amounts: [],
+    pricing: item.pricing,
+    quantity: item.quantity,
+    quantity_decimal: String(item.quantity),
+    subscription: null,
+    subtotal: item.amount,
+    taxes: [],
   };
 }
 
@@ -127,12 +177,14 @@ function expandAt(tx: Tx, node: Record<string, unknown>, segments: string[], pat
       const found = tx.find(target, id) ?? (target === 'charge' ? tx.find('refund', id) : undefined);
       if (found) holder[key] = shown(tx, found, [rest.join('.')]);
     }
-    if (rest.length > 0 && holder[key] !== null && typeof holder[key] === 'object') expandAt(tx, holder[key] as Record<string, unknown>, rest, path);
+    if (rest.length > 0 && holder[key] !== null && typeof holder[key] === 'object')
+      expandAt(tx, holder[key] as Record<string, unknown>, rest, path);
     return;
   }
   throw cannot(path);
 }
 
-const isList = (value: unknown): boolean => typeof value === 'object' && value !== null && (value as { object?: unknown }).object === 'list';
+const isList = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && (value as { object?: unknown }).object === 'list';
 
 const cannot = (path: string) => invalid(`This property cannot be expanded (${path}).`, { early: true });

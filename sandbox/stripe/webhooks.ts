@@ -39,11 +39,21 @@ export function makeWebhooks(world: World, random: () => number): Webhooks {
   const underWay = new Map<string, Promise<void>>();
   const abort = new AbortController();
 
-  const waiting = () => world.read().all('delivery').filter(({ id, state }) => state === 'pending' && !underWay.has(id)).reverse();
+  const waiting = () =>
+    world
+      .read()
+      .all('delivery')
+      .filter(({ id, state }) => state === 'pending' && !underWay.has(id))
+      .reverse();
 
   function ordered(deliveries: Delivery[]): Delivery[] {
     if (mode.order === 'reversed') return deliveries.reverse();
-    return mode.order === 'sent' ? deliveries : deliveries.map((each) => ({ each, at: random() })).sort((a, b) => a.at - b.at).map(({ each }) => each);
+    return mode.order === 'sent'
+      ? deliveries
+      : deliveries
+          .map((each) => ({ each, at: random() }))
+          .sort((a, b) => a.at - b.at)
+          .map(({ each }) => each);
   }
 
   function start(delivery: Delivery): Promise<void> {
@@ -94,7 +104,11 @@ export function makeWebhooks(world: World, random: () => number): Webhooks {
         body,
         redirect: 'manual',
         signal: AbortSignal.any([abort.signal, AbortSignal.timeout(TRY_TIMEOUT_MS)]),
-        headers: { 'Content-Type': 'application/json; charset=utf-8', 'User-Agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)', 'Stripe-Signature': signatureOf(body, secret, world.clock.real()) },
+        headers: {
+          'Content-Type': 'application/json; charset=utf-8',
+          'User-Agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
+          'Stripe-Signature': signatureOf(body, secret, world.clock.real()),
+        },
       });
       await response.arrayBuffer();
       return String(response.status);
@@ -123,7 +137,11 @@ export function makeWebhooks(world: World, random: () => number): Webhooks {
     },
     status() {
       const all = world.read().all('delivery');
-      return { pending: all.filter(({ state }) => state === 'pending').length, failed: all.filter(({ state }) => state === 'failed').length, underWay: underWay.size };
+      return {
+        pending: all.filter(({ state }) => state === 'pending').length,
+        failed: all.filter(({ state }) => state === 'failed').length,
+        underWay: underWay.size,
+      };
     },
     async stop() {
       abort.abort();

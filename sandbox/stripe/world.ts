@@ -70,7 +70,15 @@ type Tables = { [K in Kind]: Map<string, Kinds[K]> } & { answered: Map<string, A
 const emptyTables = (): Tables =>
   ({ ...Object.fromEntries(KINDS.map((kind) => [kind, new Map()])), answered: new Map() }) as unknown as Tables;
 
-export function openWorld({ folder, clock, secret }: { folder: string | undefined; clock: Clock; secret: (bytes: number) => string }): World {
+export function openWorld({
+  folder,
+  clock,
+  secret,
+}: {
+  folder: string | undefined;
+  clock: Clock;
+  secret: (bytes: number) => string;
+}): World {
   let tables = emptyTables();
   let plannedDeclines: string[] = [];
   let listener = () => {};
@@ -135,7 +143,9 @@ export function openWorld({ folder, clock, secret }: { folder: string | undefine
       all<K extends Kind>(kind: K) {
         if (!staged.has(kind)) return [...tables[kind].values()].reverse() as Kinds[K][];
         const merged = new Map<string, unknown>(tables[kind]);
-        for (const [id, object] of staged.get(kind) ?? []) if (object === null) merged.delete(id); else merged.set(id, object);
+        for (const [id, object] of staged.get(kind) ?? [])
+          if (object === null) merged.delete(id);
+          else merged.set(id, object);
         return [...merged.values()].reverse() as Kinds[K][];
       },
       put(kind, thing) {
@@ -145,23 +155,38 @@ export function openWorld({ folder, clock, secret }: { folder: string | undefine
       remove: (kind, id) => stage(kind, id, null),
       emit(type, thing, previous) {
         const event = {
-          id: tx.id('evt_'), object: 'event', api_version: API_VERSION, created: tx.now, livemode: false, type,
+          id: tx.id('evt_'),
+          object: 'event',
+          api_version: API_VERSION,
+          created: tx.now,
+          livemode: false,
+          type,
           data: { object: view(tx, thing), ...(previous && { previous_attributes: previous }) },
-          pending_webhooks: 0, request: { id: mark.id, idempotency_key: mark.idempotencyKey },
+          pending_webhooks: 0,
+          request: { id: mark.id, idempotency_key: mark.idempotencyKey },
         };
         stage('event', event.id, event);
         for (const endpoint of tx.all('webhook_endpoint')) {
           if (endpoint.status !== 'enabled' || !endpoint.enabled_events.some((each) => each === '*' || each === type)) continue;
           const delivery: Delivery = {
-            id: `${event.id}.${endpoint.id}`, object: 'delivery', event: event.id, endpoint: endpoint.id,
-            attempts: 0, nextAt: nowMs, until: nowMs + DELIVERY_FOR_MS, state: 'pending', lastStatus: null,
+            id: `${event.id}.${endpoint.id}`,
+            object: 'delivery',
+            event: event.id,
+            endpoint: endpoint.id,
+            attempts: 0,
+            nextAt: nowMs,
+            until: nowMs + DELIVERY_FOR_MS,
+            state: 'pending',
+            lastStatus: null,
           };
           stage('delivery', delivery.id, delivery);
         }
       },
       takePlannedDecline: () => plannedDeclines.shift() ?? null,
     };
-    const changes = (): Change => ({ objects: [...staged].flatMap(([kind, things]) => [...things].map(([id, object]): [string, string, unknown] => [kind, id, object])) });
+    const changes = (): Change => ({
+      objects: [...staged].flatMap(([kind, things]) => [...things].map(([id, object]): [string, string, unknown] => [kind, id, object])),
+    });
     return { tx, changes };
   }
 
@@ -173,7 +198,8 @@ export function openWorld({ folder, clock, secret }: { folder: string | undefine
       const outcome = run(tx);
       const change = changes();
       const remembered = answer(outcome);
-      if (remembered) change.objects.push(['answered', remembered.id, { ...remembered, object: 'answered', at: tx.nowMs } satisfies Answered]);
+      if (remembered)
+        change.objects.push(['answered', remembered.id, { ...remembered, object: 'answered', at: tx.nowMs } satisfies Answered]);
       commit(change);
       if (change.objects.some(([kind]) => kind === 'delivery')) listener();
       return outcome;

@@ -1,5 +1,6 @@
 import Stripe from 'stripe';
 import { startStripeSimulator, type Simulator, type SimulatorOptions } from '../../sandbox/stripe/server.ts';
+import { faultsOfAnswer } from './stripe-spec.ts';
 
 export const TEST_KEY = 'sk_test_tollgate_simulator';
 export const TEST_WEBHOOK_SECRET = 'whsec_tollgate_simulator';
@@ -21,24 +22,55 @@ export interface TestStripe extends Simulator {
   key: string;
 }
 
-/** A simulator of this test's own on a free port. */
+/**
+ * A simulator of this test's own on a free port. Every answer it gives is compared with Stripe's own description of it;
+ * `close` throws what did not fit.
+ */
 export async function testStripe(options: SimulatorOptions = {}): Promise<TestStripe> {
-  const simulator = await startStripeSimulator(options);
-  return { ...simulator, key: TEST_KEY, sdk: sdkFor(simulator.url) };
+  const faults = new Set<string>();
+  const simulator = await startStripeSimulator({
+    ...options,
+    observe(exchange) {
+      options.observe?.(exchange);
+      const { method, route, url, status, body } = exchange;
+      for (const fault of faultsOfAnswer(method, route ?? url, status, JSON.parse(body))) faults.add(fault);
+    },
+  });
+  return {
+    ...simulator,
+    key: TEST_KEY,
+    sdk: sdkFor(simulator.url),
+    async close() {
+      await simulator.close();
+      if (faults.size > 0) throw new Error(`answers that Stripe would not give:\n${[...faults].join('\n')}`);
+    },
+  };
 }
 
 export const sdkFor = (url: string, options: { maxNetworkRetries?: number } = {}): Stripe => {
   const { hostname, port, protocol } = new URL(url);
-  return new Stripe(TEST_KEY, { host: hostname, port: Number(port), protocol: protocol === 'https:' ? 'https' : 'http', maxNetworkRetries: 0, telemetry: false, ...options });
+  return new Stripe(TEST_KEY, {
+    host: hostname,
+    port: Number(port),
+    protocol: protocol === 'https:' ? 'https' : 'http',
+    maxNetworkRetries: 0,
+    telemetry: false,
+    ...options,
+  });
 };
 
 /** Type a card into a Checkout page, as a person without JavaScript would. @returns status, where it leads, and the page */
-export async function typeCard(checkoutUrl: string, number: string, more: Record<string, string> = {}): Promise<{ status: number; location: string | null; body: string }> {
+export async function typeCard(
+  checkoutUrl: string,
+  number: string,
+  more: Record<string, string> = {},
+): Promise<{ status: number; location: string | null; body: string }> {
   return submit(checkoutUrl, { number, expiry: '12 / 39', cvc: '123', name: 'Test Buyer', ...more });
 }
 
 /** Answer the bank's question. `location` is what `typeCard` gave. */
-export const answerChallenge = (checkoutUrl: string, location: string, answer: 'approve' | 'fail') => submit(new URL(location, checkoutUrl).toString(), { answer });
+export const answerChallenge = (checkoutUrl: string, location: string, answer: 'approve' | 'fail') =>
+  submit(new URL(location, checkoutUrl).toString(), { answer });
 
 async function submit(url: string, fields: Record<string, string>): Promise<{ status: number; location: string | null; body: string }> {
   const response = await fetch(url, { method: 'POST', body: new URLSearchParams(fields), redirect: 'manual' });

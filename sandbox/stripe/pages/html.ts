@@ -21,24 +21,22 @@ const render = (piece: Piece): string => {
 export const html = (strings: TemplateStringsArray, ...pieces: Piece[]): Html =>
   new Html(strings.reduce((text, part, index) => text + part + (index < pieces.length ? render(pieces[index]) : ''), ''));
 
-export const layout = (title: string, body: Html, { wide = false }: { wide?: boolean } = {}): string => html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<title>${title}</title>
-<link rel="stylesheet" href="/style.css">
-</head>
-<body>
-<p class="notice" role="note"><strong>Stripe simulator.</strong> Test payments: no money moves. Never type a real card number.</p>
-<main class="${wide ? 'wide' : 'narrow'}">
-${body}
-</main>
-</body>
-</html>
-`.text;
+export const layout = (title: string, body: Html, { wide = false }: { wide?: boolean } = {}): string =>
+  html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <title>${title}</title>
+        <link rel="stylesheet" href="/style.css" />
+      </head>
+      <body>
+        <p class="notice" role="note"><strong>Stripe simulator.</strong> Test payments: no money moves. Never type a real card number.</p>
+        <main class="${wide ? 'wide' : 'narrow'}">${body}</main>
+      </body>
+    </html> `.text;
 
 /** `USD 12.34`; with the decimals its currency has. */
 export function money(minor: number, currency: string): string {

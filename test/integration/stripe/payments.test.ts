@@ -21,9 +21,15 @@ describe('payments', () => {
   after(() => stripe.close());
   afterEach(() => stripe.disturbances.clear());
 
-  const openCheckout = (subscriptionId = 'sub_1') => payments.createSetupCheckout({
-    subscriptionId, customerId, successUrl: 'http://shop.test/back?s={CHECKOUT_SESSION_ID}', cancelUrl: 'http://shop.test/no', expiresAt: stripe.world.clock.now() + 23 * 3600_000, idempotencyKey: key(),
-  });
+  const openCheckout = (subscriptionId = 'sub_1') =>
+    payments.createSetupCheckout({
+      subscriptionId,
+      customerId,
+      successUrl: 'http://shop.test/back?s={CHECKOUT_SESSION_ID}',
+      cancelUrl: 'http://shop.test/no',
+      expiresAt: stripe.world.clock.now() + 23 * 3600_000,
+      idempotencyKey: key(),
+    });
 
   async function saveCard(number: string): Promise<string> {
     const checkout = await openCheckout();
@@ -35,19 +41,36 @@ describe('payments', () => {
   }
 
   async function openInvoice(amounts: readonly bigint[] = [1_000n, 235n], number = `A-${++steps}`) {
-    const invoice = await payments.createInvoice({ customerId, currency: 'usd', metadata: { tollgate_invoice: number }, idempotencyKey: key() });
+    const invoice = await payments.createInvoice({
+      customerId,
+      currency: 'usd',
+      metadata: { tollgate_invoice: number },
+      idempotencyKey: key(),
+    });
     for (const [index, amountMinor] of amounts.entries()) {
-      await payments.addInvoiceItem({ stripeInvoiceId: invoice.id, customerId, amountMinor, currency: 'usd', description: `line ${index}`, lineKey: `k${index}`, idempotencyKey: key() });
+      await payments.addInvoiceItem({
+        stripeInvoiceId: invoice.id,
+        customerId,
+        amountMinor,
+        currency: 'usd',
+        description: `line ${index}`,
+        lineKey: `k${index}`,
+        idempotencyKey: key(),
+      });
     }
     return payments.finalizeInvoice({ stripeInvoiceId: invoice.id, number, idempotencyKey: key() });
   }
 
-  const codeOf = async (run: Promise<unknown>): Promise<string> => run.then(() => 'no error', (error: unknown) => (error instanceof AppError ? error.code : String(error)));
+  const codeOf = async (run: Promise<unknown>): Promise<string> =>
+    run.then(
+      () => 'no error',
+      (error: unknown) => (error instanceof AppError ? error.code : String(error)),
+    );
 
   it('makes one customer for an organization, however often it is asked, and keeps its name up to date', async () => {
     expect(await payments.ensureCustomer(organization)).to.equal(customerId);
     expect(await payments.ensureCustomer({ ...organization, name: 'Harbor Apps Ltd' })).to.equal(customerId);
-    expect((await stripe.sdk.customers.retrieve(customerId) as { name: string }).name).to.equal('Harbor Apps Ltd');
+    expect(((await stripe.sdk.customers.retrieve(customerId)) as { name: string }).name).to.equal('Harbor Apps Ltd');
     expect((await stripe.sdk.customers.list({ email: organization.email })).data).to.have.length(1);
   });
 
@@ -58,7 +81,13 @@ describe('payments', () => {
     expect(typed).to.include({ status: 303, location: `http://shop.test/back?s=${checkout.id}` });
     const complete = await payments.readCheckout(checkout.id);
     expect(complete).to.include({ status: 'complete', url: null, subscriptionId: 'sub_42' });
-    expect(await payments.readPaymentMethod(complete.paymentMethodId!)).to.include({ brand: 'visa', last4: '4242', expiryMonth: 12, expiryYear: 2039, customerId });
+    expect(await payments.readPaymentMethod(complete.paymentMethodId!)).to.include({
+      brand: 'visa',
+      last4: '4242',
+      expiryMonth: 12,
+      expiryYear: 2039,
+      customerId,
+    });
   });
 
   it('answers a session that ended already as it is, instead of failing to expire it', async () => {
@@ -74,7 +103,13 @@ describe('payments', () => {
     await saveCard(CARDS.good);
     const invoice = await openInvoice([1_000n, 2_345_678n, -345n], 'ATLAS-0007');
     expect(invoice).to.include({ status: 'open', number: 'ATLAS-0007', totalMinor: 2_346_333n, amountDueMinor: 2_346_333n });
-    expect(new Map(invoice.lines.map((line) => [line.lineKey, line.amountMinor]))).to.deep.equal(new Map([['k0', 1_000n], ['k1', 2_345_678n], ['k2', -345n]]));
+    expect(new Map(invoice.lines.map((line) => [line.lineKey, line.amountMinor]))).to.deep.equal(
+      new Map([
+        ['k0', 1_000n],
+        ['k1', 2_345_678n],
+        ['k2', -345n],
+      ]),
+    );
     const outcome = await payments.payInvoice({ stripeInvoiceId: invoice.id, idempotencyKey: key() });
     expect(outcome).to.have.nested.include({ kind: 'paid', 'invoice.status': 'paid', 'invoice.amountPaidMinor': 2_346_333n });
   });
@@ -83,7 +118,9 @@ describe('payments', () => {
     const amounts = Array.from({ length: 120 }, (_, index) => BigInt(index + 1));
     const invoice = await openInvoice(amounts);
     expect(invoice.lines).to.have.length(120);
-    expect(invoice.lines.reduce((sum, { amountMinor }) => sum + amountMinor, 0n)).to.equal(7_260n).and.equal(invoice.totalMinor);
+    expect(invoice.lines.reduce((sum, { amountMinor }) => sum + amountMinor, 0n))
+      .to.equal(7_260n)
+      .and.equal(invoice.totalMinor);
   });
 
   it('calls a decline an answer: soft for an empty account, hard for a stolen card (rule N22)', async () => {
@@ -92,7 +129,11 @@ describe('payments', () => {
     const soft = await payments.payInvoice({ stripeInvoiceId: invoice.id, idempotencyKey: key() });
     expect(soft).to.deep.include({ kind: 'declined', code: 'card_declined', declineCode: 'generic_decline', hard: false });
     stripe.world.planDeclines('stolen_card', 1);
-    expect(await payments.payInvoice({ stripeInvoiceId: invoice.id, idempotencyKey: key() })).to.deep.include({ kind: 'declined', declineCode: 'stolen_card', hard: true });
+    expect(await payments.payInvoice({ stripeInvoiceId: invoice.id, idempotencyKey: key() })).to.deep.include({
+      kind: 'declined',
+      declineCode: 'stolen_card',
+      hard: true,
+    });
     expect((await payments.readInvoice(invoice.id)).status).to.equal('open');
   });
 
@@ -129,9 +170,21 @@ describe('payments', () => {
   it('says that no card is saved, rather than failing', async () => {
     const bare = await payments.ensureCustomer({ organizationId: 'org_bare', email: 'bare@demo.test', name: 'Bare' });
     const invoice = await payments.createInvoice({ customerId: bare, currency: 'usd', metadata: {}, idempotencyKey: key() });
-    await payments.addInvoiceItem({ stripeInvoiceId: invoice.id, customerId: bare, amountMinor: 900n, currency: 'usd', description: 'x', lineKey: 'k', idempotencyKey: key() });
+    await payments.addInvoiceItem({
+      stripeInvoiceId: invoice.id,
+      customerId: bare,
+      amountMinor: 900n,
+      currency: 'usd',
+      description: 'x',
+      lineKey: 'k',
+      idempotencyKey: key(),
+    });
     await payments.finalizeInvoice({ stripeInvoiceId: invoice.id, number: 'B-1', idempotencyKey: key() });
-    expect(await payments.payInvoice({ stripeInvoiceId: invoice.id, idempotencyKey: key() })).to.include({ kind: 'declined', code: 'no-payment-method', hard: true });
+    expect(await payments.payInvoice({ stripeInvoiceId: invoice.id, idempotencyKey: key() })).to.include({
+      kind: 'declined',
+      code: 'no-payment-method',
+      hard: true,
+    });
   });
 
   it('makes one object when the answer is lost: the same key replays (F6)', async () => {
@@ -155,7 +208,9 @@ describe('payments', () => {
 
   it('refuses loudly when a key comes again with another body (I18)', async () => {
     await payments.createInvoice({ customerId, currency: 'usd', metadata: { n: '1' }, idempotencyKey: 'same.key' });
-    expect(await codeOf(payments.createInvoice({ customerId, currency: 'usd', metadata: { n: '2' }, idempotencyKey: 'same.key' }))).to.equal('internal');
+    expect(
+      await codeOf(payments.createInvoice({ customerId, currency: 'usd', metadata: { n: '2' }, idempotencyKey: 'same.key' })),
+    ).to.equal('internal');
   });
 
   it('refuses to void what is paid, and to discard what left draft', async () => {
@@ -171,11 +226,17 @@ describe('payments', () => {
   });
 
   for (const [what, disturbance] of [
-    ['500', { kind: 'status', status: 500 }], ['429', { kind: 'status', status: 429 }], ['409', { kind: 'status', status: 409 }], ['a cut connection', { kind: 'drop-request' }],
+    ['500', { kind: 'status', status: 500 }],
+    ['429', { kind: 'status', status: 429 }],
+    ['409', { kind: 'status', status: 409 }],
+    ['a cut connection', { kind: 'drop-request' }],
   ] as const) {
     it(`calls ${what} "dependency-away", with a time to come back`, async () => {
       stripe.disturbances.add({ ...disturbance, times: 5 });
-      const error = await payments.readBalance().then(() => null, (thrown: unknown) => thrown as AppError);
+      const error = await payments.readBalance().then(
+        () => null,
+        (thrown: unknown) => thrown as AppError,
+      );
       expect(error).to.have.property('code', 'dependency-away');
       expect(error!.retryAfterSeconds).to.be.greaterThan(0);
     });
@@ -198,7 +259,11 @@ describe('payments', () => {
     await payments.payInvoice({ stripeInvoiceId: invoice.id, idempotencyKey: key() });
     const events: InboundEvent[] = [];
     for await (const event of payments.listEvents({ since })) events.push(event);
-    expect(events.filter(({ objectId }) => objectId === invoice.id).map(({ type }) => type)).to.deep.equal(['invoice.payment_succeeded', 'invoice.paid', 'invoice.finalized']);
+    expect(events.filter(({ objectId }) => objectId === invoice.id).map(({ type }) => type)).to.deep.equal([
+      'invoice.payment_succeeded',
+      'invoice.paid',
+      'invoice.finalized',
+    ]);
     expect(events[0]).to.include({ livemode: false, account: null });
     for (let index = 0; index < 35; index++) await openInvoice([7_000n]);
     for (let index = 0; index < 70; index++) await saveCard(CARDS.good);
@@ -208,6 +273,16 @@ describe('payments', () => {
   });
 
   it('never sends an amount that JSON cannot carry', () => {
-    expect(() => payments.addInvoiceItem({ stripeInvoiceId: 'in_1', customerId, amountMinor: 2n ** 53n, currency: 'usd', description: 'x', lineKey: 'k', idempotencyKey: key() })).to.throw(RangeError);
+    expect(() =>
+      payments.addInvoiceItem({
+        stripeInvoiceId: 'in_1',
+        customerId,
+        amountMinor: 2n ** 53n,
+        currency: 'usd',
+        description: 'x',
+        lineKey: 'k',
+        idempotencyKey: key(),
+      }),
+    ).to.throw(RangeError);
   });
 });

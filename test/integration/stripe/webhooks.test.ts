@@ -52,15 +52,24 @@ describe('webhooks of Stripe', () => {
     payments = makePayments({ secretKey: TEST_KEY, apiBase: stripe.url, retries: 0 });
     const log = pino({ level: 'silent' });
     inbox = makeInbox({
-      store, payments, clock, log,
+      store,
+      payments,
+      clock,
+      log,
       audit: { append: async () => {} },
       enqueue: async (id) => {
         if (queueAway) throw new Error('redis is away');
         queued.push(id);
       },
       handlers: {
-        onCheckoutCompleted: verb('checkout-completed'), onCheckoutExpired: verb('checkout-expired'), onInvoiceFinalized: verb('finalized'), onInvoicePaid: verb('paid'),
-        onInvoicePaymentFailed: verb('failed'), onInvoiceUncollectible: verb('uncollectible'), onInvoiceVoided: verb('voided'), onPaymentMethodChanged: verb('card'),
+        onCheckoutCompleted: verb('checkout-completed'),
+        onCheckoutExpired: verb('checkout-expired'),
+        onInvoiceFinalized: verb('finalized'),
+        onInvoicePaid: verb('paid'),
+        onInvoicePaymentFailed: verb('failed'),
+        onInvoiceUncollectible: verb('uncollectible'),
+        onInvoiceVoided: verb('voided'),
+        onPaymentMethodChanged: verb('card'),
       },
     });
     app.use(webhookRoutes({ inbox, verify: makeWebhookVerifier({ secrets: [OLD_SECRET, SECRET] }), clock, log }));
@@ -80,12 +89,25 @@ describe('webhooks of Stripe', () => {
   });
 
   let serial = 0;
-  const eventBody = (more: Record<string, unknown> = {}) => JSON.stringify({
-    id: `evt_case${++serial}`, object: 'event', api_version: '2026-08-26.dahlia', created: Math.floor(clock.now() / 1000), livemode: false, pending_webhooks: 1, request: null,
-    type: 'invoice.paid', data: { object: { id: 'in_unknown', object: 'invoice' } }, ...more,
-  });
+  const eventBody = (more: Record<string, unknown> = {}) =>
+    JSON.stringify({
+      id: `evt_case${++serial}`,
+      object: 'event',
+      api_version: '2026-08-26.dahlia',
+      created: Math.floor(clock.now() / 1000),
+      livemode: false,
+      pending_webhooks: 1,
+      request: null,
+      type: 'invoice.paid',
+      data: { object: { id: 'in_unknown', object: 'invoice' } },
+      ...more,
+    });
   const deliver = async (body: string | Buffer, signature?: string, headers: Record<string, string> = {}) => {
-    const response = await fetch(url, { method: 'POST', body: new Uint8Array(Buffer.from(body)), headers: { 'content-type': 'application/json', ...(signature !== undefined && { 'stripe-signature': signature }), ...headers } });
+    const response = await fetch(url, {
+      method: 'POST',
+      body: new Uint8Array(Buffer.from(body)),
+      headers: { 'content-type': 'application/json', ...(signature !== undefined && { 'stripe-signature': signature }), ...headers },
+    });
     return { status: response.status, text: await response.text() };
   };
   const signed = (body: string, secret = SECRET, at = clock.real()) => signatureOf(body, secret, at);
@@ -146,13 +168,27 @@ describe('webhooks of Stripe', () => {
     });
 
     it('well signed, but no event: 400', async () => {
-      for (const body of ['[]', 'null', '{}', '{"object":"event"}', eventBody({ id: '$ne' }), eventBody({ id: { $gt: '' } }), eventBody({ data: null }), eventBody({ created: 'now' })]) {
+      for (const body of [
+        '[]',
+        'null',
+        '{}',
+        '{"object":"event"}',
+        eventBody({ id: '$ne' }),
+        eventBody({ id: { $gt: '' } }),
+        eventBody({ data: null }),
+        eventBody({ created: 'now' }),
+      ]) {
         expect((await deliver(body, signed(body))).status, body).to.equal(400);
       }
     });
 
     it('accepts both secrets while one is rotated (F38), and 299 s either way', async () => {
-      for (const sign of [(body: string) => signed(body, OLD_SECRET), (body: string) => signed(body), (body: string) => signed(body, SECRET, clock.real() - 295_000), (body: string) => signed(body, SECRET, clock.real() + 295_000)]) {
+      for (const sign of [
+        (body: string) => signed(body, OLD_SECRET),
+        (body: string) => signed(body),
+        (body: string) => signed(body, SECRET, clock.real() - 295_000),
+        (body: string) => signed(body, SECRET, clock.real() + 295_000),
+      ]) {
         const body = eventBody();
         expect((await deliver(body, sign(body))).status).to.equal(200);
       }
@@ -188,7 +224,14 @@ describe('webhooks of Stripe', () => {
       const { customerId } = await customerWithCard(stripe.sdk);
       const invoice = await paidInvoice(customerId);
       const types = ['invoice.finalized', 'invoice.payment_failed', 'invoice.paid'];
-      const orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+      const orders = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+      ];
       for (const order of orders) {
         done = [];
         queued = [];
@@ -203,7 +246,12 @@ describe('webhooks of Stripe', () => {
 
     it('an expired session that was completed in another tab counts as completed, whatever the event says', async () => {
       const { customerId } = await customerWithCard(stripe.sdk);
-      const session = await stripe.sdk.checkout.sessions.create({ mode: 'setup', customer: customerId, payment_method_types: ['card'], success_url: 'http://shop.test/' });
+      const session = await stripe.sdk.checkout.sessions.create({
+        mode: 'setup',
+        customer: customerId,
+        payment_method_types: ['card'],
+        success_url: 'http://shop.test/',
+      });
       await typeCard(session.url!, CARDS.good);
       const body = eventBody({ type: 'checkout.session.expired', data: { object: { id: session.id, object: 'checkout.session' } } });
       await deliver(body, signed(body));
@@ -227,7 +275,10 @@ describe('webhooks of Stripe', () => {
   });
 
   describe('case 63: an event that is not for us', () => {
-    for (const [what, more] of [['of the other mode', { livemode: true }], ['of another account', { account: 'acct_other' }]] as const) {
+    for (const [what, more] of [
+      ['of the other mode', { livemode: true }],
+      ['of another account', { account: 'acct_other' }],
+    ] as const) {
       it(`${what} is acknowledged, ignored, and shown to the operator`, async () => {
         const body = eventBody(more);
         const { id } = JSON.parse(body) as { id: string };
@@ -255,7 +306,12 @@ describe('webhooks of Stripe', () => {
     await deliver(body, signed(body));
     stripe.disturbances.add({ kind: 'status', status: 500, times: ATTEMPTS_MAX + 3 });
     for (let attempt = 0; attempt < ATTEMPTS_MAX + 3; attempt++) {
-      expect(await inbox.handle(SYSTEM, queued[0]!).then(() => 'done', (error: AppError) => error.code)).to.equal('dependency-away');
+      expect(
+        await inbox.handle(SYSTEM, queued[0]!).then(
+          () => 'done',
+          (error: AppError) => error.code,
+        ),
+      ).to.equal('dependency-away');
     }
     expect(await inbox.unhandled(SYSTEM, 0)).to.include(queued[0]);
     await inbox.handle(SYSTEM, queued[0]!);
@@ -270,14 +326,20 @@ describe('webhooks of Stripe', () => {
     await deliver(body, signed(body));
     fault = new Error('a bug of ours');
     const id = queued[0]!;
-    for (let attempt = 1; attempt < ATTEMPTS_MAX; attempt++) expect(await inbox.handle(SYSTEM, id).then(() => 'done', String)).to.include('a bug of ours');
+    for (let attempt = 1; attempt < ATTEMPTS_MAX; attempt++)
+      expect(await inbox.handle(SYSTEM, id).then(() => 'done', String)).to.include('a bug of ours');
     await inbox.handle(SYSTEM, id);
     expect(await store.inbox.get(id)).to.include({ status: 'dead', open: false, attempts: ATTEMPTS_MAX, result: 'Error: a bug of ours' });
     fault = null;
     await inbox.revive(SYSTEM, id);
     await inbox.handle(SYSTEM, id);
     expect(await store.inbox.get(id)).to.include({ status: 'done' });
-    expect(await inbox.revive(SYSTEM, id).then(() => 'revived', (error: AppError) => error.code)).to.equal('conflict');
+    expect(
+      await inbox.revive(SYSTEM, id).then(
+        () => 'revived',
+        (error: AppError) => error.code,
+      ),
+    ).to.equal('conflict');
   });
 
   it('a queue that is away costs nothing: 200, and the sweep finds the event', async () => {
