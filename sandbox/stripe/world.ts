@@ -59,6 +59,8 @@ export interface World {
   setOffset(offsetMs: number): void;
   planDeclines(code: string, times: number): void;
   reset(): void;
+  /** Forget what Stripe forgets, and start a new journal from what is left. */
+  compact(): void;
   state(): Record<string, Thing[]>;
   /** Called after every commit that put something on its way. */
   onDeliveries(listener: () => void): void;
@@ -107,7 +109,9 @@ export function openWorld({
     if (change.objects.length === 0) return;
     journal.append(change);
     apply(change);
-    if (journal.lines < COMPACT_AFTER_LINES) return;
+    if (journal.lines >= COMPACT_AFTER_LINES) compact();
+  };
+  const compact = () => {
     prune();
     journal.compact(dump());
   };
@@ -222,6 +226,7 @@ export function openWorld({
       plannedDeclines = [];
       journal.compact(dump());
     },
+    compact,
     state: dump,
     onDeliveries: (next) => void (listener = next),
     close: () => journal.close(),

@@ -1,4 +1,4 @@
-import { listOf, many, named, one, type Endpoint } from '../endpoint.ts';
+import { many, named, one, type Endpoint } from '../endpoint.ts';
 import { invalid } from '../faults.ts';
 import { boolean, list, mergeMetadata, metadata, range, required, text, within } from '../parameters.ts';
 import type { WebhookEndpoint } from '../things.ts';
@@ -95,7 +95,7 @@ export const events: Endpoint[] = [
     tx.remove('webhook_endpoint', endpoint.id);
     return { id: endpoint.id, object: 'webhook_endpoint', deleted: true };
   }),
-  listOf('/v1/webhook_endpoints', 'webhook_endpoint', {}, () => true),
+  many('/v1/webhook_endpoints', {}, (tx) => tx.all('webhook_endpoint')),
 ];
 
 /** `invoice.*` matches its family. */

@@ -1,5 +1,5 @@
 import { cardOf, cardOfToken, type Decline, type TestCard } from '../cards.ts';
-import { addressFields, listOf, many, named, one, previousOf, type Endpoint } from '../endpoint.ts';
+import { addressFields, many, named, one, previousOf, type Endpoint } from '../endpoint.ts';
 import { type FaultDetails, invalid, missing, StripeFault } from '../faults.ts';
 import { fields, integer, mergeMetadata, metadata, oneOf, text } from '../parameters.ts';
 import type { PaymentMethod } from '../things.ts';
@@ -190,11 +190,8 @@ export const paymentMethods: Endpoint[] = [
     tx.emit('payment_method.detached', method, { customer: owner });
     return method;
   }),
-  listOf(
-    '/v1/payment_methods',
-    'payment_method',
-    { customer: text(), type: oneOf(['card']) },
-    (method, { customer }) => customer !== undefined && method.customer === customer,
+  many('/v1/payment_methods', { customer: text(), type: oneOf(['card']) }, (tx, { customer }) =>
+    customer === undefined ? [] : tx.all('payment_method').filter((method) => method.customer === customer),
   ),
   many('/v1/customers/{customer}/payment_methods', { type: oneOf(['card']) }, (tx, _, { customer }) => {
     named(tx, 'customer', customer!);
