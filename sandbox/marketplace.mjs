@@ -38,7 +38,7 @@ export async function startMarketplace({ ports, dataDir, env = process.env, seed
       return false;
     },
   );
-  const { mongoUri, redisUrl } = await startEngines(children, { dataDir, env });
+  const { mongoUri, redisUrl } = await startEngines(children, { dataDir, env, tell });
   const environment = environmentFor({ ports: chosen, dataDir, secrets: sandboxSecrets(dataDir), mongoUri, redisUrl, env });
 
   const shared = (name) => ({ env: environment, logFile: join(dataDir, 'logs', `${name}.log`), tell });
@@ -48,7 +48,6 @@ export async function startMarketplace({ ports, dataDir, env = process.env, seed
   );
   const programs = [...outside, ...roles];
   const stop = async () => {
-    for (const program of programs) program.expectStop();
     await children.stopAll();
     await children.release();
   };
@@ -101,8 +100,8 @@ const httpbinArgs = (port) => [
   ...['--workers', '1', '--worker-class', 'gthread', '--threads', '8', '--no-control-socket', '--log-level', 'warning'],
 ];
 
-async function runSeed(children, env, dataDir, note) {
-  const args = ['--enable-source-maps', join(ROOT, 'dist', 'sandbox', 'seed', 'main.js')];
+async function runSeed(children, env, dataDir, note, options = []) {
+  const args = ['--enable-source-maps', join(ROOT, 'dist', 'sandbox', 'seed', 'main.js'), ...options];
   const child = children.launch({ name: 'seed', command: process.execPath, args, env, cwd: ROOT, order: ORDER.tests, logFile: join(dataDir, 'logs', 'seed.log'), onLine: (line) => note(`(${line.slice(0, 60)})`) });
   const timer = setTimeout(() => child.kill('SIGTERM'), SEED_MS);
   const { code } = await child.exited;
@@ -125,6 +124,20 @@ export function readRunFile(dataDir) {
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
 }
 
+/** `npm run seed -- --size m --seed 42`: more of the demonstration world, beside a marketplace that runs. */
+export async function seedRunning(options) {
+  const dataDir = dataDirOf(process.env);
+  const environment = readRunFile(dataDir);
+  if (!environment) throw new Fault(`No marketplace runs over ${dataDir}. Start one first: npm start`);
+  await ensureBuilt();
+  const children = makeChildren();
+  try {
+    await step('The demonstration world', (note) => runSeed(children, { ...process.env, ...environment }, dataDir, note, options));
+  } finally {
+    await children.release();
+  }
+}
+
 /** `npm start`: start, show, and stay until Ctrl-C. */
 export async function runMarketplace() {
   const dataDir = dataDirOf(process.env);
@@ -145,7 +158,8 @@ export async function runMarketplace() {
   try {
     say('');
     const startedAt = performance.now();
-    const pending = startMarketplace({ dataDir, children, onLine: say, tell: (text) => say(`  ${yellow('!')} ${text}`) });
+    // While it starts, the steps tell enough; a role that fails is quoted. Everything is in the logs.
+    const pending = startMarketplace({ dataDir, children, onLine: (line) => marketplace && say(line), tell: (text) => say(`  ${yellow('!')} ${text}`) });
     marketplace = await Promise.race([pending, stopped.then(() => undefined)]);
     if (!marketplace) {
       await pending.catch(() => {});

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { ORDER } from './processes/children.mjs';
 import { sleep } from './processes/groups.mjs';
+import { readable } from './processes/log-lines.mjs';
 import { waitUntil } from './processes/ports.mjs';
 import { ROOT } from './setup/paths.mjs';
 import { Fault } from './setup/say.mjs';
@@ -29,14 +30,14 @@ export function supervise(children, { name, command = process.execPath, args, en
     const startedAt = performance.now();
     child = children.launch({ name, command, args, env, cwd: ROOT, order, graceMs, logFile, onLine });
     child.exited.then(async ({ code, signal }) => {
-      if (stopping) return;
+      if (stopping || children.closing) return;
       if (code === EXIT_CONFIGURATION) return given();
       if (performance.now() - startedAt > STEADY_MS) failures = 0;
       const waitMs = RESTART_MS[Math.min(failures, RESTART_MS.length - 1)];
       failures += 1;
       tell?.(`${name} ended (${signal ?? `exit ${code}`}) and is started again in ${waitMs / 1_000} s`);
       await sleep(waitMs);
-      if (!stopping) begin();
+      if (!stopping && !children.closing) begin();
     });
   }
   begin();
@@ -58,15 +59,12 @@ export function supervise(children, { name, command = process.execPath, args, en
       const answer = await waitUntil(async () => ((last = await probe()), last === true), { child, deadlineMs: READY_MS, everyMs: 150 });
       if (answer) return;
       stopping = true;
-      const said = child.tail().trim().split('\n').slice(-15).join('\n');
+      const said = child.tail().trim().split('\n').slice(-15).map((line) => readable(name, line)).join('\n');
       throw new Fault(child.running ? `${name} did not become ready${last ? ` (${last})` : ''}. It last said:\n${said}` : `${name} ended while starting. It said:\n${said}`);
     },
     async stop() {
       stopping = true;
       await child.stop();
-    },
-    expectStop() {
-      stopping = true;
     },
   };
 }
@@ -77,7 +75,7 @@ export async function readiness(opsPort) {
     const answer = await fetch(`http://127.0.0.1:${opsPort}/ready`, { signal: AbortSignal.timeout(2_000) });
     if (answer.status === 200) return true;
     const { checks = {} } = await answer.json();
-    return `waits for: ${Object.entries(checks).filter(([, check]) => check !== true && check !== 'ok' && check?.ok !== true).map(([name]) => name).join(', ')}`;
+    return `waits for ${Object.entries(checks).filter(([, check]) => check !== true).map(([name, reason]) => `${name}: ${reason}`).join(', ')}`;
   } catch {
     return 'no answer on its health port';
   }

@@ -7,10 +7,17 @@ const [mode = 'start', ...args] = process.argv.slice(2);
 const MODES = {
   start: async () => (await import('./marketplace.mjs')).runMarketplace(),
   build: async () => (await import('./setup/build.mjs')).ensureBuilt(),
+  seed: async () => (await import('./marketplace.mjs')).seedRunning(args),
   test: async () => (await import('./tests.mjs')).runTests(mode, args),
   'test:contract': async () => (await import('./tests.mjs')).runTests(mode, args),
   e2e: async () => (await import('./e2e.mjs')).runJourneys(args),
 };
+
+// npm hands a SIGTERM to its shell, which dies of it and tells nobody: that our parent changed is how we hear of it.
+if (process.env.npm_lifecycle_event) {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && process.kill(process.pid, 'SIGTERM'), 500).unref();
+}
 
 try {
   checkNode();

@@ -46,7 +46,7 @@ export async function startMongo(children, source, { dir, port, logFile }) {
 
 function launchSecantus(children, { dir, port, logFile }) {
   // Without a configuration of our own it would silently read one from the working directory, the home or /etc.
-  const config = join(dir, '..', `${port}.empty.toml`);
+  const config = `${dir}.empty.toml`;
   writeFileSync(config, '');
   const args = [join(VENV, 'bin', 'secantusd-py'), '--config', config, '--host', '127.0.0.1', '--port', String(port), '--storage-path', dir, '--sync-on-commit'];
   return children.launch({ name: 'mongo', command: venvPython(), args, cwd: ROOT, order: ORDER.engines, graceMs: STOP_MS, logFile });
@@ -108,20 +108,33 @@ async function notStarted(what, child) {
  * Resolve and start both engines over one data folder. The ports are free ones, remembered in `engines.json` so that a tool
  * pointed at them yesterday still finds them today.
  */
-export async function startEngines(children, { dataDir, env = process.env }) {
+export async function startEngines(children, { dataDir, env = process.env, tell = () => {} }) {
   mkdirSync(dataDir, { recursive: true });
   const mongoSource = await resolveMongo(env);
   const redisSource = await resolveRedis(env);
   const ports = await choosePorts(join(dataDir, 'engines.json'));
   const log = (name) => join(dataDir, 'logs', `${name}.log`);
-  const startOne = (title, source, start) => (source.kind === 'given' ? undefined : step(title, start));
-  const mongo = await startOne(`MongoDB: ${mongoSource.label}`, mongoSource, () =>
-    startMongo(children, mongoSource, { dir: join(dataDir, 'mongo'), port: ports.mongo, logFile: log('mongo') }),
-  );
-  const redis = await startOne(`Redis: ${redisSource.label}`, redisSource, () =>
-    startRedis(children, redisSource, { dir: join(dataDir, 'redis'), port: ports.redis, logFile: log('redis') }),
-  );
-  return { mongoUri: mongo?.uri ?? mongoSource.uri, redisUrl: redis?.url ?? redisSource.url, mongo, redis };
+  const startOne = async (name, title, source, start) => {
+    if (source.kind === 'given') return undefined;
+    const engine = await step(title, start);
+    const watch = ({ child }) =>
+      child.exited.then(async ({ code, signal }) => {
+        if (children.closing) return;
+        tell(`${name} ended (${signal ?? `exit ${code}`}) and is started again over the same data`);
+        await start().then(watch, (fault) => tell(fault.message));
+      });
+    watch(engine);
+    return engine;
+  };
+  const [mongo, redis] = [
+    await startOne('MongoDB', `MongoDB: ${mongoSource.label}`, mongoSource, () =>
+      startMongo(children, mongoSource, { dir: join(dataDir, 'mongo'), port: ports.mongo, logFile: log('mongo') }),
+    ),
+    await startOne('Redis', `Redis: ${redisSource.label}`, redisSource, () =>
+      startRedis(children, redisSource, { dir: join(dataDir, 'redis'), port: ports.redis, logFile: log('redis') }),
+    ),
+  ];
+  return { mongoUri: mongo?.uri ?? mongoSource.uri, redisUrl: redis?.url ?? redisSource.url };
 }
 
 async function choosePorts(file) {

@@ -14,6 +14,7 @@ export function makeChildren() {
   const running = new Map();
   const folders = new Set();
   let reaper;
+  let closing = false;
 
   const tell = (message) => {
     reaper ??= startReaper();
@@ -43,6 +44,7 @@ export function makeChildren() {
    * `onLine(line)` gets each line it writes, `logFile` keeps them; `inherit` shows them as they are instead.
    */
   function launch({ name, command, args = [], env = process.env, cwd, order, graceMs = 10_000, logFile, onLine, inherit = false }) {
+    if (closing) throw new Error(`${name} is not started: everything is being stopped`);
     const child = spawn(command, args, { cwd, env, detached: true, stdio: inherit ? 'inherit' : ['ignore', 'pipe', 'pipe'] });
     const tail = [];
     const group = { pid: child.pid, order, graceMs };
@@ -93,7 +95,14 @@ export function makeChildren() {
       folders.add(folder);
       tell({ folder });
     },
-    stopAll: () => stopInOrder([...running.values()].map(({ group }) => group)),
+    /** From here on nothing is started any more. */
+    stopAll() {
+      closing = true;
+      return stopInOrder([...running.values()].map(({ group }) => group));
+    },
+    get closing() {
+      return closing;
+    },
     killAll: () => [...running.keys()].forEach((pid) => signalGroup(pid, 'SIGKILL')),
     /** Let the reaper end: it removes the throwaway folders on its way out. Resolves when it has gone. */
     async release() {

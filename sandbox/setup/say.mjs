@@ -10,7 +10,8 @@ export const green = (text) => paint(32, text);
 export const yellow = (text) => paint(33, text);
 export const red = (text) => paint(31, text);
 
-export const say = (text) => process.stdout.write(`${text}\n`);
+/** One line; on a terminal it takes the place of a step that is being drawn, which is drawn again below it. */
+export const say = (text) => process.stdout.write(`${live ? '\r\u001b[2K' : ''}${text}\n`);
 
 const seconds = (startedAt) => `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
 
@@ -26,7 +27,7 @@ export async function step(title, work) {
   if (live) draw();
   const end = (mark) => {
     clearInterval(timer);
-    say(`${live ? '\r\u001b[2K' : ''}  ${mark} ${title}${detail === '' ? '' : ` ${dim(detail)}`} ${dim(`(${seconds(startedAt)})`)}`);
+    say(`  ${mark} ${title}${detail === '' ? '' : ` ${dim(detail)}`} ${dim(`(${seconds(startedAt)})`)}`);
   };
   try {
     const result = await work((text) => {
