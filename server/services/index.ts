@@ -13,10 +13,17 @@ import { makeCatalog } from './catalog.ts';
 import { makeChanges } from './changes.ts';
 import { makeCredentials } from './credentials.ts';
 import { makeNotifications } from './notifications.ts';
+import { makeImporting } from './openapi-import.ts';
+import { makeDocumentReader } from './openapi/read.ts';
+import { makeOutbound } from './outbound.ts';
+import { makeStorefront } from './storefront.ts';
+import { makeUpstreamTest } from './upstream-test.ts';
 
 /** What the services stand on; made once by compose.ts. */
 export interface Ground {
   readonly clock: Clock;
+  /** The gateway’s address as callers see it. */
+  readonly gatewayUrl: string;
   readonly ids: Ids;
   readonly log: Log;
   readonly mailer: Mailer;
@@ -34,13 +41,17 @@ export interface Ground {
 export type Services = ReturnType<typeof makeServices>;
 
 export function makeServices(ground: Ground) {
-  const { clock, ids, mailer, render, roster, secretKeys, signals, store, upstreamAllow, webUrl } = ground;
+  const { clock, gatewayUrl, ids, log, mailer, render, roster, secretKeys, signals, store, upstreamAllow, webUrl } = ground;
   const audit = makeAudit({ store, clock, ids });
   const changes = makeChanges({ store, signals, roster, clock });
   const notifications = makeNotifications({ mailer, webUrl, render });
   const accounts = makeAccounts({ store, clock, ids, audit, notifications });
   const apps = makeApps({ store, audit, clock, ids, changes });
   const catalog = makeCatalog({ store, clock, ids, audit, changes, upstreamAllow });
+  const reader = makeDocumentReader({ onFault: (error) => log.error({ err: error }, 'a document could not be read') });
+  const importing = makeImporting({ store, clock, ids, audit, changes, upstreamAllow, reader });
+  const upstreamTest = makeUpstreamTest({ store, clock, outbound: makeOutbound({ allow: upstreamAllow, monotonic: clock.monotonic }) });
   const credentials = makeCredentials({ store, audit, clock, ids, changes, secretKeys });
-  return { accounts, apps, audit, catalog, changes, clock, credentials, ids, notifications };
+  const storefront = makeStorefront({ store, signals, changes, log, gatewayUrl });
+  return { accounts, apps, audit, catalog, changes, clock, credentials, ids, importing, notifications, storefront, upstreamTest };
 }
