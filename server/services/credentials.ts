@@ -114,7 +114,7 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
   async function add(credential: CredentialDoc): Promise<CredentialDoc[]> {
     const bound = credential.kind === 'code' ? CODES_MAX : KEYS_MAX;
     if (held(await store.apps.credentialsOf(credential.appId), credential.kind).length >= bound && credential.rotatedFrom === null) throw tooMany(credential.kind);
-    await store.apps.addCredential(credential);
+    if (!(await store.apps.addCredential(credential))) throw new AppError('conflict', 'This credential was replaced a moment ago.');
     const all = await store.apps.credentialsOf(credential.appId);
     if (held(all, credential.kind).length > bound) {
       await store.apps.removeCredential(credential._id);

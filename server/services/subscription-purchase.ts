@@ -33,10 +33,7 @@ export interface FirstInvoices {
   openFirst(subscription: SubscriptionDoc): Promise<FirstPayment>;
   /** Is invoice 0 paid at Stripe by now? Mirrors what is found there. */
   refreshFirst(subscription: SubscriptionDoc): Promise<FirstPayment | null>;
-  /**
-   * Void invoice 0; where there is none yet, write it as void, so that nobody who still has the purchase in hand can open it afterwards.
-   * `paid`: too late, the money is there.
-   */
+  /** Void what is open of invoice 0. `paid`: too late, the money is there. */
   abandonFirst(subscription: SubscriptionDoc): Promise<'gone' | 'paid'>;
 }
 
@@ -121,7 +118,7 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
       planId: plan._id, planVersionId: version._id, pendingPlanVersionId: null, appId: request.appId, requestId: request.requestId,
       currency: document.currency, interval: document.interval, status: 'pending', live: true, anchorAt: null, periodIndex: 0, entitledUntil: null,
       cancelAtPeriodEnd: false, statusReason: '', stripeCustomerId: null, paymentMethodId: null, checkoutId: null, checkoutUrl: null,
-      checkoutExpiresAt: null, createdAt: now, createdBy: actor.userId, endedAt: null, unsettled: false, rev: 0,
+      checkoutExpiresAt: null, createdAt: now, createdBy: actor.userId || 'system', endedAt: null, unsettled: false, rev: 0,
     };
     if (!(await store.subscriptions.add(subscription))) {
       // Somebody was first: the same form, sent twice at once, or another tab of the same buyer.
@@ -219,14 +216,14 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
     if (checkout.status !== 'complete' || checkout.paymentMethodId === null || checkout.subscriptionId === null) return null;
     const found = await store.subscriptions.get(checkout.subscriptionId);
     if (!found) return null;
-    // A card saved in a second tab, or for a purchase that is over, is charged nothing (F24).
-    if (found.status !== 'pending') return found;
+    // A card saved in a second tab, in a visit that another one followed, or for a purchase that is over, is charged nothing (F24).
+    const isCurrent = ({ status, checkoutId }: SubscriptionDoc) => status === 'pending' && checkoutId === checkout.id;
     const { subscription } = await life.move(found._id, (now) =>
-      now.status !== 'pending' || (now.paymentMethodId === checkout.paymentMethodId && now.checkoutId === checkout.id)
+      !isCurrent(now) || now.paymentMethodId === checkout.paymentMethodId
         ? null
-        : { paymentMethodId: checkout.paymentMethodId, checkoutId: checkout.id, checkoutUrl: null, checkoutExpiresAt: null, statusReason: '' },
+        : { paymentMethodId: checkout.paymentMethodId, checkoutUrl: null, checkoutExpiresAt: null, statusReason: '' },
     );
-    if (subscription.status !== 'pending') return subscription;
+    if (!isCurrent(subscription)) return subscription;
     await keepCard(subscription.organizationId, checkout.paymentMethodId);
     return collect(subscription);
   }
@@ -245,6 +242,8 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
   async function abandon(actor: Actor, subscription: SubscriptionDoc, status: 'canceled' | 'expired', reason: string): Promise<SubscriptionDoc> {
     if (subscription.status !== 'pending') return subscription;
     if (subscription.checkoutId !== null) await payments.expireCheckout(subscription.checkoutId);
+    // The card goes first: whoever still has the purchase in hand finds none to collect from.
+    await life.move(subscription._id, (found) => (found.status === 'pending' && found.paymentMethodId !== null ? { paymentMethodId: null } : null));
     if ((await invoicing.abandonFirst(subscription)) === 'paid') return life.activate(subscription._id);
     return life.giveUp(subscription._id, status, reason, actor);
   }
