@@ -61,8 +61,9 @@ export async function compose(config: Config, role: string, overrides: Overrides
   }
 
   const services = makeServices({
-    clock, ids, log, mailer, roster: makeRoster({ redis }), secretKeys: config.secretKeys, signals, store, upstreamAllow: config.upstreamAllow, webUrl: config.webUrl,
+    clock, gatewayUrl: config.gatewayUrl, ids, log, mailer, roster: makeRoster({ redis }), secretKeys: config.secretKeys, signals, store, upstreamAllow: config.upstreamAllow, webUrl: config.webUrl,
     render: (view, model) => renderer().render(view, model, NOBODY),
   });
+  lifecycle.add({ name: 'storefront', stop: () => services.storefront.stop() });
   return { config, log, lifecycle, clock, ids, store, redis, signals, services };
 }

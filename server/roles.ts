@@ -27,7 +27,7 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
     testPayments: config.stripe.testMode,
     sandbox: config.sandbox,
     machineRoutes: [],
-    routes: (passport) => portalRoutes({ services, passport, attempts }),
+    routes: (passport) => portalRoutes({ addresses: { webUrl: config.webUrl, gatewayUrl: config.gatewayUrl }, services, passport, attempts }),
   });
   const server = createServer(app);
   server.headersTimeout = 15_000;

@@ -9,6 +9,7 @@ import { actorOf, may, open } from '../guards.ts';
 import type { makePassport } from '../passport.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
+import { safePath } from '../safe-path.ts';
 
 const SignUpForm = z.strictObject({ email: field.email, password: field.password, name: field.name, organization: field.name, next: field.line(500) });
 const SignInForm = z.strictObject({ email: field.email, password: z.string().min(1).max(200), next: field.line(500) });
@@ -33,14 +34,8 @@ const FIELDS = {
   password: { current: { label: 'Present password', type: 'password', required: true, autocomplete: 'current-password' }, password: newPassword },
 } satisfies Record<string, Record<string, FieldSpec>>;
 
-/** A path of this site and nothing else: no scheme, no host, no backslash, no control byte. */
-export function safeNext(next: unknown): string {
-  const text = typeof next === 'string' ? next : '';
-  // eslint-disable-next-line no-control-regex
-  if (!/^\/(?![/\\])[^\\\u0000-\u001f]*$/.test(text)) return '/dashboard';
-  const resolved = new URL(text, 'http://portal.invalid');
-  return resolved.host === 'portal.invalid' && !resolved.pathname.startsWith('//') ? resolved.pathname + resolved.search + resolved.hash : '/dashboard';
-}
+/** Where to go after signing in: a path of this site, or the dashboard. */
+export const safeNext = (next: unknown): string => safePath(next, '/dashboard');
 
 /** Sign up, prove the address, sign in and out, reset the password, the own account. */
 export function accountRoutes(

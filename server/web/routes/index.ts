@@ -3,16 +3,21 @@ import type { Attempts } from '../../cache/attempts.ts';
 import type { Services } from '../../services/index.ts';
 import type { makePassport } from '../passport.ts';
 import { accountRoutes } from './accounts.ts';
+import { docsRoutes } from './docs.ts';
 import { organizationRoutes } from './organization.ts';
+import { storefrontRoutes } from './storefront.ts';
 
 export interface PortalParts {
+  readonly addresses: { readonly webUrl: string; readonly gatewayUrl: string };
   readonly services: Services;
   readonly passport: ReturnType<typeof makePassport>;
   readonly attempts: { readonly account: Attempts; readonly address: Attempts };
 }
 
 /** Every route of the portal: one line, one file, sorted. */
-export const portalRoutes = ({ services, passport, attempts }: PortalParts): readonly Router[] => [
+export const portalRoutes = ({ addresses, services, passport, attempts }: PortalParts): readonly Router[] => [
   accountRoutes(services, passport, attempts),
+  docsRoutes(addresses),
   organizationRoutes(services),
+  storefrontRoutes(services, addresses),
 ];
