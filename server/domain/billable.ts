@@ -68,3 +68,9 @@ export function isBillable(
 
 export const billableCount = (rule: BillingRule, groups: readonly CallGroup[]): bigint =>
   groups.reduce((sum, group) => (isBillable(rule, group) ? sum + group.count : sum), 0n);
+
+/** The outcomes under which a call was forwarded and the provider answered whole carry its status; all other words but `aborted` are never billed. */
+export function isBillableOutcome(rule: BillingRule, outcome: string): boolean {
+  if (outcome === 'aborted') return isBillable(rule, { origin: 'aborted', status: 499 });
+  return /^[1-5][0-9]{2}$/.test(outcome) && isBillable(rule, { origin: 'upstream', status: Number(outcome) });
+}

@@ -1,10 +1,16 @@
 import { Schema, type Connection } from 'mongoose';
-import { insertOnce } from './connect.ts';
+import { insertOnce, isDuplicateKey } from './connect.ts';
 
 export const INVOICE_KINDS = ['period', 'change', 'pack', 'topup', 'manual'] as const;
 export const INVOICE_STATUSES = ['draft', 'open', 'paid', 'void', 'uncollectible', 'needs_review'] as const;
 export type InvoiceKind = (typeof INVOICE_KINDS)[number];
 export type InvoiceStatus = (typeof INVOICE_STATUSES)[number];
+
+/** In this order. `waiting`: for a card or a confirmation; `review`: for a person. */
+export const INVOICE_STEPS = [
+  'issued', 'creating', 'adding', 'verifying', 'numbering', 'finalizing', 'booking', 'paying', 'settling', 'waiting', 'review', 'done',
+] as const;
+export type InvoiceStep = (typeof INVOICE_STEPS)[number];
 
 export interface InvoiceLine {
   /** Stable: `base`, `<meter>.<window>.<version>`, `adj.<period>.<meter>`. */
@@ -49,15 +55,24 @@ export interface InvoiceDoc {
   /** Gap-free per seller, given by the finalizing write; null before. */
   number: number | null;
   numbered: boolean;
-  /** The saga's step and when it was reached. */
-  step: string;
+  /** How far collecting came, and when by the product's clock that was reached. */
+  step: InvoiceStep;
   stepAt: number;
+  /** True while there is something left to do that nobody outside must begin; what the sweep looks for. */
+  unsettled: boolean;
   stripeInvoiceId: string | null;
   stripeUrl: string | null;
   issuedAt: number;
   paidAt: number | null;
   attempts: number;
+  /** Which attempt was answered last, so that the same one is never made twice: `<what>.<card>`. */
+  attemptKey: string;
+  /** For the buyer; empty while nothing failed. */
   lastFailure: string;
+  /** What a waiting invoice needs of the buyer. */
+  waitingFor: 'card' | 'confirmation' | null;
+  /** When it is tried again by itself (rule N22); null: not before there is another card. */
+  nextAttemptAt: number | null;
   /** The usage period the usage lines speak of, half-open; null on invoice 0. */
   usageFrom: number | null;
   usageTo: number | null;
@@ -69,6 +84,13 @@ const number = { type: Number, required: true } as const;
 const time = { type: Number, default: null } as const;
 const minor = { type: BigInt, required: true } as const;
 const options = { strict: 'throw', versionKey: false, minimize: false } as const;
+
+export type InvoiceChange = Partial<
+  Pick<
+    InvoiceDoc,
+    'attemptKey' | 'attempts' | 'lastFailure' | 'nextAttemptAt' | 'paidAt' | 'status' | 'step' | 'stepAt' | 'stripeUrl' | 'unsettled' | 'void' | 'waitingFor'
+  > & { stripeInvoiceId: string }
+>;
 
 export function makeInvoicesStore(connection: Connection) {
   const line = new Schema<InvoiceLine>(
@@ -83,8 +105,10 @@ export function makeInvoicesStore(connection: Connection) {
       kind: { type: String, enum: INVOICE_KINDS, required: true }, periodIndex: number, ordinal: number,
       status: { type: String, enum: INVOICE_STATUSES, required: true }, void: { type: Boolean, required: true }, currency: text, lines: [line],
       subtotalMinor: minor, carriedInMinor: minor, totalMinor: minor, chargeMinor: minor, carriedMinor: minor, hash: text,
-      number: { type: Number, default: null }, numbered: { type: Boolean, required: true }, step: text, stepAt: number, stripeInvoiceId: { type: String },
-      stripeUrl: optional, issuedAt: number, paidAt: time, attempts: number, lastFailure: { type: String, default: '' }, usageFrom: time, usageTo: time,
+      number: { type: Number, default: null }, numbered: { type: Boolean, required: true }, step: { type: String, enum: INVOICE_STEPS, required: true }, stepAt: number,
+      unsettled: { type: Boolean, required: true }, stripeInvoiceId: { type: String },
+      stripeUrl: optional, issuedAt: number, paidAt: time, attempts: number, attemptKey: { type: String, default: '' },
+      lastFailure: { type: String, default: '' }, waitingFor: optional, nextAttemptAt: time, usageFrom: time, usageTo: time,
     },
     options,
   );
@@ -93,7 +117,10 @@ export function makeInvoicesStore(connection: Connection) {
   schema.index({ providerId: 1, number: 1 }, { unique: true, partialFilterExpression: { numbered: true }, name: 'seller_number' });
   schema.index({ stripeInvoiceId: 1 }, { unique: true, partialFilterExpression: { stripeInvoiceId: { $type: 'string' } } });
   schema.index({ organizationId: 1, issuedAt: 1 });
+  schema.index({ providerId: 1, issuedAt: 1 });
+  schema.index({ subscriptionId: 1 });
   schema.index({ status: 1, issuedAt: 1 });
+  schema.index({ unsettled: 1 }, { partialFilterExpression: { unsettled: true }, name: 'unsettled' });
   const Invoices = connection.model('Invoice', schema);
 
   return {
@@ -110,9 +137,24 @@ export function makeInvoicesStore(connection: Connection) {
     ofSubscription: (subscriptionId: string) => Invoices.find({ subscriptionId }).lean<InvoiceDoc[]>(),
     ofOrganization: (organizationId: string, from: number, to: number) =>
       Invoices.find({ organizationId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
-    /** Move an invoice on, if it is still where the caller saw it. True: we moved it; after false read it again. */
-    advance: async (id: string, from: InvoiceStatus, to: InvoiceStatus) =>
-      (await Invoices.updateOne({ _id: id, status: from }, { $set: { status: to } })).modifiedCount === 1,
+    ofProvider: (providerId: string, from: number, to: number) => Invoices.find({ providerId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
+    unsettled: () => Invoices.find({ unsettled: true }).lean<InvoiceDoc[]>(),
+    inStatus: (status: InvoiceStatus) => Invoices.find({ status }).lean<InvoiceDoc[]>(),
+    /** Is the seller's nth number given? */
+    isNumberGiven: async (providerId: string, number: number) => (await Invoices.exists({ providerId, number, numbered: true })) !== null,
+    /** Move an invoice on, if it still stands at the step where the caller saw it. True: we moved it; after false read it again. */
+    advance: async (id: string, from: InvoiceStep, change: InvoiceChange) =>
+      (await Invoices.updateOne({ _id: id, step: from }, { $set: change })).modifiedCount === 1,
+    /** Give it the seller's nth number, and move it on in the same write. `taken`: another invoice has that number. */
+    number: async (id: string, number: number, change: InvoiceChange): Promise<'moved' | 'taken' | 'elsewhere'> => {
+      try {
+        const { modifiedCount } = await Invoices.updateOne({ _id: id, step: 'numbering', numbered: false }, { $set: { ...change, number, numbered: true } });
+        return modifiedCount === 1 ? 'moved' : 'elsewhere';
+      } catch (error) {
+        if (isDuplicateKey(error)) return 'taken';
+        throw error;
+      }
+    },
   };
 }
 

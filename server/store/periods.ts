@@ -9,6 +9,13 @@ export interface PeriodWindow {
   planVersionId: string;
 }
 
+/** Who closes a period, until when by the machine's clock (epoch ms), and the how-manieth that is. */
+export interface PeriodLease {
+  owner: string;
+  until: number;
+  fence: number;
+}
+
 /** Boundaries are stored when the period is made and never computed again (rule N8). The next period is stored ahead, so that gateways know it. */
 export interface PeriodDoc {
   /** `<subscription>_<index>` */
@@ -21,7 +28,7 @@ export interface PeriodDoc {
   windows: PeriodWindow[];
   latenessSeconds: number;
   status: PeriodStatus;
-  lease: { owner: string; until: number; fence: number } | null;
+  lease: PeriodLease | null;
   /** Once, at the freeze: billable units by window key and meter, as decimal strings of int64. */
   frozen: Record<string, Record<string, string>> | null;
   frozenAt: number | null;
@@ -56,6 +63,16 @@ export function makePeriodsStore(connection: Connection) {
     ofSubscription: (subscriptionId: string) => Periods.find({ subscriptionId }).lean<PeriodDoc[]>(),
     /** Periods that ended in [from, to) and stand where `status` says. */
     ended: (status: PeriodStatus, from: number, to: number) => Periods.find({ status, endAt: { $gte: from, $lt: to } }).lean<PeriodDoc[]>(),
+    /** open → closing, ours while the lease lasts. False: read it again. */
+    beginClosing: async (id: string, lease: PeriodLease) =>
+      (await Periods.updateOne({ _id: id, status: 'open' }, { $set: { status: 'closing', lease } })).modifiedCount === 1,
+    /** Take over a close whose owner's lease ran out; the higher fence shuts the old owner out. */
+    takeOverClosing: async (id: string, fence: number, lease: PeriodLease) =>
+      (await Periods.updateOne({ _id: id, status: 'closing', 'lease.fence': fence }, { $set: { lease } })).modifiedCount === 1,
+    /** closing → frozen, once, with the quantities that will never change (invariant I15). */
+    freeze: async (id: string, fence: number, frozen: Record<string, Record<string, string>>, frozenAt: number) =>
+      (await Periods.updateOne({ _id: id, status: 'closing', 'lease.fence': fence }, { $set: { status: 'frozen', frozen, frozenAt, lease: null } })).modifiedCount === 1,
+    markInvoiced: async (id: string) => (await Periods.updateOne({ _id: id, status: 'frozen' }, { $set: { status: 'invoiced' } })).modifiedCount === 1,
   };
 }
 

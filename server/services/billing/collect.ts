@@ -1,0 +1,321 @@
+import { nextAttempt } from '../../domain/dunning.ts';
+import { invoiceNumber } from '../../domain/invoice-words.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { AppError } from '../../kernel/errors.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Store } from '../../store/index.ts';
+import type { InvoiceChange, InvoiceDoc, InvoiceStep } from '../../store/invoices.ts';
+import type { SubscriptionDoc } from '../../store/subscriptions.ts';
+import type { PaymentOutcome, Payments, StripeInvoice } from '../../stripe/payments.ts';
+import type { Earnings } from '../earnings.ts';
+
+/** What an invoice's fate means for its subscription. Each may be called any number of times. */
+export interface InvoiceFollowers {
+  onInvoicePaid(invoice: InvoiceDoc): Promise<unknown>;
+  onInvoiceFailed(invoice: InvoiceDoc, reason: string): Promise<unknown>;
+}
+
+export interface CollectDependencies {
+  readonly store: Pick<Store, 'accounts' | 'invoices' | 'subscriptions'>;
+  readonly payments: Payments;
+  readonly earnings: Earnings;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Asked for at each use: subscriptions need invoices as well. */
+  readonly followers: () => InvoiceFollowers;
+}
+
+export type Collect = ReturnType<typeof makeCollect>;
+
+/** Stripe forgets an idempotency key after a day: an older step looks its object up first (F7). */
+const KEY_AGE_MS_MAX = 20 * 3_600_000;
+const METADATA_KEY = 'tollgate_invoice';
+/** Steps of one invoice, and the writes another worker may win meanwhile. */
+const MOVES_MAX = 40;
+const CARRIED_KEY = 'carried';
+
+/** Nothing more happens by itself. */
+const RESTING: ReadonlySet<InvoiceStep> = new Set(['waiting', 'review', 'done']);
+
+interface StripeLine {
+  readonly key: string;
+  readonly text: string;
+  readonly amountMinor: bigint;
+}
+
+/** The lines as Stripe gets them; what the invoice before left is one of them, so that the total is what is charged. */
+export const stripeLines = ({ lines, carriedInMinor }: Pick<InvoiceDoc, 'lines' | 'carriedInMinor'>): StripeLine[] => [
+  ...lines.map(({ key, text, amountMinor }) => ({ key, text, amountMinor })),
+  ...(carriedInMinor === 0n ? [] : [{ key: CARRIED_KEY, text: 'Carried from the invoice before', amountMinor: carriedInMinor }]),
+];
+
+/** A draft that was discarded before the word of it was stored. */
+function goneAsNull(error: unknown): null {
+  if (error instanceof AppError && error.code === 'not-found') return null;
+  throw error;
+}
+
+/** Is Stripe's invoice ours, line by line? (invariant I8) @returns what differs, for the operator; empty when nothing does */
+export function differences(invoice: Pick<InvoiceDoc, 'lines' | 'carriedInMinor' | 'totalMinor' | 'currency'>, found: StripeInvoice): string {
+  const expected = stripeLines(invoice);
+  if (found.currency !== invoice.currency) return `currency ${found.currency} instead of ${invoice.currency}`;
+  if (found.lines.length !== expected.length) return `${found.lines.length} lines instead of ${expected.length}`;
+  const wrong = expected.find(({ key, amountMinor }) => found.lines.filter((line) => line.lineKey === key && line.amountMinor === amountMinor).length !== 1);
+  if (wrong) return `line ${wrong.key} is not there once with ${wrong.amountMinor}`;
+  return found.totalMinor === invoice.totalMinor ? '' : `total ${found.totalMinor} instead of ${invoice.totalMinor}`;
+}
+
+/**
+ * The way of an invoice through Stripe. Every step stores what it is about to do, asks under a key made of invoice, step and content, and
+ * stores the result; so it can be cut short anywhere, repeated, and run by two workers at once.
+ */
+export function makeCollect({ store, payments, earnings, clock, log, followers }: CollectDependencies) {
+  async function read(id: string): Promise<InvoiceDoc> {
+    const invoice = await store.invoices.get(id);
+    if (!invoice) throw new AppError('not-found');
+    return invoice;
+  }
+
+  const key = (invoice: InvoiceDoc, ...parts: string[]): string => [invoice._id, ...parts, invoice.hash.slice(0, 8)].join('.');
+  const isOld = (invoice: InvoiceDoc): boolean => clock.now() - invoice.stepAt > KEY_AGE_MS_MAX;
+  const move = (invoice: InvoiceDoc, step: InvoiceStep, change: InvoiceChange = {}): Promise<boolean> =>
+    store.invoices.advance(invoice._id, invoice.step, { unsettled: !RESTING.has(step), ...change, step, stepAt: clock.now() });
+
+  async function subscriptionOf({ subscriptionId }: InvoiceDoc): Promise<SubscriptionDoc> {
+    const subscription = await store.subscriptions.get(subscriptionId);
+    if (!subscription) throw new AppError('internal', undefined, { cause: new Error(`${subscriptionId} is gone`) });
+    return subscription;
+  }
+
+  async function customerOf(invoice: InvoiceDoc): Promise<string> {
+    const subscription = await subscriptionOf(invoice);
+    if (subscription.stripeCustomerId !== null) return subscription.stripeCustomerId;
+    const organization = await store.accounts.organization(invoice.organizationId);
+    if (!organization) throw new AppError('internal', undefined, { cause: new Error(`${invoice.organizationId} is gone`) });
+    if (organization.stripeCustomerId !== null) return organization.stripeCustomerId;
+    const owner = await store.accounts.user(organization.ownerId);
+    const customerId = await payments.ensureCustomer({ organizationId: organization._id, email: owner?.email ?? '', name: organization.name });
+    await store.accounts.setStripeCustomer(organization._id, customerId);
+    return (await store.accounts.organization(organization._id))?.stripeCustomerId ?? customerId;
+  }
+
+  /** The card of the purchase for invoice 0; for all others the one the buyer pays with now. Null: there is none. */
+  async function cardOf(invoice: InvoiceDoc): Promise<string | null> {
+    const subscription = await subscriptionOf(invoice);
+    if (invoice.periodIndex === 0) return subscription.paymentMethodId;
+    return (await store.accounts.organization(invoice.organizationId))?.paymentMethod?.id ?? subscription.paymentMethodId;
+  }
+
+  /** Names one attempt: a visit to Checkout for invoice 0, a count for the others, and the card. */
+  async function attemptKeyOf(invoice: InvoiceDoc): Promise<string> {
+    const what = invoice.periodIndex === 0 ? ((await subscriptionOf(invoice)).checkoutId ?? 'none') : `${invoice.attempts}`;
+    return `${what}.${(await cardOf(invoice)) ?? 'none'}`;
+  }
+
+  async function create(invoice: InvoiceDoc): Promise<void> {
+    const customerId = await customerOf(invoice);
+    const before = isOld(invoice) ? await payments.findInvoiceByMetadata({ customerId, key: METADATA_KEY, value: invoice._id }) : null;
+    const created = before ?? (await payments.createInvoice({
+      customerId, currency: invoice.currency, metadata: { [METADATA_KEY]: invoice._id, tollgate_subscription: invoice.subscriptionId }, idempotencyKey: key(invoice, 'create'),
+    }));
+    await move(invoice, 'adding', { stripeInvoiceId: created.id });
+  }
+
+  /** One item per line. What stands there already, from a run that was cut short, is left alone. */
+  async function addLines(invoice: InvoiceDoc, stripeInvoiceId: string): Promise<void> {
+    const customerId = await customerOf(invoice);
+    const present = new Set((await payments.readInvoice(stripeInvoiceId)).lines.map(({ lineKey }) => lineKey));
+    for (const line of stripeLines(invoice)) {
+      if (present.has(line.key)) continue;
+      await payments.addInvoiceItem({
+        stripeInvoiceId, customerId, amountMinor: line.amountMinor, currency: invoice.currency, description: line.text, lineKey: line.key,
+        idempotencyKey: key(invoice, 'item', line.key),
+      });
+    }
+    await move(invoice, 'verifying');
+  }
+
+  /** Nothing is finalized that differs from ours, however small the difference (F33). */
+  async function verify(invoice: InvoiceDoc, stripeInvoiceId: string): Promise<void> {
+    const wrong = differences(invoice, await payments.readInvoice(stripeInvoiceId));
+    if (wrong === '') return void (await move(invoice, 'numbering'));
+    log.error({ alarm: 'invoice-differs', invoiceId: invoice._id, stripeInvoiceId, wrong }, 'an invoice differs at Stripe; it was not finalized');
+    await move(invoice, 'review', { status: 'needs_review', lastFailure: `At Stripe: ${wrong}` });
+  }
+
+  /** The seller's next number: gap-free, so the first that is free is found by halving; the unique index settles who gets it. */
+  async function number(invoice: InvoiceDoc): Promise<void> {
+    const { providerId, chargeMinor } = invoice;
+    let given = 0;
+    let free = 1;
+    for (; await store.invoices.isNumberGiven(providerId, free); free *= 2) given = free;
+    while (free - given > 1) {
+      const middle = Math.floor((given + free) / 2);
+      if (await store.invoices.isNumberGiven(providerId, middle)) given = middle;
+      else free = middle;
+    }
+    const now = clock.now();
+    const change: InvoiceChange = chargeMinor > 0n ? { step: 'finalizing', stepAt: now } : { step: 'booking', stepAt: now, status: 'paid', paidAt: now };
+    for (let ordinal = free; (await store.invoices.number(invoice._id, ordinal, change)) === 'taken'; ordinal += 1);
+  }
+
+  async function finalize(invoice: InvoiceDoc, stripeInvoiceId: string): Promise<void> {
+    const found = await payments.finalizeInvoice({
+      stripeInvoiceId, number: invoiceNumber(invoice.providerId, invoice.number ?? 0), idempotencyKey: key(invoice, 'finalize'),
+    });
+    await move(invoice, 'booking', { status: 'open', stripeUrl: found.hostedUrl });
+  }
+
+  async function book(invoice: InvoiceDoc): Promise<void> {
+    await earnings.finalized(invoice);
+    await move(invoice, invoice.status === 'paid' ? 'settling' : 'paying');
+  }
+
+  /** One attempt. It is looked first how the invoice stands: somebody may have paid it, or an attempt of ours may have been cut short. */
+  async function pay(invoice: InvoiceDoc, stripeInvoiceId: string): Promise<void> {
+    if (await mirror(invoice, await payments.readInvoice(stripeInvoiceId))) return;
+    const card = await cardOf(invoice);
+    const attemptKey = await attemptKeyOf(invoice);
+    const outcome: PaymentOutcome =
+      card === null
+        ? { kind: 'declined', code: 'no_card', declineCode: null, hard: true, message: 'There is no card to collect from. Add one.' }
+        : await payments.payInvoice({ stripeInvoiceId, paymentMethodId: card, idempotencyKey: key(invoice, 'pay', attemptKey) });
+    if (outcome.kind === 'paid') return void (await mirror(invoice, outcome.invoice));
+    const [reason, stripeUrl] = outcome.kind === 'declined' ? [outcome.message, invoice.stripeUrl] : ['Your bank asks you to confirm the payment.', outcome.url];
+    await followers().onInvoiceFailed(invoice, reason);
+    const attempts = invoice.attempts + 1;
+    const hard = outcome.kind === 'requires-action' || outcome.hard;
+    const waitingFor = outcome.kind === 'declined' ? 'card' : 'confirmation';
+    await move(invoice, 'waiting', { attempts, attemptKey, lastFailure: reason, waitingFor, stripeUrl, nextAttemptAt: nextAttempt(attempts, clock.now(), hard) });
+  }
+
+  /** Take over a state of Stripe's that ends the matter. True: it did. */
+  async function mirror(invoice: InvoiceDoc, found: StripeInvoice): Promise<boolean> {
+    switch (found.status) {
+      case 'paid':
+        await move(invoice, 'settling', { status: 'paid', paidAt: found.paidAt ?? clock.now(), lastFailure: '', waitingFor: null, nextAttemptAt: null });
+        return true;
+      case 'void':
+        await earnings.voided(invoice);
+        await move(invoice, 'done', { status: 'void', void: true, nextAttemptAt: null });
+        return true;
+      case 'uncollectible':
+        if (invoice.status !== 'uncollectible') await move(invoice, 'waiting', { status: 'uncollectible', nextAttemptAt: null });
+        return true;
+      case 'draft':
+      case 'open':
+        return false;
+    }
+  }
+
+  async function settle(invoice: InvoiceDoc): Promise<void> {
+    await earnings.paid(invoice);
+    await followers().onInvoicePaid(invoice);
+    await move(invoice, 'done');
+  }
+
+  async function step(invoice: InvoiceDoc): Promise<void> {
+    const stripeInvoiceId = invoice.stripeInvoiceId ?? '';
+    switch (invoice.step) {
+      case 'issued':
+        // Nothing due means no word to Stripe (invariant I24).
+        return void (await move(invoice, invoice.chargeMinor > 0n ? 'creating' : 'numbering'));
+      case 'creating':
+        return create(invoice);
+      case 'adding':
+        return addLines(invoice, stripeInvoiceId);
+      case 'verifying':
+        return verify(invoice, stripeInvoiceId);
+      case 'numbering':
+        return number(invoice);
+      case 'finalizing':
+        return finalize(invoice, stripeInvoiceId);
+      case 'booking':
+        return book(invoice);
+      case 'paying':
+        return pay(invoice, stripeInvoiceId);
+      case 'settling':
+        return settle(invoice);
+      case 'waiting':
+      case 'review':
+      case 'done':
+        return;
+    }
+  }
+
+  /** Go on from where the invoice stands until nothing more happens by itself. */
+  async function run(id: string): Promise<InvoiceDoc> {
+    for (let moves = 0; moves < MOVES_MAX; moves += 1) {
+      const invoice = await read(id);
+      if (RESTING.has(invoice.step)) return invoice;
+      await step(invoice);
+    }
+    throw new AppError('internal', undefined, { cause: new Error(`${id} does not come to rest`) });
+  }
+
+  /** How a waiting invoice stands at Stripe now; anything else is run on. */
+  async function refresh(id: string): Promise<InvoiceDoc> {
+    const invoice = await read(id);
+    if (invoice.step !== 'waiting' || !invoice.stripeInvoiceId) return run(id);
+    return (await mirror(invoice, await payments.readInvoice(invoice.stripeInvoiceId))) ? run(id) : invoice;
+  }
+
+  return {
+    read,
+    run,
+    refresh,
+
+    /** Try again now, unless the same attempt was answered already: another card, another visit to Checkout, or simply another time. */
+    async retry(id: string): Promise<InvoiceDoc> {
+      const invoice = await refresh(id);
+      if (invoice.step !== 'waiting' || invoice.status !== 'open') return invoice;
+      if (invoice.attemptKey === (await attemptKeyOf(invoice))) return invoice;
+      await move(invoice, 'paying');
+      return run(id);
+    },
+
+    /** Is another try due: by time, or because there is another card? */
+    async isDue(invoice: InvoiceDoc, now: number): Promise<boolean> {
+      if (invoice.step !== 'waiting' || invoice.status !== 'open' || invoice.periodIndex === 0) return false;
+      if (invoice.nextAttemptAt !== null && invoice.nextAttemptAt <= now) return true;
+      return !invoice.attemptKey.endsWith(`.${(await cardOf(invoice)) ?? 'none'}`);
+    },
+
+    /** Nothing of it is to be charged any more. `paid`: too late. */
+    async abandon(id: string): Promise<'gone' | 'paid'> {
+      for (let moves = 0; moves < MOVES_MAX; moves += 1) {
+        const invoice = await store.invoices.get(id);
+        if (!invoice || invoice.status === 'void') return 'gone';
+        if (invoice.status === 'paid') {
+          await run(id);
+          return 'paid';
+        }
+        await withdraw(invoice);
+      }
+      throw new AppError('conflict');
+    },
+  };
+
+  /** Take an unpaid invoice back at Stripe, and here. */
+  async function withdraw(invoice: InvoiceDoc): Promise<void> {
+    const found = await atStripe(invoice);
+    if (found && (await mirror(invoice, found))) return;
+    if (found?.status === 'draft') await payments.discardDraft(found.id);
+    if (found?.status === 'open') {
+      // Paid in this very moment: the next look finds it so.
+      const voided = await payments.voidInvoice({ stripeInvoiceId: found.id, idempotencyKey: key(invoice, 'void') }).catch((error: unknown) => {
+        if (error instanceof AppError && error.code === 'conflict') return null;
+        throw error;
+      });
+      if (!voided) return;
+    }
+    await earnings.voided(invoice);
+    await move(invoice, 'done', { status: 'void', void: true, nextAttemptAt: null });
+  }
+
+  async function atStripe(invoice: InvoiceDoc): Promise<StripeInvoice | null> {
+    if (invoice.stripeInvoiceId) return payments.readInvoice(invoice.stripeInvoiceId).catch(goneAsNull);
+    // Between the intent and the answer there may be a draft whose id never arrived.
+    return invoice.step === 'creating' ? payments.findInvoiceByMetadata({ customerId: await customerOf(invoice), key: METADATA_KEY, value: invoice._id }) : null;
+  }
+}

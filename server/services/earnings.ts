@@ -1,0 +1,65 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { Store } from '../store/index.ts';
+import type { InvoiceDoc } from '../store/invoices.ts';
+import type { LedgerEntry } from '../store/ledger.ts';
+
+export interface EarningsDependencies {
+  readonly store: Pick<Store, 'ledger'>;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+export type Earnings = ReturnType<typeof makeEarnings>;
+
+/** The books. Each posting carries its cause as its key, so whoever repeats it adds nothing (invariant I9). */
+export function makeEarnings({ store, clock }: EarningsDependencies) {
+  async function post(cause: string, currency: string, at: number, entries: readonly LedgerEntry[]): Promise<void> {
+    const moved = entries.filter(({ amountMinor }) => amountMinor !== 0n);
+    if (moved.length === 0) return;
+    const sum = moved.reduce((total, { amountMinor }) => total + amountMinor, 0n);
+    if (sum !== 0n) throw new RangeError(`entries of ${cause} do not sum to zero`);
+    await store.ledger.post({ _id: cause, currency, entries: moved, at, bookedAt: clock.now() });
+  }
+
+  /** What the buyer owes for the lines, to whom it belongs. What was carried in was booked with the invoice it came from. */
+  const finalizedEntries = ({ organizationId, providerId, subtotalMinor, lines }: InvoiceDoc): LedgerEntry[] => {
+    // An invoice of 0 posts nothing (rule N16), not even a unit that rounding the shares of its lines would move.
+    if (subtotalMinor === 0n) return [];
+    return [
+      { account: `receivable:${organizationId}`, amountMinor: subtotalMinor },
+      { account: `provider_payable:${providerId}`, amountMinor: -lines.reduce((sum, { providerMinor }) => sum + providerMinor, 0n) },
+      { account: 'platform_revenue', amountMinor: -lines.reduce((sum, { feeMinor }) => sum + feeMinor, 0n) },
+    ];
+  };
+
+  return {
+    finalized: (invoice: InvoiceDoc): Promise<void> => post(`inv.finalized.${invoice._id}`, invoice.currency, invoice.issuedAt, finalizedEntries(invoice)),
+
+    paid: (invoice: InvoiceDoc): Promise<void> =>
+      post(`pay.${invoice._id}`, invoice.currency, invoice.paidAt ?? clock.now(), [
+        { account: 'stripe_clearing', amountMinor: invoice.chargeMinor },
+        { account: `receivable:${invoice.organizationId}`, amountMinor: -invoice.chargeMinor },
+      ]),
+
+    /** What was booked for it comes back, if anything was. */
+    async voided(invoice: InvoiceDoc): Promise<void> {
+      const booked = await store.ledger.get(`inv.finalized.${invoice._id}`);
+      if (!booked) return;
+      await post(`void.${invoice._id}`, invoice.currency, clock.now(), booked.entries.map(({ account, amountMinor }) => ({ account, amountMinor: -amountMinor })));
+    },
+
+    /** Postings that moved an account in [from, to), oldest first. */
+    async statement(account: string, from: number, to: number) {
+      return (await store.ledger.ofAccount(account, from, to)).sort((a, b) => a.at - b.at || (a._id < b._id ? -1 : 1));
+    },
+
+    /** What a provider earned and is owed, per currency, over [from, to). Credits make an account negative; owed is shown positive. */
+    async owedTo(providerId: string, from: number, to: number): Promise<Map<string, bigint>> {
+      const account = `provider_payable:${providerId}`;
+      const owed = new Map<string, bigint>();
+      for (const { currency, entries } of await store.ledger.ofAccount(account, from, to)) {
+        for (const entry of entries) if (entry.account === account) owed.set(currency, (owed.get(currency) ?? 0n) - entry.amountMinor);
+      }
+      return owed;
+    },
+  };
+}

@@ -1,0 +1,209 @@
+import { isOperator, type Actor } from '../domain/actor.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Ids } from '../kernel/ids.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Store } from '../store/index.ts';
+import type { InvoiceDoc } from '../store/invoices.ts';
+import type { PeriodDoc } from '../store/periods.ts';
+import type { SubscriptionDoc } from '../store/subscriptions.ts';
+import type { Payments } from '../stripe/payments.ts';
+import type { Audit } from './audit.ts';
+import { makeClose, type BoundaryFollower, type Closing } from './billing/close.ts';
+import { makeCollect, type InvoiceFollowers } from './billing/collect.ts';
+import { invoiceId, makeIssue } from './billing/issue.ts';
+import type { UsageReader } from './billing/usage-reader.ts';
+import type { Earnings } from './earnings.ts';
+import type { FirstInvoices, FirstPayment } from './subscription-purchase.ts';
+
+export type { Closing } from './billing/close.ts';
+export type { UsageGroup, UsageReader } from './billing/usage-reader.ts';
+
+export interface InvoicingDependencies {
+  readonly store: Pick<Store, 'accounts' | 'invoices' | 'periods' | 'products' | 'subscriptions'>;
+  readonly payments: Payments;
+  readonly usage: UsageReader;
+  readonly earnings: Earnings;
+  readonly audit: Audit;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  /** The platform's share of every line, in hundredths of a percent. */
+  readonly platformFeeBps: bigint;
+  /** Subscriptions follow invoices and the other way round; so they are asked for at each use. */
+  readonly subscriptions: () => BoundaryFollower & InvoiceFollowers;
+}
+
+/** What one round found and did. */
+export interface BillingRound {
+  readonly closed: number;
+  readonly collected: number;
+  /** Periods that wait for usage to be stored. */
+  readonly held: readonly string[];
+  /** Invoices and periods that could not be brought forward, with the reason. */
+  readonly failed: readonly string[];
+}
+
+export type Invoicing = ReturnType<typeof makeInvoicing>;
+
+/** From usage to money: closes periods, issues the invoice of each boundary, collects it through Stripe. */
+export function makeInvoicing(dependencies: InvoicingDependencies) {
+  const { store, payments, usage, earnings, audit, clock, ids, log, platformFeeBps, subscriptions } = dependencies;
+  const issue = makeIssue({ store, usage, clock, feeBps: platformFeeBps });
+  const close = makeClose({ store, usage, issue, clock, ids, followers: subscriptions });
+  const collect = makeCollect({ store, payments, earnings, clock, log, followers: subscriptions });
+
+  function firstPayment(invoice: InvoiceDoc): FirstPayment {
+    if (invoice.status === 'paid') return invoice.chargeMinor > 0n ? { kind: 'paid' } : { kind: 'nothing-due' };
+    if (invoice.waitingFor === 'confirmation' && invoice.stripeUrl !== null) return { kind: 'requires-action', url: invoice.stripeUrl };
+    return { kind: 'declined', message: invoice.lastFailure || 'The payment is being looked at. You will hear from us.' };
+  }
+
+  const firsts: FirstInvoices = {
+    async openFirst(subscription) {
+      const { _id } = await issue.first(subscription);
+      await collect.run(_id);
+      return firstPayment(await collect.retry(_id));
+    },
+    async refreshFirst(subscription) {
+      const invoice = await store.invoices.get(invoiceId(subscription._id, 0));
+      if (!invoice) return null;
+      const present = await collect.refresh(invoice._id);
+      return present.status === 'paid' ? firstPayment(present) : null;
+    },
+    abandonFirst: (subscription) => collect.abandon(invoiceId(subscription._id, 0)),
+  };
+
+  async function closePeriod(subscriptionId: string, index: number, options: { byHand?: boolean } = {}): Promise<Closing> {
+    const closing = await close.period(subscriptionId, index, options);
+    if (closing.state === 'invoiced' && closing.invoice) return { ...closing, invoice: await collect.run(closing.invoice._id) };
+    return closing;
+  }
+
+  /** Ours for the buyer, the seller and operators; unknown to everybody else. */
+  function visible(actor: Actor, invoice: InvoiceDoc | null): InvoiceDoc {
+    if (!invoice || !(isOperator(actor) || actor.organizationId === invoice.organizationId || actor.organizationId === invoice.providerId)) throw new AppError('not-found');
+    return invoice;
+  }
+
+  async function byStripeId(stripeInvoiceId: string): Promise<InvoiceDoc | null> {
+    const known = await store.invoices.byStripeId(stripeInvoiceId);
+    if (known) return known;
+    // The event may be here before the answer to our own request is stored; Stripe's copy names ours.
+    const { metadata } = await payments.readInvoice(stripeInvoiceId);
+    return metadata.tollgate_invoice ? store.invoices.get(metadata.tollgate_invoice) : null;
+  }
+
+  /** Whatever happened to it at Stripe: its present state there decides. */
+  async function follow(stripeInvoiceId: string): Promise<string> {
+    const invoice = await byStripeId(stripeInvoiceId);
+    if (!invoice) return 'not ours';
+    const present = await collect.refresh(invoice._id);
+    return `${present._id} ${present.status}`;
+  }
+
+  return {
+    ...firsts,
+    closePeriod,
+
+    /** Bring an invoice as far as it comes by itself. */
+    collect: (id: string): Promise<InvoiceDoc> => collect.run(id),
+
+    /** Try to collect an open invoice again, now. @throws not-found */
+    async retry(actor: Actor, id: string): Promise<InvoiceDoc> {
+      const invoice = visible(actor, await store.invoices.get(id));
+      const tried = await collect.retry(invoice._id);
+      await audit.append(actor, { action: 'market:invoices:pay', resource: `invoice:${id}`, organizationId: invoice.organizationId, after: { status: tried.status } });
+      return tried;
+    },
+
+    /** An operator closes a period without waiting for its lateness. @throws not-found conflict */
+    async closeByHand(actor: Actor, subscriptionId: string, index: number): Promise<Closing> {
+      if (!isOperator(actor)) throw new AppError('not-found');
+      const closing = await closePeriod(subscriptionId, index, { byHand: true });
+      if (closing.state === 'waiting') throw new AppError('conflict', HELD_WORDS[closing.for]);
+      await audit.append(actor, { action: 'platform:periods:close', resource: `period:${subscriptionId}_${index}`, after: { invoice: closing.invoice?._id ?? null } });
+      return closing;
+    },
+
+    /** Subscriptions whose boundary has come, periods that can be closed, invoices to be brought forward. Never fails as a whole. */
+    async round(now: number = clock.now()): Promise<BillingRound> {
+      const failed: string[] = [];
+      const held: string[] = [];
+      let [closed, collected] = [0, 0];
+      const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
+        try {
+          await work();
+        } catch (error) {
+          failed.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+          log.warn({ err: error, what }, 'left for the next round');
+        }
+      };
+      for (const period of await close.due(now)) {
+        await attempt(period._id, async () => {
+          // The subscription goes on at its boundary; the invoice waits for late usage.
+          await subscriptions().atBoundary(period.subscriptionId, period.index + 1);
+          const closing = await closePeriod(period.subscriptionId, period.index);
+          if (closing.state === 'invoiced') closed += 1;
+          else if (closing.for === 'watermark') held.push(period._id);
+        });
+      }
+      for (const { _id } of await store.invoices.unsettled()) {
+        await attempt(_id, async () => {
+          await collect.run(_id);
+          collected += 1;
+        });
+      }
+      for (const invoice of await store.invoices.inStatus('open')) {
+        await attempt(invoice._id, async () => {
+          if (!(await collect.isDue(invoice, now))) return;
+          await collect.retry(invoice._id);
+          collected += 1;
+        });
+      }
+      return { closed, collected, held, failed };
+    },
+
+    /** When something is due next, after `now`: ends of periods and of their lateness, tries to collect. Null: nothing is. */
+    async nextDue(now: number, until: number): Promise<number | null> {
+      const open = await store.periods.ended('open', now - LATENESS_MS_MAX, until + 1);
+      const instants = open.flatMap(({ endAt, latenessSeconds }) => [endAt, endAt + latenessSeconds * 1000]);
+      for (const { nextAttemptAt } of await store.invoices.inStatus('open')) if (nextAttemptAt !== null) instants.push(nextAttemptAt);
+      const ahead = instants.filter((at) => at > now && at <= until);
+      return ahead.length === 0 ? null : Math.min(...ahead);
+    },
+
+    get: async (actor: Actor, id: string): Promise<InvoiceDoc> => visible(actor, await store.invoices.get(id)),
+    /** The buyer's, newest first. */
+    list: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> => newestFirst(await store.invoices.ofOrganization(actor.organizationId, from, to)),
+    /** What the actor's organization sold, newest first. */
+    sold: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> => newestFirst(await store.invoices.ofProvider(actor.organizationId, from, to)),
+    /** What the running period would be invoiced as, if it ended as it stands. */
+    preview: (subscription: SubscriptionDoc): Promise<InvoiceDoc | null> => issue.preview(subscription),
+    /** For operators: periods that ended and are not invoiced, with what holds them. */
+    async openPeriods(actor: Actor): Promise<{ periods: PeriodDoc[]; watermark: number }> {
+      if (!isOperator(actor)) throw new AppError('not-found');
+      return { periods: await close.due(clock.now()), watermark: await usage.watermark() };
+    },
+
+    onInvoiceFinalized: follow,
+    onInvoicePaid: follow,
+    onInvoicePaymentFailed: follow,
+    onInvoiceUncollectible: follow,
+    onInvoiceVoided: follow,
+  };
+}
+
+/** The longest lateness the configuration allows. */
+const LATENESS_MS_MAX = 604_800_000;
+
+const HELD_WORDS = {
+  earlier: 'The period before it is not invoiced yet.',
+  lateness: 'It ended only just now.',
+  lease: 'It is being closed at this moment.',
+  'not-ended': 'It has not ended yet.',
+  watermark: 'Usage of it is not stored yet: a gateway has not reported it. The page of the gateways says which.',
+} as const;
+
+const newestFirst = (invoices: InvoiceDoc[]): InvoiceDoc[] => invoices.sort((a, b) => b.issuedAt - a.issuedAt || (a._id < b._id ? 1 : -1));
+

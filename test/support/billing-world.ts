@@ -1,0 +1,135 @@
+import { makeClock, type Clock } from '../../server/kernel/clock.ts';
+import { makeIds } from '../../server/kernel/ids.ts';
+import { makeLog } from '../../server/kernel/log.ts';
+import { parsePlanDocument } from '../../server/domain/plan.ts';
+import type { Actor } from '../../server/domain/actor.ts';
+import { makeEarnings } from '../../server/services/earnings.ts';
+import { makeInvoicing, type Invoicing, type UsageGroup } from '../../server/services/invoicing.ts';
+import { makeSubscriptions, type Subscriptions } from '../../server/services/subscriptions.ts';
+import { openStore, type Store } from '../../server/store/index.ts';
+import { makePayments, type Payments } from '../../server/stripe/payments.ts';
+import { testMongo } from './engines.ts';
+import { CARDS, TEST_KEY, testStripe, typeCard, type TestStripe } from './stripe.ts';
+
+export const STARTER = {
+  currency: 'usd', interval: 'month', base_amount: 1000,
+  meters: [{ code: 'requests', price: { model: 'per_unit', unit_amount_decimal: '0.5', included: 1000 } }],
+};
+
+export const BUYER = 'org_buyer';
+export const PROVIDER = 'org_provider';
+export const LATENESS_SECONDS = 900;
+export const START = Date.UTC(2030, 4, 5, 12, 0, 0);
+
+const actor = (organizationId: string): Actor => ({ kind: 'user', userId: 'usr_1', organizationId, policies: ['owner'], address: '', requestId: 'test' });
+export const buyer = actor(BUYER);
+export const operator = actor('org_platform');
+
+/** Usage as the test says it: what metering would have stored. */
+export interface FakeUsage {
+  add(subscriptionId: string, group: UsageGroup): void;
+  record(subscriptionId: string, period: number, count: number, outcome?: string): void;
+  watermarkAt: number | null;
+}
+
+export interface BillingWorld {
+  readonly store: Store;
+  readonly stripe: TestStripe;
+  readonly clock: Clock;
+  readonly usage: FakeUsage;
+  readonly invoicing: Invoicing;
+  readonly subscriptions: Subscriptions;
+  /** Another process over the same store and Stripe; `payments` may stand in for a connection that breaks. */
+  process(overrides?: { payments?: (real: Payments) => Payments; store?: (real: Store) => Store }): { invoicing: Invoicing; subscriptions: Subscriptions };
+  /** Move product's and Stripe's clock to an instant. */
+  travel(to: number): void;
+  plan(document?: object): Promise<{ planId: string; productId: string }>;
+  /** Buy it with this card, up to the activation. */
+  subscribe(planId: string, card?: string): Promise<string>;
+  boundary(subscriptionId: string, index: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Store and Stripe's stand-in for real; usage, audit and the gateways' confirmation as the test needs them. */
+export async function billingWorld(): Promise<BillingWorld> {
+  const mongo = await testMongo();
+  const store = await openStore(mongo.uri);
+  let real = START;
+  const clock = makeClock({ real: () => real });
+  const stripe = await testStripe({ clock: makeClock({ real: () => real }) });
+  const ids = makeIds();
+  const log = makeLog('silent', 'test');
+  const payments = makePayments({ secretKey: TEST_KEY, apiBase: stripe.url, retries: 0 });
+  const groups: { subscriptionId: string; group: UsageGroup }[] = [];
+  const usage: FakeUsage = {
+    watermarkAt: null,
+    add: (subscriptionId, group) => void groups.push({ subscriptionId, group }),
+    record: (subscriptionId, period, count, outcome = '200') => usage.add(subscriptionId, { window: `${period}.0`, outcome, units: { requests: BigInt(count) } }),
+  };
+  const reader = {
+    watermark: async () => usage.watermarkAt ?? clock.now(),
+    usageOf: async (subscriptionId: string, windows: readonly string[]) =>
+      groups.filter((entry) => entry.subscriptionId === subscriptionId && windows.includes(entry.group.window)).map(({ group }) => group),
+  };
+  const audit = { append: async () => undefined, list: async () => [] };
+  const changes = { announce: async () => 1, announced: async () => true, version: async () => 1 };
+
+  function process({ payments: around = (same) => same, store: beside = (same) => same }: Parameters<BillingWorld['process']>[0] = {}) {
+    const shared = { store: beside(store), payments: around(payments), audit, clock, ids };
+    const earnings = makeEarnings(shared);
+    const made: { subscriptions?: Subscriptions } = {};
+    const invoicing = makeInvoicing({
+      ...shared, usage: reader, earnings, log, platformFeeBps: 2000n,
+      subscriptions: () => made.subscriptions ?? (() => { throw new Error('not made yet'); })(),
+    });
+    made.subscriptions = makeSubscriptions({ ...shared, changes, invoicing, webUrl: 'http://shop.test', latenessSeconds: LATENESS_SECONDS });
+    return { invoicing, subscriptions: made.subscriptions };
+  }
+
+  const main = process();
+  const now = clock.now();
+  await store.accounts.addUser({ _id: 'usr_1', email: 'buyer@demo.test', name: 'Buyer', passwordHash: 'none', verifiedAt: now, createdAt: now });
+  for (const _id of [BUYER, PROVIDER]) {
+    await store.accounts.addOrganization({ _id, name: _id, kind: 'customer', ownerId: 'usr_1', seller: null, sellerSlug: null, stripeCustomerId: null, paymentMethod: null, createdAt: now, rev: 0 });
+  }
+  await store.apps.addApp({ _id: 'app_1', organizationId: BUYER, name: 'App', description: '', createdAt: now, deletedAt: null, rev: 0 });
+
+  return {
+    store, stripe, clock, usage, ...main, process,
+    travel(to) {
+      real = to;
+      stripe.tick();
+    },
+    async plan(document = STARTER) {
+      const reading = parsePlanDocument(document);
+      if (reading.fault) throw new Error(reading.fault.path);
+      const [productId, planId] = [ids.next('prd'), ids.next('plan')];
+      await store.products.addProduct({
+        _id: productId, slug: productId, organizationId: PROVIDER, gatewayId: 'gw_1', environmentId: 'env_1', groupId: 'grp_1', apiIds: [`api_${productId}`], name: 'Cities', tagline: '',
+        description: '', category: '', tags: [], logo: null, terms: '', dataSource: '', dataLicence: '', status: 'listed', statusReason: '', submittedAt: null, listedAt: now, createdAt: now, updatedAt: now, rev: 0,
+      });
+      await store.products.addPlanVersion({ _id: `${planId}_v1`, planId, planName: 'Starter', productId, n: 1, document: reading.document, hash: 'none', publishedAt: now, effectiveAt: null });
+      await store.products.addPlan({ _id: planId, productId, name: 'starter', title: 'Starter', summary: '', ordinal: 0, currentVersionId: `${planId}_v1`, versions: 1, retired: false, createdAt: now, rev: 0 });
+      return { planId, productId };
+    },
+    async subscribe(planId, card = CARDS.good) {
+      const { subscriptionId, checkoutUrl } = await main.subscriptions.begin(buyer, { planId, appId: 'app_1', requestId: ids.uuid() });
+      if (checkoutUrl !== null) {
+        await typeCard(checkoutUrl, card);
+        await main.subscriptions.refresh(buyer, subscriptionId);
+      }
+      return subscriptionId;
+    },
+    async boundary(subscriptionId, index) {
+      const before = index === 0 ? null : await store.periods.get(subscriptionId, index - 1);
+      const at = before?.endAt ?? (await store.periods.get(subscriptionId, index))?.startAt;
+      if (at === undefined) throw new Error(`no boundary ${index}`);
+      return at;
+    },
+    async close() {
+      await stripe.close();
+      await store.close();
+      await mongo.drop();
+    },
+  };
+}
