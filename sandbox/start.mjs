@@ -6,6 +6,7 @@ const [mode = 'start', ...args] = process.argv.slice(2);
 
 const MODES = {
   start: async () => (await import('./marketplace.mjs')).runMarketplace(),
+  doctor: async () => (await import('./doctor.mjs')).runDoctor(args),
   build: async () => (await import('./setup/build.mjs')).ensureBuilt(),
   seed: async () => (await import('./marketplace.mjs')).seedRunning(args),
   test: async () => (await import('./tests.mjs')).runTests(mode, args),
@@ -22,7 +23,7 @@ if (process.env.npm_lifecycle_event) {
 try {
   checkNode();
   if (!(mode in MODES)) throw new Fault(`Unknown: ${mode}. Known: ${Object.keys(MODES).join(', ')}.`);
-  await ensurePackages();
+  if (mode !== 'doctor') await ensurePackages(); // the doctor looks, and changes nothing
   process.exit((await MODES[mode]()) ?? 0);
 } catch (error) {
   process.stderr.write(`\n${red(error instanceof Fault ? error.message : error.stack)}\n`);

@@ -15,13 +15,21 @@ export function checkNode(version = process.versions.node) {
   throw new Fault(`Tollgate needs Node ${NODE_LEAST.join('.')} or newer; this is Node ${version}. Install a newer one from your package manager or nodejs.org.`);
 }
 
+const lockHash = (lock) => createHash('sha256').update(lock).digest('hex');
+const readLock = () => readFileSync(join(ROOT, 'package-lock.json'));
+
+export function packagesInstalled() {
+  const lock = readLock();
+  return (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === lockHash(lock)) || installedMatches(JSON.parse(lock));
+}
+
 /**
  * Packages as the lockfile says, without install scripts. The stamp inside node_modules holds the lockfile's hash, so an
  * interrupted installation (no stamp) and a changed lockfile (another hash) are both seen.
  */
 export async function ensurePackages() {
-  const lock = readFileSync(join(ROOT, 'package-lock.json'));
-  const hash = createHash('sha256').update(lock).digest('hex');
+  const lock = readLock();
+  const hash = lockHash(lock);
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hash) return;
   // Someone ran npm by hand: what is there may be right already, and installing again would pull it from under running processes.
   if (installedMatches(JSON.parse(lock))) return writeFileSync(STAMP, hash);
