@@ -39,7 +39,10 @@ export interface Inbox {
 }
 
 export interface InboxDependencies {
-  store: { inbox: InboxStore; settings: { get<T>(name: string): Promise<T | undefined>; raise(name: string, value: number): Promise<void> } };
+  store: {
+    inbox: InboxStore;
+    settings: { get<T>(name: string): Promise<T | undefined>; raise(name: string, value: number): Promise<void> };
+  };
   payments: Payments;
   handlers: InboundHandlers;
   /** Queue the job that handles one event. It may fail: the sweep queues again what stays open. */
@@ -56,10 +59,24 @@ export function makeInbox({ store, payments, handlers, enqueue, audit, clock, lo
     const foreign = foreignness(event);
     const id = inboxId(event.id);
     const fresh = await store.inbox.accept({
-      _id: id, source: 'stripe', type: event.type, objectId: event.objectId ?? '', occurredAt: event.createdAt, receivedAt: clock.real(), raw,
-      status: foreign ? 'dead' : 'received', open: !foreign, attempts: 0, result: foreign ?? '', handledAt: foreign ? clock.real() : null,
+      _id: id,
+      source: 'stripe',
+      type: event.type,
+      objectId: event.objectId ?? '',
+      occurredAt: event.createdAt,
+      receivedAt: clock.real(),
+      raw,
+      status: foreign ? 'dead' : 'received',
+      open: !foreign,
+      attempts: 0,
+      result: foreign ?? '',
+      handledAt: foreign ? clock.real() : null,
     });
-    if (foreign) log.error({ event: event.id, type: event.type, account: event.account, livemode: event.livemode }, `payment event ignored: ${foreign}`);
+    if (foreign)
+      log.error(
+        { event: event.id, type: event.type, account: event.account, livemode: event.livemode },
+        `payment event ignored: ${foreign}`,
+      );
     if (foreign) return 'ignored';
     if (!fresh) return 'duplicate';
     try {
@@ -110,7 +127,8 @@ export function makeInbox({ store, payments, handlers, enqueue, audit, clock, lo
         return said(await handlers.onInvoiceUncollectible(id), 'invoice uncollectible');
       case 'open':
         // Only here does the name matter: an open invoice does not say whether the last try failed.
-        if (type === 'invoice.payment_failed' || type === 'invoice.payment_action_required') return said(await handlers.onInvoicePaymentFailed(id), 'payment failed');
+        if (type === 'invoice.payment_failed' || type === 'invoice.payment_action_required')
+          return said(await handlers.onInvoicePaymentFailed(id), 'payment failed');
         return said(await handlers.onInvoiceFinalized(id), 'invoice finalized');
     }
   }
@@ -154,7 +172,12 @@ export function makeInbox({ store, payments, handlers, enqueue, audit, clock, lo
       const event = await store.inbox.get(id);
       if (!event) throw new AppError('not-found');
       if (!(await store.inbox.revive(id))) throw new AppError('conflict', 'Only an event that was given up can be tried again.');
-      await audit.append(actor, { action: 'platform:webhooks:update', resource: `webhook:${id}`, before: { status: event.status, result: event.result }, after: { status: 'received' } });
+      await audit.append(actor, {
+        action: 'platform:webhooks:update',
+        resource: `webhook:${id}`,
+        before: { status: event.status, result: event.result },
+        after: { status: 'received' },
+      });
       await enqueue(id);
     },
   };

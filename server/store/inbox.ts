@@ -24,9 +24,18 @@ export function makeInboxStore(connection: Connection) {
   const number = { type: Number, required: true } as const;
   const schema = new Schema<InboxDoc>(
     {
-      _id: text, source: text, type: text, objectId: { type: String, default: '' }, occurredAt: number, receivedAt: number, raw: text,
-      status: { type: String, enum: ['received', 'done', 'dead'], required: true }, open: { type: Boolean, required: true }, attempts: number,
-      result: { type: String, default: '' }, handledAt: { type: Number, default: null },
+      _id: text,
+      source: text,
+      type: text,
+      objectId: { type: String, default: '' },
+      occurredAt: number,
+      receivedAt: number,
+      raw: text,
+      status: { type: String, enum: ['received', 'done', 'dead'], required: true },
+      open: { type: Boolean, required: true },
+      attempts: number,
+      result: { type: String, default: '' },
+      handledAt: { type: Number, default: null },
     },
     { collection: 'inbox', strict: 'throw', versionKey: false },
   );
@@ -40,14 +49,21 @@ export function makeInboxStore(connection: Connection) {
     accept: (event: InboxDoc) => insertOnce(() => Inbox.create(event)),
     get: (id: string) => Inbox.findById(id).lean<InboxDoc>(),
     /** One more failure of our own making. Set, not added to, so that a repeated write counts once. @param seen the count as read */
-    noteFailure: (id: string, seen: number, result: string) => Inbox.updateOne({ _id: id, open: true, attempts: seen }, { $set: { attempts: seen + 1, result } }),
+    noteFailure: (id: string, seen: number, result: string) =>
+      Inbox.updateOne({ _id: id, open: true, attempts: seen }, { $set: { attempts: seen + 1, result } }),
     /** Put off without counting: nothing was wrong with the event. */
     notePostponed: (id: string, result: string) => Inbox.updateOne({ _id: id, open: true }, { $set: { result } }),
     /** received → done | dead. True: we closed it. */
     close: async (id: string, status: 'done' | 'dead', result: string, at: number) =>
       (await Inbox.updateOne({ _id: id, open: true }, { $set: { status, open: false, result, handledAt: at } })).modifiedCount === 1,
     /** dead → received: a person wants it tried again. True: we did. */
-    revive: async (id: string) => (await Inbox.updateOne({ _id: id, status: 'dead' }, { $set: { status: 'received', open: true, attempts: 0, result: '', handledAt: null } })).modifiedCount === 1,
+    revive: async (id: string) =>
+      (
+        await Inbox.updateOne(
+          { _id: id, status: 'dead' },
+          { $set: { status: 'received', open: true, attempts: 0, result: '', handledAt: null } },
+        )
+      ).modifiedCount === 1,
     open: () => Inbox.find({ open: true }).lean<InboxDoc[]>(),
     received: (source: string, from: number, to: number) => Inbox.find({ source, receivedAt: { $gte: from, $lt: to } }).lean<InboxDoc[]>(),
   };

@@ -4,13 +4,24 @@ import type { PaymentOutcome, StripeInvoice } from './port.ts';
 
 /** Declines after which the same card is pointless (rule N22): Stripe itself never sends these again until there is a new method. */
 const HARD_DECLINES: ReadonlySet<string> = new Set([
-  'authentication_required', 'highest_risk_level', 'incorrect_number', 'invalid_number', 'lost_card', 'pickup_card', 'restricted_card',
-  'revocation_of_all_authorizations', 'revocation_of_authorization', 'stolen_card', 'transaction_not_allowed',
+  'authentication_required',
+  'highest_risk_level',
+  'incorrect_number',
+  'invalid_number',
+  'lost_card',
+  'pickup_card',
+  'restricted_card',
+  'revocation_of_all_authorizations',
+  'revocation_of_authorization',
+  'stolen_card',
+  'transaction_not_allowed',
 ]);
 
 /** The bank wants the buyer: 3-D Secure on the hosted invoice page. */
 const ACTION_CODES: ReadonlySet<string> = new Set([
-  'authentication_required', 'invoice_payment_intent_requires_action', 'subscription_payment_intent_requires_action',
+  'authentication_required',
+  'invoice_payment_intent_requires_action',
+  'subscription_payment_intent_requires_action',
 ]);
 
 const RETRY_AFTER_SECONDS = 30;
@@ -19,15 +30,26 @@ const RETRY_AFTER_SECONDS = 30;
 export function outcomeOfRefusal(error: Stripe.errors.StripeError, invoice: StripeInvoice): PaymentOutcome | null {
   const code = error.code ?? 'card_declined';
   const declineCode = error.decline_code ?? null;
-  if ((ACTION_CODES.has(code) || declineCode === 'authentication_required') && code !== 'payment_intent_authentication_failure' && invoice.hostedUrl !== null) {
+  if (
+    (ACTION_CODES.has(code) || declineCode === 'authentication_required') &&
+    code !== 'payment_intent_authentication_failure' &&
+    invoice.hostedUrl !== null
+  ) {
     return { kind: 'requires-action', url: invoice.hostedUrl };
   }
   if (error instanceof Stripe.errors.StripeCardError) {
     const advice = (error.raw as { advice_code?: string } | undefined)?.advice_code;
-    return { kind: 'declined', code, declineCode, hard: advice === 'do_not_try_again' || HARD_DECLINES.has(declineCode ?? code), message: error.message };
+    return {
+      kind: 'declined',
+      code,
+      declineCode,
+      hard: advice === 'do_not_try_again' || HARD_DECLINES.has(declineCode ?? code),
+      message: error.message,
+    };
   }
   // Nothing to collect from: no card is saved. Not for the job to repeat, but for the buyer to mend.
-  if (code === 'missing') return { kind: 'declined', code: 'no-payment-method', declineCode: null, hard: true, message: 'No card is saved.' };
+  if (code === 'missing')
+    return { kind: 'declined', code: 'no-payment-method', declineCode: null, hard: true, message: 'No card is saved.' };
   return null;
 }
 
@@ -48,8 +70,14 @@ export function mapStripeError(error: unknown): unknown {
 
 /** The object is not in a state that allows the request. */
 const STATE_CODES: ReadonlySet<string> = new Set([
-  'invoice_not_editable', 'payment_intent_unexpected_state', 'payment_method_unexpected_state', 'setup_intent_unexpected_state',
+  'invoice_not_editable',
+  'payment_intent_unexpected_state',
+  'payment_method_unexpected_state',
+  'setup_intent_unexpected_state',
 ]);
 
 const away = (cause: Stripe.errors.StripeError): AppError =>
-  new AppError('dependency-away', 'The payment service does not answer as it should. Try again shortly.', { cause, retryAfterSeconds: RETRY_AFTER_SECONDS });
+  new AppError('dependency-away', 'The payment service does not answer as it should. Try again shortly.', {
+    cause,
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  });

@@ -55,43 +55,56 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
     if (invoice.lines.has_more) {
       lines.length = 0;
       for await (const line of stripe.invoices.listLineItems(invoice.id, { limit: PAGE })) {
-        if (lines.push(lineOf(line)) > LINES_MAX) throw new AppError('internal', undefined, { cause: `${invoice.id} has more than ${LINES_MAX} lines` });
+        if (lines.push(lineOf(line)) > LINES_MAX)
+          throw new AppError('internal', undefined, { cause: `${invoice.id} has more than ${LINES_MAX} lines` });
       }
     }
     return invoiceOf(invoice, lines);
   }
 
   const readInvoice = (id: string): Promise<StripeInvoice> => ask(async () => whole(await stripe.invoices.retrieve(id)));
-  const readCheckout = (id: string): Promise<Checkout> => ask(async () => checkoutOf(await stripe.checkout.sessions.retrieve(id, { expand: ['setup_intent'] })));
+  const readCheckout = (id: string): Promise<Checkout> =>
+    ask(async () => checkoutOf(await stripe.checkout.sessions.retrieve(id, { expand: ['setup_intent'] })));
 
   return {
     testMode: isTestMode(secretKey),
 
-    ensureCustomer: ({ organizationId, email, name }) => ask(async () => {
-      // By metadata among those of this address first: the idempotency key is forgotten after a day, the customer is not.
-      for await (const customer of stripe.customers.list({ email, limit: PAGE })) {
-        if (customer.metadata.tollgate_organization !== organizationId) continue;
-        if (customer.name !== name) await stripe.customers.update(customer.id, { name });
-        return customer.id;
-      }
-      // The key holds the body's variable parts: a changed address is another request, not a replay with other parameters.
-      const created = await stripe.customers.create({ email, name, metadata: { tollgate_organization: organizationId } }, { idempotencyKey: `customer.${organizationId}.${email}.${name}`.slice(0, 255) });
-      return created.id;
-    }),
+    ensureCustomer: ({ organizationId, email, name }) =>
+      ask(async () => {
+        // By metadata among those of this address first: the idempotency key is forgotten after a day, the customer is not.
+        for await (const customer of stripe.customers.list({ email, limit: PAGE })) {
+          if (customer.metadata.tollgate_organization !== organizationId) continue;
+          if (customer.name !== name) await stripe.customers.update(customer.id, { name });
+          return customer.id;
+        }
+        // The key holds the body's variable parts: a changed address is another request, not a replay with other parameters.
+        const created = await stripe.customers.create(
+          { email, name, metadata: { tollgate_organization: organizationId } },
+          { idempotencyKey: `customer.${organizationId}.${email}.${name}`.slice(0, 255) },
+        );
+        return created.id;
+      }),
 
-    createSetupCheckout: ({ subscriptionId, customerId, successUrl, cancelUrl, expiresAt, idempotencyKey }) => ask(async () =>
-      checkoutOf(await stripe.checkout.sessions.create({
-        mode: 'setup',
-        customer: customerId,
-        payment_method_types: ['card'],
-        client_reference_id: subscriptionId,
-        metadata: { tollgate_subscription: subscriptionId },
-        setup_intent_data: { metadata: { tollgate_subscription: subscriptionId } },
-        success_url: successUrl,
-        cancel_url: cancelUrl,
-        expires_at: Math.floor(expiresAt / 1000),
-        expand: ['setup_intent'],
-      }, { idempotencyKey }))),
+    createSetupCheckout: ({ subscriptionId, customerId, successUrl, cancelUrl, expiresAt, idempotencyKey }) =>
+      ask(async () =>
+        checkoutOf(
+          await stripe.checkout.sessions.create(
+            {
+              mode: 'setup',
+              customer: customerId,
+              payment_method_types: ['card'],
+              client_reference_id: subscriptionId,
+              metadata: { tollgate_subscription: subscriptionId },
+              setup_intent_data: { metadata: { tollgate_subscription: subscriptionId } },
+              success_url: successUrl,
+              cancel_url: cancelUrl,
+              expires_at: Math.floor(expiresAt / 1000),
+              expand: ['setup_intent'],
+            },
+            { idempotencyKey },
+          ),
+        ),
+      ),
 
     readCheckout,
 
@@ -100,7 +113,10 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
         return checkoutOf(await stripe.checkout.sessions.expire(checkoutId, { expand: ['setup_intent'] }));
       } catch (error) {
         // Complete or expired in the meantime: its present state is the answer.
-        const present = error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing' ? await readCheckout(checkoutId) : null;
+        const present =
+          error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing'
+            ? await readCheckout(checkoutId)
+            : null;
         if (present && present.status !== 'open') return present;
         throw mapStripeError(error);
       }
@@ -108,44 +124,63 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
 
     readPaymentMethod: (id) => ask(async () => methodOf(await stripe.paymentMethods.retrieve(id))),
 
-    setDefaultPaymentMethod: ({ customerId, paymentMethodId }) => ask(async () => {
-      await stripe.customers.update(customerId, { invoice_settings: { default_payment_method: paymentMethodId } });
-    }),
+    setDefaultPaymentMethod: ({ customerId, paymentMethodId }) =>
+      ask(async () => {
+        await stripe.customers.update(customerId, { invoice_settings: { default_payment_method: paymentMethodId } });
+      }),
 
     async detachPaymentMethod(id) {
       try {
         await stripe.paymentMethods.detach(id);
       } catch (error) {
-        const present = error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing' ? await ask(() => stripe.paymentMethods.retrieve(id)) : null;
+        const present =
+          error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing'
+            ? await ask(() => stripe.paymentMethods.retrieve(id))
+            : null;
         if (present?.customer === null) return;
         throw mapStripeError(error);
       }
     },
 
-    createInvoice: ({ customerId, currency, description, metadata, paymentMethodId, idempotencyKey }) => ask(async () =>
-      whole(await stripe.invoices.create({
-        customer: customerId,
-        currency,
-        auto_advance: false,
-        collection_method: 'charge_automatically',
-        pending_invoice_items_behavior: 'exclude',
-        metadata,
-        ...(description !== undefined && { description }),
-        ...(paymentMethodId !== undefined && { default_payment_method: paymentMethodId }),
-      }, { idempotencyKey }))),
+    createInvoice: ({ customerId, currency, description, metadata, paymentMethodId, idempotencyKey }) =>
+      ask(async () =>
+        whole(
+          await stripe.invoices.create(
+            {
+              customer: customerId,
+              currency,
+              auto_advance: false,
+              collection_method: 'charge_automatically',
+              pending_invoice_items_behavior: 'exclude',
+              metadata,
+              ...(description !== undefined && { description }),
+              ...(paymentMethodId !== undefined && { default_payment_method: paymentMethodId }),
+            },
+            { idempotencyKey },
+          ),
+        ),
+      ),
 
     addInvoiceItem: ({ stripeInvoiceId, customerId, amountMinor, currency, description, lineKey, idempotencyKey }) => {
       const amount = safeNumber(amountMinor);
-      return ask(async () => (await stripe.invoiceItems.create({
-        customer: customerId,
-        invoice: stripeInvoiceId,
-        amount,
-        currency,
-        description,
-        // Discounts are lines of ours; Stripe must take nothing off.
-        discountable: false,
-        metadata: { tollgate_line: lineKey },
-      }, { idempotencyKey })).id);
+      return ask(
+        async () =>
+          (
+            await stripe.invoiceItems.create(
+              {
+                customer: customerId,
+                invoice: stripeInvoiceId,
+                amount,
+                currency,
+                description,
+                // Discounts are lines of ours; Stripe must take nothing off.
+                discountable: false,
+                metadata: { tollgate_line: lineKey },
+              },
+              { idempotencyKey },
+            )
+          ).id,
+      );
     },
 
     readInvoice,
@@ -154,10 +189,14 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
       try {
         const present = await stripe.invoices.retrieve(stripeInvoiceId);
         if (present.status !== 'draft') return await whole(present);
-        if (present.number !== number) await stripe.invoices.update(stripeInvoiceId, { number }, { idempotencyKey: `${idempotencyKey}.number` });
+        if (present.number !== number)
+          await stripe.invoices.update(stripeInvoiceId, { number }, { idempotencyKey: `${idempotencyKey}.number` });
         return await whole(await stripe.invoices.finalizeInvoice(stripeInvoiceId, { auto_advance: false }, { idempotencyKey }));
       } catch (error) {
-        const present = error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing' ? await readInvoice(stripeInvoiceId) : null;
+        const present =
+          error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing'
+            ? await readInvoice(stripeInvoiceId)
+            : null;
         if (present && present.status !== 'draft') return present;
         throw mapStripeError(error);
       }
@@ -165,7 +204,11 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
 
     async payInvoice({ stripeInvoiceId, paymentMethodId, idempotencyKey }): Promise<PaymentOutcome> {
       try {
-        const invoice = await stripe.invoices.pay(stripeInvoiceId, paymentMethodId === undefined ? {} : { payment_method: paymentMethodId }, { idempotencyKey });
+        const invoice = await stripe.invoices.pay(
+          stripeInvoiceId,
+          paymentMethodId === undefined ? {} : { payment_method: paymentMethodId },
+          { idempotencyKey },
+        );
         return { kind: 'paid', invoice: await whole(invoice) };
       } catch (error) {
         if (!(error instanceof Stripe.errors.StripeError)) throw mapStripeError(error);
@@ -183,7 +226,10 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
       try {
         return await whole(await stripe.invoices.voidInvoice(stripeInvoiceId, {}, { idempotencyKey }));
       } catch (error) {
-        const present = error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing' ? await readInvoice(stripeInvoiceId) : null;
+        const present =
+          error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing'
+            ? await readInvoice(stripeInvoiceId)
+            : null;
         if (present?.status === 'void') return present;
         if (present) throw new AppError('conflict', `The invoice is ${present.status} at Stripe and cannot be voided.`, { cause: error });
         throw mapStripeError(error);
@@ -200,28 +246,37 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
       }
     },
 
-    findInvoiceByMetadata: ({ customerId, key, value }) => ask(async () => {
-      let seen = 0;
-      for await (const invoice of stripe.invoices.list({ customer: customerId, limit: PAGE })) {
-        if (invoice.status !== 'void' && invoice.metadata?.[key] === value) return whole(invoice);
-        if (++seen >= INVOICES_SEARCHED_MAX) throw new AppError('internal', undefined, { cause: `${customerId} has more than ${INVOICES_SEARCHED_MAX} invoices` });
-      }
-      return null;
-    }),
+    findInvoiceByMetadata: ({ customerId, key, value }) =>
+      ask(async () => {
+        let seen = 0;
+        for await (const invoice of stripe.invoices.list({ customer: customerId, limit: PAGE })) {
+          if (invoice.status !== 'void' && invoice.metadata?.[key] === value) return whole(invoice);
+          if (++seen >= INVOICES_SEARCHED_MAX)
+            throw new AppError('internal', undefined, { cause: `${customerId} has more than ${INVOICES_SEARCHED_MAX} invoices` });
+        }
+        return null;
+      }),
 
     async *listEvents({ since }) {
       try {
-        for await (const event of stripe.events.list({ created: { gte: Math.floor(since / 1000) }, types: [...HANDLED_EVENT_TYPES], limit: PAGE })) yield toInboundEvent(event);
+        for await (const event of stripe.events.list({
+          created: { gte: Math.floor(since / 1000) },
+          types: [...HANDLED_EVENT_TYPES],
+          limit: PAGE,
+        }))
+          yield toInboundEvent(event);
       } catch (error) {
         throw mapStripeError(error);
       }
     },
 
-    readBalance: () => ask(async () => {
-      const { available, pending } = await stripe.balance.retrieve();
-      const sums = (entries: Stripe.Balance.Available[]) => Object.fromEntries(entries.map(({ currency, amount }) => [currency, BigInt(amount)]));
-      return { availableMinor: sums(available), pendingMinor: sums(pending) };
-    }),
+    readBalance: () =>
+      ask(async () => {
+        const { available, pending } = await stripe.balance.retrieve();
+        const sums = (entries: Stripe.Balance.Available[]) =>
+          Object.fromEntries(entries.map(({ currency, amount }) => [currency, BigInt(amount)]));
+        return { availableMinor: sums(available), pendingMinor: sums(pending) };
+      }),
 
     async reachable() {
       try {

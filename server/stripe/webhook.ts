@@ -42,8 +42,16 @@ function constructed(raw: Buffer, signature: string, secret: string, realNowMs: 
 const isEvent = (event: unknown): event is Stripe.Event => {
   if (typeof event !== 'object' || event === null) return false;
   const { id, object, type, created, livemode, data } = event as Record<string, unknown>;
-  return typeof id === 'string' && /^evt_\w{1,100}$/.test(id) && object === 'event' && typeof type === 'string' && Number.isSafeInteger(created)
-    && typeof livemode === 'boolean' && typeof (data as { object?: unknown } | null)?.object === 'object' && (data as { object: unknown }).object !== null;
+  return (
+    typeof id === 'string' &&
+    /^evt_\w{1,100}$/.test(id) &&
+    object === 'event' &&
+    typeof type === 'string' &&
+    Number.isSafeInteger(created) &&
+    typeof livemode === 'boolean' &&
+    typeof (data as { object?: unknown } | null)?.object === 'object' &&
+    (data as { object: unknown }).object !== null
+  );
 };
 
 function withinTolerance(signature: string | undefined, realNowMs: number): boolean {

@@ -2,7 +2,7 @@ import Stripe from 'stripe';
 import { startStripeSimulator, type Simulator, type SimulatorOptions } from '../../sandbox/stripe/server.ts';
 import { faultsOfAnswer } from './stripe-spec.ts';
 
-export const TEST_KEY = 'sk_test_tollgate_simulator';
+export const TEST_KEY = 'sk_test_TollgateSimulator';
 export const TEST_WEBHOOK_SECRET = 'whsec_tollgate_simulator';
 
 /** Test card numbers by what they do. */

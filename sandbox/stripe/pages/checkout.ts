@@ -91,7 +91,7 @@ export const checkoutPage = ({
         <form method="post" action="/checkout/${session.id}" novalidate>
           ${field('number', 'Card number', form.number, faults.number, { autocomplete: 'cc-number', inputmode: 'numeric', placeholder: '4242 4242 4242 4242' })}
           <div class="pair">
-            ${field('expiry', 'Expires (MM / YY)', form.expiry, faults.expiry, { autocomplete: 'cc-exp', placeholder: '12 / 34' })}
+            ${field('expiry', 'Expires', form.expiry, faults.expiry, { autocomplete: 'cc-exp', placeholder: 'MM / YY' })}
             ${field('cvc', 'Security code', form.cvc, faults.cvc, { autocomplete: 'cc-csc', inputmode: 'numeric', placeholder: '123' })}
           </div>
           ${field('name', 'Name on card (optional)', form.name, faults.name, { autocomplete: 'cc-name' })}

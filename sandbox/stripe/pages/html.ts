@@ -33,7 +33,7 @@ export const layout = (title: string, body: Html, { wide = false }: { wide?: boo
         <link rel="stylesheet" href="/style.css" />
       </head>
       <body>
-        <p class="notice" role="note"><strong>Stripe simulator.</strong> Test payments: no money moves. Never type a real card number.</p>
+        <header class="notice"><strong>Stripe simulator.</strong> Test payments: no money moves. Never type a real card number.</header>
         <main class="${wide ? 'wide' : 'narrow'}">${body}</main>
       </body>
     </html> `.text;

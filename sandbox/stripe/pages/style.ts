@@ -36,7 +36,7 @@ button.wide { width: 100%; }
 button.second, .button.second { color: var(--ink); background: transparent; border-color: var(--line); }
 a { color: var(--accent); }
 .cards { list-style: none; margin: .75rem 0 0; padding: 0; }
-.cards li { display: flex; gap: .25rem 1rem; justify-content: space-between; align-items: baseline; flex-wrap: wrap; padding: .55rem 0; border-top: 1px solid var(--line); }
+.cards li { display: grid; grid-template-columns: 12.5rem 1fr; gap: .25rem 1rem; align-items: baseline; padding: .55rem 0; border-top: 1px solid var(--line); }
 code, .number { font-family: ui-monospace, SFMono-Regular, Menlo, monospace; font-variant-numeric: tabular-nums; user-select: all; overflow-wrap: anywhere; }
 dl.facts { display: grid; grid-template-columns: auto 1fr; gap: .25rem 1.25rem; margin: 1rem 0 0; }
 dl.facts dt { color: var(--faint); }
@@ -45,12 +45,12 @@ dl.facts dd { margin: 0; overflow-wrap: anywhere; }
 table { width: 100%; border-collapse: collapse; font-size: .925rem; }
 th, td { text-align: left; padding: .55rem .9rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--faint); font-weight: 600; }
-tr:last-child td { border-bottom: 0; }
+tbody tr:last-child > * { border-bottom: 0; }
 td.amount, th.amount { text-align: right; font-variant-numeric: tabular-nums; }
 .state { font-weight: 600; }
 .state.paid, .state.delivered, .state.complete { color: var(--good); }
 .state.open, .state.pending, .state.draft { color: var(--ink); }
 .state.void, .state.uncollectible, .state.failed, .state.expired { color: var(--bad); }
 .empty { padding: 1rem; color: var(--faint); margin: 0; }
-@media (max-width: 30rem) { .panel { padding: 1.1rem; } main { margin-top: 1rem; } }
+@media (max-width: 30rem) { .cards li { grid-template-columns: 1fr; gap: 0; } .panel { padding: 1.1rem; } main { margin-top: 1rem; } }
 `;

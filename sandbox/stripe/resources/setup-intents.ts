@@ -1,6 +1,7 @@
 import { AUTHENTICATION_FAILED, cardOf, type Decline } from '../cards.ts';
 import { listOf, named, one, type Endpoint } from '../endpoint.ts';
-import { invalid, StripeFault } from '../faults.ts';
+import type { StripeFault } from '../faults.ts';
+import { invalid } from '../faults.ts';
 import { boolean, fields, list, mergeMetadata, metadata, oneOf, text } from '../parameters.ts';
 import type { PaymentMethod, SetupIntent } from '../things.ts';
 import { view } from '../view.ts';

@@ -96,10 +96,12 @@ export function extract(): string {
         : Object.fromEntries((operation.parameters ?? []).filter((each) => each.in === 'query').map((each) => [each.name, each.schema]));
     (paths[path] ??= {})[method] = {
       required: (method === 'POST' ? (body?.required ?? []) : []) as Json,
-      parameters: Object.fromEntries(
-        Object.keys(params)
-          .filter((name) => name in offered)
-          .map((name) => [name, request(offered[name]!)]),
+      parameters: sorted(
+        Object.fromEntries(
+          Object.keys(params)
+            .filter((name) => name in offered)
+            .map((name) => [name, request(offered[name]!)]),
+        ),
       ),
       response: strip(operation.responses['200']!.content['application/json'].schema),
     };
