@@ -1,4 +1,4 @@
-import { Schema, type AnyBulkWriteOperation, type Connection } from 'mongoose';
+import { Schema, type Connection } from 'mongoose';
 import type { ApiDefinition } from '../domain/api.ts';
 import { routeKey } from '../domain/api-definition.ts';
 import { insertOnce, isDuplicateKey } from './connect.ts';
@@ -120,6 +120,18 @@ export function makeApisStore(connection: Connection) {
     return found;
   };
 
+  /** All in one command; where a unique index stops it, one by one, so that one conflict keeps nobody else down. */
+  async function putUp(ids: readonly string[]): Promise<void> {
+    try {
+      await Publications.updateMany({ _id: { $in: [...ids] }, live: false }, { $set: { live: true } });
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      await Publications.bulkWrite(ids.map((_id) => ({ updateOne: { filter: { _id, live: false }, update: { $set: { live: true } } } })), { ordered: false }).catch((again: unknown) => {
+        if (!isDuplicateKey(again)) throw again;
+      });
+    }
+  }
+
   const store = {
     models: [Apis, Publications, Settlings],
     /** False: an API of the group answers the same calls, or this one exists already. */
@@ -221,21 +233,15 @@ export function makeApisStore(connection: Connection) {
     async flip(wanted: readonly Wanted[]): Promise<Refusal[]> {
       const refused: Refusal[] = [];
       for (const some of chunks(wanted)) {
-        const down: AnyBulkWriteOperation<PublicationDoc>[] = some.map(({ apiId, environmentId, publicationId }) => ({
-          updateMany: { filter: { apiId, environmentId, live: true, ...(publicationId !== null && { _id: { $ne: publicationId } }) }, update: { $set: { live: false } } },
-        }));
-        await Publications.bulkWrite(down, { ordered: false });
-        const up = some.flatMap(({ publicationId, ...rest }) => (publicationId === null ? [] : [{ ...rest, publicationId }]));
+        const places = new Map(some.map(({ apiId, environmentId, publicationId }) => [`${apiId} ${environmentId}`, publicationId]));
+        // Only what is up has to go down, and all of it in one command: one by one, a thousand APIs would take half a minute.
+        const standing = await Publications.find({ apiId: { $in: some.map(({ apiId }) => apiId) }, live: true }, { apiId: 1, environmentId: 1 }).lean<PublicationDoc[]>();
+        const down = standing.filter(({ _id, apiId, environmentId }) => places.has(`${apiId} ${environmentId}`) && places.get(`${apiId} ${environmentId}`) !== _id);
+        if (down.length > 0) await Publications.updateMany({ _id: { $in: down.map(({ _id }) => _id) }, live: true }, { $set: { live: false } });
+        const up = [...places.values()].filter((publicationId): publicationId is string => publicationId !== null);
         if (up.length === 0) continue;
-        try {
-          await Publications.bulkWrite(
-            up.map(({ publicationId }) => ({ updateOne: { filter: { _id: publicationId, live: false }, update: { $set: { live: true } } } })),
-            { ordered: false },
-          );
-        } catch (error) {
-          if (!isDuplicateKey(error)) throw error;
-        }
-        for (const { _id, live, apiId, groupId, environmentId, definition } of await publicationsById(up.map(({ publicationId }) => publicationId))) {
+        await putUp(up);
+        for (const { _id, live, apiId, groupId, environmentId, definition } of await publicationsById(up)) {
           if (live) continue;
           const holder = await Publications.findOne({ groupId, environmentId, routeKey: routeKey(definition.frontend), live: true }).lean<PublicationDoc>();
           refused.push({ apiId, environmentId, publicationId: _id, holderId: holder && holder.apiId !== apiId ? holder.apiId : null });
