@@ -1,0 +1,9 @@
+-- Hand units back that were leased and not spent.
+-- KEYS epoch, counter   ARGV epoch, holder, units
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+if redis.call('HGET', KEYS[2], 'epoch') ~= ARGV[1] then return -1 end
+local field = 'held:' .. ARGV[2]
+local held = tonumber(redis.call('HGET', KEYS[2], field) or '0')
+local units = math.min(held, tonumber(ARGV[3]))
+redis.call('HINCRBY', KEYS[2], field, string.format('%.0f', -units))
+return redis.call('HINCRBY', KEYS[2], 'total', string.format('%.0f', -units))

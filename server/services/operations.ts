@@ -1,0 +1,108 @@
+import type { Actor } from '../domain/actor.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { Store } from '../store/index.ts';
+import type { PeriodDoc } from '../store/periods.ts';
+import type { Audit } from './audit.ts';
+import type { Inbox } from './inbox.ts';
+import type { Invoicing } from './invoicing.ts';
+import type { Metering } from './metering.ts';
+
+const DAY_MS = 86_400_000;
+const RECENT_DAYS = 62;
+const WEBHOOK_DAYS = 30;
+const WEBHOOKS_SHOWN = 200;
+
+export type Operations = ReturnType<typeof makeOperations>;
+
+export interface OperationsDependencies {
+  readonly store: Pick<Store, 'accounts' | 'periods' | 'products' | 'subscriptions'>;
+  readonly invoicing: Invoicing;
+  readonly inbox: Inbox;
+  readonly metering: Metering;
+  readonly queue: Queue;
+  readonly audit: Audit;
+  readonly clock: Clock;
+}
+
+/** What an operator sees and may push: periods, queues, webhooks, nodes. Rights are checked on the routes, every push is in the audit log. */
+export function makeOperations({ store, invoicing, inbox, metering, queue, audit, clock }: OperationsDependencies) {
+  async function named(periods: readonly PeriodDoc[]) {
+    const subscriptions = new Map((await store.subscriptions.many([...new Set(periods.map((p) => p.subscriptionId))])).map((s) => [s._id, s]));
+    const of = <T extends { _id: string }>(documents: readonly T[]) => new Map(documents.map((document) => [document._id, document]));
+    const all = [...subscriptions.values()];
+    const products = of(await store.products.products([...new Set(all.map((s) => s.productId))]));
+    const buyers = of(await store.accounts.organizations([...new Set(all.map((s) => s.organizationId))]));
+    return periods.map((period) => {
+      const subscription = subscriptions.get(period.subscriptionId);
+      return {
+        id: period._id, subscriptionId: period.subscriptionId, index: period.index, startAt: period.startAt, endAt: period.endAt, state: period.status,
+        latenessSeconds: period.latenessSeconds,
+        productName: products.get(subscription?.productId ?? '')?.name ?? '', buyerName: buyers.get(subscription?.organizationId ?? '')?.name ?? '',
+      };
+    });
+  }
+
+  return {
+    async periods(actor: Actor) {
+      const now = clock.now();
+      const { periods, watermark } = await invoicing.openPeriods(actor);
+      const billed = await store.periods.ended('invoiced', now - RECENT_DAYS * DAY_MS, now + 1);
+      const due = (await named(periods)).map((period) => {
+        const late = period.endAt + period.latenessSeconds * 1000;
+        const waitsFor = watermark < period.endAt ? 'the gateways to store their usage' : now < late ? `late usage, until ${new Date(late).toISOString().slice(0, 16).replace('T', ' ')} UTC` : 'its turn';
+        return { ...period, waitsFor, closable: watermark >= period.endAt };
+      });
+      return { due: due.sort((a, b) => a.endAt - b.endAt), recent: (await named(billed)).sort((a, b) => b.endAt - a.endAt), watermark };
+    },
+
+    async closePeriod(actor: Actor, periodId: string): Promise<{ done: boolean; text: string }> {
+      const at = periodId.lastIndexOf('_');
+      const closing = await invoicing.closeByHand(actor, periodId.slice(0, at), Number(periodId.slice(at + 1)));
+      return closing.state === 'invoiced' ? { done: true, text: 'The period is closed and billed.' } : { done: false, text: 'The period still waits.' };
+    },
+
+    async queues(_actor: Actor) {
+      try {
+        return { available: true, queues: await queue.counts(), failures: await queue.failures() };
+      } catch {
+        // Redis away is a state of this page, not a fault of it.
+        return { available: false, queues: [], failures: [] };
+      }
+    },
+
+    async retryFailed(actor: Actor, name: string): Promise<number> {
+      const retried = await queue.retryFailed(name);
+      await audit.append(actor, { action: 'platform:queues:update', resource: `queue:${name}`, after: { retried } });
+      return retried;
+    },
+
+    async webhooks(actor: Actor) {
+      const now = clock.real();
+      const events = await inbox.list(actor, { from: now - WEBHOOK_DAYS * DAY_MS, to: now + 1 });
+      const count = (status: string) => events.filter((event) => event.status === status).length;
+      return {
+        days: WEBHOOK_DAYS,
+        counts: { open: count('received'), done: count('done'), dead: count('dead') },
+        events: events.slice(0, WEBHOOKS_SHOWN).map((event) => ({
+          id: event._id, type: event.type, receivedAt: event.receivedAt, state: event.status, attempts: event.attempts, result: event.result,
+        })),
+      };
+    },
+
+    async replay(actor: Actor, id: string): Promise<void> {
+      const revived = await inbox.revive(actor, id).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof AppError && error.code === 'conflict') return false;
+          throw error;
+        },
+      );
+      if (!revived) await inbox.handle(actor, id);
+    },
+
+    nodes: async (actor: Actor) => ({ nodes: await metering.nodes(actor) }),
+    retire: (actor: Actor, node: string) => metering.retireNode(actor, node),
+  };
+}

@@ -1,0 +1,27 @@
+import { Router } from 'express';
+import type { Services } from '../../services/index.ts';
+import { actorOf, may } from '../guards.ts';
+import { page } from '../render.ts';
+
+const SHOWN_DAYS = 400;
+
+/** What the organization sold: each invoice with the platform's fee and its own share, and what the ledger says it is owed. */
+export function earningsRoutes({ invoicing, earnings, clock }: Pick<Services, 'invoicing' | 'earnings' | 'clock'>): Router {
+  const router = Router();
+  router.get('/earnings', may('market:earnings:get'), async (req, res) => {
+    const actor = actorOf(req);
+    const to = clock.now() + 1;
+    const from = to - SHOWN_DAYS * 86_400_000;
+    const [invoices, owed] = await Promise.all([invoicing.sold(actor, from, to), earnings.owedTo(actor.organizationId, from, to)]);
+    const sum = (lines: readonly { feeMinor: bigint; providerMinor: bigint }[], part: 'feeMinor' | 'providerMinor') => lines.reduce((total, line) => total + line[part], 0n);
+    page(res, 'provider/earnings', {
+      days: SHOWN_DAYS,
+      owed: [...owed].map(([currency, amountMinor]) => ({ currency, amountMinor })),
+      invoices: invoices.map((invoice) => ({
+        id: invoice._id, number: invoice.number, issuedAt: invoice.issuedAt, state: invoice.status, currency: invoice.currency, productId: invoice.productId,
+        grossMinor: invoice.subtotalMinor, feeMinor: sum(invoice.lines, 'feeMinor'), netMinor: sum(invoice.lines, 'providerMinor'),
+      })),
+    });
+  });
+  return router;
+}

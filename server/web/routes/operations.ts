@@ -1,0 +1,45 @@
+import { Router } from 'express';
+import { AppError } from '../../kernel/errors.ts';
+import type { Services } from '../../services/index.ts';
+import { flash } from '../flash.ts';
+import { actorOf, may } from '../guards.ts';
+import { page } from '../render.ts';
+
+/** The operator's pages: periods and closing one by hand, queues, webhooks, nodes. */
+export function operationRoutes({ operations, clock }: Pick<Services, 'operations' | 'clock'>): Router {
+  const router = Router();
+
+  router.get('/admin', may('platform:periods:get'), (_req, res) => res.redirect(303, '/admin/reviews'));
+
+  router.get('/admin/periods', may('platform:periods:get'), async (req, res) => {
+    page(res, 'admin/periods', { ...(await operations.periods(actorOf(req))), now: clock.now() });
+  });
+  router.post('/admin/periods/:id/closing', may('platform:periods:close'), async (req, res) => {
+    const result = await operations.closePeriod(actorOf(req), String(req.params['id']));
+    flash(req, result.done ? 'success' : 'warning', result.text);
+    res.redirect(303, '/admin/periods');
+  });
+
+  router.get('/admin/queues', may('platform:queues:get'), async (req, res) => page(res, 'admin/queues', await operations.queues(actorOf(req))));
+  router.post('/admin/queues/:name/retry', may('platform:queues:update'), async (req, res) => {
+    const retried = await operations.retryFailed(actorOf(req), String(req.params['name']));
+    flash(req, 'success', retried === 1 ? 'One failed job runs again.' : `${retried} failed jobs run again.`);
+    res.redirect(303, '/admin/queues');
+  });
+
+  router.get('/admin/webhooks', may('platform:webhooks:get'), async (req, res) => page(res, 'admin/webhooks', await operations.webhooks(actorOf(req))));
+  router.post('/admin/webhooks/:id/replay', may('platform:webhooks:update'), async (req, res) => {
+    await operations.replay(actorOf(req), String(req.params['id']));
+    flash(req, 'success', 'The event is handled again; what it did before is not done twice.');
+    res.redirect(303, '/admin/webhooks');
+  });
+
+  router.get('/admin/nodes', may('platform:nodes:get'), async (req, res) => page(res, 'admin/nodes', await operations.nodes(actorOf(req))));
+  router.post('/admin/nodes/:node/retirement', may('platform:nodes:update'), async (req, res) => {
+    const node = String(req.params['node']);
+    if (!(await operations.retire(actorOf(req), node))) throw new AppError('not-found');
+    flash(req, 'success', `${node} is retired: it no longer holds the watermark.`);
+    res.redirect(303, '/admin/nodes');
+  });
+  return router;
+}
