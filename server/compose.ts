@@ -7,6 +7,7 @@ import { makeIds, type Ids } from './kernel/ids.ts';
 import { makeLog, type Log } from './kernel/log.ts';
 import { makeLifecycle } from './lifecycle.ts';
 import { makeMailer } from './mail/mailer.ts';
+import { makePayments } from './stripe/payments.ts';
 import { makeServices } from './services/index.ts';
 import { openStore, openStoreLater } from './store/index.ts';
 import { NOBODY, renderer } from './web/render.ts';
@@ -60,7 +61,9 @@ export async function compose(config: Config, role: string, overrides: Overrides
     lifecycle.add({ name: 'clock', stop: () => clearInterval(timer) });
   }
 
+  const payments = makePayments({ secretKey: config.stripe.secretKey, apiBase: config.stripe.apiBase === '' ? undefined : config.stripe.apiBase });
   const services = makeServices({
+    payments, latenessSeconds: config.latenessSeconds, platformFeeBps: config.platformFeeBps,
     clock, gatewayUrl: config.gatewayUrl, ids, log, mailer, roster: makeRoster({ redis }), secretKeys: config.secretKeys, signals, store, upstreamAllow: config.upstreamAllow, webUrl: config.webUrl,
     render: (view, model) => renderer().render(view, model, NOBODY),
   });

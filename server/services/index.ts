@@ -18,6 +18,12 @@ import { makeDocumentReader } from './openapi/read.ts';
 import { makeOutbound } from './outbound.ts';
 import { makeStorefront } from './storefront.ts';
 import { makeUpstreamTest } from './upstream-test.ts';
+import { makeEarnings } from './earnings.ts';
+import { makeInvoicing, type Invoicing } from './invoicing.ts';
+import { makeMailbox } from './mailbox.ts';
+import { makeMetering } from './metering.ts';
+import { makeSubscriptions, type Subscriptions } from './subscriptions.ts';
+import type { Payments } from '../stripe/port.ts';
 
 /** What the services stand on; made once by compose.ts. */
 export interface Ground {
@@ -25,8 +31,12 @@ export interface Ground {
   /** The gateway’s address as callers see it. */
   readonly gatewayUrl: string;
   readonly ids: Ids;
+  /** How long a period that ended waits for usage; stored on each period. */
+  readonly latenessSeconds: number;
   readonly log: Log;
   readonly mailer: Mailer;
+  readonly payments: Payments;
+  readonly platformFeeBps: bigint;
   readonly render: (view: string, model: Record<string, unknown>) => string;
   readonly roster: Roster;
   readonly secretKeys: KeyRing;
@@ -41,7 +51,7 @@ export interface Ground {
 export type Services = ReturnType<typeof makeServices>;
 
 export function makeServices(ground: Ground) {
-  const { clock, gatewayUrl, ids, log, mailer, render, roster, secretKeys, signals, store, upstreamAllow, webUrl } = ground;
+  const { clock, gatewayUrl, ids, latenessSeconds, log, mailer, payments, platformFeeBps, render, roster, secretKeys, signals, store, upstreamAllow, webUrl } = ground;
   const audit = makeAudit({ store, clock, ids });
   const changes = makeChanges({ store, signals, roster, clock });
   const notifications = makeNotifications({ mailer, webUrl, render });
@@ -53,5 +63,14 @@ export function makeServices(ground: Ground) {
   const upstreamTest = makeUpstreamTest({ store, clock, outbound: makeOutbound({ allow: upstreamAllow, monotonic: clock.monotonic }) });
   const credentials = makeCredentials({ store, audit, clock, ids, changes, secretKeys });
   const storefront = makeStorefront({ store, signals, changes, log, gatewayUrl });
-  return { accounts, apps, audit, catalog, changes, clock, credentials, ids, importing, notifications, storefront, upstreamTest };
+  const earnings = makeEarnings({ store, clock });
+  const metering = makeMetering({ store, audit, clock });
+  const mailbox = makeMailbox({ store });
+  // Invoices move subscriptions and subscriptions ask for invoices: one of the two has to be named before it is made.
+  const invoicing: Invoicing = makeInvoicing({ store, payments, usage: metering.reader, earnings, audit, clock, ids, log, platformFeeBps, subscriptions: () => subscriptions });
+  const subscriptions: Subscriptions = makeSubscriptions({ store, payments, invoicing, audit, changes, clock, ids, latenessSeconds, webUrl });
+  return {
+    accounts, apps, audit, catalog, changes, clock, credentials, earnings, ids, importing, invoicing, mailbox, metering, notifications, storefront,
+    subscriptions, upstreamTest,
+  };
 }
