@@ -6,8 +6,9 @@ import { readTarget } from '../../../server/domain/target.ts';
 
 const route = (method: Frontend['method'], path: string, match: Frontend['match'] = 'exact') => ({ frontend: { method, path, match }, value: `${method} ${path}` });
 const ask = (routes: ReturnType<typeof route>[], method: string, path: string) => {
-  const { target } = readTarget(path, 'h') as { target: { segments: string[] } };
-  return matchRoute(compileRoutes(routes), method, target.segments);
+  const reading = readTarget(path, 'h');
+  if (reading.fault !== undefined) throw new Error(reading.fault);
+  return matchRoute(compileRoutes(routes), method, reading.target.segments);
 };
 const winner = (routes: ReturnType<typeof route>[], method: string, path: string) => ask(routes, method, path)?.value ?? null;
 

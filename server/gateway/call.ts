@@ -1,0 +1,105 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Target } from '../domain/target.ts';
+import type { CallBody } from './body.ts';
+import type { Held } from './ports.ts';
+import type { CurrentTerms, Grant, LiveCredential, Served } from './table.ts';
+
+/** One call on its way. Filters read what stands above them and set what is theirs; nothing else is shared between them. */
+export interface Call {
+  readonly id: string;
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  /** Admission by the gateway's clock, epoch ms (rule N13). */
+  readonly admittedAt: number;
+  /** Steady milliseconds, for durations. */
+  readonly startedAt: number;
+  readonly method: string;
+  readonly fields: Fields;
+
+  // guard
+  clientAddress: string;
+  target: Target;
+  /** Bytes announced by the caller; 0 without a body, -1 when chunked. */
+  contentLength: number;
+
+  // find-route
+  label: string;
+  /** The target behind the label. */
+  path: string;
+  segments: readonly string[];
+  served: Served | null;
+  params: Readonly<Record<string, string>>;
+  taken: number;
+
+  // authenticate, authorize
+  credential: LiveCredential | null;
+  /** Hex signature of a signed call, for the replay check. */
+  signature: string | null;
+  /** Hash the body must turn out to have; null when it is not signed, or was checked. */
+  bodyHash: string | null;
+  grant: Grant | null;
+  terms: CurrentTerms | null;
+
+  // request validation, take-limits
+  query: string;
+  addedHeaders: string[];
+  held: Held | null;
+
+  // forwarding
+  body: CallBody | null;
+  /** The provider may have seen something of it: from here on an end is recorded. */
+  forwarded: boolean;
+  upstreamStartedAt: number;
+  upstreamMs: number;
+  bytesOut: number;
+  /** Nothing more may be answered. */
+  answered: boolean;
+  /** The outcome is written; nothing is settled twice. */
+  finished: boolean;
+  /** It has a record, whose end is noted once the last bytes left. */
+  recorded: boolean;
+  /** The caller left. */
+  gone: boolean;
+  receipt: number;
+  /** Ends the call at the provider's side and here: the caller left, a revocation, a drain. */
+  abort: ((cause: unknown) => void) | null;
+}
+
+/** What the filters look at among the headers, read in one pass. Empty: not sent. */
+export interface Fields {
+  host: string;
+  connection: string;
+  contentLength: string;
+  transferEncoding: string;
+  expect: string;
+  upgrade: string;
+  authorization: string;
+  appCode: string;
+  apiKey: string;
+  sdkDate: string;
+  sdkContentSha256: string;
+  stage: string;
+  accept: string;
+  origin: string;
+  requestedMethod: string;
+  requestedHeaders: string;
+  forwardedFor: string;
+  forwardedProto: string;
+  mode: string;
+  /** Why the headers cannot be taken; empty when they can. */
+  fault: string;
+  /** Bytes of names and values. */
+  bytes: number;
+}
+
+const NO_TARGET: Target = { path: '/', segments: [''], query: '' };
+const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
+
+/** Every field is given its place at once, so that all calls have one shape. */
+export function openCall(id: string, req: IncomingMessage, res: ServerResponse, fields: Fields, admittedAt: number, startedAt: number): Call {
+  return {
+    id, req, res, admittedAt, startedAt, method: req.method ?? 'GET', fields, clientAddress: '', target: NO_TARGET, contentLength: 0, label: '', path: '', segments: [],
+    served: null, params: NO_PARAMS, taken: 0, credential: null, signature: null, bodyHash: null, grant: null, terms: null, query: '', addedHeaders: [], held: null,
+    body: null, forwarded: false, upstreamStartedAt: 0, upstreamMs: 0, bytesOut: 0, answered: false, finished: false, recorded: false, gone: false, receipt: 0, abort: null,
+  };
+}

@@ -1,0 +1,243 @@
+import { passedToCaller } from '../domain/headers.ts';
+import type { Outcome } from '../domain/metering.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Call } from './call.ts';
+import { outcomeOf, type Ending } from './ending.ts';
+import { corsHeaders } from './filters/cors.ts';
+import { addUsageHeaders } from './usage-headers.ts';
+
+/** An answer of known length up to this is sent in one piece with its head. */
+const WHOLE_BYTES_MAX = 65_536;
+/** Silence on an API declared streaming. */
+const STREAM_SILENCE_MS = 300_000;
+/** From the first byte asked for to the last: nothing but streams takes longer. */
+export const TOTAL_MS = 600_000;
+
+export interface DeliveryContext {
+  readonly ending: Ending;
+  readonly clock: Clock;
+  readonly totalMs: number;
+  /** Answer with a refusal; nothing of the provider's answer has left. */
+  readonly refuse: (call: Call, error: AppError) => void;
+}
+
+/** Nothing heard yet · the head is there and nothing has left · the head has left · done. */
+const Stage = { Waiting: 0, Collecting: 1, Streaming: 2, Over: 3 } as const;
+
+/**
+ * The way back of one call: what an engine hears from the provider goes in, what the caller may see comes out. The last bytes leave
+ * only after the outcome was recorded. Engines call `head`, `data`, `end` or `fail`; whatever comes after the end is ignored.
+ */
+export class Delivery {
+  /** Set by the engine: end the exchange with the provider. */
+  stop: ((cause: Error) => void) | null = null;
+  /** Set by the engine: the caller has room again. */
+  resume: (() => void) | null = null;
+  readonly call: Call;
+  readonly #context: DeliveryContext;
+  #stage: 0 | 1 | 2 | 3 = Stage.Waiting;
+  #status = 0;
+  #headers: string[] = [];
+  #pieces: Buffer[] = [];
+  #collected = 0;
+  /** Announced length; -1 when unknown, or when there is no body by definition. */
+  #expected = -1;
+  #received = 0;
+  #bodyless = false;
+  #active = false;
+  #bodySeen = 0;
+  #paused = false;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(call: Call, context: DeliveryContext) {
+    this.call = call;
+    this.#context = context;
+    const served = call.served;
+    this.#timer = setTimeout(tick, served?.api.definition.streaming ? STREAM_SILENCE_MS : (served?.backend.timeoutMs ?? TOTAL_MS) || TOTAL_MS, this);
+    call.abort = (cause) => this.fail(cause);
+    if (served?.api.definition.streaming && served.backend.timeoutMs > 0) this.#firstByteTimer(served.backend.timeoutMs);
+  }
+
+  get over(): boolean {
+    return this.#stage === Stage.Over;
+  }
+
+  get begun(): boolean {
+    return this.#stage !== Stage.Waiting;
+  }
+
+  #firstByteTimer(timeoutMs: number): void {
+    const timer = setTimeout(() => {
+      if (this.#stage === Stage.Waiting) this.fail(new AppError('upstream-timeout'));
+    }, timeoutMs);
+    timer.unref();
+  }
+
+  /** @returns false to pause */
+  head(status: number, rawHeaders: readonly string[]): boolean {
+    if (this.#stage !== Stage.Waiting) return true;
+    // Interim answers are between us and the provider, except a switch of protocols that nobody asked for.
+    if (status !== 101 && status >= 100 && status < 200) return true;
+    if (status < 200 || status > 599) {
+      this.fail(new Error(`the provider answered with status ${status}`));
+      return true;
+    }
+    const { call } = this;
+    call.upstreamMs = Math.round(this.#context.clock.monotonic() - call.upstreamStartedAt);
+    this.#status = status;
+    this.#headers = passedToCaller(rawHeaders);
+    this.#bodyless = call.method === 'HEAD' || status === 204 || status === 304;
+    this.#expected = announcedLength(rawHeaders);
+    this.#stage = Stage.Collecting;
+    this.#active = true;
+    if (this.#bodyless || (this.#expected >= 0 && this.#expected <= WHOLE_BYTES_MAX)) return true;
+    // What is there in the same read goes out with the head; a stream's head does not wait for its first event.
+    process.nextTick(flush, this);
+    return true;
+  }
+
+  /** @returns false to pause until `resume` is called */
+  data(chunk: Buffer): boolean {
+    if (this.#stage === Stage.Over || chunk.length === 0) return true;
+    this.#active = true;
+    this.#received += chunk.length;
+    if (this.#bodyless) return true;
+    if (this.#stage === Stage.Collecting || this.#received === this.#expected) {
+      this.#pieces.push(chunk);
+      this.#collected += chunk.length;
+      if (this.#stage === Stage.Collecting && this.#collected > WHOLE_BYTES_MAX) this.flush();
+      return !this.#paused;
+    }
+    this.#write(chunk);
+    return !this.#paused;
+  }
+
+  end(): void {
+    if (this.#stage === Stage.Over) return;
+    if (this.#stage === Stage.Waiting) return this.fail(new Error('the provider ended without an answer'));
+    if (!this.#bodyless && this.#expected >= 0 && this.#received !== this.#expected) return this.fail(new Error('the provider broke off its answer'));
+    const { call } = this;
+    const streaming = this.#stage === Stage.Streaming;
+    const outcome: Outcome = call.served?.backend.mock ? 'mock' : `${this.#status}`;
+    this.#over();
+    const body = this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : this.#pieces.length === 0 ? null : Buffer.concat(this.#pieces);
+    if (!streaming) {
+      if (!this.#bodyless) this.#headers.push('Content-Length', String(this.#collected));
+      else if (call.method === 'HEAD' && this.#expected >= 0) this.#headers.push('Content-Length', String(this.#expected));
+      this.#addOwnHeaders();
+    }
+    call.bytesOut += body?.length ?? 0;
+    const written = this.#context.ending.finish(call, outcome, this.#status);
+    if (written === null) this.#last(streaming, body);
+    else
+      written.then(
+        () => this.#last(streaming, body),
+        () => call.res.destroy(),
+      );
+  }
+
+  /** @param cause  an AppError is answered as it is, anything else as the provider's failure */
+  fail(cause: unknown): void {
+    if (this.#stage === Stage.Over) return;
+    const streaming = this.#stage === Stage.Streaming;
+    const { call } = this;
+    this.#over();
+    this.stop?.(cause instanceof Error ? cause : new Error('ended'));
+    const error = cause instanceof AppError ? cause : new AppError('upstream-unavailable', undefined, { cause });
+    if (!streaming) return this.#context.refuse(call, error);
+    call.answered = true;
+    const written = this.#context.ending.finish(call, outcomeOf(error.code), this.#status);
+    // The caller must notice: the connection ends without the rest of the answer.
+    if (written === null) call.res.destroy();
+    else void written.catch(() => undefined).then(() => call.res.destroy());
+  }
+
+  /** The caller left. On a streaming API what was delivered counts; elsewhere the call is aborted (rule N14). */
+  leave(): void {
+    if (this.#stage === Stage.Over) return;
+    const { call } = this;
+    const status = this.#status;
+    const delivered = call.served?.api.definition.streaming === true && status !== 0;
+    this.#over();
+    this.stop?.(new Error('the caller left'));
+    void this.#context.ending.finish(call, delivered ? `${status}` : 'aborted', status)?.catch(() => undefined);
+  }
+
+  flush(): void {
+    if (this.#stage !== Stage.Collecting) return;
+    this.#stage = Stage.Streaming;
+    const { call } = this;
+    if (this.#expected >= 0) this.#headers.push('Content-Length', String(this.#expected));
+    this.#addOwnHeaders();
+    call.answered = true;
+    call.res.writeHead(this.#status, this.#headers);
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#collected = 0;
+    if (pieces.length === 0) call.res.flushHeaders();
+    else this.#write(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces));
+  }
+
+  #write(chunk: Buffer): void {
+    const { call } = this;
+    call.bytesOut += chunk.length;
+    if (call.res.write(chunk) || this.#paused) return;
+    this.#paused = true;
+    call.res.once('drain', () => {
+      this.#paused = false;
+      this.resume?.();
+    });
+  }
+
+  #last(streaming: boolean, body: Buffer | null): void {
+    const { res } = this.call;
+    this.call.answered = true;
+    if (res.destroyed) return;
+    if (!streaming) res.writeHead(this.#status, this.#headers);
+    if (body === null) res.end();
+    else res.end(body);
+  }
+
+  #addOwnHeaders(): void {
+    const { call } = this;
+    const headers = this.#headers;
+    const cors = call.served?.api.definition.cors ? corsHeaders(headers) : null;
+    headers.push('X-Request-Id', call.id, 'X-Content-Type-Options', 'nosniff');
+    addUsageHeaders(call, headers, this.#context.ending);
+    if (cors !== null) headers.push(...cors);
+    if (call.fields.mode === 'debug')
+      headers.push('X-Apig-Latency', String(Math.round(this.#context.clock.monotonic() - call.startedAt)), 'X-Apig-Upstream-Latency', String(call.upstreamMs));
+  }
+
+  #over(): void {
+    this.#stage = Stage.Over;
+    this.call.abort = null;
+    clearTimeout(this.#timer);
+  }
+
+  /** Time-out of the first byte, between two bytes, and of the whole. */
+  tick(): void {
+    if (this.#stage === Stage.Over) return;
+    const { call } = this;
+    const streaming = call.served?.api.definition.streaming === true;
+    const sent = call.body?.bytes ?? 0;
+    const uploading = sent !== this.#bodySeen && !call.req.complete;
+    const late = !streaming && this.#context.clock.monotonic() - call.upstreamStartedAt > this.#context.totalMs;
+    if (late || !(this.#active || uploading || this.#paused)) return this.fail(new AppError('upstream-timeout'));
+    this.#active = false;
+    this.#bodySeen = sent;
+    this.#timer.refresh();
+  }
+}
+
+const flush = (delivery: Delivery): void => delivery.flush();
+const tick = (delivery: Delivery): void => delivery.tick();
+
+function announcedLength(rawHeaders: readonly string[]): number {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 14 && name.toLowerCase() === 'content-length') return Number(rawHeaders[i + 1]);
+  }
+  return -1;
+}

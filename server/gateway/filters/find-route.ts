@@ -1,0 +1,51 @@
+import { matchRoute } from '../../domain/route.ts';
+import { hostName } from '../../domain/target.ts';
+import { AppError } from '../../kernel/errors.ts';
+import type { Call } from '../call.ts';
+import type { Filter } from '../filter.ts';
+import type { Table } from '../table.ts';
+
+const DEFAULT_STAGE = 'RELEASE';
+
+/**
+ * From host or label, environment, method and path to the published API. Needs: `target`. Sets: `label`, `path`, `segments`, `served`,
+ * `params`, `taken`. For a preflight the method asked about is looked up.
+ */
+export function makeFindRoute({ table, domain }: { table: () => Table; domain: string }): Filter {
+  const suffix = domain === '' ? '' : `.${domain.toLowerCase()}`;
+
+  return (call) => {
+    locate(call, suffix);
+    const environments = table().groups.get(call.label);
+    const router = environments?.get(call.fields.stage === '' ? DEFAULT_STAGE : call.fields.stage);
+    if (!environments) throw new AppError('api-not-found', 'No group of APIs has this address.');
+    if (!router) throw new AppError('api-not-found', `Nothing is published here in the environment ${call.fields.stage === '' ? DEFAULT_STAGE : call.fields.stage}.`);
+    const asked = isPreflight(call) ? call.fields.requestedMethod : call.method;
+    const match = matchRoute(router, asked, call.segments);
+    if (!match) throw new AppError('api-not-found', `No API is published here for ${asked} ${call.path}.`);
+    call.served = match.value;
+    call.params = match.params;
+    call.taken = match.taken;
+    call.query = call.target.query;
+  };
+}
+
+export const isPreflight = ({ method, fields }: Call): boolean => method === 'OPTIONS' && fields.origin !== '' && fields.requestedMethod !== '';
+
+function locate(call: Call, suffix: string): void {
+  const { path, segments } = call.target;
+  if (suffix !== '') {
+    const name = hostName(call.fields.host);
+    if (name.endsWith(suffix)) {
+      call.label = name.slice(0, -suffix.length);
+      call.path = path;
+      call.segments = segments;
+      return;
+    }
+  }
+  const end = path.indexOf('/', 1);
+  call.label = segments[0] ?? '';
+  // `/label` alone is the group's root, as `/label/` is.
+  call.path = end < 0 ? '/' : path.slice(end);
+  call.segments = end < 0 ? [''] : segments.slice(1);
+}

@@ -1,0 +1,59 @@
+import { nominated } from '../../domain/headers.ts';
+import { isLoopback } from '../../domain/address.ts';
+import { isHost, readTarget } from '../../domain/target.ts';
+import { AppError } from '../../kernel/errors.ts';
+import { METHODS } from '../../domain/api-definition.ts';
+import type { Call } from '../call.ts';
+import type { Filter } from '../filter.ts';
+
+export const TARGET_BYTES_MAX = 32_768;
+export const HEADER_BYTES_MAX = 32_768;
+
+const METHOD_NAMES: ReadonlySet<string> = new Set(METHODS);
+
+/**
+ * Refuse what two HTTP parsers could read differently, and what is too large. Node's parser has refused most of it before; this is what
+ * it lets pass. Sets: `clientAddress`, `target`, `contentLength`. Runs before everything.
+ */
+export function makeGuard({ trustedHops }: { trustedHops: number }): Filter {
+  return (call) => {
+    const { fields, req } = call;
+    const url = req.url ?? '';
+    if (call.method === 'TRACE' || call.method === 'CONNECT') throw new AppError('method-not-allowed');
+    if (!METHOD_NAMES.has(call.method)) throw new AppError('invalid-request', 'This method is not known here.');
+    if (url.length > TARGET_BYTES_MAX) throw new AppError('uri-too-long');
+    if (fields.bytes > HEADER_BYTES_MAX) throw new AppError('headers-too-large');
+    if (fields.fault !== '') throw new AppError('invalid-request', fields.fault);
+    if (fields.host === '' ? req.httpVersionMinor !== 0 : !isHost(fields.host)) throw new AppError('invalid-request', 'The Host header must name this host.');
+    call.contentLength = lengthOf(call);
+    if (fields.expect !== '' && fields.expect.toLowerCase() !== '100-continue') throw new AppError('invalid-request', 'Only Expect: 100-continue is understood.');
+    const reading = readTarget(url, fields.host);
+    if (reading.fault !== undefined) throw new AppError('invalid-request', reading.fault);
+    call.target = reading.target;
+    call.clientAddress = clientAddress(call, trustedHops);
+  };
+}
+
+function lengthOf({ fields, req }: Call): number {
+  const chunked = fields.transferEncoding !== '';
+  if (chunked && (fields.transferEncoding.trim().toLowerCase() !== 'chunked' || req.httpVersionMinor === 0 || fields.contentLength !== ''))
+    throw new AppError('invalid-request', 'The body must be framed in one way: Content-Length, or Transfer-Encoding: chunked.');
+  if (chunked) return -1;
+  if (fields.contentLength === '') return 0;
+  if (!/^[0-9]{1,15}$/.test(fields.contentLength)) throw new AppError('invalid-request', 'Content-Length must be a whole number.');
+  return Number(fields.contentLength);
+}
+
+/** The address that decides policies: the socket's, or with trusted proxies in front the one the outermost of them saw. */
+function clientAddress({ req, fields }: Call, trustedHops: number): string {
+  const socketAddress = req.socket.remoteAddress ?? '';
+  if (trustedHops === 0 || fields.forwardedFor === '') return socketAddress;
+  const chain = fields.forwardedFor.split(',');
+  return (chain[Math.max(0, chain.length - trustedHops)] ?? socketAddress).trim();
+}
+
+/** Codes travel in clear: they are accepted over TLS, which ends at a trusted proxy, and from this machine. */
+export const isSecure = ({ req, fields }: Call, trustedHops: number): boolean =>
+  isLoopback(req.socket.remoteAddress ?? '') || (trustedHops > 0 && fields.forwardedProto.split(',').at(-1)?.trim().toLowerCase() === 'https');
+
+export const namedInConnection = ({ fields }: Call): ReadonlySet<string> | null => (fields.connection === '' ? null : nominated(fields.connection));

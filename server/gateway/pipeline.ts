@@ -1,0 +1,153 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../kernel/clock.ts';
+import type { AppError } from '../kernel/errors.ts';
+import type { Log } from '../kernel/log.ts';
+import { openCall, type Call } from './call.ts';
+import { Delivery, type DeliveryContext } from './delivery.ts';
+import { outcomeOf, type Ending } from './ending.ts';
+import { readFields } from './fields.ts';
+import type { Filter } from './filter.ts';
+import { isHealth, isOwnPage, jsonAnswer, ownPage } from './own-pages.ts';
+import type { Limits } from './ports.ts';
+import { asAppError, refusal, type Answer } from './reply.ts';
+import type { Engine } from './upstream/engine.ts';
+import { upstreamRequest } from './upstream/request.ts';
+import { addUsageHeaders } from './usage-headers.ts';
+
+export interface PipelineDependencies {
+  readonly guard: Filter;
+  readonly authenticate: Filter;
+  /** Between the guard and the take, in the order of the calling rules. */
+  readonly filters: readonly Filter[];
+  readonly engine: Engine;
+  readonly ending: Ending;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly callId: (at: number) => string;
+  readonly problemUrl: string;
+  readonly trustedHops: number;
+  readonly totalMs: number;
+  readonly onStart: (call: Call) => void;
+}
+
+export interface Pipeline {
+  /** Never throws, never rejects: whatever happens is answered. */
+  handle(req: IncomingMessage, res: ServerResponse): void;
+}
+
+export function makePipeline(dependencies: PipelineDependencies): Pipeline {
+  const { guard, authenticate, filters, engine, ending, limits, clock, log, callId, problemUrl, trustedHops } = dependencies;
+  const context: DeliveryContext = { ending, clock, totalMs: dependencies.totalMs, refuse };
+
+  function handle(req: IncomingMessage, res: ServerResponse): void {
+    const admittedAt = clock.now();
+    const call = openCall(callId(admittedAt), req, res, readFields(req.rawHeaders), admittedAt, clock.monotonic());
+    dependencies.onStart(call);
+    res.on('close', () => closed(call));
+    res.on('error', ignore);
+    try {
+      guard(call);
+      if (isOwnPage(call)) own(call);
+      else run(call, 0);
+    } catch (error) {
+      refuse(call, asAppError(error));
+    }
+  }
+
+  /** Filters from `from` on, waiting only for those that must. */
+  function run(call: Call, from: number): void {
+    try {
+      for (let i = from; i < filters.length; i++) {
+        const waiting = (filters[i] as Filter)(call);
+        if (call.answered) return void ending.finish(call, 'refused.answered', 204);
+        if (waiting !== undefined) {
+          waiting.then(
+            () => (call.gone ? left(call) : run(call, i + 1)),
+            (error: unknown) => refuse(call, asAppError(error)),
+          );
+          return;
+        }
+      }
+      forward(call);
+    } catch (error) {
+      refuse(call, asAppError(error));
+    }
+  }
+
+  function forward(call: Call): void {
+    const { served } = call;
+    if (served === null) return;
+    const { mock } = served.backend;
+    call.upstreamStartedAt = clock.monotonic();
+    if (mock) {
+      const delivery = new Delivery(call, context);
+      const body = Buffer.from(mock.body);
+      delivery.head(mock.status, [...mock.headers.flat(), 'Content-Length', String(body.length)]);
+      delivery.data(body);
+      return delivery.end();
+    }
+    const request = upstreamRequest(call, served, trustedHops);
+    const delivery = new Delivery(call, context);
+    call.forwarded = true;
+    deliveries.set(call, delivery);
+    engine.send(request, delivery);
+  }
+
+  const deliveries = new WeakMap<Call, Delivery>();
+
+  function own(call: Call): void {
+    if (isHealth(call)) return answerOwn(call, jsonAnswer(call, { status: 'ok' }));
+    const waiting = authenticate(call);
+    const page = () => ownPage(call, limits).then((answer) => answerOwn(call, answer));
+    (waiting ? waiting.then(page) : page()).catch((error: unknown) => refuse(call, asAppError(error)));
+  }
+
+  function answerOwn(call: Call, answer: Answer): void {
+    call.answered = true;
+    void ending.finish(call, 'refused.answered', answer.status);
+    send(call, answer);
+  }
+
+  /** Answer for the provider with a refusal; what was forwarded or belongs to a subscription is recorded first. */
+  function refuse(call: Call, error: AppError): void {
+    if (call.answered) return;
+    call.answered = true;
+    if (error.code === 'gateway-fault') log.error({ callId: call.id, err: error.cause }, 'gateway fault');
+    const answer = refusal(call, error, problemUrl);
+    if (call.forwarded) addUsageHeaders(call, answer.headers, ending);
+    call.bytesOut = answer.body.length;
+    const written = ending.finish(call, outcomeOf(error.code), answer.status);
+    // A refusal costs nothing, so it does not wait for the disk; what was forwarded does.
+    if (written === null || !call.forwarded) {
+      written?.catch(ignore);
+      return send(call, answer);
+    }
+    written.then(
+      () => send(call, answer),
+      () => call.res.destroy(),
+    );
+  }
+
+  function left(call: Call): void {
+    if (!call.finished) void ending.finish(call, 'refused.caller-left', 0)?.catch(ignore);
+  }
+
+  function closed(call: Call): void {
+    call.gone = true;
+    if (call.finished) return ending.ended(call);
+    const delivery = deliveries.get(call);
+    if (delivery) delivery.leave();
+    // Else a filter is waiting: whoever waits comes back and finds the caller gone.
+  }
+
+  return { handle };
+}
+
+function send({ res, method }: Call, { status, headers, body }: Answer): void {
+  if (res.destroyed) return;
+  res.writeHead(status, headers);
+  res.end(method === 'HEAD' ? undefined : body);
+}
+
+const ignore = (): void => undefined;

@@ -1,0 +1,59 @@
+import type { LimitFigures } from '../domain/headers.ts';
+import type { CallRecord, Outcome } from '../domain/metering.ts';
+import type { Snapshot, SnapshotPlanVersion, SnapshotSubscription, SnapshotWindow } from '../domain/snapshot.ts';
+
+/** What the gateway asks of the rest of the product on the path of a call. */
+export interface Limits {
+  /**
+   * Take rate, quota and money for one call, all or nothing. Answers at once when the limit is far away.
+   * @throws AppError quota-exceeded, throttled or cannot-count
+   */
+  take(request: TakeRequest): Held | Promise<Held>;
+  /** The call ended: give back what its outcome does not count (rule N14). Once per `take`. */
+  settle(held: Held, outcome: Outcome): void;
+  /** The figures without taking anything, for `/-/me`. */
+  view(subscription: SnapshotSubscription, window: SnapshotWindow, plan: SnapshotPlanVersion): Promise<LimitFigures>;
+}
+
+export interface TakeRequest {
+  readonly subscription: SnapshotSubscription | null;
+  readonly window: SnapshotWindow | null;
+  readonly plan: SnapshotPlanVersion | null;
+  readonly apiId: string;
+  readonly operation: string;
+  readonly gatewayId: string;
+  readonly credentialId: string;
+  readonly apiLimitPerSecond: number;
+  /** Admission, epoch ms. */
+  readonly now: number;
+}
+
+export interface Held {
+  readonly units: Readonly<Record<string, number>>;
+  readonly limits: LimitFigures | null;
+}
+
+export interface Meter {
+  /** Resolves when the answer's last bytes may leave: the record is with the kernel, or on disk when strict. */
+  record(record: CallRecord): Promise<void>;
+  /** The last bytes left. */
+  ended(callId: string): void;
+  /** Gap-free in its stream: one subscription on one boot. Every number taken is recorded. */
+  nextReceipt(subscriptionId: string): number;
+  /** False while nothing can be recorded: metered calls get 0701. */
+  ready(): boolean;
+}
+
+/** Remembers signatures of unsafe calls. */
+export interface Replays {
+  /** False: seen before. @throws when nobody can tell */
+  first(signature: string, keepMs: number): Promise<boolean>;
+}
+
+export interface Snapshots {
+  current(): Snapshot;
+  /** Called with each new snapshot, the first included if there is one by then. */
+  onChange(listener: (snapshot: Snapshot) => void): void;
+  /** An unknown credential was shown: look, at most once a second and not awaited, whether one was issued since. */
+  unknownCredential(): void;
+}

@@ -1,0 +1,174 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { callIds } from '../domain/call-id.ts';
+import type { Config } from '../config.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Log } from '../kernel/log.ts';
+import { PROBLEMS, type ProblemCode } from '../kernel/problems.ts';
+import { makeAppCodes } from './authenticators/app-code.ts';
+import { makeSignatures } from './authenticators/signature.ts';
+import { makeBodyBuffers } from './body.ts';
+import type { Call } from './call.ts';
+import { TOTAL_MS } from './delivery.ts';
+import { makeEnding } from './ending.ts';
+import { makeAuthenticate } from './filters/authenticate.ts';
+import { authorize } from './filters/authorize.ts';
+import { preflight } from './filters/cors.ts';
+import { makeFindRoute } from './filters/find-route.ts';
+import { makeGuard } from './filters/guard.ts';
+import { makeRefuseReplay } from './filters/refuse-replay.ts';
+import { makeTakeLimits } from './filters/take-limits.ts';
+import { validateRequest } from './filters/validate-request.ts';
+import { makePipeline } from './pipeline.ts';
+import type { Limits, Meter, Replays, Snapshots } from './ports.ts';
+import { compileTable, type Table } from './table.ts';
+import { makeAddressGuard, type Resolve } from './upstream/address-guard.ts';
+import { makeUndiciEngine } from './upstream/undici-engine.ts';
+
+/** Listener bounds. Node's own header limit is above ours, so that our answer can tell what was too large. */
+const HEADER_BYTES_PARSED_MAX = 81_920;
+const HEADERS_MS = 10_000;
+const REQUEST_MS = 300_000;
+const KEEP_ALIVE_MS = 65_000;
+const CHECK_EVERY_MS = 1_000;
+const CONNECTIONS_MAX = 20_000;
+const REQUESTS_PER_SOCKET_MAX = 0;
+
+export interface GatewayDependencies {
+  readonly config: Pick<Config, 'gatewayDomain' | 'gatewayEngine' | 'gatewayNode' | 'secretKeys' | 'trustedHops' | 'upstreamAllow' | 'webUrl'>;
+  /** Number of this boot of the node, from the journal. */
+  readonly boot: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly snapshots: Snapshots;
+  readonly limits: Limits;
+  readonly meter: Meter;
+  readonly replays: Replays;
+  /** For tests. */
+  readonly resolve?: Resolve;
+  readonly timeouts?: { readonly headersMs?: number; readonly requestMs?: number; readonly totalMs?: number };
+}
+
+export interface Gateway {
+  /** @returns the port, also when 0 was asked for */
+  listen(port: number, host?: string): Promise<number>;
+  /** Take no more calls, let those in flight end, cut off what is left after `deadlineMs`. */
+  close(deadlineMs?: number): Promise<void>;
+  /** Calls in flight. */
+  readonly inFlight: number;
+  /** Oldest admission among the calls in flight, epoch ms; null when there is none. For the watermark. */
+  oldestInFlight(): number | null;
+}
+
+export function makeGateway(dependencies: GatewayDependencies): Gateway {
+  const { config, boot, clock, log, snapshots, limits, meter, replays, timeouts = {} } = dependencies;
+  const { trustedHops } = config;
+  const live = new Set<Call>();
+  let compiled: Table = compileTable(snapshots.current(), config.secretKeys);
+  const table = () => compiled;
+  const buffers = makeBodyBuffers();
+  const guard = makeAddressGuard({ allow: config.upstreamAllow, ...(dependencies.resolve && { resolve: dependencies.resolve }) });
+  const engine = makeUndiciEngine({ guard });
+  const bootName = `${config.gatewayNode}-${boot}`;
+  const callId = callIds({ node: config.gatewayNode, boot });
+  const ending = makeEnding({ limits, meter, clock, buffers, bootName, onEnd: (call) => live.delete(call) });
+  const onUnknown = () => snapshots.unknownCredential();
+  const authenticate = makeAuthenticate({
+    appCode: makeAppCodes({ table, onUnknown }),
+    signature: makeSignatures({ table, onUnknown, realNow: () => clock.real(), buffers }),
+    trustedHops,
+  });
+  const pipeline = makePipeline({
+    guard: makeGuard({ trustedHops }),
+    authenticate,
+    filters: [
+      makeFindRoute({ table, domain: config.gatewayDomain }), preflight, authenticate, authorize, validateRequest, makeRefuseReplay({ replays }), makeTakeLimits({ limits, meter }),
+    ],
+    engine, ending, limits, clock, log, trustedHops,
+    callId,
+    problemUrl: `${config.webUrl}/problems/`,
+    totalMs: timeouts.totalMs ?? TOTAL_MS,
+    onStart: (call) => live.add(call),
+  });
+  snapshots.onChange((snapshot) => {
+    compiled = compileTable(snapshot, config.secretKeys);
+    engine.retain(new Set(snapshot.apis.flatMap(({ definition: { backend } }) => (backend.kind === 'http' ? [new URL(backend.origin).origin] : []))));
+    endRevoked(live, compiled);
+  });
+  const server = makeServer(pipeline.handle, () => callId(clock.now()), timeouts);
+
+  return {
+    get inFlight() {
+      return live.size;
+    },
+    oldestInFlight() {
+      let oldest: number | null = null;
+      for (const { admittedAt } of live) if (oldest === null || admittedAt < oldest) oldest = admittedAt;
+      return oldest;
+    },
+    listen: (port, host) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+      }),
+    async close(deadlineMs = 10_000) {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const timer = setTimeout(() => {
+        for (const call of live) call.abort?.(new AppError('cannot-count', 'The gateway is shutting down.'));
+        server.closeAllConnections();
+      }, deadlineMs);
+      await closed;
+      clearTimeout(timer);
+      await engine.close();
+    },
+  };
+}
+
+/** A revocation ends what it hits also in mid-answer: a stream must not outlive its credential. */
+function endRevoked(live: ReadonlySet<Call>, { byCredentialId }: Table): void {
+  for (const call of live) {
+    if (call.credential === null || call.abort === null) continue;
+    const { served } = call;
+    const now = byCredentialId.get(call.credential.row.id);
+    const granted = now !== undefined && served !== null && [...now.app.grants.keys()].some((one) => one.api.id === served.api.id && one.api.environmentId === served.api.environmentId);
+    if (!granted) call.abort(new AppError('authentication-failed', 'The credential or its grant was revoked.'));
+  }
+}
+
+function makeServer(handle: Parameters<typeof createServer>[1] & object, nextId: () => string, { headersMs = HEADERS_MS, requestMs = REQUEST_MS }: { headersMs?: number; requestMs?: number }): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: HEADER_BYTES_PARSED_MAX, headersTimeout: headersMs, requestTimeout: requestMs, keepAliveTimeout: KEEP_ALIVE_MS, requireHostHeader: false,
+      connectionsCheckingInterval: CHECK_EVERY_MS, noDelay: true, insecureHTTPParser: false,
+    },
+    handle,
+  );
+  server.maxConnections = CONNECTIONS_MAX;
+  server.maxRequestsPerSocket = REQUESTS_PER_SOCKET_MAX;
+  // Node would answer these by itself; the pipeline decides instead.
+  server.on('checkContinue', handle);
+  server.on('checkExpectation', handle);
+  server.on('connect', (_req, socket) => answerRaw(socket as Socket, 'method-not-allowed', nextId()));
+  server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) => answerRaw(socket as Socket, parseFault(error), nextId()));
+  return server;
+}
+
+function parseFault({ code, rawPacket }: { code?: string; rawPacket?: Buffer }): ProblemCode | null {
+  if (code === 'ECONNRESET' || code === 'EPIPE') return null;
+  if (code === 'HPE_HEADER_OVERFLOW') return rawPacket && !rawPacket.includes('\n') ? 'uri-too-long' : 'headers-too-large';
+  return 'invalid-request';
+}
+
+/** For what never became a call: answered, unless another answer is on its way, and the connection ends. */
+function answerRaw(socket: Socket & { _httpMessage?: { headersSent: boolean } | null }, code: ProblemCode | null, requestId: string): void {
+  if (code === null || !socket.writable || socket._httpMessage?.headersSent) return void socket.destroy();
+  const { status, apig, help, title } = PROBLEMS[code];
+  const body = JSON.stringify({ error_code: apig, error_msg: help, request_id: requestId });
+  socket.once('error', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nX-Request-Id: ${requestId}\r\n` +
+      `X-Error-Source: gateway\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,164 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import { openSecret, type KeyRing } from '../domain/credential.ts';
+import { planOf, type Plan } from '../domain/plan.ts';
+import { compileRoutes, type Router } from '../domain/route.ts';
+import type {
+  GatewayParameters, Snapshot, SnapshotApi, SnapshotCredential, SnapshotPlanVersion, SnapshotSubscription, SnapshotWindow,
+} from '../domain/snapshot.ts';
+import { compileBackend, type CompiledBackend } from './upstream/backend.ts';
+
+/** A snapshot compiled for look-ups: every decision about a call is a walk along references, without a key to build. */
+export interface Table {
+  readonly builtAt: number;
+  /** Label → environment's name → routes. */
+  readonly groups: ReadonlyMap<string, ReadonlyMap<string, Router<Served>>>;
+  /** Hex SHA-256 of an AppCode. */
+  readonly byHash: ReadonlyMap<string, LiveCredential>;
+  readonly byAppKey: ReadonlyMap<string, LiveCredential>;
+  readonly byCredentialId: ReadonlyMap<string, LiveCredential>;
+}
+
+/** A published API in one environment, ready to be called. */
+export interface Served {
+  readonly api: SnapshotApi;
+  readonly parameters: GatewayParameters;
+  readonly label: string;
+  /** `GET /countries/{code}` */
+  readonly operation: string;
+  readonly backend: CompiledBackend;
+  /** Credential headers the API declares as parameters of its own. */
+  readonly declaredCredentials: ReadonlySet<string> | null;
+  readonly bodyBytesMax: number;
+  readonly apiLimitPerSecond: number;
+}
+
+export interface LiveCredential {
+  readonly row: SnapshotCredential;
+  readonly app: LiveApp;
+  /** Opened at the first signature; null when no key of ours opens it. */
+  secret(): KeyObject | null;
+}
+
+export interface LiveApp {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly grants: Map<Served, Grant>;
+}
+
+export interface Grant {
+  /** Null: authorized directly by the provider, counted and never billed. */
+  readonly subscriptionId: string | null;
+  /** Null though there is an id: the subscription has ended. */
+  readonly subscription: LiveSubscription | null;
+}
+
+export interface LiveSubscription {
+  readonly row: SnapshotSubscription;
+  /** The window that holds an instant, with its plan; null before the first and after the last known one. */
+  at(instant: number): CurrentTerms | null;
+}
+
+export interface CurrentTerms {
+  readonly window: SnapshotWindow;
+  readonly version: SnapshotPlanVersion;
+  readonly plan: Plan;
+}
+
+export const BODY_BYTES_MAX = 12 * 1_048_576;
+const API_CALLS_PER_SECOND = 200;
+/** A response header set that declares one of these is the API's own business. */
+const CREDENTIAL_NAMES = new Set(['authorization', 'cookie']);
+
+export function compileTable(snapshot: Snapshot, keyRing: KeyRing): Table {
+  const parametersOf = new Map(snapshot.gateways.map((gateway) => [gateway.id, gateway.parameters]));
+  const labelOf = new Map(snapshot.groups.map((group) => [group.id, group.label]));
+  const plans = compilePlans(snapshot.planVersions);
+  const subscriptions = new Map(snapshot.subscriptions.map((row) => [row.id, compileSubscription(row, plans)]));
+  const served = new Map<string, Served>();
+  const routes = new Map<string, Map<string, { frontend: SnapshotApi['definition']['frontend']; value: Served }[]>>();
+  for (const api of snapshot.apis) {
+    const label = labelOf.get(api.groupId);
+    if (label === undefined) continue;
+    const one = compileServed(api, label, parametersOf.get(api.gatewayId) ?? {});
+    served.set(`${api.id} ${api.environmentId}`, one);
+    const environments = routes.get(label) ?? new Map<string, { frontend: SnapshotApi['definition']['frontend']; value: Served }[]>();
+    routes.set(label, environments);
+    environments.set(api.environmentName, [...(environments.get(api.environmentName) ?? []), { frontend: api.definition.frontend, value: one }]);
+  }
+  const apps = new Map<string, LiveApp>();
+  const byHash = new Map<string, LiveCredential>();
+  const byAppKey = new Map<string, LiveCredential>();
+  const byCredentialId = new Map<string, LiveCredential>();
+  for (const row of snapshot.credentials) {
+    let app = apps.get(row.appId);
+    if (!app) apps.set(row.appId, (app = { id: row.appId, organizationId: row.organizationId, grants: new Map() }));
+    const credential = { row, app, secret: lazySecret(row, keyRing) };
+    byCredentialId.set(row.id, credential);
+    if (row.hash !== null) byHash.set(row.hash, credential);
+    if (row.appKey !== null) byAppKey.set(row.appKey, credential);
+  }
+  // Direct authorizations first: a binding to a subscription goes before them.
+  for (const bound of [false, true])
+    for (const grant of snapshot.grants) {
+      const app = apps.get(grant.appId);
+      if (!app || (grant.subscriptionId !== null) !== bound) continue;
+      const subscription = grant.subscriptionId === null ? null : (subscriptions.get(grant.subscriptionId) ?? null);
+      for (const apiId of grant.apiIds) {
+        const api = served.get(`${apiId} ${grant.environmentId}`);
+        if (api) app.grants.set(api, { subscriptionId: grant.subscriptionId, subscription });
+      }
+    }
+  const groups = new Map<string, ReadonlyMap<string, Router<Served>>>();
+  for (const label of labelOf.values())
+    groups.set(label, new Map([...(routes.get(label) ?? [])].map(([environment, list]) => [environment, compileRoutes(list)])));
+  return { builtAt: snapshot.builtAt, groups, byHash, byAppKey, byCredentialId };
+}
+
+function compileServed(api: SnapshotApi, label: string, parameters: GatewayParameters): Served {
+  const { definition } = api;
+  const declared = definition.parameters.filter((one) => one.in === 'header' && CREDENTIAL_NAMES.has(one.name.toLowerCase()));
+  return {
+    api,
+    parameters,
+    label,
+    operation: `${definition.frontend.method} ${definition.frontend.path}`,
+    backend: compileBackend(definition, parameters.backend_timeout_ms),
+    declaredCredentials: declared.length > 0 ? new Set(declared.map(({ name }) => name.toLowerCase())) : null,
+    bodyBytesMax: parameters.request_body_size_mb === undefined ? BODY_BYTES_MAX : parameters.request_body_size_mb * 1_048_576,
+    apiLimitPerSecond: parameters.ratelimit_api_limits ?? API_CALLS_PER_SECOND,
+  };
+}
+
+function lazySecret(row: SnapshotCredential, keyRing: KeyRing): () => KeyObject | null {
+  let opened: KeyObject | null | undefined;
+  return () => {
+    if (opened === undefined) {
+      const secret = row.secretCipher === null || row.appKey === null ? null : openSecret(keyRing, row.secretCipher, row.appKey);
+      opened = secret === null ? null : createSecretKey(Buffer.from(secret, 'utf8'));
+    }
+    return opened;
+  };
+}
+
+function compilePlans(versions: readonly SnapshotPlanVersion[]): Map<string, { version: SnapshotPlanVersion; plan: Plan }> {
+  return new Map(versions.map((version) => [version.id, { version, plan: planOf(version.document) }]));
+}
+
+function compileSubscription(row: SnapshotSubscription, plans: ReadonlyMap<string, { version: SnapshotPlanVersion; plan: Plan }>): LiveSubscription {
+  const terms = row.windows.flatMap((window): CurrentTerms[] => {
+    const plan = plans.get(window.planVersionId);
+    return plan ? [{ window, ...plan }] : [];
+  });
+  let current = terms[0] ?? null;
+  return {
+    row,
+    at(instant) {
+      if (current === null || instant < current.window.startAt || instant >= current.window.endAt) {
+        const next = terms.find(({ window }) => window.startAt <= instant && instant < window.endAt);
+        if (next === undefined) return null;
+        current = next;
+      }
+      return current;
+    },
+  };
+}

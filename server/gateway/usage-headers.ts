@@ -1,0 +1,32 @@
+import { callPrice } from '../domain/call-price.ts';
+import { limitHeaders, usageCost } from '../domain/headers.ts';
+import type { Plan } from '../domain/plan.ts';
+import type { Call } from './call.ts';
+import type { Ending } from './ending.ts';
+
+/** Prices that do not depend on what was used before are worked out once a plan and weight. */
+const constantPrices = new WeakMap<Plan, Map<number, string>>();
+
+function priceOf(plan: Plan, used: number | null, units: number): string {
+  const terms = plan.meters[0]?.price;
+  const constant = terms?.model === 'per_unit' && (used === null || BigInt(used) >= terms.included);
+  if (!constant) return callPrice(plan, used, units);
+  let prices = constantPrices.get(plan);
+  if (!prices) constantPrices.set(plan, (prices = new Map()));
+  let price = prices.get(units);
+  if (price === undefined) prices.set(units, (price = callPrice(plan, used, units)));
+  return price;
+}
+
+/** What every metered answer carries: the limits' figures, the price, and the receipt, whose number is taken here. Nothing for other calls. */
+export function addUsageHeaders(call: Call, headers: string[], ending: Ending): void {
+  const { held, terms } = call;
+  if (held === null || held === undefined) return;
+  if (held.limits !== null) for (const text of limitHeaders(held.limits, call.admittedAt)) headers.push(text);
+  if (terms === null) return;
+  const units = held.units.requests ?? 0;
+  const quota = held.limits?.quota ?? null;
+  const used = quota === null ? null : Math.max(0, quota.limit - quota.remaining - units);
+  headers.push('Usage-Cost', usageCost(priceOf(terms.plan, used, units), terms.plan.currency.code, units));
+  headers.push('Usage-Receipt', ending.receipt(call));
+}
