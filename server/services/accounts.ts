@@ -82,6 +82,15 @@ export function makeAccounts({ store, clock, ids, audit, notifications }: { stor
     /** For the seed: a user whose address needs no proof. Undefined: the address is taken. */
     register: (form: SignUp) => addUser(SYSTEM, form, clock.now()),
 
+    /** For the seed: a user of an organization that exists, without one of their own. Undefined: the address is taken. */
+    async registerMember({ email, password, name }: Omit<SignUp, 'organization'>, organizationId: string, policies: string[]): Promise<UserDoc | undefined> {
+      const now = clock.now();
+      const user: UserDoc = { _id: ids.next('usr'), email: email.toLowerCase(), name, passwordHash: await hash(password, ARGON), verifiedAt: now, createdAt: now };
+      if (!(await accounts.addUser(user))) return undefined;
+      await accounts.addMembership({ _id: `${organizationId}.${user._id}`, organizationId, userId: user._id, policies, createdAt: now });
+      return user;
+    },
+
     async verify(actor: Actor, token: string): Promise<void> {
       const found = await liveToken(token, 'verify');
       await accounts.verifyUser(found.userId, clock.now());

@@ -33,7 +33,7 @@ describe('store contract', () => {
 
   /** `connection` holds every model too, by name; the parts hold theirs as lists. */
   const models = (): Model<Fields>[] =>
-    Object.values(store).flatMap((part) => (typeof part === 'object' && part !== null && 'models' in part && Array.isArray(part.models) ? (part.models as Model<Fields>[]) : []));
+    Object.values(store).flatMap((part) => (typeof part === 'object' && part !== null && 'models' in part && Array.isArray(part.models) ? (part.models as unknown as Model<Fields>[]) : []));
   const raw = (model: Model<Fields>) => model.collection as unknown as { insertOne(doc: Fields): Promise<unknown>; countDocuments(filter: Fields): Promise<number | bigint> };
   const modelNamed = (name: string): Model<Fields> => {
     const found = models().find(({ modelName }) => modelName === name);
