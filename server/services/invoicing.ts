@@ -80,6 +80,12 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
     return closing;
   }
 
+  /** As far as it comes by itself; one that waits is tried again when its day has come or there is another card. */
+  async function bringForward(id: string, now: number): Promise<InvoiceDoc> {
+    const invoice = await collect.run(id);
+    return (await collect.isDue(invoice, now)) ? collect.retry(id) : invoice;
+  }
+
   /** Ours for the buyer, the seller and operators; unknown to everybody else. */
   function visible(actor: Actor, invoice: InvoiceDoc | null): InvoiceDoc {
     if (!invoice || !(isOperator(actor) || actor.organizationId === invoice.organizationId || actor.organizationId === invoice.providerId)) throw new AppError('not-found');
@@ -126,7 +132,29 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
       return closing;
     },
 
-    /** Subscriptions whose boundary has come, periods that can be closed, invoices to be brought forward. Never fails as a whole. */
+    /** Close a period and issue the invoice of its end, without collecting it. */
+    issuePeriod: (subscriptionId: string, index: number): Promise<Closing> => close.period(subscriptionId, index),
+
+    /** Subscriptions go on at their boundary. @returns periods that can be closed, oldest first */
+    async duePeriods(now: number): Promise<PeriodDoc[]> {
+      const ended = await close.due(now);
+      if (ended.length === 0) return [];
+      const watermark = await usage.watermark();
+      for (const { subscriptionId, index, status } of ended) if (status === 'open') await subscriptions().atBoundary(subscriptionId, index + 1);
+      return ended.filter(({ status, endAt, latenessSeconds }) => status !== 'open' || (watermark >= endAt && now >= endAt + latenessSeconds * 1000));
+    },
+
+    /** Ids of invoices that can be brought forward: those left standing for longer than `stuckMs`, and those whose next try is due. */
+    async dueInvoices(now: number, stuckMs = 0): Promise<string[]> {
+      const stuck = (await store.invoices.unsettled()).filter(({ stepAt }) => stepAt <= now - stuckMs);
+      const open = await store.invoices.inStatus('open');
+      const due = await Promise.all(open.map((invoice) => collect.isDue(invoice, now)));
+      return [...stuck, ...open.filter((_, index) => due[index])].map(({ _id }) => _id);
+    },
+
+    bringForward,
+
+    /** All that is due, here and now: what the jobs do between them, for the sandbox clock and for tests. Never fails as a whole. */
     async round(now: number = clock.now()): Promise<BillingRound> {
       const failed: string[] = [];
       const held: string[] = [];
@@ -148,16 +176,9 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
           else if (closing.for === 'watermark') held.push(period._id);
         });
       }
-      for (const { _id } of await store.invoices.unsettled()) {
-        await attempt(_id, async () => {
-          await collect.run(_id);
-          collected += 1;
-        });
-      }
-      for (const invoice of await store.invoices.inStatus('open')) {
-        await attempt(invoice._id, async () => {
-          if (!(await collect.isDue(invoice, now))) return;
-          await collect.retry(invoice._id);
+      for (const id of await this.dueInvoices(now)) {
+        await attempt(id, async () => {
+          await bringForward(id, now);
           collected += 1;
         });
       }

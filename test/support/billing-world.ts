@@ -3,6 +3,7 @@ import { makeIds } from '../../server/kernel/ids.ts';
 import { makeLog } from '../../server/kernel/log.ts';
 import { parsePlanDocument } from '../../server/domain/plan.ts';
 import type { Actor } from '../../server/domain/actor.ts';
+import { makeAudit } from '../../server/services/audit.ts';
 import { makeEarnings } from '../../server/services/earnings.ts';
 import { makeInvoicing, type Invoicing, type UsageGroup } from '../../server/services/invoicing.ts';
 import { makeSubscriptions, type Subscriptions } from '../../server/services/subscriptions.ts';
@@ -71,10 +72,10 @@ export async function billingWorld(): Promise<BillingWorld> {
     usageOf: async (subscriptionId: string, windows: readonly string[]) =>
       groups.filter((entry) => entry.subscriptionId === subscriptionId && windows.includes(entry.group.window)).map(({ group }) => group),
   };
-  const audit = { append: async () => undefined, list: async () => [] };
+  const audit = makeAudit({ store, clock, ids });
   const changes = { announce: async () => 1, announced: async () => true, version: async () => 1 };
 
-  function process({ payments: around = (same) => same, store: beside = (same) => same }: Parameters<BillingWorld['process']>[0] = {}) {
+  function process({ payments: around = (same: Payments) => same, store: beside = (same: Store) => same }: NonNullable<Parameters<BillingWorld['process']>[0]> = {}) {
     const shared = { store: beside(store), payments: around(payments), audit, clock, ids };
     const earnings = makeEarnings(shared);
     const made: { subscriptions?: Subscriptions } = {};

@@ -1,0 +1,23 @@
+import type { Log } from '../server/kernel/log.ts';
+import type { JobName, JobPayloads } from '../server/queue/jobs.ts';
+import type { Queue } from '../server/queue/queue.ts';
+import type { Inbox } from '../server/services/inbox.ts';
+import type { Invoicing } from '../server/services/invoicing.ts';
+import type { Subscriptions } from '../server/services/subscriptions.ts';
+import type { Clock } from '../server/kernel/clock.ts';
+
+/** What jobs may use. */
+export interface JobWorld {
+  readonly inbox: Pick<Inbox, 'handle' | 'reconcile' | 'unhandled'>;
+  readonly invoicing: Pick<Invoicing, 'bringForward' | 'dueInvoices' | 'duePeriods' | 'issuePeriod'>;
+  readonly subscriptions: Pick<Subscriptions, 'sweep'>;
+  readonly queue: Pick<Queue, 'enqueue'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A name, and one call into a service. Each is safe to run twice and at once: the store decides, the queue only reminds. */
+export interface Job<N extends JobName> {
+  readonly name: N;
+  run(payload: JobPayloads[N], world: JobWorld): Promise<void>;
+}
