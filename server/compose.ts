@@ -8,6 +8,7 @@ import { makeLog, type Log } from './kernel/log.ts';
 import { makeLifecycle } from './lifecycle.ts';
 import { makeMailer } from './mail/mailer.ts';
 import { makePayments } from './stripe/payments.ts';
+import { makeQueue } from './queue/queue.ts';
 import { makeServices } from './services/index.ts';
 import { openStore, openStoreLater } from './store/index.ts';
 import { NOBODY, renderer } from './web/render.ts';
@@ -62,11 +63,13 @@ export async function compose(config: Config, role: string, overrides: Overrides
   }
 
   const payments = makePayments({ secretKey: config.stripe.secretKey, apiBase: config.stripe.apiBase === '' ? undefined : config.stripe.apiBase });
+  const queue = makeQueue({ url: config.redisUrl, prefix: config.redisPrefix }, { onAway });
+  lifecycle.add({ name: 'queue', stop: () => queue.close() });
   const services = makeServices({
-    payments, latenessSeconds: config.latenessSeconds, platformFeeBps: config.platformFeeBps,
+    payments, queue, latenessSeconds: config.latenessSeconds, platformFeeBps: config.platformFeeBps,
     clock, gatewayUrl: config.gatewayUrl, ids, log, mailer, roster: makeRoster({ redis }), secretKeys: config.secretKeys, signals, store, upstreamAllow: config.upstreamAllow, webUrl: config.webUrl,
     render: (view, model) => renderer().render(view, model, NOBODY),
   });
   lifecycle.add({ name: 'storefront', stop: () => services.storefront.stop() });
-  return { config, log, lifecycle, clock, ids, store, redis, signals, services };
+  return { config, log, lifecycle, clock, ids, store, redis, signals, queue, payments, services };
 }

@@ -1,9 +1,10 @@
 import { compose, type Composition } from './compose.ts';
 import { ConfigError, loadConfig } from './config.ts';
-import { startWeb } from './roles.ts';
+import { startJobs, startWeb } from './roles.ts';
 
 const ROLES: Readonly<Record<string, readonly ((composition: Composition) => Promise<unknown>)[]>> = {
   web: [startWeb],
+  worker: [startJobs],
 };
 
 const EXIT_CONFIGURATION = 78;

@@ -1,9 +1,12 @@
 import { createServer, type Server } from 'node:http';
+import { startWorker } from '../jobs/worker.ts';
 import { makeAttempts } from './cache/attempts.ts';
 import type { Composition } from './compose.ts';
 import { makeOps } from './ops.ts';
 import { makeSessionStore } from './store/sessions.ts';
+import { makeWebhookVerifier } from './stripe/webhook.ts';
 import { makeApp } from './web/app.ts';
+import { webhookRoutes } from './web/routes/webhooks.ts';
 import { portalRoutes } from './web/routes/index.ts';
 
 /** Ten tries of one account from one address in a quarter of an hour; a whole office behind one address gets more. */
@@ -26,7 +29,7 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
     checkoutOrigin: config.stripe.apiBase === '' ? 'https://checkout.stripe.com' : new URL(config.stripe.apiBase).origin,
     testPayments: config.stripe.testMode,
     sandbox: config.sandbox,
-    machineRoutes: [],
+    machineRoutes: [webhookRoutes({ inbox: services.inbox, verify: makeWebhookVerifier({ secrets: config.stripe.webhookSecrets }), clock, log })],
     routes: (passport) => portalRoutes({ addresses: { webUrl: config.webUrl, gatewayUrl: config.gatewayUrl }, services, passport, attempts }),
   });
   const server = createServer(app);
@@ -44,6 +47,24 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
   lifecycle.add({ name: 'portal', stop: () => close(server) });
   log.info({ port, opsPort, url: config.webUrl }, 'portal listens');
   return { port, opsPort };
+}
+
+/** Background work. */
+export async function startJobs({ config, log, lifecycle, clock, store, redis, queue, payments, services }: Composition): Promise<{ opsPort: number }> {
+  const { inbox, invoicing, subscriptions } = services;
+  const worker = startWorker({ url: config.redisUrl, prefix: config.redisPrefix }, { inbox, invoicing, subscriptions, queue, clock, log });
+  lifecycle.add({ name: 'worker', stop: () => worker.stop() });
+  const ops = makeOps({
+    checks: {
+      mongo: async () => (await store.ping(clock.monotonic)) < 5_000,
+      redis: () => redis.available() || 'away',
+      stripe: async () => (await payments.reachable()) || 'does not answer',
+    },
+  });
+  const opsPort = await ops.listen(config.opsPorts.worker);
+  lifecycle.add({ name: 'ops', stop: () => ops.close() });
+  log.info({ opsPort }, 'worker runs');
+  return { opsPort };
 }
 
 const listen = (server: Server, port: number): Promise<number> =>

@@ -24,6 +24,10 @@ import { makeMailbox } from './mailbox.ts';
 import { makeMetering } from './metering.ts';
 import { makeSubscriptions, type Subscriptions } from './subscriptions.ts';
 import type { Payments } from '../stripe/port.ts';
+import { makeInbox } from './inbox.ts';
+import { makeOperations } from './operations.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { InboundHandlers } from '../stripe/events.ts';
 
 /** What the services stand on; made once by compose.ts. */
 export interface Ground {
@@ -37,6 +41,7 @@ export interface Ground {
   readonly mailer: Mailer;
   readonly payments: Payments;
   readonly platformFeeBps: bigint;
+  readonly queue: Queue;
   readonly render: (view: string, model: Record<string, unknown>) => string;
   readonly roster: Roster;
   readonly secretKeys: KeyRing;
@@ -51,7 +56,7 @@ export interface Ground {
 export type Services = ReturnType<typeof makeServices>;
 
 export function makeServices(ground: Ground) {
-  const { clock, gatewayUrl, ids, latenessSeconds, log, mailer, payments, platformFeeBps, render, roster, secretKeys, signals, store, upstreamAllow, webUrl } = ground;
+  const { clock, gatewayUrl, ids, latenessSeconds, log, mailer, payments, platformFeeBps, queue, render, roster, secretKeys, signals, store, upstreamAllow, webUrl } = ground;
   const audit = makeAudit({ store, clock, ids });
   const changes = makeChanges({ store, signals, roster, clock });
   const notifications = makeNotifications({ mailer, webUrl, render });
@@ -69,8 +74,20 @@ export function makeServices(ground: Ground) {
   // Invoices move subscriptions and subscriptions ask for invoices: one of the two has to be named before it is made.
   const invoicing: Invoicing = makeInvoicing({ store, payments, usage: metering.reader, earnings, audit, clock, ids, log, platformFeeBps, subscriptions: () => subscriptions });
   const subscriptions: Subscriptions = makeSubscriptions({ store, payments, invoicing, audit, changes, clock, ids, latenessSeconds, webUrl });
+  const handlers: InboundHandlers = {
+    onCheckoutCompleted: (id) => subscriptions.onCheckoutCompleted(id),
+    onCheckoutExpired: (id) => subscriptions.onCheckoutExpired(id),
+    onInvoiceFinalized: (id) => invoicing.onInvoiceFinalized(id),
+    onInvoicePaid: (id) => invoicing.onInvoicePaid(id),
+    onInvoicePaymentFailed: (id) => invoicing.onInvoicePaymentFailed(id),
+    onInvoiceUncollectible: (id) => invoicing.onInvoiceUncollectible(id),
+    onInvoiceVoided: (id) => invoicing.onInvoiceVoided(id),
+    onPaymentMethodChanged: (id) => subscriptions.onPaymentMethodChanged(id),
+  };
+  const inbox = makeInbox({ store, payments, handlers, enqueue: (eventId) => queue.enqueue('handle-inbound-event', { eventId }), audit, clock, log });
+  const operations = makeOperations({ store, invoicing, inbox, metering, queue, audit, clock });
   return {
-    accounts, apps, audit, catalog, changes, clock, credentials, earnings, ids, importing, invoicing, mailbox, metering, notifications, storefront,
-    subscriptions, upstreamTest,
+    accounts, apps, audit, catalog, changes, clock, credentials, earnings, ids, importing, inbox, invoicing, mailbox, metering, notifications, operations,
+    storefront, subscriptions, upstreamTest,
   };
 }

@@ -4,6 +4,8 @@ import type { Services } from '../../services/index.ts';
 import type { makePassport } from '../passport.ts';
 import { accountRoutes } from './accounts.ts';
 import { docsRoutes } from './docs.ts';
+import { earningsRoutes } from './earnings.ts';
+import { operationRoutes } from './operations.ts';
 import { organizationRoutes } from './organization.ts';
 import { storefrontRoutes } from './storefront.ts';
 
@@ -18,6 +20,8 @@ export interface PortalParts {
 export const portalRoutes = ({ addresses, services, passport, attempts }: PortalParts): readonly Router[] => [
   accountRoutes(services, passport, attempts),
   docsRoutes(addresses),
+  earningsRoutes(services),
+  operationRoutes(services),
   organizationRoutes(services),
   storefrontRoutes(services, addresses),
 ];
