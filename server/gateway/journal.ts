@@ -5,7 +5,7 @@ import type { CallRecord } from '../domain/metering.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
-import { callLine, encodeGroup, logLines, makeReplay, sharedKey, sharedLine, type Shared } from './journal-codec.ts';
+import { callLine, encodeGroup, logLines, makeReplay, sharedKey, sharedLine, type Replay, type Shared } from './journal-codec.ts';
 import { fileName, journalFiles, realDisk, type Disk, type JournalFile } from './journal-files.ts';
 import { lockFolder } from './journal-lock.ts';
 
@@ -46,7 +46,8 @@ export interface Journal extends Meter {
   stored(segment: number): void;
   /** Earliest admission among calls recorded whose end is not noted, or noted and not sealed; later than `since`. */
   oldestUnsealed(since: number): number;
-  recoveredBytes(bytes: number): void;
+  /** A leftover file of this size is stored and removed. */
+  recovered(bytes: number): void;
   /** Bytes that wait to be stored. */
   waitingBytes(): number;
   stop(): Promise<void>;
@@ -74,7 +75,10 @@ interface Pending {
   readonly record: CallRecord;
   readonly shared: Shared;
   line: string;
+  /** 0 until its group is written. */
   segment: number;
+  /** Given up: the disk did not take it, and its answer was broken off. */
+  dropped: boolean;
 }
 
 interface Group {
@@ -134,28 +138,45 @@ export function openJournal(options: JournalOptions): Journal {
   let group = newGroup();
   let running: Promise<void> | null = null;
   let sealWanted = false;
+  const sealWaiters: (() => void)[] = [];
+  let probeWanted = false;
   let failing = false;
   let stopping = false;
-  let recoveryBytes = leftovers.reduce((sum, file) => sum + file.bytes, 0);
-  let keptBatches = 0;
+  let closing = false;
+  let committing: readonly Pending[] = [];
+  let syncing: Promise<void> | null = null;
+  let syncedAt = 0;
+  let waiting = leftovers.reduce((sum, file) => sum + file.bytes, 0);
+  /** Batches held in memory until they are stored, by segment. */
+  const kept = new Map<number, SealedBatch>();
+  let rereading: { replay: Replay; fed: number } | null = null;
 
   const has = (g: Group) => g.records.length > 0 || g.ended.length > 0;
+  const busy = () => (has(group) || sealWanted || probeWanted) && !(failing && stopping);
 
   function schedule(): void {
     running ??= new Promise<void>((resolve) => setImmediate(resolve)).then(drain).finally(() => {
       running = null;
-      if (has(group) || sealWanted) schedule();
+      if (busy()) schedule();
     });
   }
 
   async function drain(): Promise<void> {
-    while (has(group) || sealWanted) {
-      if (current && (sealWanted || isFull(current))) await closeSegment();
+    while (busy()) {
+      const toSeal = sealWanted;
       sealWanted = false;
-      if (!has(group)) break;
-      const taken = group;
-      group = newGroup();
-      await commit(taken);
+      if (probeWanted) await probe();
+      if (has(group)) {
+        // What came before a wish to seal belongs into the segment that is sealed.
+        if (!toSeal && current && isFull(current)) await closeSegment();
+        const taken = group;
+        group = newGroup();
+        await commit(taken);
+      }
+      if (toSeal) {
+        await closeSegment();
+        for (const done of sealWaiters.splice(0)) done();
+      }
     }
   }
 
@@ -164,10 +185,12 @@ export function openJournal(options: JournalOptions): Journal {
 
   async function commit(taken: Group): Promise<void> {
     const until = clock.monotonic() + giveUpMs;
+    committing = taken.ended;
     for (;;) {
       try {
         await append(taken);
         failing = false;
+        committing = [];
         return;
       } catch (error) {
         if (!failing) log.error({ err: error, folder }, 'journal cannot be written: metered calls are refused');
@@ -177,9 +200,13 @@ export function openJournal(options: JournalOptions): Journal {
           await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
           continue;
         }
-        for (const pending of taken.records) pendingByCall.delete(pending.record.callId);
-        // Their answers are out: the marks wait for the disk, those of records that were given up go with them.
-        group.ended.unshift(...taken.ended.filter((pending) => pending.segment > 0));
+        for (const pending of taken.records) {
+          pending.dropped = true;
+          pendingByCall.delete(pending.record.callId);
+        }
+        // These answers are out: their marks wait for the disk.
+        group.ended.unshift(...taken.ended);
+        committing = [];
         taken.reject(new AppError('cannot-count', undefined, { cause: error, retryAfterSeconds: 5 }));
         return;
       }
@@ -199,23 +226,27 @@ export function openJournal(options: JournalOptions): Journal {
       }
       text += pending.line = callLine(pending.n, pending.shared.id, pending.record);
     }
-    if (taken.ended.length > 0) text += `E${taken.ended.map((pending) => pending.n).join(',')}\n`;
+    const ended = taken.ended.filter((pending) => !pending.dropped);
+    if (ended.length > 0) text += `E${ended.map((pending) => pending.n).join(',')}\n`;
     const bytes = encodeGroup(text);
     try {
       await disk.write(file, bytes, segment.bytes);
       if (strict && taken.records.length > 0) await disk.sync(file);
-      else at.unsynced = true;
+      else {
+        at.unsynced = true;
+        syncSoon();
+      }
     } catch (error) {
       for (const id of newlyTold) told.delete(id);
       throw error;
     }
-    segment.bytes += bytes.length;
+    grow(segment, bytes.length);
     for (const pending of taken.records) {
       pending.segment = segment.number;
       segment.open += 1;
     }
     taken.resolve();
-    for (const pending of taken.ended) {
+    for (const pending of ended) {
       const home = segments.get(pending.segment);
       if (home) {
         home.open -= 1;
@@ -245,70 +276,84 @@ export function openJournal(options: JournalOptions): Journal {
   async function closeSegment(): Promise<void> {
     if (!current) return;
     const { segment, file, builder, unsynced } = current;
-    if (unsynced) await disk.sync(file);
-    await disk.close(file);
     current = null;
+    await syncing;
+    try {
+      if (unsynced) await disk.sync(file);
+      await disk.close(file);
+    } catch (error) {
+      log.error({ err: error, path: segment.path }, 'journal segment could not be closed in order');
+    }
     segment.sealed = true;
-    let batch: SealedBatch | null = builder.calls === 0 ? null : builder.finish();
-    const minTs = builder.minTs;
-    const kept = batch !== null && keptBatches < BATCHES_KEPT_MAX;
-    if (kept) keptBatches += 1;
-    else if (batch) batch = null;
-    const read = () => (kept || builder.calls === 0 ? batch : readBack(segment.number));
-    for (const listener of listeners) listener({ segment: segment.number, minTs, batch: read });
-    if (kept) onStored.set(segment.number, () => (keptBatches -= 1));
+    const empty = builder.calls === 0;
+    if (!empty && kept.size < BATCHES_KEPT_MAX) kept.set(segment.number, builder.finish());
+    const batch = () => (empty ? null : (kept.get(segment.number) ?? readBack(segment.number)));
+    for (const listener of listeners) listener({ segment: segment.number, minTs: builder.minTs, batch });
   }
-  const onStored = new Map<number, () => void>();
 
-  /** Make a batch again from the files: memory does not grow with the time the store is away. */
+  /** Make a batch again from the files, which are asked for in order: memory does not grow with the time the store is away. */
   function readBack(wanted: number): SealedBatch | null {
-    const replay = makeReplay({ node, boot, receivedAt });
+    if (!rereading || rereading.fed >= wanted) rereading = { replay: makeReplay({ node, boot, receivedAt }), fed: 0 };
     for (const { number, path } of segments.values()) {
+      if (number <= rereading.fed) continue;
       if (number > wanted) break;
-      const batch = replay.feed(number, readFileSync(path));
+      const batch = rereading.replay.feed(number, readFileSync(path));
+      rereading.fed = number;
       if (number === wanted) return batch;
     }
     return null;
   }
 
+  /** Files go in the order they came, and the last one stays: the recovery of a boot numbers on from it. */
   function sweep(): void {
     for (const segment of segments.values()) {
       const done = segment.sealed && segment.released && segment.open === 0 && (segment.lastEnd <= segment.number || (segments.get(segment.lastEnd)?.released ?? true));
-      if (!done) continue;
+      if (!done || (segment.number === nextSegment - 1 && !closing)) continue;
       rmSync(segment.path, { force: true });
       segments.delete(segment.number);
     }
   }
 
   const ticker = setInterval(() => {
-    if (current && isFull(current)) {
-      sealWanted = true;
-      schedule();
-    }
-    if (failing && !has(group)) void probe();
-  }, Math.min(sealMs, 250));
-  const looseSync = setInterval(() => {
-    if (!current?.unsynced || running) return;
-    current.unsynced = false;
-    disk.sync(current.file).catch(() => (failing = true));
-  }, LOOSE_SYNC_MS);
+    if (current && isFull(current)) sealWanted = true;
+    if (failing) probeWanted = true;
+    syncSoon();
+    if (busy()) schedule();
+  }, Math.min(sealMs, LOOSE_SYNC_MS));
+
+  /** What nobody waits for reaches the disk within 100 ms. */
+  function syncSoon(): void {
+    if (!current?.unsynced || syncing || clock.monotonic() - syncedAt < LOOSE_SYNC_MS) return;
+    const at = current;
+    at.unsynced = false;
+    syncedAt = clock.monotonic();
+    syncing = disk
+      .sync(at.file)
+      .catch(() => {
+        at.unsynced = true;
+        failing = true;
+      })
+      .finally(() => (syncing = null));
+  }
 
   /** Is the disk back? A group without lines tells. */
   async function probe(): Promise<void> {
+    probeWanted = false;
     try {
       const at = (current ??= await openSegment());
       const bytes = encodeGroup('\n'.repeat(4_096));
       await disk.write(at.file, bytes, at.segment.bytes);
-      at.segment.bytes += bytes.length;
+      grow(at.segment, bytes.length);
       failing = false;
     } catch {
       await forgetTorn();
     }
   }
 
-  const waitingBytes = () => recoveryBytes + [...segments.values()].reduce((sum, segment) => (onBooks.has(segment.number) ? sum : sum + segment.bytes), 0);
-  /** Segments whose batch is stored; their files may still be needed, but nothing in them waits for the store. */
-  const onBooks = new Set<number>();
+  function grow(segment: Segment, bytes: number): void {
+    segment.bytes += bytes;
+    waiting += bytes;
+  }
 
   return {
     node,
@@ -325,7 +370,7 @@ export function openJournal(options: JournalOptions): Journal {
         row = { id: sharedCount, line: sharedLine(sharedCount, record) };
         shared.set(key, row);
       }
-      const pending: Pending = { n: calls, record, shared: row, line: '', segment: 0 };
+      const pending: Pending = { n: calls, record, shared: row, line: '', segment: 0, dropped: false };
       pendingByCall.set(record.callId, pending);
       group.records.push(pending);
       schedule();
@@ -344,23 +389,23 @@ export function openJournal(options: JournalOptions): Journal {
       receipts.set(subscriptionId, n);
       return n;
     },
-    ready: () => !failing && !stopping && waitingBytes() < bytesMax,
+    ready: () => !failing && !stopping && waiting < bytesMax,
     async seal() {
-      sealWanted = true;
-      schedule();
-      await running;
+      await new Promise<void>((resolve) => {
+        sealWaiters.push(resolve);
+        sealWanted = true;
+        schedule();
+      });
     },
     onSealed: (listener) => void listeners.push(listener),
     stored(segment) {
-      onBooks.add(segment);
-      onStored.get(segment)?.();
-      onStored.delete(segment);
+      kept.delete(segment);
+      waiting -= segments.get(segment)?.bytes ?? 0;
     },
     release(number) {
       const segment = segments.get(number);
       if (segment) segment.released = true;
       sweep();
-      for (const known of onBooks) if (!segments.has(known)) onBooks.delete(known);
     },
     oldestUnsealed(since) {
       let oldest = current?.builder.minTs ?? Number.MAX_SAFE_INTEGER;
@@ -369,21 +414,23 @@ export function openJournal(options: JournalOptions): Journal {
       };
       pendingByCall.forEach(look);
       group.ended.forEach(look);
-      inCommit.forEach(look);
+      committing.forEach(look);
       return oldest;
     },
-    recoveredBytes: (bytes) => void (recoveryBytes -= bytes),
-    waitingBytes,
+    recovered: (bytes) => void (waiting -= bytes),
+    waitingBytes: () => waiting,
     async stop() {
       stopping = true;
       clearInterval(ticker);
-      clearInterval(looseSync);
       sealWanted = true;
       schedule();
       while (running) await running;
+      for (const done of sealWaiters.splice(0)) done();
     },
     async close() {
       await this.stop();
+      closing = true;
+      sweep();
       lock.release();
     },
   };

@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto';
+import { countedAt } from './events.ts';
+import { keepsPlace, type CallRecord, type Outcome } from './metering.ts';
+
+/** Calls that ended alike within one hour: the bill (rules of design §2). */
+export interface UsageEntry {
+  gatewayId: string;
+  /** Empty: without a subscription. */
+  subscriptionId: string;
+  window: string;
+  planVersionId: string;
+  /** Hours since the epoch, UTC, of the admission. */
+  hour: number;
+  appId: string;
+  credentialId: string;
+  apiId: string;
+  operation: string;
+  outcome: Outcome;
+  calls: bigint;
+  /** By meter: what the calls cost or would cost; whether they do is the plan's word (rule N14). */
+  units: Record<string, bigint>;
+  bytesIn: bigint;
+  bytesOut: bigint;
+}
+
+/** Units of one counter that keep their place. */
+export interface Place {
+  readonly gatewayId: string;
+  readonly subscriptionId: string;
+  readonly window: string;
+  readonly meter: string;
+  readonly units: bigint;
+}
+
+export interface SealedBatch {
+  /** `node.boot.segment.offset`; equal content, equal id, however often it is made. */
+  readonly id: string;
+  readonly node: string;
+  readonly boot: number;
+  readonly segment: number;
+  readonly entries: readonly UsageEntry[];
+  readonly minTs: number;
+  readonly maxTs: number;
+  readonly calls: number;
+  /** Calls as text, one a line, in the journal's own shape. */
+  readonly log: string;
+  readonly callsHash: string;
+  readonly sha256: string;
+}
+
+export interface BatchBuilder {
+  readonly calls: number;
+  /** Earliest admission among them; MAX_SAFE_INTEGER when empty. */
+  readonly minTs: number;
+  /** `lines`: how the journal wrote the call, ending in a line break. */
+  add(record: CallRecord, outcome: Outcome, lines: string): void;
+  finish(): SealedBatch;
+}
+
+export const HOUR_MS = 3_600_000;
+export const hourOf = (at: number): number => Math.floor(at / HOUR_MS);
+
+export const batchId = (node: string, boot: number, segment: number): string => `${node}.${boot}.${segment}.0`;
+
+/** A usage record older than 35 days is counted as refused (rule N13). */
+const TOO_OLD: Outcome = 'refused.too-old';
+
+/**
+ * Fold finished calls into entries. @param receivedAt  the gateway's clock corrected by the
+ * store's, epoch ms (rule N13: no record may lie more than 5 minutes after it)
+ */
+export function batchBuilder({ node, boot, segment, receivedAt }: { node: string; boot: number; segment: number; receivedAt: () => number }): BatchBuilder {
+  const byKey = new Map<string, UsageEntry>();
+  let [calls, minTs, maxTs, log] = [0, Number.MAX_SAFE_INTEGER, 0, ''];
+
+  return {
+    get calls() {
+      return calls;
+    },
+    get minTs() {
+      return minTs;
+    },
+    add(record, given, lines) {
+      const at = countedAt(record.admittedAt, receivedAt());
+      const outcome = at === undefined ? TOO_OLD : given;
+      const instant = at ?? record.admittedAt;
+      const hour = hourOf(instant);
+      const key = `${record.subscriptionId}\n${record.window}\n${record.credentialId}\n${record.operation}\n${outcome}\n${hour}\n${record.apiId}\n${record.appId}`;
+      let entry = byKey.get(key);
+      if (!entry) byKey.set(key, (entry = emptyEntry(record, outcome, hour)));
+      entry.calls += 1n;
+      entry.bytesIn += BigInt(record.bytesIn);
+      entry.bytesOut += BigInt(record.bytesOut);
+      for (const meter in record.units) entry.units[meter] = (entry.units[meter] ?? 0n) + BigInt(record.units[meter] ?? 0);
+      calls += 1;
+      if (instant < minTs) minTs = instant;
+      if (instant > maxTs) maxTs = instant;
+      log += lines;
+    },
+    finish() {
+      const entries = [...byKey.values()];
+      const callsHash = createHash('sha256').update(log).digest('hex');
+      return {
+        id: batchId(node, boot, segment), node, boot, segment, entries, calls, log, callsHash,
+        minTs: calls === 0 ? 0 : minTs, maxTs, sha256: entriesHash(entries, callsHash),
+      };
+    },
+  };
+}
+
+const emptyEntry = (record: CallRecord, outcome: Outcome, hour: number): UsageEntry => ({
+  gatewayId: record.gatewayId,
+  subscriptionId: record.subscriptionId ?? '',
+  window: record.window,
+  planVersionId: record.planVersionId,
+  hour,
+  appId: record.appId,
+  credentialId: record.credentialId,
+  apiId: record.apiId,
+  operation: record.operation,
+  outcome,
+  calls: 0n,
+  units: {},
+  bytesIn: 0n,
+  bytesOut: 0n,
+});
+
+/** Hex SHA-256 of the entries and of the calls they fold: what an auditor compares. */
+export function entriesHash(entries: readonly UsageEntry[], callsHash: string): string {
+  const rows = entries.map((entry) => [
+    entry.gatewayId, entry.subscriptionId, entry.window, entry.planVersionId, entry.hour, entry.appId, entry.credentialId, entry.apiId, entry.operation,
+    entry.outcome, `${entry.calls}`, Object.entries(entry.units).sort(([a], [b]) => (a < b ? -1 : 1)).map(([meter, units]) => [meter, `${units}`]),
+    `${entry.bytesIn}`, `${entry.bytesOut}`,
+  ]);
+  return createHash('sha256').update(JSON.stringify([rows, callsHash])).digest('hex');
+}
+
+/** Units that keep their place, by counter. */
+export function placesOf(entries: readonly UsageEntry[]): Place[] {
+  const places = new Map<string, { -readonly [K in keyof Place]: Place[K] }>();
+  for (const { gatewayId, subscriptionId, window, outcome, units } of entries) {
+    if (subscriptionId === '' || !keepsPlace(outcome)) continue;
+    for (const [meter, count] of Object.entries(units)) {
+      const key = `${gatewayId}.${subscriptionId}.${window}.${meter}`;
+      const place = places.get(key);
+      if (place) place.units += count;
+      else places.set(key, { gatewayId, subscriptionId, window, meter, units: count });
+    }
+  }
+  return [...places.values()];
+}
