@@ -7,9 +7,10 @@ import { makeIds, type Ids } from './kernel/ids.ts';
 import { makeLog, type Log } from './kernel/log.ts';
 import { makeLifecycle } from './lifecycle.ts';
 import { makeMailer } from './mail/mailer.ts';
+import { makeSimulatorControl } from './stripe/simulator.ts';
 import { makePayments } from './stripe/payments.ts';
 import { makeQueue } from './queue/queue.ts';
-import { makeServices } from './services/index.ts';
+import { CLOCK_OFFSET, makeServices } from './services/index.ts';
 import { openStore, openStoreLater } from './store/index.ts';
 import { NOBODY, renderer } from './web/render.ts';
 
@@ -21,8 +22,6 @@ export interface Overrides {
 }
 
 const CLOCK_POLL_MS = 1_000;
-/** The setting that holds the sandbox clock's offset; it only grows. */
-export const CLOCK_OFFSET = 'clockOffsetMs';
 
 export type Composition = Awaited<ReturnType<typeof compose>>;
 
@@ -66,10 +65,11 @@ export async function compose(config: Config, role: string, overrides: Overrides
   const queue = makeQueue({ url: config.redisUrl, prefix: config.redisPrefix }, { onAway });
   lifecycle.add({ name: 'queue', stop: () => queue.close() });
   const services = makeServices({
-    payments, queue, latenessSeconds: config.latenessSeconds, platformFeeBps: config.platformFeeBps,
+    payments, queue, simulator: config.stripe.apiBase === '' ? null : makeSimulatorControl(config.stripe.apiBase), latenessSeconds: config.latenessSeconds, platformFeeBps: config.platformFeeBps,
     clock, gatewayUrl: config.gatewayUrl, ids, log, mailer, roster: makeRoster({ redis }), secretKeys: config.secretKeys, signals, store, upstreamAllow: config.upstreamAllow, webUrl: config.webUrl,
     render: (view, model) => renderer().render(view, model, NOBODY),
   });
+  lifecycle.add({ name: 'clock control', stop: () => services.clockControl.stop() });
   lifecycle.add({ name: 'storefront', stop: () => services.storefront.stop() });
   return { config, log, lifecycle, clock, ids, store, redis, signals, queue, payments, services };
 }

@@ -6,6 +6,8 @@ import { makeOps } from './ops.ts';
 import { makeSessionStore } from './store/sessions.ts';
 import { makeWebhookVerifier } from './stripe/webhook.ts';
 import { makeApp } from './web/app.ts';
+import { sandboxRoutes } from './web/routes/sandbox.ts';
+import { sandboxOps } from './web/sandbox-ops.ts';
 import { webhookRoutes } from './web/routes/webhooks.ts';
 import { portalRoutes } from './web/routes/index.ts';
 
@@ -30,7 +32,10 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
     testPayments: config.stripe.testMode,
     sandbox: config.sandbox,
     machineRoutes: [webhookRoutes({ inbox: services.inbox, verify: makeWebhookVerifier({ secrets: config.stripe.webhookSecrets }), clock, log })],
-    routes: (passport) => portalRoutes({ addresses: { webUrl: config.webUrl, gatewayUrl: config.gatewayUrl }, services, passport, attempts }),
+    routes: (passport) => [
+      ...portalRoutes({ addresses: { webUrl: config.webUrl, gatewayUrl: config.gatewayUrl }, services, passport, attempts }),
+      ...(config.sandbox ? [sandboxRoutes(services, config.stripe.apiBase)] : []),
+    ],
   });
   const server = createServer(app);
   server.headersTimeout = 15_000;
@@ -40,6 +45,7 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
       mongo: async () => (await store.ping(clock.monotonic)) < 5_000,
       redis: () => redis.available() || 'away',
     },
+    ...(config.sandbox && { extra: sandboxOps(services) }),
   });
   const opsPort = await ops.listen(config.opsPorts.web);
   lifecycle.add({ name: 'ops', stop: () => ops.close() });

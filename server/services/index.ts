@@ -28,6 +28,8 @@ import { makeInbox } from './inbox.ts';
 import { makeOperations } from './operations.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { InboundHandlers } from '../stripe/events.ts';
+import { makeClockControl } from './clock-control.ts';
+import type { SimulatorControl } from '../stripe/simulator.ts';
 
 /** What the services stand on; made once by compose.ts. */
 export interface Ground {
@@ -46,17 +48,22 @@ export interface Ground {
   readonly roster: Roster;
   readonly secretKeys: KeyRing;
   readonly signals: Signals;
+  /** Null with Stripe itself. */
+  readonly simulator: SimulatorControl | null;
   readonly store: Store;
   /** `host:port` pairs of upstreams that may be private. */
   readonly upstreamAllow: ReadonlySet<string>;
   readonly webUrl: string;
 }
 
+/** The setting that holds the sandbox clock's offset; it only grows. */
+export const CLOCK_OFFSET = 'clockOffsetMs';
+
 /** What the roles may call. */
 export type Services = ReturnType<typeof makeServices>;
 
 export function makeServices(ground: Ground) {
-  const { clock, gatewayUrl, ids, latenessSeconds, log, mailer, payments, platformFeeBps, queue, render, roster, secretKeys, signals, store, upstreamAllow, webUrl } = ground;
+  const { clock, gatewayUrl, ids, latenessSeconds, log, mailer, payments, platformFeeBps, queue, render, roster, secretKeys, signals, simulator, store, upstreamAllow, webUrl } = ground;
   const audit = makeAudit({ store, clock, ids });
   const changes = makeChanges({ store, signals, roster, clock });
   const notifications = makeNotifications({ mailer, webUrl, render });
@@ -86,8 +93,13 @@ export function makeServices(ground: Ground) {
   };
   const inbox = makeInbox({ store, payments, handlers, enqueue: (eventId) => queue.enqueue('handle-inbound-event', { eventId }), audit, clock, log });
   const operations = makeOperations({ store, invoicing, inbox, metering, queue, audit, clock });
+  const jobsUnderWay = () =>
+    queue.counts().then((counts) => counts.reduce((sum, { waiting, active }) => sum + waiting + active, 0), () => null);
+  const clockControl = makeClockControl({
+    store, invoicing, subscriptions, inbox, watermark: metering.watermark, jobsUnderWay, signals, clock, log, simulator, offsetSetting: CLOCK_OFFSET,
+  });
   return {
-    accounts, apps, audit, catalog, changes, clock, credentials, earnings, ids, importing, inbox, invoicing, mailbox, metering, notifications, operations,
+    accounts, apps, audit, catalog, changes, clock, clockControl, credentials, earnings, ids, importing, inbox, invoicing, mailbox, metering, notifications, operations,
     storefront, subscriptions, upstreamTest,
   };
 }
