@@ -137,6 +137,3 @@ const both = (first: string | null, second: string | null): string => (first ===
 
 /** `0.35;currency=usd;units=1`: minor units as a decimal (rule N2), the price if the call ends well. */
 export const usageCost = (amount: string, currency: string, units: number): string => `${amount};currency=${currency};units=${units}`;
-
-/** `<stream>.<n>.<commitment>` */
-export const usageReceipt = (stream: string, n: number, commitment: string): string => `${stream}.${n}.${commitment}`;

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { PROBLEMS } from '../kernel/problems.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { CallRecord, Outcome } from '../domain/metering.ts';
+import { commitmentOf, receiptOf, streamOf } from '../domain/receipts.ts';
 import type { BodyBuffers } from './body.ts';
 import type { Call } from './call.ts';
 import type { Limits, Meter } from './ports.ts';
@@ -18,8 +18,8 @@ export interface Ending {
   finish(call: Call, outcome: Outcome, status: number): Promise<void> | null;
   /** The last bytes left for the caller. */
   ended(call: Call): void;
-  /** Take the receipt of an answer that is about to be written: `Usage-Receipt`, or nothing for calls without a subscription. */
-  receipt(call: Call): string;
+  /** Take the next receipt of the subscription, for an answer that is about to be written. @param highestPrice  minor units and currency */
+  receipt(call: Call, subscriptionId: string, highestPrice: string): string;
 }
 
 export interface EndingDependencies {
@@ -27,12 +27,12 @@ export interface EndingDependencies {
   readonly meter: Meter;
   readonly clock: Clock;
   readonly buffers: BodyBuffers;
-  /** Names this boot in receipt streams: `<node>-<boot>`. */
-  readonly bootName: string;
+  readonly node: string;
+  readonly boot: number;
   readonly onEnd: (call: Call) => void;
 }
 
-export function makeEnding({ limits, meter, clock, buffers, bootName, onEnd }: EndingDependencies): Ending {
+export function makeEnding({ limits, meter, clock, buffers, node, boot, onEnd }: EndingDependencies): Ending {
   const recordOf = (call: Call, outcome: Outcome, status: number): CallRecord => {
     const api = call.served?.api;
     return {
@@ -76,17 +76,13 @@ export function makeEnding({ limits, meter, clock, buffers, bootName, onEnd }: E
     ended(call) {
       if (call.recorded) meter.ended(call.id);
     },
-    receipt(call) {
-      if (call.terms === null || call.grant?.subscriptionId == null) return '';
-      call.receipt = meter.nextReceipt(call.grant.subscriptionId);
-      return `${call.grant.subscriptionId.slice(4)}-${bootName}.${call.receipt}.${commitmentOf(call)}`;
+    receipt(call, subscriptionId, highestPrice) {
+      call.receipt = meter.nextReceipt(subscriptionId);
+      const promised = { callId: call.id, admittedAt: call.admittedAt, planVersionId: call.terms?.version.id ?? '', highestPrice };
+      return receiptOf(streamOf(subscriptionId, node, boot), call.receipt, commitmentOf(promised));
     },
   };
 }
-
-/** What the buyer can hold us to: call, time, plan version, and the highest price the call may have. */
-const commitmentOf = (call: Call): string =>
-  createHash('sha256').update(`${call.id}\n${call.admittedAt}\n${call.terms?.version.id ?? ''}\n${call.terms?.plan.currency.code ?? ''}`).digest('base64url').slice(0, 22);
 
 /** The outcome of a refusal, and of a failure of the provider, by the problem it is answered with. */
 export const outcomeOf = (code: keyof typeof PROBLEMS): Outcome =>

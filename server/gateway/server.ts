@@ -70,9 +70,8 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
   const buffers = makeBodyBuffers();
   const guard = makeAddressGuard({ allow: config.upstreamAllow, ...(dependencies.resolve && { resolve: dependencies.resolve }) });
   const engine = makeUndiciEngine({ guard });
-  const bootName = `${config.gatewayNode}-${boot}`;
   const callId = callIds({ node: config.gatewayNode, boot });
-  const ending = makeEnding({ limits, meter, clock, buffers, bootName, onEnd: (call) => live.delete(call) });
+  const ending = makeEnding({ limits, meter, clock, buffers, node: config.gatewayNode, boot, onEnd: (call) => live.delete(call) });
   const onUnknown = () => snapshots.unknownCredential();
   const authenticate = makeAuthenticate({
     appCode: makeAppCodes({ table, onUnknown }),

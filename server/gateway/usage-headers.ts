@@ -21,12 +21,14 @@ function priceOf(plan: Plan, used: number | null, units: number): string {
 /** What every metered answer carries: the limits' figures, the price, and the receipt, whose number is taken here. Nothing for other calls. */
 export function addUsageHeaders(call: Call, headers: string[], ending: Ending): void {
   const { held, terms } = call;
-  if (held === null || held === undefined) return;
+  if (held === null) return;
   if (held.limits !== null) for (const text of limitHeaders(held.limits, call.admittedAt)) headers.push(text);
-  if (terms === null) return;
+  const subscriptionId = call.grant?.subscriptionId;
+  if (terms === null || subscriptionId == null) return;
   const units = held.units.requests ?? 0;
   const quota = held.limits?.quota ?? null;
   const used = quota === null ? null : Math.max(0, quota.limit - quota.remaining - units);
-  headers.push('Usage-Cost', usageCost(priceOf(terms.plan, used, units), terms.plan.currency.code, units));
-  headers.push('Usage-Receipt', ending.receipt(call));
+  const price = priceOf(terms.plan, used, units);
+  const currency = terms.plan.currency.code;
+  headers.push('Usage-Cost', usageCost(price, currency, units), 'Usage-Receipt', ending.receipt(call, subscriptionId, `${price} ${currency}`));
 }

@@ -39,7 +39,7 @@ describe('a call through the gateway', () => {
     const { headers } = await world.call('/demo/hello');
     expect(headers.get('ratelimit-policy')).to.equal('"plan";q=1000000;w=2678400, "rate";q=10;w=1');
     expect(headers.get('usage-cost')).to.equal('0.5;currency=usd;units=1');
-    expect(headers.get('usage-receipt')).to.match(/^1-gw1-1\.2\.[A-Za-z0-9_-]{22}$/);
+    expect(headers.get('usage-receipt')).to.match(/^sub_1-gw1-1\.2\.[0-9a-f]{32}$/);
     expect(headers.get('x-ratelimit-limit')).to.equal('10');
   });
   it('carries a body, parameters in the backend’s path, and what a prefix left over', async () => {
