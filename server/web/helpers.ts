@@ -1,4 +1,4 @@
-import Handlebars, { type HelperDelegate } from 'handlebars';
+import Handlebars, { type HelperDelegate, type HelperOptions } from 'handlebars';
 import { formatMoney } from '../domain/money.ts';
 import { assetPath } from './assets.ts';
 import { iconSvg } from './icons.ts';
@@ -22,8 +22,16 @@ export function safeUrl(value: unknown): string {
   }
 }
 
-/** Helpers get their arguments, then Handlebars' options, which are dropped here. */
-const plain = (fn: (...args: unknown[]) => unknown): HelperDelegate => (...args: unknown[]) => fn(...args.slice(0, -1));
+/**
+ * Helpers get their arguments, then Handlebars' options, which are dropped here. Without an argument a name means the model's own
+ * property: `{{status}}` prints a property called status, although there is a helper of that name.
+ */
+const plain = (fn: (...args: unknown[]) => unknown): HelperDelegate =>
+  function (this: unknown, ...args: unknown[]) {
+    if (args.length > 1) return fn(...args.slice(0, -1));
+    const { name } = args[0] as HelperOptions & { name: string };
+    return typeof this === 'object' && this !== null && Object.hasOwn(this, name) ? (this as Record<string, unknown>)[name] : undefined;
+  };
 
 /** As `#if` decides: 0 and the empty list are false too. */
 const truthy = (value: unknown): boolean => Boolean(value) && !Handlebars.Utils.isEmpty(value);

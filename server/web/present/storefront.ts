@@ -46,9 +46,15 @@ export const cardModel = (listing: Listing) => ({
 /** What every page of a listing shows in its head. */
 export const listingHead = (listing: Listing) => ({
   ...cardModel(listing), productId: listing.productId, status: listing.status, listedAt: listing.listedAt, updatedAt: listing.updatedAt, categoryId: listing.category, tags: listing.tags,
-  website: listing.provider.website, supportEmail: listing.provider.supportEmail, baseUrl: listing.baseUrl, stage: listing.stage, dataSource: listing.dataSource,
+  website: listing.provider.website, websiteText: shortAddress(listing.provider.website), dataSourceText: shortAddress(listing.dataSource), supportEmail: listing.provider.supportEmail, baseUrl: listing.baseUrl, stage: listing.stage, dataSource: listing.dataSource,
   dataLicence: listing.dataLicence, description: listing.description, terms: listing.terms, planCount: listing.plans.length,
 });
+
+/** `example.com/data` for a web address; any other text as it is. */
+function shortAddress(text: string): string {
+  const match = /^https?:\/\/([^?#]*)/i.exec(text);
+  return match?.[1] ? match[1].replace(/^www\.|\/$/g, '') : text;
+}
 
 export type ListingTab = 'overview' | 'endpoints' | 'pricing' | 'docs';
 

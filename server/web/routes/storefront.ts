@@ -8,6 +8,7 @@ import { parseForm } from '../forms.ts';
 import { actorOf, open } from '../guards.ts';
 import { safePath } from '../safe-path.ts';
 import { catalogEntry } from '../present/catalog-json.ts';
+import { grouped } from '../present/number.ts';
 import { pageOf, pagination } from '../present/pagination.ts';
 import { comparePlans, planModel, quotePlans, readCalls } from '../present/plan.ts';
 import { curl } from '../present/snippet.ts';
@@ -86,7 +87,7 @@ export function storefrontRoutes({ storefront, catalog }: Pick<Services, 'storef
     listingPage(res, listing, 'pricing', 'storefront/pricing', {
       plans: listing.plans.map(planModel), comparison: comparePlans(listing.plans), titles: listing.plans.map(({ title }) => title),
       calculator: {
-        calls: wrong ? String(typed).slice(0, 40) : String(calls ?? CALLS_DEFAULT), error: wrong ? 'Type a whole number of calls, such as 20,000.' : null,
+        calls: wrong ? String(typed).slice(0, 40) : grouped(calls ?? CALLS_DEFAULT), error: wrong ? 'Type a whole number of calls, such as 20,000.' : null,
         count: calls ?? CALLS_DEFAULT, quotes: wrong ? [] : quotePlans(listing.plans, calls ?? CALLS_DEFAULT),
       },
       weighted: listing.plans.some(({ plan }) => plan.weights.size > 0),

@@ -46,6 +46,10 @@ describe('render', () => {
     expect(() => made.render('partial', {}, DATA)).to.throw('nowhere');
     expect(() => made.render('helper', {}, DATA)).to.throw('shout');
   });
+  it('prints a property that is named like a helper, and calls the helper when it gets arguments', () => {
+    const made = views({ p: '{{status}} {{number}} {{#each rows}}{{method}}{{/each}} {{number 1234}} [{{date}}]' });
+    expect(made.render('p', { status: 404, number: 'AD-0007', rows: [{ method: '<GET>' }] }, DATA)).to.equal('404 AD-0007 &lt;GET&gt; 1,234 []');
+  });
   it('keeps the lines of preformatted text when a partial is indented', () => {
     const made = views({ 'partials/code': '<pre>{{text}}</pre>', p: '<div>\n    {{> code text=text}}\n</div>' });
     expect(made.render('p', { text: 'a\nb' }, DATA)).to.contain('<pre>a\nb</pre>');
