@@ -18,8 +18,6 @@ const define = <C extends string>(problems: Record<C, Problem>): Readonly<Record
 
 /** Every refusal the product can give: code → status, title, help. One line, one entry, sorted. */
 export const PROBLEMS = define({
-  'address-not-allowed': { status: 403, title: 'Address not allowed', help: 'This credential may not be used from your network address. Its owner can change the address list on the app’s page.', apig: 'APIG.0405', responseType: 'ACCESS_DENIED' },
-  'address-not-allowed-by-api': { status: 403, title: 'Address not allowed', help: 'The provider does not admit calls from your network address.', apig: 'APIG.0402', responseType: 'ACCESS_DENIED' },
   'already-exists': { status: 409, title: 'Already exists', help: 'Something with this name or address exists already. Choose another one.' },
   'api-not-found': { status: 404, title: 'No such API', help: 'No published API answers to this address and method. Check the base URL, the path and the method on the API’s page.', apig: 'APIG.0101', responseType: 'NOT_FOUND' },
   'app-not-authorized': { status: 403, title: 'App not authorized', help: 'The credential is valid, but its app has no subscription for this API. Subscribe on the API’s page, or ask the provider to authorize the app.', apig: 'APIG.0304', responseType: 'UNAUTHORIZED' },
