@@ -1,0 +1,82 @@
+import { expect } from 'chai';
+import { makeLog } from '../../../server/kernel/log.ts';
+import { makeClockControl, type ClockControl } from '../../../server/services/clock-control.ts';
+import { makeSimulatorControl } from '../../../server/stripe/simulator.ts';
+import { LATENESS_SECONDS, START, STARTER, billingWorld, type BillingWorld } from '../../support/billing-world.ts';
+
+const DAY_MS = 86_400_000;
+
+describe('the sandbox clock', () => {
+  let world: BillingWorld;
+  let control: ClockControl;
+  let sealed: number[];
+  beforeEach(async () => {
+    world = await billingWorld();
+    sealed = [];
+    control = makeClockControl({
+      store: world.store, invoicing: world.invoicing, subscriptions: world.subscriptions,
+      inbox: { unhandled: async () => [], handle: async () => undefined },
+      watermark: async () => world.usage.watermarkAt ?? world.clock.now(),
+      jobsUnderWay: async () => 0,
+      signals: {
+        publish: async (kind, payload) => {
+          if (kind === 'seal-journals' && 'at' in payload) sealed.push(payload.at);
+        },
+      },
+      clock: world.clock, log: makeLog('silent', 'test'), simulator: makeSimulatorControl(world.stripe.url), offsetSetting: 'clockOffsetMs', watermarkMs: 300,
+    });
+  });
+  afterEach(async () => {
+    await control.stop();
+    await world.close();
+  });
+
+  it('makes a month pass: the subscription goes on at its boundary and its invoice is paid when the lateness is over', async () => {
+    const id = await world.subscribe((await world.plan()).planId);
+    world.usage.record(id, 0, 1300);
+    expect(await control.move({ advance: 'P1M' })).to.deep.equal({ pending: [] });
+    expect(world.clock.now()).to.equal(Date.UTC(2030, 5, 5, 12));
+    expect(await world.store.settings.get('clockOffsetMs')).to.equal(31 * DAY_MS);
+    expect(world.stripe.world.clock.offsetMs()).to.equal(31 * DAY_MS);
+    expect(await world.store.subscriptions.get(id)).to.include({ periodIndex: 1 });
+    expect(await world.store.invoices.get(`inv_${id}_1`)).to.equal(null);
+    await control.move({ advance: 'PT15M' });
+    expect(await world.store.invoices.get(`inv_${id}_1`)).to.deep.include({ status: 'paid', totalMinor: 1150n, issuedAt: Date.UTC(2030, 5, 5, 12, 15) });
+  });
+
+  it('does what is due at each boundary on its way, not all of it at the end', async () => {
+    const id = await world.subscribe((await world.plan()).planId);
+    await control.move({ to: new Date(START + 100 * DAY_MS).toISOString() });
+    const invoices = (await world.store.invoices.ofSubscription(id)).sort((a, b) => a.periodIndex - b.periodIndex);
+    expect(invoices.map(({ issuedAt, status }) => [new Date(issuedAt).toISOString(), status])).to.deep.equal(
+      ['2030-05-05T12:00:00.000Z', '2030-06-05T12:15:00.000Z', '2030-07-05T12:15:00.000Z', '2030-08-05T12:15:00.000Z'].map((at) => [at, 'paid']),
+    );
+  });
+
+  it('suspends when the grace is over, on the third day after the boundary', async () => {
+    const id = await world.subscribe((await world.plan()).planId);
+    world.stripe.world.planDeclines('insufficient_funds', 9);
+    await control.move({ advance: 'P1M2D' });
+    expect(await world.store.subscriptions.get(id)).to.include({ status: 'past_due' });
+    await control.move({ advance: 'P1D' });
+    expect(await world.store.subscriptions.get(id)).to.include({ status: 'suspended' });
+  });
+
+  it('says what is pending while usage is not stored, and asks for it', async () => {
+    const id = await world.subscribe((await world.plan({ ...STARTER, base_amount: 100 })).planId);
+    const endAt = await world.boundary(id, 1);
+    world.usage.watermarkAt = endAt - 1;
+    const { pending } = await control.move({ to: new Date(endAt + LATENESS_SECONDS * 1000).toISOString() });
+    expect(pending).to.deep.equal(['usage that a gateway has not stored', `period ${id}_0 waits for usage`]);
+    expect(sealed.length).to.be.greaterThan(0);
+    world.usage.watermarkAt = null;
+    expect(await control.move({ advance: 'PT1S' })).to.deep.equal({ pending: [] });
+    expect(await world.store.invoices.get(`inv_${id}_1`)).to.include({ status: 'paid' });
+  });
+
+  it('refuses to move back, nowhere, or beyond ten years', async () => {
+    for (const move of [{ to: '2020-01-01T00:00:00Z' }, { advance: 'P0D' }, { advance: 'nonsense' }, { advance: 'P11Y' }, { to: 'never' }]) {
+      expect(await control.move(move).catch((error: { code: string }) => error.code)).to.equal('invalid-request');
+    }
+  });
+});
