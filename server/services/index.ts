@@ -30,6 +30,7 @@ import type { Queue } from '../queue/queue.ts';
 import type { InboundHandlers } from '../stripe/events.ts';
 import { makeClockControl } from './clock-control.ts';
 import type { SimulatorControl } from '../stripe/simulator.ts';
+import { makeOverview } from './overview.ts';
 
 /** What the services stand on; made once by compose.ts. */
 export interface Ground {
@@ -92,6 +93,7 @@ export function makeServices(ground: Ground) {
     onPaymentMethodChanged: (id) => subscriptions.onPaymentMethodChanged(id),
   };
   const inbox = makeInbox({ store, payments, handlers, enqueue: (eventId) => queue.enqueue('handle-inbound-event', { eventId }), audit, clock, log });
+  const overview = makeOverview({ subscriptions, metering, invoicing, store });
   const operations = makeOperations({ store, invoicing, inbox, metering, queue, audit, clock });
   const jobsUnderWay = () =>
     queue.counts().then((counts) => counts.reduce((sum, { waiting, active }) => sum + waiting + active, 0), () => null);
@@ -99,7 +101,7 @@ export function makeServices(ground: Ground) {
     store, invoicing, subscriptions, inbox, watermark: metering.watermark, jobsUnderWay, signals, clock, log, simulator, offsetSetting: CLOCK_OFFSET,
   });
   return {
-    accounts, apps, audit, catalog, changes, clock, clockControl, credentials, earnings, ids, importing, inbox, invoicing, mailbox, metering, notifications, operations,
+    accounts, apps, audit, catalog, changes, clock, clockControl, credentials, earnings, ids, importing, inbox, invoicing, mailbox, metering, notifications, operations, overview,
     storefront, subscriptions, upstreamTest,
   };
 }
