@@ -29,7 +29,10 @@ interface SampleCall {
   readonly body: string | null;
 }
 
-/** The address and headers of a call as anybody could make it: path values filled in, required query and header values set. */
+/**
+ * The address and headers of a call as anybody could make it: path values filled in, required query and header values set. What is
+ * optional stays out: examples of filters, each right by itself, often contradict each other.
+ */
 export function sampleCall({ baseUrl, stage, definition: { frontend, parameters } }: SnippetParts): SampleCall {
   const find = (name: string): string => {
     const parameter = parameters.find((candidate) => candidate.in === 'path' && candidate.name === name);
@@ -38,7 +41,7 @@ export function sampleCall({ baseUrl, stage, definition: { frontend, parameters 
   const path = frontend.path.replace(/\{([^}+]+)(\+?)\}/g, (_all, name: string, rest: string) =>
     rest === '+' ? find(name).split('/').map(encodeURIComponent).join('/') : encodeURIComponent(find(name)),
   );
-  const query = parameters.filter((parameter) => parameter.in === 'query' && (parameter.required || parameter.example !== undefined)).map((parameter): [string, string] => [parameter.name, sample(parameter)]);
+  const query = parameters.filter((parameter) => parameter.in === 'query' && parameter.required).map((parameter): [string, string] => [parameter.name, sample(parameter)]);
   const method = frontend.method === 'ANY' ? 'GET' : frontend.method;
   const sendsBody = method === 'POST' || method === 'PUT' || method === 'PATCH';
   return {
