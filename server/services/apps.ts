@@ -1,10 +1,11 @@
 import type { Actor } from '../domain/actor.ts';
 import { credentialStatus } from '../domain/credential.ts';
+import { idOfRequest } from '../domain/request-id.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Store } from '../store/index.ts';
-import type { AppDoc, AuthorizationDoc, BindingDoc } from '../store/apps.ts';
+import type { AppDoc, BindingDoc } from '../store/apps.ts';
 import type { Audit } from './audit.ts';
 import type { Changes } from './changes.ts';
 
@@ -35,13 +36,12 @@ export interface Apps {
   list(actor: Actor): Promise<AppSummary[]>;
   /** @throws not-found when it is not the actor's, does not exist, or was deleted: the three look alike */
   get(actor: Actor, appId: string): Promise<AppDoc>;
-  create(actor: Actor, fields: AppFields): Promise<AppDoc>;
+  /** @param requestId  of the form: sent twice, it makes one app */
+  create(actor: Actor, fields: AppFields, requestId?: string): Promise<AppDoc>;
   update(actor: Actor, appId: string, fields: AppFields): Promise<AppDoc>;
   removalEffect(actor: Actor, appId: string): Promise<RemovalEffect>;
   /** Its credentials stop within a second, its bindings and authorizations end; subscriptions live on without it. Deleting again does nothing. */
   remove(actor: Actor, appId: string): Promise<RemovalEffect>;
-  /** Live free authorizations that providers gave to the app. */
-  authorizations(actor: Actor, appId: string): Promise<AuthorizationDoc[]>;
 }
 
 export interface AppsDependencies {
@@ -89,12 +89,12 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
 
     get: (actor, appId) => ownApp(store, actor, appId),
 
-    async create(actor, { name, description }) {
+    async create(actor, { name, description }, requestId = ids.uuid()) {
       const held = (await store.apps.appsOf(actor.organizationId)).filter(({ deletedAt }) => deletedAt === null);
       if (held.length >= APPS_MAX) throw new AppError('conflict', `An organization may have ${APPS_MAX} apps. Delete one that is no longer used.`);
       const now = clock.now();
-      const app: AppDoc = { _id: ids.next('app'), organizationId: actor.organizationId, name, description, createdAt: now, deletedAt: null, rev: 0 };
-      await store.apps.addApp(app);
+      const app: AppDoc = { _id: idOfRequest('app', actor.organizationId, requestId), organizationId: actor.organizationId, name, description, createdAt: now, deletedAt: null, rev: 0 };
+      if (!(await store.apps.addApp(app))) return ownApp(store, actor, app._id);
       await audit.append(actor, { action: 'market:apps:create', resource: `app:${app._id}`, after: { name, description } });
       return app;
     },
@@ -123,11 +123,6 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
       await audit.append(actor, { action: 'market:apps:delete', resource: `app:${appId}`, before: { name: app.name, ...effect } });
       await changes.announced(await changes.announce('catalogue-changed', { what: 'app', id: appId }));
       return effect;
-    },
-
-    async authorizations(actor, appId) {
-      await ownApp(store, actor, appId);
-      return (await store.apps.authorizationsOfApp(appId)).filter(({ live }) => live);
     },
   };
 }

@@ -3,6 +3,7 @@ import {
   ROTATION_OVERLAPS, SEAL_IV_BYTES, appCodeHash, credentialBytes, credentialHint, credentialStatus, credentialValue, sealSecret,
   type CredentialStatus, type CredentialValueKind, type KeyRing, type RotationOverlap,
 } from '../domain/credential.ts';
+import { idOfRequest } from '../domain/request-id.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
@@ -23,6 +24,8 @@ export interface IssueRequest {
   readonly name: string;
   /** Epoch ms at which it stops working by itself; null = never. */
   readonly notAfter: number | null;
+  /** Of the form: sent twice, it makes one credential, and its secret is shown once. */
+  readonly requestId?: string;
 }
 
 /** The only time a secret leaves the service: show it, then forget it. */
@@ -60,7 +63,7 @@ export interface Credentials {
    */
   issue(actor: Actor, request: IssueRequest): Promise<Issued>;
   /** A new one of the same kind and name; the old one works on for the overlap. @throws conflict on one that is revoked, expired or has a successor */
-  rotate(actor: Actor, credentialId: string, overlap: RotationOverlap): Promise<Issued>;
+  rotate(actor: Actor, credentialId: string, overlap: RotationOverlap, requestId?: string): Promise<Issued>;
   rename(actor: Actor, credentialId: string, name: string): Promise<void>;
   /** It stops within a second on every gateway. Revoking again does nothing. */
   revoke(actor: Actor, credentialId: string): Promise<CredentialView>;
@@ -110,11 +113,14 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
   const tooMany = (kind: CredentialDoc['kind']): AppError =>
     new AppError('conflict', kind === 'code' ? `An app may have ${CODES_MAX} AppCodes. Revoke one that is no longer used.` : `An app may have ${KEYS_MAX} keys. Revoke one that is no longer used.`);
 
+  const shownBefore = (): AppError => new AppError('conflict', 'This was done a moment ago, and the secret was shown then. It cannot be shown again: create or rotate another one.');
+
   /** Insert, then count: two requests at once may both be refused at the bound, but never both pass it. What is taken back was shown to nobody. */
   async function add(credential: CredentialDoc): Promise<CredentialDoc[]> {
     const bound = credential.kind === 'code' ? CODES_MAX : KEYS_MAX;
+    if (await store.apps.credential(credential._id)) throw shownBefore();
     if (held(await store.apps.credentialsOf(credential.appId), credential.kind).length >= bound && credential.rotatedFrom === null) throw tooMany(credential.kind);
-    if (!(await store.apps.addCredential(credential))) throw new AppError('conflict', 'This credential was replaced a moment ago.');
+    if (!(await store.apps.addCredential(credential))) throw shownBefore();
     const all = await store.apps.credentialsOf(credential.appId);
     if (held(all, credential.kind).length > bound) {
       await store.apps.removeCredential(credential._id);
@@ -123,9 +129,9 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
     return all;
   }
 
-  async function create(actor: Actor, { appId, kind, name, notAfter }: IssueRequest, organizationId: string, rotatedFrom: string | null): Promise<Issued> {
+  async function create(actor: Actor, { appId, kind, name, notAfter, requestId = ids.uuid() }: IssueRequest, organizationId: string, rotatedFrom: string | null): Promise<Issued> {
     const base = {
-      _id: ids.next('crd'), appId, organizationId, kind, name, notAfter, rotatedFrom, revokedAt: null, lastUsedAt: null, createdAt: clock.now(), createdBy: actor.userId,
+      _id: idOfRequest('crd', organizationId, requestId), appId, organizationId, kind, name, notAfter, rotatedFrom, revokedAt: null, lastUsedAt: null, createdAt: clock.now(), createdBy: actor.userId,
     };
     if (kind === 'code') {
       const appCode = mint('app-code');
@@ -164,12 +170,12 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
       return issued;
     },
 
-    async rotate(actor, credentialId, overlap) {
+    async rotate(actor, credentialId, overlap, requestId = ids.uuid()) {
       const old = await own(actor, credentialId);
       await ownApp(store, actor, old.appId);
       const { status, replaced } = view(old, await store.apps.credentialsOf(old.appId));
       if (replaced || status === 'revoked' || status === 'expired') throw new AppError('conflict', 'This credential has been replaced or has ended already. Create a new one.');
-      const issued = await create(actor, { appId: old.appId, kind: old.kind, name: old.name, notAfter: old.notAfter }, old.organizationId, old._id);
+      const issued = await create(actor, { appId: old.appId, kind: old.kind, name: old.name, notAfter: old.notAfter, requestId: `${requestId}.${old._id}` }, old.organizationId, old._id);
       const endAt = clock.now() + ROTATION_OVERLAPS[overlap];
       if (overlap === 'now') await store.apps.revokeCredential(old._id, endAt);
       else await (old.notAfter === null ? store.apps.endCredential(old._id, endAt) : store.apps.shortenCredential(old._id, endAt));

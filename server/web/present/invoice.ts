@@ -1,4 +1,5 @@
 import { invoiceNumber } from '../../domain/invoice-words.ts';
+import type { Parties } from '../../services/overview.ts';
 import type { InvoiceDoc } from '../../store/invoices.ts';
 import { address } from './pagination.ts';
 import { dateWords } from './time.ts';
@@ -12,7 +13,7 @@ export const usagePeriodWords = ({ usageFrom, usageTo }: Pick<InvoiceDoc, 'usage
 
 /** An invoice in a list. */
 export const invoiceRow = (invoice: InvoiceDoc) => ({
-  id: invoice._id, number: numberWords(invoice), state: invoice.status, currency: invoice.currency, totalMinor: invoice.totalMinor, chargeMinor: invoice.chargeMinor,
+  id: invoice._id, label: numberWords(invoice), state: invoice.status, currency: invoice.currency, totalMinor: invoice.totalMinor, chargeMinor: invoice.chargeMinor,
   issuedAt: invoice.issuedAt, paidAt: invoice.paidAt, period: usagePeriodWords(invoice), subscriptionId: invoice.subscriptionId,
 });
 
@@ -20,12 +21,6 @@ export const invoiceRow = (invoice: InvoiceDoc) => ({
 function usageLink({ usageFrom, usageTo, subscriptionId }: InvoiceDoc, key: string): string | null {
   if (usageFrom === null || usageTo === null || key === 'base' || key === 'setup' || key.startsWith('adj.')) return null;
   return address('/usage', { subscription: subscriptionId, from: new Date(usageFrom).toISOString(), to: new Date(usageTo).toISOString(), by: 'operation' });
-}
-
-export interface Parties {
-  readonly seller: { readonly name: string; readonly email: string; readonly website: string };
-  readonly buyer: { readonly name: string; readonly email: string };
-  readonly product: { readonly name: string; readonly slug: string };
 }
 
 /** What charging came to, in one sentence. */

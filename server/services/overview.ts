@@ -1,0 +1,102 @@
+import type { Actor } from '../domain/actor.ts';
+import { REQUESTS_METER } from '../domain/plan.ts';
+import type { Store } from '../store/index.ts';
+import type { InvoiceDoc } from '../store/invoices.ts';
+import type { Invoicing } from './invoicing.ts';
+import type { Metering } from './metering.ts';
+import type { SubscriptionDetails, Subscriptions } from './subscriptions.ts';
+
+/** Units of the running period against what the plan speaks of. */
+export interface UsedSoFar {
+  /** Calls that were admitted and keep their place, in units: what a quota counts (rule N14). */
+  readonly places: bigint;
+  /** Units that will be billed. */
+  readonly billable: bigint;
+  /** `quota`: the plan ends or warns there; `included`: the price begins there; `none`: every unit has its price. */
+  readonly against: 'included' | 'none' | 'quota';
+  readonly hard: boolean;
+  /** Null when there is nothing to measure against. */
+  readonly whole: bigint | null;
+}
+
+export interface SubscriptionOverview extends SubscriptionDetails {
+  readonly used: UsedSoFar;
+  /** The next invoice, were the period to end now; null before there is a period. */
+  readonly next: InvoiceDoc | null;
+  /** What the usage of the running period comes to so far, minor units. */
+  readonly spendMinor: bigint;
+  /** Every call admitted before this instant is in these figures, epoch ms. */
+  readonly asOf: number;
+}
+
+export interface OverviewDependencies {
+  readonly subscriptions: Pick<Subscriptions, 'details' | 'get' | 'list'>;
+  readonly metering: Pick<Metering, 'billableOf' | 'placesOf' | 'watermark'>;
+  readonly invoicing: Pick<Invoicing, 'get' | 'preview'>;
+  readonly store: Pick<Store, 'accounts' | 'invoices' | 'products'>;
+}
+
+/** Who sold what to whom, by the names they go by now. */
+export interface Parties {
+  readonly seller: { readonly name: string; readonly email: string; readonly website: string };
+  readonly buyer: { readonly name: string; readonly email: string };
+  readonly product: { readonly name: string; readonly slug: string };
+}
+
+export type Overview = ReturnType<typeof makeOverview>;
+
+/** Lines of the period that follows and of what was billed before are not part of what is being spent. */
+const isUsage = ({ key }: { key: string }): boolean => key !== 'base' && key !== 'setup';
+
+/** How running subscriptions stand: what was used, what it costs, what comes next. */
+export function makeOverview({ subscriptions, metering, invoicing, store }: OverviewDependencies) {
+  async function of(details: SubscriptionDetails): Promise<SubscriptionOverview> {
+    const { subscription, period, document } = details;
+    const meter = document.meters.find(({ code }) => code === REQUESTS_METER) ?? document.meters[0];
+    const included = BigInt(meter?.price.included ?? 0);
+    const quota = meter?.quota ? BigInt(meter.quota.limit) : null;
+    const hard = meter?.quota?.hard ?? false;
+    const window = period?.windows.at(-1);
+    const asOf = await metering.watermark();
+    const limits = quota !== null ? { against: 'quota', whole: quota } as const : included > 0n ? { against: 'included', whole: included } as const : { against: 'none', whole: null } as const;
+    if (!period || !window || !meter || !subscription.live) {
+      return { ...details, used: { places: 0n, billable: 0n, hard, ...limits }, next: null, spendMinor: 0n, asOf };
+    }
+    const key = `${period.index}.${window.changeIndex}`;
+    const [places, billable, next] = await Promise.all([
+      metering.placesOf(subscription._id, key), metering.billableOf(subscription._id, key, document), invoicing.preview(subscription),
+    ]);
+    return {
+      ...details, next, asOf,
+      used: { places: places[meter.code] ?? 0n, billable: billable[meter.code] ?? 0n, hard, ...limits },
+      spendMinor: (next?.lines ?? []).filter(isUsage).reduce((sum, { amountMinor }) => sum + amountMinor, 0n),
+    };
+  }
+
+  return {
+    one: async (actor: Actor, id: string): Promise<SubscriptionOverview> => of(await subscriptions.details(actor, id)),
+    /** Live ones and those that ran once, newest first. */
+    /** A subscription's invoices, newest first. @throws not-found */
+    async invoicesOf(actor: Actor, id: string): Promise<InvoiceDoc[]> {
+      await subscriptions.get(actor, id);
+      return (await store.invoices.ofSubscription(id)).sort((a, b) => b.periodIndex - a.periodIndex || b.ordinal - a.ordinal);
+    },
+    /** An invoice with its parties. @throws not-found */
+    async invoice(actor: Actor, id: string): Promise<{ invoice: InvoiceDoc; parties: Parties }> {
+      const invoice = await invoicing.get(actor, id);
+      const [product, seller, buyer] = await Promise.all([
+        store.products.product(invoice.productId), store.accounts.organization(invoice.providerId), store.accounts.organization(invoice.organizationId),
+      ]);
+      const owner = buyer ? await store.accounts.user(buyer.ownerId) : null;
+      return {
+        invoice,
+        parties: {
+          seller: { name: seller?.seller?.displayName ?? seller?.name ?? invoice.providerId, email: seller?.seller?.supportEmail ?? '', website: seller?.seller?.website ?? '' },
+          buyer: { name: buyer?.name ?? invoice.organizationId, email: owner?.email ?? '' },
+          product: { name: product?.name ?? invoice.productId, slug: product?.slug ?? '' },
+        },
+      };
+    },
+    all: async (actor: Actor): Promise<SubscriptionOverview[]> => Promise.all((await subscriptions.list(actor)).map(of)),
+  };
+}
