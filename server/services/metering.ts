@@ -1,6 +1,6 @@
 import { isOperator, type Actor } from '../domain/actor.ts';
 import type { BillingRule } from '../domain/billable.ts';
-import { isBillableOutcome, keepsPlace, type Outcome } from '../domain/metering.ts';
+import { isBillableOutcome, keepsPlace, type Outcome, outcomeReason } from '../domain/metering.ts';
 import type { PlanDocument } from '../domain/plan.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
@@ -158,7 +158,7 @@ export function makeMetering({ store, audit, clock }: MeteringDependencies) {
     },
 
     /** Single calls of a subscription over [from, to), newest first, at most 1,000, each with whether it is billed. */
-    async calls(actor: Actor, subscriptionId: string, from: number, to: number): Promise<(LoggedCall & { billable: boolean })[]> {
+    async calls(actor: Actor, subscriptionId: string, from: number, to: number): Promise<(LoggedCall & { billable: boolean; reason: string })[]> {
       await mine(actor, [subscriptionId]);
       const ruleOfWindow = await rules([subscriptionId]);
       return (await store.usage.logsOf(subscriptionId, from - BATCH_SPAN_MS, to))
@@ -168,7 +168,7 @@ export function makeMetering({ store, audit, clock }: MeteringDependencies) {
         .slice(0, CALLS_MAX)
         .map((call) => {
           const rule = ruleOfWindow.get(`${subscriptionId}|${call.window}`);
-          return { ...call, billable: rule !== undefined && isBillableOutcome(rule, call.outcome as Outcome) };
+          return { ...call, billable: rule !== undefined && isBillableOutcome(rule, call.outcome as Outcome), reason: outcomeReason(rule ?? null, call.outcome as Outcome) };
         });
     },
 

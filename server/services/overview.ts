@@ -2,6 +2,8 @@ import type { Actor } from '../domain/actor.ts';
 import { REQUESTS_METER } from '../domain/plan.ts';
 import type { Store } from '../store/index.ts';
 import type { InvoiceDoc } from '../store/invoices.ts';
+import type { PeriodDoc } from '../store/periods.ts';
+import type { SubscriptionDoc } from '../store/subscriptions.ts';
 import type { Invoicing } from './invoicing.ts';
 import type { Metering } from './metering.ts';
 import type { SubscriptionDetails, Subscriptions } from './subscriptions.ts';
@@ -33,7 +35,7 @@ export interface OverviewDependencies {
   readonly subscriptions: Pick<Subscriptions, 'details' | 'get' | 'list'>;
   readonly metering: Pick<Metering, 'billableOf' | 'placesOf' | 'watermark'>;
   readonly invoicing: Pick<Invoicing, 'get' | 'preview'>;
-  readonly store: Pick<Store, 'accounts' | 'invoices' | 'products'>;
+  readonly store: Pick<Store, 'accounts' | 'invoices' | 'periods' | 'products'>;
 }
 
 /** Who sold what to whom, by the names they go by now. */
@@ -80,6 +82,18 @@ export function makeOverview({ subscriptions, metering, invoicing, store }: Over
     async invoicesOf(actor: Actor, id: string): Promise<InvoiceDoc[]> {
       await subscriptions.get(actor, id);
       return (await store.invoices.ofSubscription(id)).sort((a, b) => b.periodIndex - a.periodIndex || b.ordinal - a.ordinal);
+    },
+    /** Periods of the actor's subscriptions that touch [from, to), the newest first, each with the invoice that bills its usage once there is one. */
+    async periodsIn(owned: readonly SubscriptionDoc[], from: number, to: number): Promise<{ period: PeriodDoc; invoice: InvoiceDoc | null }[]> {
+      const found = await Promise.all(
+        owned.map(async ({ _id, periodIndex }) => {
+          const [periods, invoices] = await Promise.all([store.periods.ofSubscription(_id), store.invoices.ofSubscription(_id)]);
+          return periods
+            .filter(({ index, startAt, endAt }) => index <= periodIndex && startAt < to && endAt > from)
+            .map((period) => ({ period, invoice: invoices.find((invoice) => invoice.kind === 'period' && invoice.periodIndex === period.index + 1 && !invoice.void) ?? null }));
+        }),
+      );
+      return found.flat().sort((a, b) => b.period.startAt - a.period.startAt);
     },
     /** An invoice with its parties. @throws not-found */
     async invoice(actor: Actor, id: string): Promise<{ invoice: InvoiceDoc; parties: Parties }> {

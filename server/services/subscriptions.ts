@@ -155,12 +155,13 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
       return { checkoutUrl: url };
     },
 
-    /** What a return from Checkout shows: asks Stripe whether the card of that session is saved. Sessions of others say nothing. */
-    async refreshCard(actor: Actor, checkoutId: string): Promise<void> {
+    /** What a return from Checkout shows: asks Stripe whether the card of that session is saved; true if so. Sessions of others say nothing. */
+    async refreshCard(actor: Actor, checkoutId: string): Promise<boolean> {
       const checkout = await payments.readCheckout(checkoutId).catch((error: unknown) => { if (error instanceof AppError && error.code === 'not-found') return null; throw error; });
-      if (checkout?.subscriptionId !== actor.organizationId || checkout.status !== 'complete' || checkout.paymentMethodId === null) return;
+      if (checkout?.subscriptionId !== actor.organizationId || checkout.status !== 'complete' || checkout.paymentMethodId === null) return false;
       await purchase.keepCard(actor.organizationId, checkout.paymentMethodId);
       await audit.append(actor, { action: 'market:invoices:pay', resource: `organization:${actor.organizationId}`, after: { card: checkout.paymentMethodId } });
+      return true;
     },
 
     // ── What the outside world reports; each may come late, twice and in any order ──

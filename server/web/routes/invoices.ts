@@ -71,8 +71,7 @@ export function invoiceRoutes({ accounts, clock, ids, invoicing, overview, subsc
     const checkout = req.query['checkout'];
     // The return from Checkout: its session is asked for, the address only names it.
     if (typeof checkout === 'string' && /^cs_[A-Za-z0-9_]{1,200}$/.test(checkout) && decide(actor, 'market:invoices:pay')) {
-      await subscriptions.refreshCard(actor, checkout);
-      flash(req, 'success', 'The card is saved; everything that is due from now on is collected from it.');
+      if (await subscriptions.refreshCard(actor, checkout)) flash(req, 'success', 'The card is saved; everything that is due from now on is collected from it.');
       return res.redirect(303, '/billing');
     }
     const until = clock.now() + 1;

@@ -1,0 +1,38 @@
+import { Router } from 'express';
+import type { Services } from '../../services/index.ts';
+import { actorOf, may } from '../guards.ts';
+import { firstRun, overviewModel } from '../present/buyer.ts';
+import { exampleCurl, exampleOf } from '../present/credential.ts';
+import { page } from '../render.ts';
+
+const DAY_MS = 86_400_000;
+
+/** How everything that is bought stands; for a newcomer, what comes next. */
+export function dashboardRoutes({ apps, clock, metering, overview, storefront }: Pick<Services, 'apps' | 'clock' | 'metering' | 'overview' | 'storefront'>): Router {
+  const router = Router();
+  router.get('/dashboard', may('market:subscriptions:get'), async (req, res) => {
+    const actor = actorOf(req);
+    const [all, mine] = await Promise.all([overview.all(actor), apps.list(actor)]);
+    const live = all.filter(({ subscription }) => subscription.live);
+    const running = live.filter(({ subscription }) => subscription.anchorAt !== null);
+    const now = clock.now();
+    const { rows } = await metering.usage(actor, { subscriptionIds: running.map(({ subscription }) => subscription._id), from: now - DAY_MS, to: now + 1, by: 'subscription' });
+    const lastDay = new Map(rows.map(({ key, calls }) => [key, calls]));
+    const first = running[0];
+    const listing = first ? await storefront.listing(first.product.slug) : undefined;
+    const example = listing ? exampleOf(listing) : null;
+    const boundApp = first?.bindings[0]?.app._id ?? mine[0]?.app._id;
+    const called = rows.length > 0 || running.some(({ used }) => used.places > 0n) || all.some(({ subscription }) => subscription.anchorAt !== null && !subscription.live);
+    page(res, 'buyer/dashboard', {
+      subscriptions: live.map((one) => ({ ...overviewModel(one), lastDay: lastDay.get(one.subscription._id) ?? 0n })),
+      asOf: running[0]?.asOf ?? null,
+      steps: firstRun(
+        { subscribed: running.length > 0, app: mine.length > 0, credential: mine.some(({ liveCredentials }) => liveCredentials > 0), called },
+        { credential: boundApp ? `/apps/${boundApp}#new-key` : '/apps', call: first ? `/subscriptions/${first.subscription._id}#call` : '/apis' },
+      ),
+      example: !called && example ? { name: example.apiName, curl: exampleCurl(example) } : null,
+      any: all.length > 0,
+    });
+  });
+  return router;
+}
