@@ -6,9 +6,10 @@ import { errorSummary } from './error-summary.js';
 import { filter } from './filter.js';
 import { hotkeys } from './hotkeys.js';
 import { menu } from './menu.js';
+import { planForm } from './plan-form.js';
 import { theme } from './theme.js';
 
-const modules = { 'auto-submit': autoSubmit, calculator, copy, 'error-summary': errorSummary, filter, menu, theme };
+const modules = { 'auto-submit': autoSubmit, calculator, copy, 'error-summary': errorSummary, filter, menu, 'plan-form': planForm, theme };
 
 export function bind(root) {
   for (const element of root.querySelectorAll('[data-module]')) modules[element.dataset.module]?.(element);

@@ -4,7 +4,9 @@ import type { OrganizationDoc } from '../store/accounts.ts';
 import type { Store } from '../store/index.ts';
 import type { PlanDoc, ProductDoc } from '../store/products.ts';
 import type { Changes } from './changes.ts';
-import { toListing, type Listing } from './storefront/listing.ts';
+import { makeExampleReader } from './storefront/documents.ts';
+import type { OperationExamples } from './storefront/examples.ts';
+import { toListing, type Listing, type ListingOperation } from './storefront/listing.ts';
 import { makeListingIndex, type ListingIndex, type ListingQuery, type SearchResult } from './storefront/search.ts';
 
 export interface StorefrontDirectory {
@@ -12,13 +14,15 @@ export interface StorefrontDirectory {
   listings(): Promise<readonly Listing[]>;
   listing(slug: string): Promise<Listing | undefined>;
   search(query: ListingQuery): Promise<SearchResult>;
+  /** From the provider’s document; undefined for an operation made by hand. */
+  examples(listing: Listing, operation: ListingOperation): Promise<OperationExamples | undefined>;
   /** Read everything again now; reads that wait share one pass. */
   refresh(): Promise<void>;
   stop(): void;
 }
 
 export interface StorefrontDependencies {
-  readonly store: Pick<Store, 'accounts' | 'apis' | 'gateways' | 'products'>;
+  readonly store: Pick<Store, 'accounts' | 'apis' | 'documents' | 'gateways' | 'products'>;
   readonly signals: Pick<Signals, 'subscribe'>;
   readonly changes: Pick<Changes, 'version'>;
   readonly log: Pick<Log, 'warn'>;
@@ -37,6 +41,7 @@ const PRODUCTS_AT_ONCE = 8;
  * renewed by signal and by poll; between a change and its page lie at most {@link POLL_MS} plus one reading.
  */
 export function makeStorefront({ store, signals, changes, log, gatewayUrl }: StorefrontDependencies): StorefrontDirectory {
+  const examples = makeExampleReader(store);
   let index: ListingIndex | undefined;
   let version = -1;
   let reading: Promise<void> | undefined;
@@ -76,6 +81,7 @@ export function makeStorefront({ store, signals, changes, log, gatewayUrl }: Sto
     listings: async () => (await current()).listings,
     listing: async (slug) => (await current()).bySlug(slug),
     search: async (query) => (await current()).search(query),
+    examples: async ({ groupId }, { definition }) => (definition.operation === null ? undefined : examples(groupId, definition.operation)),
     refresh,
     stop() {
       stopped = true;

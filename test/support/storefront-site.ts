@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
 import type { Services } from '../../server/services/index.ts';
+import type { OperationExamples } from '../../server/services/storefront/examples.ts';
 import type { Listing } from '../../server/services/storefront/listing.ts';
 import { makeListingIndex } from '../../server/services/storefront/search.ts';
 import { assetRoutes } from '../../server/web/assets.ts';
@@ -16,12 +17,13 @@ export interface Site {
 }
 
 /** The storefront alone, over listings in memory: no engine, no session. */
-export async function storefrontSite(listings: readonly Listing[], data: Partial<PageData> = {}): Promise<Site> {
+export async function storefrontSite(listings: readonly Listing[], data: Partial<PageData> = {}, examples?: OperationExamples): Promise<Site> {
   const index = makeListingIndex(listings);
   const storefront: Services['storefront'] = {
     listings: () => Promise.resolve(index.listings),
     listing: (slug) => Promise.resolve(index.bySlug(slug)),
     search: (query) => Promise.resolve(index.search(query)),
+    examples: () => Promise.resolve(examples),
     refresh: () => Promise.resolve(),
     stop: () => undefined,
   };

@@ -14,8 +14,10 @@ const BUY: readonly NavigationEntry[] = [
   { text: 'Subscriptions', href: '/subscriptions', icon: 'layers' },
   { text: 'Usage', href: '/usage', icon: 'chart' },
   { text: 'Invoices', href: '/invoices', icon: 'receipt' },
+  { text: 'Payment', href: '/billing', icon: 'card' },
 ];
 const SELL: readonly NavigationEntry[] = [
+  { text: 'Overview', href: '/selling', icon: 'store' },
   { text: 'Gateways', href: '/gateways', icon: 'gate' },
   { text: 'Products', href: '/products', icon: 'box' },
   { text: 'Earnings', href: '/earnings', icon: 'coins' },

@@ -12,6 +12,8 @@ export interface SnippetParts {
   readonly baseUrl: string;
   readonly stage: string | null;
   readonly definition: Pick<ApiDefinition, 'frontend' | 'parameters' | 'security' | 'appCode'>;
+  /** Of the provider’s document; without one an empty object stands for it. */
+  readonly body?: { readonly contentType: string; readonly body: string } | null;
 }
 
 /** A value that makes the call work, or at least shows the shape: example, default, first of the list, or the name in capitals. */
@@ -33,7 +35,7 @@ interface SampleCall {
  * The address and headers of a call as anybody could make it: path values filled in, required query and header values set. What is
  * optional stays out: examples of filters, each right by itself, often contradict each other.
  */
-export function sampleCall({ baseUrl, stage, definition: { frontend, parameters } }: SnippetParts): SampleCall {
+export function sampleCall({ baseUrl, stage, definition: { frontend, parameters }, body }: SnippetParts): SampleCall {
   const find = (name: string): string => {
     const parameter = parameters.find((candidate) => candidate.in === 'path' && candidate.name === name);
     return parameter ? sample(parameter) : name.toUpperCase();
@@ -44,6 +46,7 @@ export function sampleCall({ baseUrl, stage, definition: { frontend, parameters 
   const query = parameters.filter((parameter) => parameter.in === 'query' && parameter.required).map((parameter): [string, string] => [parameter.name, sample(parameter)]);
   const method = frontend.method === 'ANY' ? 'GET' : frontend.method;
   const sendsBody = method === 'POST' || method === 'PUT' || method === 'PATCH';
+  const json = body && /[/+]json\b/.test(body.contentType) ? compact(body.body) : null;
   return {
     method,
     url: baseUrl + path + (query.length > 0 ? `?${new URLSearchParams(query).toString()}` : ''),
@@ -52,8 +55,17 @@ export function sampleCall({ baseUrl, stage, definition: { frontend, parameters 
       ...parameters.filter((parameter) => parameter.in === 'header' && parameter.required).map((parameter) => [parameter.name, sample(parameter)] as const),
       ...(sendsBody ? [['Content-Type', 'application/json'] as const] : []),
     ],
-    body: sendsBody ? '{}' : null,
+    body: sendsBody ? (json ?? '{}') : null,
   };
+}
+
+/** On one line, when it is whole JSON; a body that was cut is no sample. */
+function compact(body: string): string | null {
+  try {
+    return JSON.stringify(JSON.parse(body));
+  } catch {
+    return null;
+  }
 }
 
 /** Inside single quotes a shell reads nothing; a quote itself is closed, escaped and opened again. */
@@ -88,7 +100,7 @@ export function snippets(parts: SnippetParts): Snippet[] {
         `const response = await fetch(${text(url)}, {`,
         ...(method === 'GET' ? [] : [`  method: ${text(method)},`]),
         ...(javascriptHeaders.length > 0 ? ['  headers: {', ...javascriptHeaders, '  },'] : []),
-        ...(body === null ? [] : ['  body: JSON.stringify({}),']),
+        ...(body === null ? [] : [`  body: ${text(body)},`]),
         '});',
         'if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);',
         'console.log(await response.json());',
@@ -104,7 +116,7 @@ export function snippets(parts: SnippetParts): Snippet[] {
         `    ${text(method)},`,
         `    ${text(url)},`,
         ...(pythonHeaders.length > 0 ? ['    headers={', ...pythonHeaders, '    },'] : []),
-        ...(body === null ? [] : ['    json={},']),
+        ...(body === null ? [] : [`    data=${text(body)},`]),
         '    timeout=30,',
         ')',
         'response.raise_for_status()',

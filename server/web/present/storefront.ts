@@ -3,10 +3,12 @@ import { unitPriceWords } from '../../domain/plan-words.ts';
 import { fraction } from '../../domain/fraction.ts';
 import { formatMoney } from '../../domain/money.ts';
 import { SCALE } from '../../domain/values.ts';
+import type { OperationExamples } from '../../services/storefront/examples.ts';
 import type { Listing, ListingOperation, ListingPlan, PriceModel } from '../../services/storefront/listing.ts';
 import { SORTS, type ListingQuery, type SearchResult, type Sort } from '../../services/storefront/search.ts';
 import { address } from './pagination.ts';
 import { curl, snippets, type Snippet } from './snippet.ts';
+import type { Tone } from './status.ts';
 
 export const PRICE_MODEL_WORDS: Readonly<Record<PriceModel, string>> = { free: 'Free plan', subscription: 'Monthly or yearly fee', usage: 'Pay per call' };
 const SORT_WORDS: Readonly<Record<Sort, string>> = { relevance: 'Best match', newest: 'Newest', name: 'Name', price: 'Price' };
@@ -88,9 +90,9 @@ const SECURITY_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** One operation in full. */
-export function operationModel(listing: Listing, { definition, anchor, group }: ListingOperation) {
+export function operationModel(listing: Listing, { definition, anchor, group }: ListingOperation, examples?: OperationExamples) {
   const { frontend, parameters, security, appCode, summary, description, streaming } = definition;
-  const parts = { baseUrl: listing.baseUrl, stage: listing.stage, definition };
+  const parts = { baseUrl: listing.baseUrl, stage: listing.stage, definition, body: examples?.request ?? null };
   const codes: Snippet[] = snippets(parts);
   const weights = listing.plans.flatMap(({ title, plan }) => {
     const weight = plan.weights.get(definition.operation ?? `${frontend.method} ${frontend.path}`);
@@ -98,12 +100,16 @@ export function operationModel(listing: Listing, { definition, anchor, group }: 
   });
   return {
     anchor, group, method: frontend.method, path: frontend.path, url: listing.baseUrl + frontend.path, summary, description, streaming, snippets: codes, weights,
+    request: examples?.request ?? null, answers: (examples?.answers ?? []).map((answer) => ({ ...answer, tone: toneOf(answer.status) })),
     security: SECURITY_WORDS[security] ?? security, appCode: appCode && security !== 'NONE',
     parameterGroups: (['path', 'query', 'header'] as const)
       .map((place) => ({ place, parameters: parameters.filter((parameter) => parameter.in === place).map(parameterModel) }))
       .filter((entry) => entry.parameters.length > 0),
   };
 }
+
+/** Colour of a status: `2xx`, `default` and the like included. */
+const toneOf = (status: string): Tone => (status.startsWith('2') ? 'good' : status.startsWith('3') ? 'busy' : status.startsWith('5') ? 'bad' : status.startsWith('4') ? 'warn' : 'quiet');
 
 function parameterModel({ name, required, type, description, enum: choices, minimum, maximum, minLength, maxLength, default: fallback, example }: Listing['operations'][number]['definition']['parameters'][number]) {
   const bounds = [

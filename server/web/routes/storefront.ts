@@ -77,7 +77,7 @@ export function storefrontRoutes({ storefront, catalog }: Pick<Services, 'storef
     const listing = await listingOf(req);
     const found = listing.operations.find(({ anchor }) => anchor === req.params['anchor']);
     if (!found) throw new AppError('not-found', 'This API has no such operation. Its list of endpoints says what there is.');
-    listingPage(res, listing, 'endpoints', 'storefront/operation', { groups: operationGroups(listing, found.anchor), operation: operationModel(listing, found) });
+    listingPage(res, listing, 'endpoints', 'storefront/operation', { groups: operationGroups(listing, found.anchor), operation: operationModel(listing, found, await storefront.examples(listing, found)) });
   });
   router.get('/apis/:slug/pricing', open, async (req, res) => {
     const listing = await listingOf(req);
