@@ -146,6 +146,9 @@ describe('store contract', () => {
       'subscriptions.update': ['Subscription', { rev: 4, status: 'pending' }, (id) => store.subscriptions.update(id, 4, { status: 'active' })],
     };
 
+    /** They answer whether something was there, not who was first. */
+    const REPEATABLE = new Set(['accounts.removeMembership']);
+
     for (const [name, [model, start, act]] of Object.entries(VERBS)) {
       it(`${name}: one of ${WRITERS} writers is told that it was the one`, async () => {
         const id = await seed(model, start);
@@ -153,6 +156,16 @@ describe('store contract', () => {
         expect(await act(id, WRITERS), 'the same write meets no document again').to.equal(false);
       });
     }
+
+    it('are all here: a new one gets its line above', () => {
+      const verbs = Object.entries(store).flatMap(([part, verbsOfPart]) =>
+        typeof verbsOfPart === 'object' && verbsOfPart !== null && 'models' in verbsOfPart && Array.isArray(verbsOfPart.models)
+          ? Object.entries(verbsOfPart as Record<string, unknown>).flatMap(([name, verb]) => (typeof verb === 'function' && /(?:modified|deleted)Count === 1/.test(String(verb)) ? [`${part}.${name}`] : []))
+          : [],
+      );
+      expect(verbs).to.include.members(['invoices.advance', 'accounts.useToken']); // the search itself works
+      expect(verbs.filter((name) => !(name in VERBS) && !REPEATABLE.has(name))).to.deep.equal([]);
+    });
 
     it('adds up what concurrent readers write back by revision', async () => {
       const id = await seed('Organization', { rev: 0, name: '0' });
