@@ -1,6 +1,7 @@
 import { makeApis, type Apis } from './catalog/apis.ts';
 import { makeAuthorizations, type Authorizations } from './catalog/authorizations.ts';
 import { makeGateways, makeGroups, type Gateways, type Groups } from './catalog/gateways.ts';
+import { makeOverview, type Overview } from './catalog/overview.ts';
 import type { CatalogDependencies } from './catalog/own.ts';
 import { makePlans, type Plans } from './catalog/plans.ts';
 import { makeProducts, type Products } from './catalog/products.ts';
@@ -14,6 +15,7 @@ export interface Catalog {
   readonly authorizations: Authorizations;
   readonly gateways: Gateways;
   readonly groups: Groups;
+  readonly overview: Overview;
   readonly plans: Plans;
   readonly products: Products;
   readonly publishing: Publishing;
@@ -26,6 +28,7 @@ export const makeCatalog = (dependencies: CatalogDependencies): Catalog => ({
   authorizations: makeAuthorizations(dependencies),
   gateways: makeGateways(dependencies),
   groups: makeGroups(dependencies),
+  overview: makeOverview(dependencies),
   plans: makePlans(dependencies),
   products: makeProducts(dependencies),
   publishing: makePublishing(dependencies),

@@ -155,6 +155,8 @@ export function makeApisStore(connection: Connection) {
       for (const some of chunks(ids)) found.push(...(await Apis.find({ _id: { $in: some } }).lean<ApiDoc[]>()));
       return found;
     },
+    /** Without the definitions, for counting. */
+    placesOfGateway: (gatewayId: string) => Apis.find({ gatewayId }, { groupId: 1, serving: 1 }).lean<Pick<ApiDoc, '_id' | 'groupId' | 'serving'>[]>(),
     apisOfGateway: (gatewayId: string) => Apis.find({ gatewayId }).lean<ApiDoc[]>(),
     apisOfGroup: (gatewayId: string, groupId: string) => Apis.find({ gatewayId, groupId }).lean<ApiDoc[]>(),
     /** Compare-and-set by `rev`. `taken`: another API of the group answers the same calls. */

@@ -30,6 +30,9 @@ export interface Apis {
   remove(actor: Actor, apiId: string): Promise<void>;
 }
 
+/** For the audit record: what is hidden from callers may be a key. */
+const audited = (definition: ApiDefinition): unknown => ({ ...definition, backendParameters: definition.backendParameters.map(({ name, in: place }) => ({ name, in: place, value: '[secret]' })) });
+
 /** The one spelling of an origin; everything else is kept as typed. */
 export function tidied(definition: ApiDefinition, allow: ReadonlySet<string>): ApiDefinition {
   if (definition.backend.kind !== 'http') return definition;
@@ -79,7 +82,7 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
       const now = clock.now();
       const api: ApiDoc = { _id: ids.next('api'), gatewayId, groupId, organizationId: group.organizationId, definition, createdAt: now, updatedAt: now, rev: 1 };
       if (!(await apis.addApi(api)) && !(await apis.api(api._id))) throw await taken(groupId, gatewayId, definition, api._id);
-      await audit.append(actor, { action: 'apig:apis:create', resource: `gateway:${gatewayId}/group:${groupId}/api:${api._id}`, after: definition });
+      await audit.append(actor, { action: 'apig:apis:create', resource: `gateway:${gatewayId}/group:${groupId}/api:${api._id}`, after: audited(definition) });
       return api;
     },
 
@@ -95,7 +98,7 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
         if (present.rev !== rev + 1 || canonicalJson(present.definition) !== canonicalJson(definition)) throw new AppError('conflict');
       }
       await audit.append(actor, {
-        action: 'apig:apis:update', resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`, before: api.definition, after: definition,
+        action: 'apig:apis:update', resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`, before: audited(api.definition), after: audited(definition),
       });
     },
 
@@ -106,7 +109,7 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
       const selling = (await store.products.productsOfGateway(api.organizationId, api.gatewayId)).find(({ apiIds, status }) => status !== 'retired' && apiIds.includes(apiId));
       if (selling) throw new AppError('conflict', `The product ${selling.name} contains this API. Take it out there first.`);
       if (!(await apis.removeApi(apiId, api.rev, serving)) && (await apis.api(apiId))) throw new AppError('conflict');
-      await audit.append(actor, { action: 'apig:apis:delete', resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`, before: api.definition });
+      await audit.append(actor, { action: 'apig:apis:delete', resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`, before: audited(api.definition) });
     },
   };
 }

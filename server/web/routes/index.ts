@@ -3,13 +3,20 @@ import type { Attempts } from '../../cache/attempts.ts';
 import type { Services } from '../../services/index.ts';
 import type { makePassport } from '../passport.ts';
 import { accountRoutes } from './accounts.ts';
+import { apiRoutes } from './apis.ts';
 import { appRoutes } from './apps.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { docsRoutes } from './docs.ts';
 import { earningsRoutes } from './earnings.ts';
+import { gatewayRoutes } from './gateways.ts';
+import { importRoutes } from './imports.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { operationRoutes } from './operations.ts';
 import { organizationRoutes } from './organization.ts';
+import { planRoutes } from './plans.ts';
+import { productRoutes } from './products.ts';
+import { reviewRoutes } from './reviews.ts';
+import { sellingRoutes } from './selling.ts';
 import { storefrontRoutes } from './storefront.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { usageRoutes } from './usage.ts';
@@ -24,13 +31,20 @@ export interface PortalParts {
 /** Every route of the portal: one line, one file, sorted. */
 export const portalRoutes = ({ addresses, services, passport, attempts }: PortalParts): readonly Router[] => [
   accountRoutes(services, passport, attempts),
+  apiRoutes(services, addresses),
   appRoutes(services),
   dashboardRoutes(services),
   docsRoutes(addresses),
   earningsRoutes(services),
+  gatewayRoutes(services, addresses),
+  importRoutes(services, addresses),
   invoiceRoutes(services),
   operationRoutes(services),
   organizationRoutes(services),
+  planRoutes(services),
+  productRoutes(services, addresses),
+  reviewRoutes(services, addresses),
+  sellingRoutes(services),
   storefrontRoutes(services, addresses),
   subscriptionRoutes(services),
   usageRoutes(services),

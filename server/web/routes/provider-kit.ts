@@ -1,0 +1,53 @@
+import type { Request, RequestHandler, Response } from 'express';
+import multer from 'multer';
+import { AppError } from '../../kernel/errors.ts';
+import { flash } from '../flash.ts';
+
+/** A part of the address; the services decide whether it leads anywhere. */
+export const part = (req: Request, name: string): string => String(req.params[name]);
+
+export const body = (req: Request): Record<string, unknown> => (req.body ?? {}) as Record<string, unknown>;
+
+/** A field that may stand once, several times or not at all: checkboxes. */
+export function many(value: unknown): string[] {
+  return (Array.isArray(value) ? value : [value]).filter((one): one is string => typeof one === 'string' && one !== '');
+}
+
+/**
+ * Run what a form asks for. When it is refused, `again` shows the page once more with what was typed, the faults by field, and the status.
+ * A refusal of no single field stands in the summary.
+ */
+export async function orAgain(run: () => Promise<void>, again: (faults: Record<string, string>, status: number) => Promise<void> | void): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    if (error.code === 'invalid-form') return again({ ...error.fields }, error.status);
+    if (error.code === 'conflict' || error.code === 'too-many-attempts') return again({ '': error.detail }, error.status);
+    throw error;
+  }
+}
+
+/** A small form with one button: it leads back to a page, which says how it went. */
+export const press =
+  (back: (req: Request) => string, run: (req: Request) => Promise<string | undefined>): RequestHandler =>
+  async (req: Request, res: Response) => {
+    try {
+      const said = await run(req);
+      if (said !== undefined) flash(req, 'success', said);
+    } catch (error) {
+      if (!(error instanceof AppError) || (error.code !== 'conflict' && error.code !== 'invalid-form' && error.code !== 'too-many-attempts')) throw error;
+      flash(req, 'error', error.code === 'invalid-form' ? Object.values(error.fields).join(' ') || error.detail : error.detail);
+    }
+    res.redirect(303, back(req));
+  };
+
+/** One file and a few fields, in memory, bounded: a form with an upload. */
+export const upload = (name: string, { bytesMax, fieldBytesMax }: { bytesMax: number; fieldBytesMax: number }): RequestHandler =>
+  multer({
+    storage: multer.memoryStorage(),
+    limits: { fileSize: bytesMax, files: 1, fieldSize: fieldBytesMax, fields: 20, parts: 22, fieldNameSize: 100, headerPairs: 50 },
+  }).single(name);
+
+/** The uploaded bytes; empty when no file was chosen. */
+export const uploaded = (req: Request): Buffer => req.file?.buffer ?? Buffer.alloc(0);
