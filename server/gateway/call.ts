@@ -16,6 +16,9 @@ export interface Call {
   readonly method: string;
   readonly fields: Fields;
 
+  /** What followed the head of a request that asks for another protocol; null for all others. */
+  readonly upgradeHead: Buffer | null;
+
   // guard
   clientAddress: string;
   target: Target;
@@ -96,9 +99,11 @@ const NO_TARGET: Target = { path: '/', segments: [''], query: '' };
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Every field is given its place at once, so that all calls have one shape. */
-export function openCall(id: string, req: IncomingMessage, res: ServerResponse, fields: Fields, admittedAt: number, startedAt: number): Call {
+export function openCall(
+  id: string, req: IncomingMessage, res: ServerResponse, fields: Fields, admittedAt: number, startedAt: number, upgradeHead: Buffer | null,
+): Call {
   return {
-    id, req, res, admittedAt, startedAt, method: req.method ?? 'GET', fields, clientAddress: '', target: NO_TARGET, contentLength: 0, label: '', path: '', segments: [],
+    id, req, res, admittedAt, startedAt, method: req.method ?? 'GET', fields, upgradeHead, clientAddress: '', target: NO_TARGET, contentLength: 0, label: '', path: '', segments: [],
     served: null, params: NO_PARAMS, taken: 0, credential: null, signature: null, bodyHash: null, grant: null, terms: null, query: '', addedHeaders: [], held: null,
     body: null, forwarded: false, upstreamStartedAt: 0, upstreamMs: 0, bytesOut: 0, answered: false, finished: false, recorded: false, gone: false, receipt: 0, abort: null,
   };

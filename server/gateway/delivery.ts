@@ -164,6 +164,11 @@ export class Delivery {
     void this.#context.ending.finish(call, delivered ? `${status}` : 'aborted', status)?.catch(() => undefined);
   }
 
+  /** The provider switched protocols, as was asked: from here on the bytes are not ours to deliver. */
+  release(): void {
+    this.#over();
+  }
+
   flush(): void {
     if (this.#stage !== Stage.Collecting) return;
     this.#stage = Stage.Streaming;

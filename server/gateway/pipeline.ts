@@ -7,11 +7,13 @@ import { Delivery, type DeliveryContext } from './delivery.ts';
 import { outcomeOf, type Ending } from './ending.ts';
 import { readFields } from './fields.ts';
 import type { Filter } from './filter.ts';
+import { isWebSocket } from './filters/admit-upgrade.ts';
 import { isHealth, isOwnPage, jsonAnswer, ownPage } from './own-pages.ts';
 import type { Limits } from './ports.ts';
 import { asAppError, refusal, type Answer } from './reply.ts';
-import type { Engine } from './upstream/engine.ts';
+import type { Engine, UpstreamRequest } from './upstream/engine.ts';
 import { upstreamRequest } from './upstream/request.ts';
+import type { Tunnel, Upgrades } from './upstream/upgrade.ts';
 import { addUsageHeaders } from './usage-headers.ts';
 
 export interface PipelineDependencies {
@@ -20,6 +22,7 @@ export interface PipelineDependencies {
   /** Between the guard and the take, in the order of the calling rules. */
   readonly filters: readonly Filter[];
   readonly engine: Engine;
+  readonly upgrades: Upgrades;
   readonly ending: Ending;
   readonly limits: Limits;
   readonly clock: Clock;
@@ -33,16 +36,20 @@ export interface PipelineDependencies {
 
 export interface Pipeline {
   /** Never throws, never rejects: whatever happens is answered. */
-  handle(req: IncomingMessage, res: ServerResponse): void;
+  handle(req: IncomingMessage, res: ServerResponse, upgradeHead?: Buffer): void;
+  /** Open WebSockets, so that a revocation or a drain can end them. */
+  readonly tunnels: ReadonlyMap<Call, Tunnel>;
 }
 
 export function makePipeline(dependencies: PipelineDependencies): Pipeline {
-  const { guard, authenticate, filters, engine, ending, limits, clock, log, callId, problemUrl, trustedHops } = dependencies;
+  const { guard, authenticate, filters, engine, upgrades, ending, limits, clock, log, callId, problemUrl, trustedHops } = dependencies;
+  const deliveries = new WeakMap<Call, Delivery>();
+  const tunnels = new Map<Call, Tunnel>();
   const context: DeliveryContext = { ending, clock, totalMs: dependencies.totalMs, refuse };
 
-  function handle(req: IncomingMessage, res: ServerResponse): void {
+  function handle(req: IncomingMessage, res: ServerResponse, upgradeHead?: Buffer): void {
     const admittedAt = clock.now();
-    const call = openCall(callId(admittedAt), req, res, readFields(req.rawHeaders), admittedAt, clock.monotonic());
+    const call = openCall(callId(admittedAt), req, res, readFields(req.rawHeaders), admittedAt, clock.monotonic(), upgradeHead instanceof Buffer ? upgradeHead : null);
     dependencies.onStart(call);
     res.on('close', () => closed(call));
     res.on('error', ignore);
@@ -91,10 +98,24 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
     const delivery = new Delivery(call, context);
     call.forwarded = true;
     deliveries.set(call, delivery);
-    engine.send(request, delivery);
+    if (isWebSocket(call)) tunnel(call, request, delivery);
+    else engine.send(request, delivery);
   }
 
-  const deliveries = new WeakMap<Call, Delivery>();
+  function tunnel(call: Call, request: UpstreamRequest, delivery: Delivery): void {
+    const opened = upgrades.open(call, request, call.upgradeHead ?? Buffer.alloc(0), delivery, () => {
+      const headers: string[] = [];
+      addUsageHeaders(call, headers, ending);
+      delivery.release();
+      tunnels.set(call, opened);
+      opened.onEnd(() => tunnels.delete(call));
+      call.answered = true;
+      call.res.detachSocket(call.req.socket);
+      const written = ending.finish(call, '101', 101) ?? Promise.resolve();
+      return { headers, written: written.then(() => ending.ended(call)) };
+    });
+  }
+
 
   function own(call: Call): void {
     if (isHealth(call)) return answerOwn(call, jsonAnswer(call, { status: 'ok' }));
@@ -141,7 +162,7 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
     // Else a filter is waiting: whoever waits comes back and finds the caller gone.
   }
 
-  return { handle };
+  return { handle, tunnels };
 }
 
 function send({ res, method }: Call, { status, headers, body }: Answer): void {

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { ServerResponse, createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { callIds } from '../domain/call-id.ts';
 import type { Config } from '../config.ts';
@@ -12,6 +12,7 @@ import { makeBodyBuffers } from './body.ts';
 import type { Call } from './call.ts';
 import { TOTAL_MS } from './delivery.ts';
 import { makeEnding } from './ending.ts';
+import { admitUpgrade } from './filters/admit-upgrade.ts';
 import { makeAuthenticate } from './filters/authenticate.ts';
 import { authorize } from './filters/authorize.ts';
 import { preflight } from './filters/cors.ts';
@@ -24,7 +25,9 @@ import { makePipeline } from './pipeline.ts';
 import type { Limits, Meter, Replays, Snapshots } from './ports.ts';
 import { compileTable, type Table } from './table.ts';
 import { makeAddressGuard, type Resolve } from './upstream/address-guard.ts';
+import { makeProxyEngine } from './upstream/proxy-engine.ts';
 import { makeUndiciEngine } from './upstream/undici-engine.ts';
+import { makeUpgrades, type Tunnel } from './upstream/upgrade.ts';
 
 /** Listener bounds. Node's own header limit is above ours, so that our answer can tell what was too large. */
 const HEADER_BYTES_PARSED_MAX = 81_920;
@@ -69,7 +72,8 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
   const table = () => compiled;
   const buffers = makeBodyBuffers();
   const guard = makeAddressGuard({ allow: config.upstreamAllow, ...(dependencies.resolve && { resolve: dependencies.resolve }) });
-  const engine = makeUndiciEngine({ guard });
+  const engine = config.gatewayEngine === 'undici' ? makeUndiciEngine({ guard }) : makeProxyEngine({ guard });
+  const upgrades = makeUpgrades({ guard });
   const callId = callIds({ node: config.gatewayNode, boot });
   const ending = makeEnding({ limits, meter, clock, buffers, node: config.gatewayNode, boot, onEnd: (call) => live.delete(call) });
   const onUnknown = () => snapshots.unknownCredential();
@@ -82,9 +86,9 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
     guard: makeGuard({ trustedHops }),
     authenticate,
     filters: [
-      makeFindRoute({ table, domain: config.gatewayDomain }), preflight, authenticate, authorize, validateRequest, makeRefuseReplay({ replays }), makeTakeLimits({ limits, meter }),
+      makeFindRoute({ table, domain: config.gatewayDomain }), admitUpgrade, preflight, authenticate, authorize, validateRequest, makeRefuseReplay({ replays }), makeTakeLimits({ limits, meter }),
     ],
-    engine, ending, limits, clock, log, trustedHops,
+    engine, upgrades, ending, limits, clock, log, trustedHops,
     callId,
     problemUrl: `${config.webUrl}/problems/`,
     totalMs: timeouts.totalMs ?? TOTAL_MS,
@@ -93,7 +97,7 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
   snapshots.onChange((snapshot) => {
     compiled = compileTable(snapshot, config.secretKeys);
     engine.retain(new Set(snapshot.apis.flatMap(({ definition: { backend } }) => (backend.kind === 'http' ? [new URL(backend.origin).origin] : []))));
-    endRevoked(live, compiled);
+    endRevoked(live, pipeline.tunnels, compiled);
   });
   const server = makeServer(pipeline.handle, () => callId(clock.now()), timeouts);
 
@@ -114,41 +118,53 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
     async close(deadlineMs = 10_000) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
+      for (const tunnel of pipeline.tunnels.values()) tunnel.end();
       const timer = setTimeout(() => {
         for (const call of live) call.abort?.(new AppError('cannot-count', 'The gateway is shutting down.'));
         server.closeAllConnections();
       }, deadlineMs);
       await closed;
       clearTimeout(timer);
+      upgrades.close();
       await engine.close();
     },
   };
 }
 
 /** A revocation ends what it hits also in mid-answer: a stream must not outlive its credential. */
-function endRevoked(live: ReadonlySet<Call>, { byCredentialId }: Table): void {
-  for (const call of live) {
-    if (call.credential === null || call.abort === null) continue;
-    const { served } = call;
-    const now = byCredentialId.get(call.credential.row.id);
-    const granted = now !== undefined && served !== null && [...now.app.grants.keys()].some((one) => one.api.id === served.api.id && one.api.environmentId === served.api.environmentId);
-    if (!granted) call.abort(new AppError('authentication-failed', 'The credential or its grant was revoked.'));
-  }
+function endRevoked(live: ReadonlySet<Call>, tunnels: ReadonlyMap<Call, Tunnel>, { byCredentialId }: Table): void {
+  const isGranted = ({ credential, served }: Call): boolean => {
+    if (credential === null || served === null) return true;
+    const { id, environmentId } = served.api;
+    const grants = byCredentialId.get(credential.row.id)?.app.grants.keys() ?? [];
+    for (const { api } of grants) if (api.id === id && api.environmentId === environmentId) return true;
+    return false;
+  };
+  for (const call of live) if (call.abort !== null && !isGranted(call)) call.abort(new AppError('authentication-failed', 'The credential or its grant was revoked.'));
+  for (const [call, tunnel] of tunnels) if (!isGranted(call)) tunnel.end();
 }
 
-function makeServer(handle: Parameters<typeof createServer>[1] & object, nextId: () => string, { headersMs = HEADERS_MS, requestMs = REQUEST_MS }: { headersMs?: number; requestMs?: number }): Server {
+function makeServer(handle: (req: IncomingMessage, res: ServerResponse, upgradeHead?: Buffer) => void, nextId: () => string, { headersMs = HEADERS_MS, requestMs = REQUEST_MS }: { headersMs?: number; requestMs?: number }): Server {
   const server = createServer(
     {
       maxHeaderSize: HEADER_BYTES_PARSED_MAX, headersTimeout: headersMs, requestTimeout: requestMs, keepAliveTimeout: KEEP_ALIVE_MS, requireHostHeader: false,
       connectionsCheckingInterval: CHECK_EVERY_MS, noDelay: true, insecureHTTPParser: false,
     },
-    handle,
+    (req, res) => handle(req, res),
   );
   server.maxConnections = CONNECTIONS_MAX;
   server.maxRequestsPerSocket = REQUESTS_PER_SOCKET_MAX;
   // Node would answer these by itself; the pipeline decides instead.
-  server.on('checkContinue', handle);
-  server.on('checkExpectation', handle);
+  server.on('checkContinue', (req, res) => handle(req, res));
+  server.on('checkExpectation', (req, res) => handle(req, res));
+  server.on('upgrade', (req, socket, head) => {
+    const res = new ServerResponse(req);
+    res.shouldKeepAlive = false;
+    res.assignSocket(socket as Socket);
+    res.on('finish', () => socket.end());
+    socket.on('error', () => socket.destroy());
+    handle(req, res, head);
+  });
   server.on('connect', (_req, socket) => answerRaw(socket as Socket, 'method-not-allowed', nextId()));
   server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) => answerRaw(socket as Socket, parseFault(error), nextId()));
   return server;

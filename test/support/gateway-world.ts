@@ -158,7 +158,7 @@ export async function gatewayWorld(options: WorldOptions) {
 export type World = Awaited<ReturnType<typeof gatewayWorld>>;
 
 /** Bytes out, bytes in, until the other side closes or nothing came for `quietMs`. */
-export async function rawExchange(port: number, text: string | Buffer, { quietMs = 300, waitMs = 5_000 }: { quietMs?: number; waitMs?: number } = {}): Promise<string> {
+export async function rawExchange(port: number, text: string | Buffer, { quietMs = 80, waitMs = 5_000 }: { quietMs?: number; waitMs?: number } = {}): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   let received = '';
   await new Promise<void>((resolve) => {
