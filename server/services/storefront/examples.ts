@@ -5,7 +5,8 @@ import { resolve } from '../openapi/refs.ts';
 export interface OperationExamples {
   /** Body of a request, as text; null when there is none. */
   readonly request: { readonly contentType: string; readonly body: string } | null;
-  readonly answers: readonly { readonly status: string; readonly description: string; readonly contentType: string; readonly body: string | null }[];
+  /** `written`: by the author; otherwise the body only shows the shape of the schema. */
+  readonly answers: readonly { readonly status: string; readonly description: string; readonly contentType: string; readonly body: string | null; readonly written: boolean }[];
 }
 
 const BODY_MAX = 4_000;
@@ -37,7 +38,10 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 
 function requestOf(root: JsonMap, operation: JsonMap): OperationExamples['request'] {
   const body = resolve(root, operation['requestBody']).value;
-  if (isMap(body)) return media(root, mapAt(body, 'content'));
+  if (isMap(body)) {
+    const shown = media(root, mapAt(body, 'content'));
+    return shown && { contentType: shown.contentType, body: shown.body };
+  }
   // Swagger 2 sends the body as a parameter.
   const parameters = Array.isArray(operation['parameters']) ? operation['parameters'] : [];
   const sent = parameters.map((parameter) => resolve(root, parameter).value).find((parameter) => isMap(parameter) && parameter['in'] === 'body');
@@ -51,21 +55,30 @@ function answersOf(root: JsonMap, operation: JsonMap): OperationExamples['answer
       const response = resolve(root, given).value;
       if (!isMap(response)) return [];
       const old = mapAt(response, 'examples')['application/json'];
-      const swagger = old !== undefined ? { contentType: 'application/json', body: print(old) } : response['schema'] !== undefined ? { contentType: 'application/json', body: print(sample(root, response['schema'])) } : null;
+      const swagger = old !== undefined ? json(old, true) : response['schema'] !== undefined ? json(sample(root, response['schema']), false) : null;
       const shown = isMap(response['content']) ? media(root, response['content']) : swagger;
-      return [{ status, description: text(response['description']).slice(0, 500), contentType: shown?.contentType ?? '', body: shown?.body ?? null }];
+      return [{ status, description: text(response['description']).slice(0, 500), contentType: shown?.contentType ?? '', body: shown?.body ?? null, written: shown?.written ?? false }];
     });
 }
 
+interface Shown {
+  readonly contentType: string;
+  readonly body: string;
+  readonly written: boolean;
+}
+
+const json = (value: unknown, written: boolean): Shown => ({ contentType: 'application/json', body: print(value), written });
+
 /** The first JSON type, else the first of all. */
-function media(root: JsonMap, content: JsonMap): { contentType: string; body: string } | null {
+function media(root: JsonMap, content: JsonMap): Shown | null {
   const types = Object.keys(content);
   const type = types.find((name) => /[/+]json\b/.test(name)) ?? types[0];
   const given = type === undefined ? undefined : content[type];
   if (type === undefined || !isMap(given)) return null;
   const named = Object.values(mapAt(given, 'examples')).map((example) => resolve(root, example).value).find((example) => isMap(example) && 'value' in example);
-  const value = given['example'] !== undefined ? given['example'] : isMap(named) ? named['value'] : /[/+]json\b/.test(type) ? sample(root, given['schema']) : undefined;
-  return value === undefined ? null : { contentType: type, body: print(value) };
+  const written = given['example'] ?? (isMap(named) ? named['value'] : undefined);
+  const value = written ?? (/[/+]json\b/.test(type) ? sample(root, given['schema']) : undefined);
+  return value === undefined ? null : { contentType: type, body: print(value), written: written !== undefined };
 }
 
 const print = (value: unknown): string => {

@@ -39,7 +39,9 @@ export function storefrontRoutes({ storefront, catalog }: Pick<Services, 'storef
     const listings = await storefront.listings();
     const categories = new Map<string, number>();
     for (const { category } of listings) categories.set(category, (categories.get(category) ?? 0) + 1);
-    const sample = listings.find(({ plans, operations }) => operations.length > 0 && plans.some(({ free }) => free)) ?? listings.find(({ operations }) => operations.length > 0);
+    // The one that has been there longest: an address that a page shows first should be the steadiest.
+    const callable = listings.filter(({ operations, status }) => operations.length > 0 && status === 'listed');
+    const sample = callable.findLast(({ plans }) => plans.some(({ free }) => free)) ?? callable.at(-1);
     page(res, 'storefront/home', {
       featured: listings.filter(({ status }) => status === 'listed').slice(0, FEATURED).map(cardModel), total: listings.length,
       categories: [...categories].map(([id, count]) => ({ name: categoryName(id), count, href: `/apis?category=${encodeURIComponent(id)}` })).sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1)),

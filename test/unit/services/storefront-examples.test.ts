@@ -28,13 +28,14 @@ describe('examplesOf', () => {
     expect(request).to.equal(null);
     expect(answers.map(({ status, description, contentType }) => [status, description, contentType])).to.deep.equal([['200', 'The country.', 'application/json'], ['304', 'Not changed.', ''], ['404', 'No such country.', 'application/problem+json']]);
     expect(JSON.parse(answers[0]!.body!)).to.include({ code: 'CH', area: 1, founded: '2026-01-31' }).and.to.have.nested.property('parent.parent.parent.code', 'CH');
+    expect(answers.map(({ written }) => written)).to.deep.equal([false, false, true]);
     expect(answers[1]!.body).to.equal(null);
     expect(JSON.parse(answers[2]!.body!)).to.deep.equal({ status: 404 });
   });
   it('finds the body of a request, in either format', () => {
     expect(examplesOf(root).get('POST /countries/{code}')!.request).to.deep.equal({ contentType: 'application/json', body: '{\n  "codes": [\n    "CH"\n  ]\n}' });
     const old = { swagger: '2.0', paths: { '/a': { put: { parameters: [{ in: 'body', schema: { type: 'object', properties: { n: { type: 'integer' } } } }], responses: { 200: { description: 'Done', schema: { type: 'boolean' } } } } } } };
-    expect(examplesOf(old).get('PUT /a')).to.deep.equal({ request: { contentType: 'application/json', body: '{\n  "n": 0\n}' }, answers: [{ status: '200', description: 'Done', contentType: 'application/json', body: 'true' }] });
+    expect(examplesOf(old).get('PUT /a')).to.deep.equal({ request: { contentType: 'application/json', body: '{\n  "n": 0\n}' }, answers: [{ status: '200', description: 'Done', contentType: 'application/json', body: 'true', written: false }] });
   });
   it('is bounded whatever a document holds', () => {
     const wide = Object.fromEntries(Array.from({ length: 500 }, (_entry, n) => [`p${n}`, { type: 'string', example: 'x'.repeat(100) }]));
