@@ -64,12 +64,13 @@ export async function compose(config: Config, role: string, overrides: Overrides
   const payments = makePayments({ secretKey: config.stripe.secretKey, apiBase: config.stripe.apiBase === '' ? undefined : config.stripe.apiBase });
   const queue = makeQueue({ url: config.redisUrl, prefix: config.redisPrefix }, { onAway });
   lifecycle.add({ name: 'queue', stop: () => queue.close() });
+  const roster = makeRoster({ redis });
   const services = makeServices({
     payments, queue, simulator: config.stripe.apiBase === '' ? null : makeSimulatorControl(config.stripe.apiBase), latenessSeconds: config.latenessSeconds, platformFeeBps: config.platformFeeBps,
-    clock, gatewayUrl: config.gatewayUrl, ids, log, mailer, roster: makeRoster({ redis }), secretKeys: config.secretKeys, signals, store, upstreamAllow: config.upstreamAllow, webUrl: config.webUrl,
+    clock, gatewayUrl: config.gatewayUrl, ids, log, mailer, roster, secretKeys: config.secretKeys, signals, store, upstreamAllow: config.upstreamAllow, webUrl: config.webUrl,
     render: (view, model) => renderer().render(view, model, NOBODY),
   });
   lifecycle.add({ name: 'clock control', stop: () => services.clockControl.stop() });
   lifecycle.add({ name: 'storefront', stop: () => services.storefront.stop() });
-  return { config, log, lifecycle, clock, ids, store, redis, signals, queue, payments, services };
+  return { config, log, lifecycle, clock, ids, store, redis, signals, queue, payments, roster, services };
 }

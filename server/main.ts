@@ -1,8 +1,10 @@
 import { compose, type Composition } from './compose.ts';
 import { ConfigError, loadConfig } from './config.ts';
-import { startJobs, startWeb } from './roles.ts';
+import { startGateway, startJobs, startWeb } from './roles.ts';
 
 const ROLES: Readonly<Record<string, readonly ((composition: Composition) => Promise<unknown>)[]>> = {
+  all: [startWeb, startGateway, startJobs],
+  gateway: [startGateway],
   web: [startWeb],
   worker: [startJobs],
 };

@@ -1,8 +1,17 @@
 import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
 import { startWorker } from '../jobs/worker.ts';
 import { makeAttempts } from './cache/attempts.ts';
+import { makeCounters } from './cache/counters.ts';
+import { makeReplays } from './cache/replays.ts';
 import type { Composition } from './compose.ts';
+import { openJournal } from './gateway/journal.ts';
+import { makeReplay, readLog } from './gateway/journal-codec.ts';
+import { makeGateway } from './gateway/server.ts';
 import { makeOps } from './ops.ts';
+import { makeLimits } from './services/limits.ts';
+import { makeShipping } from './services/shipping.ts';
+import { makeSnapshots } from './services/snapshots.ts';
 import { makeSessionStore } from './store/sessions.ts';
 import { makeWebhookVerifier } from './stripe/webhook.ts';
 import { makeApp } from './web/app.ts';
@@ -52,6 +61,56 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
   const port = await listen(server, config.webPort);
   lifecycle.add({ name: 'portal', stop: () => close(server) });
   log.info({ port, opsPort, url: config.webUrl }, 'portal listens');
+  return { port, opsPort };
+}
+
+/** The metering proxy, on a listener and host of its own. */
+export async function startGateway({ config, log, lifecycle, clock, ids, store, redis, signals, roster, services }: Composition): Promise<{ port: number; opsPort: number }> {
+  const { changes, metering } = services;
+  const node = config.gatewayNode;
+  const folder = join(config.dataDir, 'gateway', node);
+  const journal = await openJournal({ dataDir: config.dataDir, node, clock, log, strict: config.meterStrict, bytesMax: config.journalBytesMax });
+  const counters = makeCounters({ url: config.redisUrl, prefix: config.redisPrefix, onAway: (error) => log.warn({ err: error.message }, 'the shared counts are away') });
+  const limits = makeLimits({
+    counters, clock, ids, log, node, boot: journal.boot,
+    liveNodes: () => metering.liveNodes(),
+    storedCount: ({ subscriptionId, window, meter }) => metering.storedPlaces(subscriptionId, window, meter),
+  });
+  const shipping = makeShipping({
+    store, journal, limits, clock, log, readCalls: readLog, makeReplay: (boot) => makeReplay({ node, boot, receivedAt: () => clock.now() }),
+  });
+  const snapshots = makeSnapshots({ store, changes, signals, roster, clock, log, node, folder });
+  limits.start();
+  shipping.start();
+  lifecycle.add({
+    name: 'metering',
+    async stop() {
+      // The journal seals its last calls, they are stored and counted, and only then are the leases handed back.
+      await journal.stop();
+      await shipping.stop();
+      await limits.stop();
+      await counters.close();
+      await journal.close();
+    },
+  });
+  const unsubscribe = signals.subscribe('seal-journals', () => void shipping.shipNow());
+  lifecycle.add({ name: 'signal to seal', stop: unsubscribe });
+  await snapshots.start();
+  lifecycle.add({ name: 'snapshots', stop: () => snapshots.stop() });
+
+  const gateway = makeGateway({ config, boot: journal.boot, clock, log, snapshots, limits, meter: journal, replays: makeReplays({ redis }) });
+  const ops = makeOps({
+    checks: {
+      snapshot: () => snapshots.ready(),
+      journal: () => journal.ready() || 'cannot record calls',
+      redis: () => redis.available() || 'away',
+    },
+  });
+  const opsPort = await ops.listen(config.opsPorts.gateway);
+  lifecycle.add({ name: 'ops', stop: () => ops.close() });
+  const port = await gateway.listen(config.gatewayPort);
+  lifecycle.add({ name: 'gateway', stop: () => gateway.close() });
+  log.info({ port, opsPort, url: config.gatewayUrl, node }, 'gateway listens');
   return { port, opsPort };
 }
 

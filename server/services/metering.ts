@@ -172,6 +172,12 @@ export function makeMetering({ store, audit, clock }: MeteringDependencies) {
         });
     },
 
+    /** Nodes that have reported within the last seconds: whoever is among them may hold units of a quota. */
+    async liveNodes(): Promise<string[]> {
+      const since = clock.real() - LIVE_MS;
+      return (await store.usage.watermarks()).filter(({ retired, seenAt }) => !retired && seenAt >= since).map(({ _id }) => _id);
+    },
+
     async nodes(actor: Actor): Promise<NodeView[]> {
       if (!isOperator(actor)) throw new AppError('not-found');
       const now = clock.real();

@@ -1,108 +1,112 @@
-import { entriesHash, foldCalls } from '../domain/folding.ts';
-import { keepsPlace, type CallRecord } from '../domain/metering.ts';
+import { readFile, rm } from 'node:fs/promises';
+import { HOUR_MS, type SealedBatch } from '../domain/batches.ts';
+import type { CallRecord } from '../domain/metering.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
-import type { UsageStore } from '../store/usage.ts';
+import type { CallLogDoc, UsageBatchDoc, UsageStore } from '../store/usage.ts';
+import type { Limits } from './limits.ts';
 
-const SEAL_EVERY_MS = 1_000;
+const REPORT_EVERY_MS = 500;
 const LOG_KEPT_MS = 395 * 86_400_000;
 /** A call older than this no longer holds the watermark; it counts as late (rule N9). */
 const HOLDS_MS = 600_000;
 
+interface Sealed {
+  readonly segment: number;
+  batch(): SealedBatch | null;
+  readonly minTs: number;
+}
+
 /** What shipping asks of a gateway's journal. */
 export interface ShippableJournal {
-  readonly boot: string;
-  readonly left: readonly { readonly boot: string; readonly batches: readonly { number: number; records: readonly CallRecord[] }[]; readonly loose: readonly CallRecord[]; readonly nextBatch: number }[];
-  seal(): Promise<{ readonly number: number; readonly records: readonly CallRecord[] } | null>;
-  stored(number: number): Promise<void>;
-  forget(left: ShippableJournal['left'][number]): void;
-  oldestUnstored(): number;
+  readonly node: string;
+  readonly boot: number;
+  readonly leftovers: readonly { readonly path: string; readonly boot: number; readonly segment: number; readonly bytes: number }[];
+  seal(): Promise<void>;
+  onSealed(listener: (sealed: Sealed) => void): void;
+  stored(segment: number): void;
+  release(segment: number): void;
+  recovered(bytes: number): void;
+  oldestUnsealed(since: number): number;
 }
 
-/** Told of what became durable, so that quotas move units from "held by a process" to "counted by the store". */
-export interface ShippedListener {
-  batchStored(holder: string, number: number, units: ReadonlyMap<string, number>): Promise<void>;
-  holderGone(holder: string): Promise<void>;
-}
-
-export type Shipping = ReturnType<typeof makeShipping>;
-
-/** The counter of a hard or soft quota: one per subscription, window and meter. */
-export const quotaCounter = (subscriptionId: string, window: string, meter: string): string => `${subscriptionId}.${window}.${meter}`;
-
-/** Units that keep their place, by counter. */
-export function placesOf(records: readonly CallRecord[]): Map<string, number> {
-  const places = new Map<string, number>();
-  for (const { subscriptionId, window, outcome, units } of records) {
-    if (subscriptionId === null || !keepsPlace(outcome)) continue;
-    for (const [meter, count] of Object.entries(units)) {
-      const name = quotaCounter(subscriptionId, window, meter);
-      places.set(name, (places.get(name) ?? 0) + count);
-    }
-  }
-  return places;
+/** Makes the batches of a boot that is gone from its files. */
+export interface Replay {
+  feed(segment: number, file: Buffer): SealedBatch | null;
+  rest(segment: number): SealedBatch | null;
 }
 
 export interface ShippingDependencies {
   readonly store: { readonly usage: UsageStore };
   readonly journal: ShippableJournal;
-  readonly node: string;
+  readonly limits: Pick<Limits, 'deadHolders' | 'oldestHeld' | 'recovered' | 'released' | 'stored'>;
+  readonly makeReplay: (boot: number) => Replay;
+  readonly readCalls: (log: string) => readonly CallRecord[];
   readonly clock: Clock;
   readonly log: Log;
-  readonly listener: ShippedListener;
-  /** Admission of the oldest call in flight; Infinity when there is none. */
-  readonly oldestInFlight: () => number;
 }
 
-/** Moves a gateway's calls from its journal to the store, once each, and reports how far it has come. */
-export function makeShipping({ store, journal, node, clock, log, listener, oldestInFlight }: ShippingDependencies) {
-  let running: Promise<void> | null = null;
-  let timer: NodeJS.Timeout | null = null;
-  let waiting: { number: number; records: readonly CallRecord[] }[] = [];
+export type Shipping = ReturnType<typeof makeShipping>;
+
+/** Moves a gateway's calls from its journal to the store, once each, and reports how far it has come (rules of design §2.4). */
+export function makeShipping({ store, journal, limits, makeReplay, readCalls, clock, log }: ShippingDependencies) {
+  const { node, boot } = journal;
+  const queue: Sealed[] = [];
   let recovered = false;
   let away = false;
+  let stopped = false;
+  let timer: NodeJS.Timeout | null = null;
+  let running: Promise<void> | null = null;
+  journal.onSealed((sealed) => {
+    queue.push(sealed);
+    void ship();
+  });
 
-  async function insert(boot: string, number: number, records: readonly CallRecord[]): Promise<void> {
-    const entries = foldCalls(records);
-    const times = records.map(({ admittedAt }) => admittedAt);
-    const _id = `${node}.${boot}.${number}`;
-    const subs = [...new Set(entries.map(({ sub }) => sub))];
-    const minTs = Math.min(...times);
-    await store.usage.addBatch({
-      _id, node, boot, number, entries, subs, windows: [...new Set(entries.map(({ sub, window }) => `${sub}|${window}`))], minTs, maxTs: Math.max(...times),
-      storedAt: clock.now(), sha256: entriesHash(entries),
-    });
-    await store.usage.addLog({
-      _id, subs, minTs, expiresAt: new Date(clock.real() + LOG_KEPT_MS),
-      calls: records.map((record) => ({
-        id: record.callId, at: record.admittedAt, sub: record.subscriptionId ?? '', window: record.window, app: record.appId, credential: record.credentialId,
-        api: record.apiId, operation: record.operation, method: record.method, path: record.path, outcome: record.outcome, status: record.status,
-        bytesIn: record.bytesIn, bytesOut: record.bytesOut, upstreamMs: record.upstreamMs, totalMs: record.totalMs, receipt: record.receipt,
-      })),
-    });
-    await listener.batchStored(`${node}-${boot}`, number, placesOf(records));
+  /** A duplicate key is success: equal id, equal content. */
+  async function insert(batch: SealedBatch): Promise<void> {
+    const { usage, log: calls } = documentsOf(batch, readCalls, clock);
+    await store.usage.addBatch(usage);
+    await store.usage.addLog(calls);
   }
 
+  /** What earlier boots of this node left on disk: stored, moved in the shared counts, and what they leased in vain given back. */
   async function recover(): Promise<void> {
-    for (const left of journal.left) {
-      for (const { number, records } of left.batches) if (records.length > 0) await insert(left.boot, number, records);
-      if (left.loose.length > 0) await insert(left.boot, left.nextBatch, left.loose);
-      await listener.holderGone(`${node}-${left.boot}`);
-      journal.forget(left);
+    const boots = [...new Set(journal.leftovers.map((file) => file.boot))];
+    for (const old of boots) {
+      const files = journal.leftovers.filter((file) => file.boot === old).sort((a, b) => a.segment - b.segment);
+      const replay = makeReplay(old);
+      for (const { path, segment } of files) await take(replay.feed(segment, await readFile(path)));
+      await take(replay.rest((files.at(-1)?.segment ?? 0) + 1));
+      await limits.released(`${node}-${old}`);
+      for (const { path, bytes } of files) {
+        await rm(path, { force: true });
+        journal.recovered(bytes);
+      }
+      log.info({ boot: old, files: files.length }, 'the journal of an earlier run is stored');
     }
+    for (const holder of await limits.deadHolders(node)) await limits.released(holder);
     recovered = true;
   }
 
+  async function take(batch: SealedBatch | null): Promise<void> {
+    if (batch === null) return;
+    await insert(batch);
+    await limits.recovered(batch);
+  }
+
   async function round(): Promise<void> {
-    const batch = await journal.seal();
-    if (batch) waiting = [...waiting, batch];
-    if (!recovered) await recover();
-    while (waiting[0]) {
-      const next = waiting[0];
-      await insert(journal.boot, next.number, next.records);
-      await journal.stored(next.number);
-      waiting = waiting.slice(1);
+    while (queue[0]) {
+      const sealed = queue[0];
+      const batch = sealed.batch();
+      if (batch) await insert(batch);
+      queue.shift();
+      journal.stored(sealed.segment);
+      // The file goes once the shared counts know too, or the count could not be rebuilt after a kill.
+      if (batch) void limits.stored(batch).then(() => journal.release(sealed.segment), () => undefined);
+      else journal.release(sealed.segment);
     }
+    // Redis away must not keep usage from the store: the recovery is tried again with the next report.
+    if (!recovered) await recover().catch((error: unknown) => log.warn({ err: error }, 'the journal of an earlier run waits'));
     await report(false);
     if (away) log.info('usage is being stored again');
     away = false;
@@ -110,39 +114,67 @@ export function makeShipping({ store, journal, node, clock, log, listener, oldes
 
   async function report(retired: boolean): Promise<void> {
     const now = clock.now();
-    const inFlight = Math.max(oldestInFlight(), now - HOLDS_MS);
-    const flushedThrough = Math.min(now, inFlight, journal.oldestUnstored());
-    await store.usage.report({ _id: node, boot: journal.boot, flushedThrough, seenAt: clock.real(), retired, retiredBy: retired ? 'stopped in order' : '' });
+    const since = now - HOLDS_MS;
+    const oldest = [limits.oldestHeld(since), journal.oldestUnsealed(since), ...queue.map(({ minTs }) => minTs)];
+    // Nothing is said of what an earlier run left until it is stored.
+    if (!recovered) oldest.push(0);
+    const flushedThrough = Math.min(now, ...oldest);
+    await store.usage.report({ _id: node, boot: String(boot), flushedThrough, seenAt: clock.real(), retired, retiredBy: retired ? 'stopped in order' : '' });
   }
 
   /** One round at a time; a failure leaves everything in the journal for the next one. */
-  const ship = (): Promise<void> =>
-    (running ??= round()
+  function ship(): Promise<void> {
+    return (running ??= round()
       .catch((error: unknown) => {
         if (!away) log.warn({ err: error }, 'usage cannot be stored now; it waits in the journal');
         away = true;
       })
-      .finally(() => (running = null)));
+      .finally(() => {
+        running = null;
+        if (queue.length > 0 && !away && !stopped) void ship();
+      }));
+  }
 
   return {
     start() {
-      timer = setInterval(() => void ship(), SEAL_EVERY_MS);
+      timer = setInterval(() => void ship(), REPORT_EVERY_MS);
+      void ship();
     },
-    /** Seal and store what has ended by now. @returns whether everything is stored */
-    async shipNow(): Promise<boolean> {
+    /** Seal what has ended by now, and store it. */
+    async shipNow(): Promise<void> {
+      await journal.seal();
       await running;
       await ship();
-      return !away && waiting.length === 0;
     },
-    /** Everything is stored and the node retires itself; what could not be stored stays in the journal and holds the watermark. */
-    async stop() {
+    /** Call it when the journal has stopped: stores the rest. Then the node retires itself, unless something could not be stored: that holds the watermark. */
+    async stop(): Promise<void> {
+      stopped = true;
       if (timer) clearInterval(timer);
       await running;
       await ship();
-      if (!away && waiting.length === 0 && journal.oldestUnstored() === Infinity) {
-        await listener.holderGone(`${node}-${journal.boot}`);
-        await report(true).catch(() => undefined);
-      }
+      if (!away && recovered && queue.length === 0) await report(true).catch(() => undefined);
+    },
+  };
+}
+
+function documentsOf(batch: SealedBatch, readCalls: ShippingDependencies['readCalls'], clock: Clock): { usage: UsageBatchDoc; log: CallLogDoc } {
+  const subs = [...new Set(batch.entries.map(({ subscriptionId }) => subscriptionId))];
+  return {
+    usage: {
+      _id: batch.id, node: batch.node, boot: String(batch.boot), number: batch.segment, minTs: batch.minTs, maxTs: batch.maxTs, storedAt: clock.now(),
+      sha256: batch.sha256, subs, windows: [...new Set(batch.entries.map(({ subscriptionId, window }) => `${subscriptionId}|${window}`))],
+      entries: batch.entries.map((entry) => ({
+        sub: entry.subscriptionId, window: entry.window, hour: entry.hour * HOUR_MS, app: entry.appId, credential: entry.credentialId, api: entry.apiId,
+        operation: entry.operation, outcome: entry.outcome, calls: entry.calls, units: entry.units, bytesIn: entry.bytesIn, bytesOut: entry.bytesOut,
+      })),
+    },
+    log: {
+      _id: batch.id, subs, minTs: batch.minTs, expiresAt: new Date(clock.real() + LOG_KEPT_MS),
+      calls: readCalls(batch.log).map((record) => ({
+        id: record.callId, at: record.admittedAt, sub: record.subscriptionId ?? '', window: record.window, app: record.appId, credential: record.credentialId,
+        api: record.apiId, operation: record.operation, method: record.method, path: record.path, outcome: record.outcome, status: record.status,
+        bytesIn: record.bytesIn, bytesOut: record.bytesOut, upstreamMs: record.upstreamMs, totalMs: record.totalMs, receipt: record.receipt,
+      })),
     },
   };
 }
