@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { projectRoot } from '../../server/config.ts';
+import { BROWSER_ARGS } from './shots.ts';
 
 /** Looked at by people: what a journey saw when it failed, and what it keeps on purpose. */
 export const SCREENSHOTS = join(projectRoot(), '.local', 'screenshots');
@@ -11,6 +12,8 @@ export const SCREENSHOTS = join(projectRoot(), '.local', 'screenshots');
 const VIEWPORTS = { wide: { width: 1280, height: 900 }, narrow: { width: 375, height: 740 } } as const;
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PATIENCE_MS = 15_000;
+/** The longest one publishes, buys, calls and lets a month pass. */
+const JOURNEY_MS = 240_000;
 
 function required(name: string): string {
   const value = process.env[name];
@@ -123,7 +126,7 @@ export function journey(name: string, walk: (visitor: Visitor, manner: Manner) =
   for (const manner of manners) {
     const how = [manner.javaScript ? '' : 'without JavaScript', manner.width === 'narrow' ? 'on a phone' : '', manner.dark ? 'in the dark' : ''].filter(Boolean).join(', ');
     it(how === '' ? name : `${name} (${how})`, async function () {
-      this.timeout(120_000);
+      this.timeout(JOURNEY_MS);
       const browser = await theBrowser();
       const visitor = await visit(browser, manner);
       try {
@@ -143,7 +146,7 @@ let browser: Promise<Browser> | undefined;
 
 /** One browser for all journeys of a run; closed at its end. */
 export function theBrowser(): Promise<Browser> {
-  browser ??= chromium.launch({ executablePath: required('CHROMIUM_PATH'), args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  browser ??= chromium.launch({ executablePath: required('CHROMIUM_PATH'), args: BROWSER_ARGS });
   return browser;
 }
 
