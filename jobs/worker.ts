@@ -29,7 +29,10 @@ export function startWorker(connection: QueueConnection, world: JobWorld, { sche
     });
     worker.on('failed', (job, error) => {
       const last = (job?.attemptsMade ?? 0) >= JOBS[name].attempts;
-      world.log[last ? 'error' : 'warn']({ job: name, id: job?.id, attempt: job?.attemptsMade, err: error }, last ? 'a job failed for good' : 'a job failed and is tried again');
+      world.log[last ? 'error' : 'warn'](
+        { job: name, id: job?.id, attempt: job?.attemptsMade, err: error },
+        last ? 'a job failed for good' : 'a job failed and is tried again',
+      );
     });
     worker.on('error', (error) => world.log.debug({ job: name, err: error.message }, 'queue'));
     return worker;

@@ -12,7 +12,15 @@ const DAY_MS = 86_400_000;
 export function later(from: number, duration: string): number | undefined {
   const match = SHAPE.exec(duration);
   if (!match || duration.endsWith('T')) return undefined;
-  const [years, months, weeks, days, hours, minutes, seconds] = match.slice(1).map((part) => Number(part ?? 0)) as [number, number, number, number, number, number, number];
+  const [years, months, weeks, days, hours, minutes, seconds] = match.slice(1).map((part) => Number(part ?? 0)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const start = new Date(from);
   const total = start.getUTCMonth() + months + 12 * years;
   const [year, month] = [start.getUTCFullYear() + Math.floor(total / 12), total % 12];

@@ -50,7 +50,12 @@ const span = ({ startAt, endAt }: Period): string => `${day(startAt)} to ${day(e
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 const flat = (key: string, text: string, amountMinor: bigint): LineDraft => ({
-  key, text, quantity: null, exact: amountMinor.toString(), amountMinor, explanation: [],
+  key,
+  text,
+  quantity: null,
+  exact: amountMinor.toString(),
+  amountMinor,
+  explanation: [],
 });
 
 /** The base fee of a period that begins, in advance (rule N5). @param period  null while its boundaries are not known, as on invoice 0 */
@@ -78,7 +83,9 @@ const shareOfWindow = ({ period, windows }: PeriodUsage, window: WindowUsage): F
 
 /** A period's usage, one line per window and meter, and after them what a minimum commitment or a cap adds (rules N7, N12). */
 export function usageLines(usage: PeriodUsage): LineDraft[] {
-  const lines = usage.windows.flatMap((window) => window.plan.meters.map((meter) => meterLine(window, shareOfWindow(usage, window), meter)));
+  const lines = usage.windows.flatMap((window) =>
+    window.plan.meters.map((meter) => meterLine(window, shareOfWindow(usage, window), meter)),
+  );
   return [...lines, ...boundLines(usage, sum(lines.map(({ amountMinor }) => amountMinor)))];
 }
 
@@ -125,8 +132,11 @@ export function adjustmentLines(usage: PeriodUsage, billed: readonly BilledLine[
       const isBound = subject === 'commitment' || subject === 'cap';
       const what = isBound ? `Agreed ${subject === 'cap' ? 'maximum' : 'minimum'}` : `${capital(unitWord(subject))} recorded later`;
       return {
-        key: `adj.${usage.index}.${subject}`, text: `${what}, ${span(usage.period)}`, quantity: isBound ? null : quantity,
-        exact: amountMinor.toString(), amountMinor,
+        key: `adj.${usage.index}.${subject}`,
+        text: `${what}, ${span(usage.period)}`,
+        quantity: isBound ? null : quantity,
+        exact: amountMinor.toString(),
+        amountMinor,
         explanation: isBound ? [] : ['The whole period rated again, less what was billed for it before.'],
       };
     });

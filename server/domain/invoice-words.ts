@@ -40,10 +40,9 @@ function graduatedWords(units: bigint, tiers: readonly Tier[], currency: Currenc
 
 function tierWords(units: bigint, { unitScaled, flatMinor }: Tier, currency: Currency, code: string): string {
   const flat = flatMinor === 0n ? '' : ` + ${formatMoney(flatMinor, currency.code)}`;
-  const amount = unitScaled === 0n && flatMinor === 0n ? 'free' : unitPriceWords(fraction(unitScaled, SCALE), currency, code);
-  return `${groupDigits(units)} ${unitWord(code, units)} at ${amount}${flat}`;
+  const amount = unitScaled === 0n && flatMinor === 0n ? 'free' : `at ${unitPriceWords(fraction(unitScaled, SCALE), currency, code)}`;
+  return `${groupDigits(units)} ${unitWord(code, units)} ${amount}${flat}`;
 }
-
 
 const PREFIX_CHARS = 8;
 const NUMBER_DIGITS = 6;
@@ -54,4 +53,7 @@ const NUMBER_DIGITS = 6;
  * @param ordinal  gap-free per seller, from 1
  */
 export const invoiceNumber = (sellerId: string, ordinal: number): string =>
-  `${sellerId.replace(/[^a-z0-9]/gi, '').slice(-PREFIX_CHARS).toUpperCase()}-${`${ordinal}`.padStart(NUMBER_DIGITS, '0')}`;
+  `${sellerId
+    .replace(/[^a-z0-9]/gi, '')
+    .slice(-PREFIX_CHARS)
+    .toUpperCase()}-${`${ordinal}`.padStart(NUMBER_DIGITS, '0')}`;

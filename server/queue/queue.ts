@@ -77,7 +77,13 @@ export function makeQueue(connection: QueueConnection, { onAway }: { onAway?: (e
       ask(() =>
         Promise.all(
           JOB_NAMES.map(async (name) => {
-            const { waiting = 0, prioritized = 0, active = 0, delayed = 0, failed = 0 } = await queueOf(name).getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
+            const {
+              waiting = 0,
+              prioritized = 0,
+              active = 0,
+              delayed = 0,
+              failed = 0,
+            } = await queueOf(name).getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
             return { name, waiting: waiting + prioritized, active, delayed, failed };
           }),
         ),
@@ -85,9 +91,16 @@ export function makeQueue(connection: QueueConnection, { onAway }: { onAway?: (e
 
     failures: () =>
       ask(async () => {
-        const lists = await Promise.all(JOB_NAMES.map(async (name) => ({ name, jobs: await queueOf(name).getFailed(0, FAILED_SHOWN - 1) })));
+        const lists = await Promise.all(
+          JOB_NAMES.map(async (name) => ({ name, jobs: await queueOf(name).getFailed(0, FAILED_SHOWN - 1) })),
+        );
         return lists.flatMap(({ name, jobs }) =>
-          jobs.map(({ id = '', attemptsMade, failedReason = '' }) => ({ name, id, attempts: attemptsMade, reason: failedReason.slice(0, REASON_CHARACTERS_MAX) })),
+          jobs.map(({ id = '', attemptsMade, failedReason = '' }) => ({
+            name,
+            id,
+            attempts: attemptsMade,
+            reason: failedReason.slice(0, REASON_CHARACTERS_MAX),
+          })),
         );
       }),
 

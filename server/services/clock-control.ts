@@ -61,7 +61,20 @@ const BUSY_MS = 250;
 const ROUNDS_MAX = 20;
 
 export function makeClockControl(dependencies: ClockControlDependencies): ClockControl {
-  const { store, invoicing, subscriptions, inbox, watermark, jobsUnderWay, signals, clock, log, simulator, offsetSetting, watermarkMs = WATERMARK_MS } = dependencies;
+  const {
+    store,
+    invoicing,
+    subscriptions,
+    inbox,
+    watermark,
+    jobsUnderWay,
+    signals,
+    clock,
+    log,
+    simulator,
+    offsetSetting,
+    watermarkMs = WATERMARK_MS,
+  } = dependencies;
   let stopping = false;
   let running: Promise<void> | null = null;
   let pending = new Set<string>();
@@ -70,7 +83,8 @@ export function makeClockControl(dependencies: ClockControlDependencies): ClockC
   function targetOf(move: ClockMove): number {
     const now = clock.now();
     const target = 'to' in move ? Date.parse(move.to) : later(now, move.advance);
-    if (target === undefined || Number.isNaN(target)) throw new AppError('invalid-request', 'Give a duration such as P1M, or an instant such as 2027-01-31T00:00:00Z.');
+    if (target === undefined || Number.isNaN(target))
+      throw new AppError('invalid-request', 'Give a duration such as P1M, or an instant such as 2027-01-31T00:00:00Z.');
     if (target <= now) throw new AppError('invalid-request', 'The clock only moves forward: the instant is past.');
     if (target > now + YEARS_AHEAD_MS) throw new AppError('invalid-request', 'The clock moves ten years at most at a time.');
     return target;
@@ -149,7 +163,8 @@ export function makeClockControl(dependencies: ClockControlDependencies): ClockC
     const instants = [target];
     const billing = await invoicing.nextDue(now, target);
     if (billing !== null) instants.push(billing);
-    for (const { entitledUntil } of await store.subscriptions.inStatus('past_due')) if (entitledUntil !== null) instants.push(entitledUntil);
+    for (const { entitledUntil } of await store.subscriptions.inStatus('past_due'))
+      if (entitledUntil !== null) instants.push(entitledUntil);
     for (const subscription of await store.subscriptions.inStatus('pending')) instants.push(pendingUntil(subscription));
     return Math.min(...instants.filter((at) => at > now && at <= target), target);
   }

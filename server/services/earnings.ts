@@ -32,7 +32,8 @@ export function makeEarnings({ store, clock }: EarningsDependencies) {
   };
 
   return {
-    finalized: (invoice: InvoiceDoc): Promise<void> => post(`inv.finalized.${invoice._id}`, invoice.currency, invoice.issuedAt, finalizedEntries(invoice)),
+    finalized: (invoice: InvoiceDoc): Promise<void> =>
+      post(`inv.finalized.${invoice._id}`, invoice.currency, invoice.issuedAt, finalizedEntries(invoice)),
 
     paid: (invoice: InvoiceDoc): Promise<void> =>
       post(`pay.${invoice._id}`, invoice.currency, invoice.paidAt ?? clock.now(), [
@@ -44,7 +45,12 @@ export function makeEarnings({ store, clock }: EarningsDependencies) {
     async voided(invoice: InvoiceDoc): Promise<void> {
       const booked = await store.ledger.get(`inv.finalized.${invoice._id}`);
       if (!booked) return;
-      await post(`void.${invoice._id}`, invoice.currency, clock.now(), booked.entries.map(({ account, amountMinor }) => ({ account, amountMinor: -amountMinor })));
+      await post(
+        `void.${invoice._id}`,
+        invoice.currency,
+        clock.now(),
+        booked.entries.map(({ account, amountMinor }) => ({ account, amountMinor: -amountMinor })),
+      );
     },
 
     /** Postings that moved an account in [from, to), oldest first. */

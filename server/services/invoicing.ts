@@ -88,7 +88,8 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
 
   /** Ours for the buyer, the seller and operators; unknown to everybody else. */
   function visible(actor: Actor, invoice: InvoiceDoc | null): InvoiceDoc {
-    if (!invoice || !(isOperator(actor) || actor.organizationId === invoice.organizationId || actor.organizationId === invoice.providerId)) throw new AppError('not-found');
+    if (!invoice || !(isOperator(actor) || actor.organizationId === invoice.organizationId || actor.organizationId === invoice.providerId))
+      throw new AppError('not-found');
     return invoice;
   }
 
@@ -119,7 +120,12 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
     async retry(actor: Actor, id: string): Promise<InvoiceDoc> {
       const invoice = visible(actor, await store.invoices.get(id));
       const tried = await collect.retry(invoice._id);
-      await audit.append(actor, { action: 'market:invoices:pay', resource: `invoice:${id}`, organizationId: invoice.organizationId, after: { status: tried.status } });
+      await audit.append(actor, {
+        action: 'market:invoices:pay',
+        resource: `invoice:${id}`,
+        organizationId: invoice.organizationId,
+        after: { status: tried.status },
+      });
       return tried;
     },
 
@@ -128,7 +134,11 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
       if (!isOperator(actor)) throw new AppError('not-found');
       const closing = await closePeriod(subscriptionId, index, { byHand: true });
       if (closing.state === 'waiting') throw new AppError('conflict', HELD_WORDS[closing.for]);
-      await audit.append(actor, { action: 'platform:periods:close', resource: `period:${subscriptionId}_${index}`, after: { invoice: closing.invoice?._id ?? null } });
+      await audit.append(actor, {
+        action: 'platform:periods:close',
+        resource: `period:${subscriptionId}_${index}`,
+        after: { invoice: closing.invoice?._id ?? null },
+      });
       return closing;
     },
 
@@ -140,8 +150,11 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
       const ended = await close.due(now);
       if (ended.length === 0) return [];
       const watermark = await usage.watermark();
-      for (const { subscriptionId, index, status } of ended) if (status === 'open') await subscriptions().atBoundary(subscriptionId, index + 1);
-      return ended.filter(({ status, endAt, latenessSeconds }) => status !== 'open' || (watermark >= endAt && now >= endAt + latenessSeconds * 1000));
+      for (const { subscriptionId, index, status } of ended)
+        if (status === 'open') await subscriptions().atBoundary(subscriptionId, index + 1);
+      return ended.filter(
+        ({ status, endAt, latenessSeconds }) => status !== 'open' || (watermark >= endAt && now >= endAt + latenessSeconds * 1000),
+      );
     },
 
     /** Ids of invoices that can be brought forward: those left standing for longer than `stuckMs`, and those whose next try is due. */
@@ -196,9 +209,11 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
 
     get: async (actor: Actor, id: string): Promise<InvoiceDoc> => visible(actor, await store.invoices.get(id)),
     /** The buyer's, newest first. */
-    list: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> => newestFirst(await store.invoices.ofOrganization(actor.organizationId, from, to)),
+    list: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> =>
+      newestFirst(await store.invoices.ofOrganization(actor.organizationId, from, to)),
     /** What the actor's organization sold, newest first. */
-    sold: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> => newestFirst(await store.invoices.ofProvider(actor.organizationId, from, to)),
+    sold: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> =>
+      newestFirst(await store.invoices.ofProvider(actor.organizationId, from, to)),
     /** What the running period would be invoiced as, if it ended as it stands. */
     preview: (subscription: SubscriptionDoc): Promise<InvoiceDoc | null> => issue.preview(subscription),
     /** For operators: periods that ended and are not invoiced, with what holds them. */
@@ -227,4 +242,3 @@ const HELD_WORDS = {
 } as const;
 
 const newestFirst = (invoices: InvoiceDoc[]): InvoiceDoc[] => invoices.sort((a, b) => b.issuedAt - a.issuedAt || (a._id < b._id ? 1 : -1));
-

@@ -8,7 +8,18 @@ export type InvoiceStatus = (typeof INVOICE_STATUSES)[number];
 
 /** In this order. `waiting`: for a card or a confirmation; `review`: for a person. */
 export const INVOICE_STEPS = [
-  'issued', 'creating', 'adding', 'verifying', 'numbering', 'finalizing', 'booking', 'paying', 'settling', 'waiting', 'review', 'done',
+  'issued',
+  'creating',
+  'adding',
+  'verifying',
+  'numbering',
+  'finalizing',
+  'booking',
+  'paying',
+  'settling',
+  'waiting',
+  'review',
+  'done',
 ] as const;
 export type InvoiceStep = (typeof INVOICE_STEPS)[number];
 
@@ -88,32 +99,79 @@ const options = { strict: 'throw', versionKey: false, minimize: false } as const
 export type InvoiceChange = Partial<
   Pick<
     InvoiceDoc,
-    'attemptKey' | 'attempts' | 'lastFailure' | 'nextAttemptAt' | 'paidAt' | 'status' | 'step' | 'stepAt' | 'stripeUrl' | 'unsettled' | 'void' | 'waitingFor'
+    | 'attemptKey'
+    | 'attempts'
+    | 'lastFailure'
+    | 'nextAttemptAt'
+    | 'paidAt'
+    | 'status'
+    | 'step'
+    | 'stepAt'
+    | 'stripeUrl'
+    | 'unsettled'
+    | 'void'
+    | 'waitingFor'
   > & { stripeInvoiceId: string }
 >;
 
 export function makeInvoicesStore(connection: Connection) {
   const line = new Schema<InvoiceLine>(
     {
-      key: text, text, quantity: optional, exact: text, amountMinor: minor, explanation: { type: [String], default: [] }, feeMinor: minor, providerMinor: minor,
+      key: text,
+      text,
+      quantity: optional,
+      exact: text,
+      amountMinor: minor,
+      explanation: { type: [String], default: [] },
+      feeMinor: minor,
+      providerMinor: minor,
     },
     { _id: false, strict: 'throw' },
   );
   const schema = new Schema<InvoiceDoc>(
     {
-      _id: text, subscriptionId: text, organizationId: text, providerId: text, productId: text,
-      kind: { type: String, enum: INVOICE_KINDS, required: true }, periodIndex: number, ordinal: number,
-      status: { type: String, enum: INVOICE_STATUSES, required: true }, void: { type: Boolean, required: true }, currency: text, lines: [line],
-      subtotalMinor: minor, carriedInMinor: minor, totalMinor: minor, chargeMinor: minor, carriedMinor: minor, hash: text,
-      number: { type: Number, default: null }, numbered: { type: Boolean, required: true }, step: { type: String, enum: INVOICE_STEPS, required: true }, stepAt: number,
-      unsettled: { type: Boolean, required: true }, stripeInvoiceId: { type: String },
-      stripeUrl: optional, issuedAt: number, paidAt: time, attempts: number, attemptKey: { type: String, default: '' },
-      lastFailure: { type: String, default: '' }, waitingFor: optional, nextAttemptAt: time, usageFrom: time, usageTo: time,
+      _id: text,
+      subscriptionId: text,
+      organizationId: text,
+      providerId: text,
+      productId: text,
+      kind: { type: String, enum: INVOICE_KINDS, required: true },
+      periodIndex: number,
+      ordinal: number,
+      status: { type: String, enum: INVOICE_STATUSES, required: true },
+      void: { type: Boolean, required: true },
+      currency: text,
+      lines: [line],
+      subtotalMinor: minor,
+      carriedInMinor: minor,
+      totalMinor: minor,
+      chargeMinor: minor,
+      carriedMinor: minor,
+      hash: text,
+      number: { type: Number, default: null },
+      numbered: { type: Boolean, required: true },
+      step: { type: String, enum: INVOICE_STEPS, required: true },
+      stepAt: number,
+      unsettled: { type: Boolean, required: true },
+      stripeInvoiceId: { type: String },
+      stripeUrl: optional,
+      issuedAt: number,
+      paidAt: time,
+      attempts: number,
+      attemptKey: { type: String, default: '' },
+      lastFailure: { type: String, default: '' },
+      waitingFor: optional,
+      nextAttemptAt: time,
+      usageFrom: time,
+      usageTo: time,
     },
     options,
   );
   // This index, not a lock, forbids billing a period twice.
-  schema.index({ subscriptionId: 1, periodIndex: 1, kind: 1, ordinal: 1 }, { unique: true, partialFilterExpression: { void: false }, name: 'one_per_boundary' });
+  schema.index(
+    { subscriptionId: 1, periodIndex: 1, kind: 1, ordinal: 1 },
+    { unique: true, partialFilterExpression: { void: false }, name: 'one_per_boundary' },
+  );
   schema.index({ providerId: 1, number: 1 }, { unique: true, partialFilterExpression: { numbered: true }, name: 'seller_number' });
   schema.index({ stripeInvoiceId: 1 }, { unique: true, partialFilterExpression: { stripeInvoiceId: { $type: 'string' } } });
   schema.index({ organizationId: 1, issuedAt: 1 });
@@ -137,7 +195,8 @@ export function makeInvoicesStore(connection: Connection) {
     ofSubscription: (subscriptionId: string) => Invoices.find({ subscriptionId }).lean<InvoiceDoc[]>(),
     ofOrganization: (organizationId: string, from: number, to: number) =>
       Invoices.find({ organizationId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
-    ofProvider: (providerId: string, from: number, to: number) => Invoices.find({ providerId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
+    ofProvider: (providerId: string, from: number, to: number) =>
+      Invoices.find({ providerId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
     unsettled: () => Invoices.find({ unsettled: true }).lean<InvoiceDoc[]>(),
     inStatus: (status: InvoiceStatus) => Invoices.find({ status }).lean<InvoiceDoc[]>(),
     /** Is the seller's nth number given? */
@@ -148,7 +207,10 @@ export function makeInvoicesStore(connection: Connection) {
     /** Give it the seller's nth number, and move it on in the same write. `taken`: another invoice has that number. */
     number: async (id: string, number: number, change: InvoiceChange): Promise<'moved' | 'taken' | 'elsewhere'> => {
       try {
-        const { modifiedCount } = await Invoices.updateOne({ _id: id, step: 'numbering', numbered: false }, { $set: { ...change, number, numbered: true } });
+        const { modifiedCount } = await Invoices.updateOne(
+          { _id: id, step: 'numbering', numbered: false },
+          { $set: { ...change, number, numbered: true } },
+        );
         return modifiedCount === 1 ? 'moved' : 'elsewhere';
       } catch (error) {
         if (isDuplicateKey(error)) return 'taken';

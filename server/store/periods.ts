@@ -42,8 +42,16 @@ const options = { strict: 'throw', versionKey: false, minimize: false } as const
 export function makePeriodsStore(connection: Connection) {
   const schema = new Schema<PeriodDoc>(
     {
-      _id: text, subscriptionId: text, index: number, startAt: number, endAt: number, windows: { type: Schema.Types.Mixed, required: true },
-      latenessSeconds: number, status: { type: String, enum: ['open', 'closing', 'frozen', 'invoiced'], required: true }, lease: mixed, frozen: mixed,
+      _id: text,
+      subscriptionId: text,
+      index: number,
+      startAt: number,
+      endAt: number,
+      windows: { type: Schema.Types.Mixed, required: true },
+      latenessSeconds: number,
+      status: { type: String, enum: ['open', 'closing', 'frozen', 'invoiced'], required: true },
+      lease: mixed,
+      frozen: mixed,
       frozenAt: { type: Number, default: null },
     },
     options,
@@ -71,8 +79,14 @@ export function makePeriodsStore(connection: Connection) {
       (await Periods.updateOne({ _id: id, status: 'closing', 'lease.fence': fence }, { $set: { lease } })).modifiedCount === 1,
     /** closing → frozen, once, with the quantities that will never change (invariant I15). */
     freeze: async (id: string, fence: number, frozen: Record<string, Record<string, string>>, frozenAt: number) =>
-      (await Periods.updateOne({ _id: id, status: 'closing', 'lease.fence': fence }, { $set: { status: 'frozen', frozen, frozenAt, lease: null } })).modifiedCount === 1,
-    markInvoiced: async (id: string) => (await Periods.updateOne({ _id: id, status: 'frozen' }, { $set: { status: 'invoiced' } })).modifiedCount === 1,
+      (
+        await Periods.updateOne(
+          { _id: id, status: 'closing', 'lease.fence': fence },
+          { $set: { status: 'frozen', frozen, frozenAt, lease: null } },
+        )
+      ).modifiedCount === 1,
+    markInvoiced: async (id: string) =>
+      (await Periods.updateOne({ _id: id, status: 'frozen' }, { $set: { status: 'invoiced' } })).modifiedCount === 1,
   };
 }
 

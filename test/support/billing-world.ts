@@ -13,7 +13,9 @@ import { testMongo } from './engines.ts';
 import { CARDS, TEST_KEY, testStripe, typeCard, type TestStripe } from './stripe.ts';
 
 export const STARTER = {
-  currency: 'usd', interval: 'month', base_amount: 1000,
+  currency: 'usd',
+  interval: 'month',
+  base_amount: 1000,
   meters: [{ code: 'requests', price: { model: 'per_unit', unit_amount_decimal: '0.5', included: 1000 } }],
 };
 
@@ -22,7 +24,14 @@ export const PROVIDER = 'org_provider';
 export const LATENESS_SECONDS = 900;
 export const START = Date.UTC(2030, 4, 5, 12, 0, 0);
 
-const actor = (organizationId: string): Actor => ({ kind: 'user', userId: 'usr_1', organizationId, policies: ['owner'], address: '', requestId: 'test' });
+const actor = (organizationId: string): Actor => ({
+  kind: 'user',
+  userId: 'usr_1',
+  organizationId,
+  policies: ['owner'],
+  address: '',
+  requestId: 'test',
+});
 export const buyer = actor(BUYER);
 export const operator = actor('org_platform');
 
@@ -41,7 +50,10 @@ export interface BillingWorld {
   readonly invoicing: Invoicing;
   readonly subscriptions: Subscriptions;
   /** Another process over the same store and Stripe; `payments` may stand in for a connection that breaks. */
-  process(overrides?: { payments?: (real: Payments) => Payments; store?: (real: Store) => Store }): { invoicing: Invoicing; subscriptions: Subscriptions };
+  process(overrides?: { payments?: (real: Payments) => Payments; store?: (real: Store) => Store }): {
+    invoicing: Invoicing;
+    subscriptions: Subscriptions;
+  };
   /** Move product's and Stripe's clock to an instant. */
   travel(to: number): void;
   plan(document?: object): Promise<{ planId: string; productId: string }>;
@@ -65,7 +77,8 @@ export async function billingWorld(): Promise<BillingWorld> {
   const usage: FakeUsage = {
     watermarkAt: null,
     add: (subscriptionId, group) => void groups.push({ subscriptionId, group }),
-    record: (subscriptionId, period, count, outcome = '200') => usage.add(subscriptionId, { window: `${period}.0`, outcome, units: { requests: BigInt(count) } }),
+    record: (subscriptionId, period, count, outcome = '200') =>
+      usage.add(subscriptionId, { window: `${period}.0`, outcome, units: { requests: BigInt(count) } }),
   };
   const reader = {
     watermark: async () => usage.watermarkAt ?? clock.now(),
@@ -75,28 +88,68 @@ export async function billingWorld(): Promise<BillingWorld> {
   const audit = makeAudit({ store, clock, ids });
   const changes = { announce: async () => 1, announced: async () => true, version: async () => 1 };
 
-  function process({ payments: around = (same: Payments) => same, store: beside = (same: Store) => same }: NonNullable<Parameters<BillingWorld['process']>[0]> = {}) {
+  function process({
+    payments: around = (same: Payments) => same,
+    store: beside = (same: Store) => same,
+  }: NonNullable<Parameters<BillingWorld['process']>[0]> = {}) {
     const shared = { store: beside(store), payments: around(payments), audit, clock, ids };
     const earnings = makeEarnings(shared);
     const made: { subscriptions?: Subscriptions } = {};
     const invoicing = makeInvoicing({
-      ...shared, usage: reader, earnings, log, platformFeeBps: 2000n,
-      subscriptions: () => made.subscriptions ?? (() => { throw new Error('not made yet'); })(),
+      ...shared,
+      usage: reader,
+      earnings,
+      log,
+      platformFeeBps: 2000n,
+      subscriptions: () =>
+        made.subscriptions ??
+        (() => {
+          throw new Error('not made yet');
+        })(),
     });
-    made.subscriptions = makeSubscriptions({ ...shared, changes, invoicing, webUrl: 'http://shop.test', latenessSeconds: LATENESS_SECONDS });
+    made.subscriptions = makeSubscriptions({
+      ...shared,
+      changes,
+      invoicing,
+      webUrl: 'http://shop.test',
+      latenessSeconds: LATENESS_SECONDS,
+    });
     return { invoicing, subscriptions: made.subscriptions };
   }
 
   const main = process();
   const now = clock.now();
-  await store.accounts.addUser({ _id: 'usr_1', email: 'buyer@demo.test', name: 'Buyer', passwordHash: 'none', verifiedAt: now, createdAt: now });
+  await store.accounts.addUser({
+    _id: 'usr_1',
+    email: 'buyer@demo.test',
+    name: 'Buyer',
+    passwordHash: 'none',
+    verifiedAt: now,
+    createdAt: now,
+  });
   for (const _id of [BUYER, PROVIDER]) {
-    await store.accounts.addOrganization({ _id, name: _id, kind: 'customer', ownerId: 'usr_1', seller: null, sellerSlug: null, stripeCustomerId: null, paymentMethod: null, createdAt: now, rev: 0 });
+    await store.accounts.addOrganization({
+      _id,
+      name: _id,
+      kind: 'customer',
+      ownerId: 'usr_1',
+      seller: null,
+      sellerSlug: null,
+      stripeCustomerId: null,
+      paymentMethod: null,
+      createdAt: now,
+      rev: 0,
+    });
   }
   await store.apps.addApp({ _id: 'app_1', organizationId: BUYER, name: 'App', description: '', createdAt: now, deletedAt: null, rev: 0 });
 
   return {
-    store, stripe, clock, usage, ...main, process,
+    store,
+    stripe,
+    clock,
+    usage,
+    ...main,
+    process,
     travel(to) {
       real = to;
       stripe.tick();
@@ -106,11 +159,54 @@ export async function billingWorld(): Promise<BillingWorld> {
       if (reading.fault) throw new Error(reading.fault.path);
       const [productId, planId] = [ids.next('prd'), ids.next('plan')];
       await store.products.addProduct({
-        _id: productId, slug: productId, organizationId: PROVIDER, gatewayId: 'gw_1', environmentId: 'env_1', groupId: 'grp_1', apiIds: [`api_${productId}`], name: 'Cities', tagline: '',
-        description: '', category: '', tags: [], logo: null, terms: '', dataSource: '', dataLicence: '', status: 'listed', statusReason: '', submittedAt: null, listedAt: now, createdAt: now, updatedAt: now, rev: 0,
+        _id: productId,
+        slug: productId,
+        organizationId: PROVIDER,
+        gatewayId: 'gw_1',
+        environmentId: 'env_1',
+        groupId: 'grp_1',
+        apiIds: [`api_${productId}`],
+        name: 'Cities',
+        tagline: '',
+        description: '',
+        category: '',
+        tags: [],
+        logo: null,
+        terms: '',
+        dataSource: '',
+        dataLicence: '',
+        status: 'listed',
+        statusReason: '',
+        submittedAt: null,
+        listedAt: now,
+        createdAt: now,
+        updatedAt: now,
+        rev: 0,
       });
-      await store.products.addPlanVersion({ _id: `${planId}_v1`, planId, planName: 'Starter', productId, n: 1, document: reading.document, hash: 'none', publishedAt: now, effectiveAt: null });
-      await store.products.addPlan({ _id: planId, productId, name: 'starter', title: 'Starter', summary: '', ordinal: 0, currentVersionId: `${planId}_v1`, versions: 1, retired: false, createdAt: now, rev: 0 });
+      await store.products.addPlanVersion({
+        _id: `${planId}_v1`,
+        planId,
+        planName: 'Starter',
+        productId,
+        n: 1,
+        document: reading.document,
+        hash: 'none',
+        publishedAt: now,
+        effectiveAt: null,
+      });
+      await store.products.addPlan({
+        _id: planId,
+        productId,
+        name: 'starter',
+        title: 'Starter',
+        summary: '',
+        ordinal: 0,
+        currentVersionId: `${planId}_v1`,
+        versions: 1,
+        retired: false,
+        createdAt: now,
+        rev: 0,
+      });
       return { planId, productId };
     },
     async subscribe(planId, card = CARDS.good) {

@@ -19,9 +19,16 @@ export async function testQueue(): Promise<TestQueue> {
   const flush = async () => {
     for await (const keys of admin.scanIterator({ MATCH: `${connection.prefix}*`, COUNT: 500 })) if (keys.length > 0) await admin.del(keys);
   };
-  await settled(async () => queue.counts().then(() => true, () => false));
+  await settled(async () =>
+    queue.counts().then(
+      () => true,
+      () => false,
+    ),
+  );
   return {
-    connection, queue, flush,
+    connection,
+    queue,
+    flush,
     async close() {
       await queue.close();
       await flush();

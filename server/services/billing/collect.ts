@@ -5,9 +5,10 @@ import { AppError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Store } from '../../store/index.ts';
 import type { InvoiceChange, InvoiceDoc, InvoiceStep } from '../../store/invoices.ts';
-import type { SubscriptionDoc } from '../../store/subscriptions.ts';
 import type { PaymentOutcome, Payments, StripeInvoice } from '../../stripe/payments.ts';
 import type { Earnings } from '../earnings.ts';
+import { makePayer } from './payer.ts';
+import { differences, stripeLines } from './stripe-lines.ts';
 
 /** What an invoice's fate means for its subscription. Each may be called any number of times. */
 export interface InvoiceFollowers {
@@ -32,22 +33,9 @@ const KEY_AGE_MS_MAX = 20 * 3_600_000;
 const METADATA_KEY = 'tollgate_invoice';
 /** Steps of one invoice, and the writes another worker may win meanwhile. */
 const MOVES_MAX = 40;
-const CARRIED_KEY = 'carried';
 
 /** Nothing more happens by itself. */
 const RESTING: ReadonlySet<InvoiceStep> = new Set(['waiting', 'review', 'done']);
-
-interface StripeLine {
-  readonly key: string;
-  readonly text: string;
-  readonly amountMinor: bigint;
-}
-
-/** The lines as Stripe gets them; what the invoice before left is one of them, so that the total is what is charged. */
-export const stripeLines = ({ lines, carriedInMinor }: Pick<InvoiceDoc, 'lines' | 'carriedInMinor'>): StripeLine[] => [
-  ...lines.map(({ key, text, amountMinor }) => ({ key, text, amountMinor })),
-  ...(carriedInMinor === 0n ? [] : [{ key: CARRIED_KEY, text: 'Carried from the invoice before', amountMinor: carriedInMinor }]),
-];
 
 /** A draft that was discarded before the word of it was stored. */
 function goneAsNull(error: unknown): null {
@@ -55,21 +43,13 @@ function goneAsNull(error: unknown): null {
   throw error;
 }
 
-/** Is Stripe's invoice ours, line by line? (invariant I8) @returns what differs, for the operator; empty when nothing does */
-export function differences(invoice: Pick<InvoiceDoc, 'lines' | 'carriedInMinor' | 'totalMinor' | 'currency'>, found: StripeInvoice): string {
-  const expected = stripeLines(invoice);
-  if (found.currency !== invoice.currency) return `currency ${found.currency} instead of ${invoice.currency}`;
-  if (found.lines.length !== expected.length) return `${found.lines.length} lines instead of ${expected.length}`;
-  const wrong = expected.find(({ key, amountMinor }) => found.lines.filter((line) => line.lineKey === key && line.amountMinor === amountMinor).length !== 1);
-  if (wrong) return `line ${wrong.key} is not there once with ${wrong.amountMinor}`;
-  return found.totalMinor === invoice.totalMinor ? '' : `total ${found.totalMinor} instead of ${invoice.totalMinor}`;
-}
-
 /**
  * The way of an invoice through Stripe. Every step stores what it is about to do, asks under a key made of invoice, step and content, and
  * stores the result; so it can be cut short anywhere, repeated, and run by two workers at once.
  */
 export function makeCollect({ store, payments, earnings, clock, log, followers }: CollectDependencies) {
+  const { customerOf, cardOf, attemptKeyOf } = makePayer({ store, payments });
+
   async function read(id: string): Promise<InvoiceDoc> {
     const invoice = await store.invoices.get(id);
     if (!invoice) throw new AppError('not-found');
@@ -81,43 +61,17 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
   const move = (invoice: InvoiceDoc, step: InvoiceStep, change: InvoiceChange = {}): Promise<boolean> =>
     store.invoices.advance(invoice._id, invoice.step, { unsettled: !RESTING.has(step), ...change, step, stepAt: clock.now() });
 
-  async function subscriptionOf({ subscriptionId }: InvoiceDoc): Promise<SubscriptionDoc> {
-    const subscription = await store.subscriptions.get(subscriptionId);
-    if (!subscription) throw new AppError('internal', undefined, { cause: new Error(`${subscriptionId} is gone`) });
-    return subscription;
-  }
-
-  async function customerOf(invoice: InvoiceDoc): Promise<string> {
-    const subscription = await subscriptionOf(invoice);
-    if (subscription.stripeCustomerId !== null) return subscription.stripeCustomerId;
-    const organization = await store.accounts.organization(invoice.organizationId);
-    if (!organization) throw new AppError('internal', undefined, { cause: new Error(`${invoice.organizationId} is gone`) });
-    if (organization.stripeCustomerId !== null) return organization.stripeCustomerId;
-    const owner = await store.accounts.user(organization.ownerId);
-    const customerId = await payments.ensureCustomer({ organizationId: organization._id, email: owner?.email ?? '', name: organization.name });
-    await store.accounts.setStripeCustomer(organization._id, customerId);
-    return (await store.accounts.organization(organization._id))?.stripeCustomerId ?? customerId;
-  }
-
-  /** The card of the purchase for invoice 0; for all others the one the buyer pays with now. Null: there is none. */
-  async function cardOf(invoice: InvoiceDoc): Promise<string | null> {
-    const subscription = await subscriptionOf(invoice);
-    if (invoice.periodIndex === 0) return subscription.paymentMethodId;
-    return (await store.accounts.organization(invoice.organizationId))?.paymentMethod?.id ?? subscription.paymentMethodId;
-  }
-
-  /** Names one attempt: a visit to Checkout for invoice 0, a count for the others, and the card. */
-  async function attemptKeyOf(invoice: InvoiceDoc): Promise<string> {
-    const what = invoice.periodIndex === 0 ? ((await subscriptionOf(invoice)).checkoutId ?? 'none') : `${invoice.attempts}`;
-    return `${what}.${(await cardOf(invoice)) ?? 'none'}`;
-  }
-
   async function create(invoice: InvoiceDoc): Promise<void> {
     const customerId = await customerOf(invoice);
     const before = isOld(invoice) ? await payments.findInvoiceByMetadata({ customerId, key: METADATA_KEY, value: invoice._id }) : null;
-    const created = before ?? (await payments.createInvoice({
-      customerId, currency: invoice.currency, metadata: { [METADATA_KEY]: invoice._id, tollgate_subscription: invoice.subscriptionId }, idempotencyKey: key(invoice, 'create'),
-    }));
+    const created =
+      before ??
+      (await payments.createInvoice({
+        customerId,
+        currency: invoice.currency,
+        metadata: { [METADATA_KEY]: invoice._id, tollgate_subscription: invoice.subscriptionId },
+        idempotencyKey: key(invoice, 'create'),
+      }));
     await move(invoice, 'adding', { stripeInvoiceId: created.id });
   }
 
@@ -128,7 +82,12 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
     for (const line of stripeLines(invoice)) {
       if (present.has(line.key)) continue;
       await payments.addInvoiceItem({
-        stripeInvoiceId, customerId, amountMinor: line.amountMinor, currency: invoice.currency, description: line.text, lineKey: line.key,
+        stripeInvoiceId,
+        customerId,
+        amountMinor: line.amountMinor,
+        currency: invoice.currency,
+        description: line.text,
+        lineKey: line.key,
         idempotencyKey: key(invoice, 'item', line.key),
       });
     }
@@ -139,7 +98,10 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
   async function verify(invoice: InvoiceDoc, stripeInvoiceId: string): Promise<void> {
     const wrong = differences(invoice, await payments.readInvoice(stripeInvoiceId));
     if (wrong === '') return void (await move(invoice, 'numbering'));
-    log.error({ alarm: 'invoice-differs', invoiceId: invoice._id, stripeInvoiceId, wrong }, 'an invoice differs at Stripe; it was not finalized');
+    log.error(
+      { alarm: 'invoice-differs', invoiceId: invoice._id, stripeInvoiceId, wrong },
+      'an invoice differs at Stripe; it was not finalized',
+    );
     await move(invoice, 'review', { status: 'needs_review', lastFailure: `At Stripe: ${wrong}` });
   }
 
@@ -155,13 +117,16 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
       else free = middle;
     }
     const now = clock.now();
-    const change: InvoiceChange = chargeMinor > 0n ? { step: 'finalizing', stepAt: now } : { step: 'booking', stepAt: now, status: 'paid', paidAt: now };
+    const change: InvoiceChange =
+      chargeMinor > 0n ? { step: 'finalizing', stepAt: now } : { step: 'booking', stepAt: now, status: 'paid', paidAt: now };
     for (let ordinal = free; (await store.invoices.number(invoice._id, ordinal, change)) === 'taken'; ordinal += 1);
   }
 
   async function finalize(invoice: InvoiceDoc, stripeInvoiceId: string): Promise<void> {
     const found = await payments.finalizeInvoice({
-      stripeInvoiceId, number: invoiceNumber(invoice.providerId, invoice.number ?? 0), idempotencyKey: key(invoice, 'finalize'),
+      stripeInvoiceId,
+      number: invoiceNumber(invoice.providerId, invoice.number ?? 0),
+      idempotencyKey: key(invoice, 'finalize'),
     });
     await move(invoice, 'booking', { status: 'open', stripeUrl: found.hostedUrl });
   }
@@ -181,19 +146,33 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
         ? { kind: 'declined', code: 'no_card', declineCode: null, hard: true, message: 'There is no card to collect from. Add one.' }
         : await payments.payInvoice({ stripeInvoiceId, paymentMethodId: card, idempotencyKey: key(invoice, 'pay', attemptKey) });
     if (outcome.kind === 'paid') return void (await mirror(invoice, outcome.invoice));
-    const [reason, stripeUrl] = outcome.kind === 'declined' ? [outcome.message, invoice.stripeUrl] : ['Your bank asks you to confirm the payment.', outcome.url];
+    const [reason, stripeUrl] =
+      outcome.kind === 'declined' ? [outcome.message, invoice.stripeUrl] : ['Your bank asks you to confirm the payment.', outcome.url];
     await followers().onInvoiceFailed(invoice, reason);
     const attempts = invoice.attempts + 1;
     const hard = outcome.kind === 'requires-action' || outcome.hard;
     const waitingFor = outcome.kind === 'declined' ? 'card' : 'confirmation';
-    await move(invoice, 'waiting', { attempts, attemptKey, lastFailure: reason, waitingFor, stripeUrl, nextAttemptAt: nextAttempt(attempts, clock.now(), hard) });
+    await move(invoice, 'waiting', {
+      attempts,
+      attemptKey,
+      lastFailure: reason,
+      waitingFor,
+      stripeUrl,
+      nextAttemptAt: nextAttempt(attempts, clock.now(), hard),
+    });
   }
 
   /** Take over a state of Stripe's that ends the matter. True: it did. */
   async function mirror(invoice: InvoiceDoc, found: StripeInvoice): Promise<boolean> {
     switch (found.status) {
       case 'paid':
-        await move(invoice, 'settling', { status: 'paid', paidAt: found.paidAt ?? clock.now(), lastFailure: '', waitingFor: null, nextAttemptAt: null });
+        await move(invoice, 'settling', {
+          status: 'paid',
+          paidAt: found.paidAt ?? clock.now(),
+          lastFailure: '',
+          waitingFor: null,
+          nextAttemptAt: null,
+        });
         return true;
       case 'void':
         await earnings.voided(invoice);
@@ -303,10 +282,12 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
     if (found?.status === 'draft') await payments.discardDraft(found.id);
     if (found?.status === 'open') {
       // Paid in this very moment: the next look finds it so.
-      const voided = await payments.voidInvoice({ stripeInvoiceId: found.id, idempotencyKey: key(invoice, 'void') }).catch((error: unknown) => {
-        if (error instanceof AppError && error.code === 'conflict') return null;
-        throw error;
-      });
+      const voided = await payments
+        .voidInvoice({ stripeInvoiceId: found.id, idempotencyKey: key(invoice, 'void') })
+        .catch((error: unknown) => {
+          if (error instanceof AppError && error.code === 'conflict') return null;
+          throw error;
+        });
       if (!voided) return;
     }
     await earnings.voided(invoice);
@@ -316,6 +297,8 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
   async function atStripe(invoice: InvoiceDoc): Promise<StripeInvoice | null> {
     if (invoice.stripeInvoiceId) return payments.readInvoice(invoice.stripeInvoiceId).catch(goneAsNull);
     // Between the intent and the answer there may be a draft whose id never arrived.
-    return invoice.step === 'creating' ? payments.findInvoiceByMetadata({ customerId: await customerOf(invoice), key: METADATA_KEY, value: invoice._id }) : null;
+    return invoice.step === 'creating'
+      ? payments.findInvoiceByMetadata({ customerId: await customerOf(invoice), key: METADATA_KEY, value: invoice._id })
+      : null;
   }
 }

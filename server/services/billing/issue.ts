@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 import { isBillableOutcome } from '../../domain/billable.ts';
-import { adjustmentLines, baseLine, divide, setupLine, usageLines, type BilledLine, type LineDraft, type PeriodUsage } from '../../domain/invoice-lines.ts';
+import {
+  adjustmentLines,
+  baseLine,
+  divide,
+  setupLine,
+  usageLines,
+  type BilledLine,
+  type LineDraft,
+  type PeriodUsage,
+} from '../../domain/invoice-lines.ts';
 import { chargeOf, sum } from '../../domain/invoice-math.ts';
 import { currencyOf } from '../../domain/money.ts';
 import { canonicalJson, planOf, type Plan } from '../../domain/plan.ts';
@@ -30,7 +39,13 @@ const windowKey = (index: number, changeIndex: number): string => `${index}.${ch
 /** Hash of what is charged: it names the saga's requests, so that another content never goes under the same key (invariant I18). */
 export const invoiceHash = (currency: string, lines: readonly LineDraft[], carriedInMinor: bigint): string =>
   createHash('sha256')
-    .update(canonicalJson({ currency, carried: carriedInMinor.toString(), lines: lines.map(({ key, amountMinor }) => [key, amountMinor.toString()]) }))
+    .update(
+      canonicalJson({
+        currency,
+        carried: carriedInMinor.toString(),
+        lines: lines.map(({ key, amountMinor }) => [key, amountMinor.toString()]),
+      }),
+    )
     .digest('hex');
 
 /** Makes invoices out of what the store holds: reads, calculates by the pure rules, inserts once. */
@@ -54,7 +69,11 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
   const versionIds = (period: PeriodDoc): string[] => period.windows.map(({ planVersionId }) => planVersionId);
 
   /** Windows with their plans; the units come from `unitsOf`. */
-  function withPlans(period: PeriodDoc, versions: ReadonlyMap<string, Version>, unitsOf: (key: string, plan: Plan) => ReadonlyMap<string, bigint>): PeriodUsage {
+  function withPlans(
+    period: PeriodDoc,
+    versions: ReadonlyMap<string, Version>,
+    unitsOf: (key: string, plan: Plan) => ReadonlyMap<string, bigint>,
+  ): PeriodUsage {
     const windows = period.windows.map(({ changeIndex, from, planVersionId }, position) => {
       const { plan, planName } = version(versions, planVersionId);
       const key = windowKey(period.index, changeIndex);
@@ -66,7 +85,10 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
 
   /** Everything stored of a period so far, as units billable under the version of each window (rule N14). */
   async function countedUsage(period: PeriodDoc, versions: ReadonlyMap<string, Version>): Promise<PeriodUsage> {
-    const groups = await usage.usageOf(period.subscriptionId, period.windows.map(({ changeIndex }) => windowKey(period.index, changeIndex)));
+    const groups = await usage.usageOf(
+      period.subscriptionId,
+      period.windows.map(({ changeIndex }) => windowKey(period.index, changeIndex)),
+    );
     return withPlans(period, versions, (key, plan) => {
       const billable = groups.filter(({ window, outcome }) => window === key && isBillableOutcome(plan, outcome));
       return new Map(plan.meters.map(({ code }) => [code, sum(billable.map(({ units }) => units[code] ?? 0n))]));
@@ -79,26 +101,35 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
   /** What closing a period freezes: billable units by window and meter. */
   async function quantitiesOf(period: PeriodDoc): Promise<Record<string, Record<string, string>>> {
     const counted = await countedUsage(period, await versionsOf(versionIds(period)));
-    return Object.fromEntries(counted.windows.map(({ key, units }) => [key, Object.fromEntries([...units].map(([code, count]) => [code, count.toString()]))]));
+    return Object.fromEntries(
+      counted.windows.map(({ key, units }) => [key, Object.fromEntries([...units].map(([code, count]) => [code, count.toString()]))]),
+    );
   }
 
   const billedLines = (invoices: readonly InvoiceDoc[]): BilledLine[] =>
-    invoices.filter((invoice) => !invoice.void).flatMap(({ lines }) => lines.map(({ key, quantity, amountMinor }) => ({ key, quantity: BigInt(quantity ?? 0), amountMinor })));
+    invoices
+      .filter((invoice) => !invoice.void)
+      .flatMap(({ lines }) => lines.map(({ key, quantity, amountMinor }) => ({ key, quantity: BigInt(quantity ?? 0), amountMinor })));
 
   /** Lines for what came late into periods before `index` that were billed already (rule N9). */
   async function lateLines(subscriptionId: string, index: number, invoices: readonly InvoiceDoc[]): Promise<LineDraft[]> {
     const since = clock.now() - LATE_MS;
-    const closed = (await store.periods.ofSubscription(subscriptionId)).filter((period) => period.index < index && period.endAt >= since && period.status === 'invoiced');
+    const closed = (await store.periods.ofSubscription(subscriptionId)).filter(
+      (period) => period.index < index && period.endAt >= since && period.status === 'invoiced',
+    );
     const versions = await versionsOf(closed.flatMap(versionIds));
     const billed = billedLines(invoices);
     const lines: LineDraft[] = [];
-    for (const period of closed.sort((a, b) => a.index - b.index)) lines.push(...adjustmentLines(await countedUsage(period, versions), billed));
+    for (const period of closed.sort((a, b) => a.index - b.index))
+      lines.push(...adjustmentLines(await countedUsage(period, versions), billed));
     return lines;
   }
 
   /** What the invoice before left: a debt too small to charge, or a credit (rule N16). */
   const carriedInto = (index: number, invoices: readonly InvoiceDoc[]): bigint =>
-    invoices.filter((invoice) => !invoice.void && invoice.kind === 'period' && invoice.periodIndex < index).sort((a, b) => b.periodIndex - a.periodIndex)[0]?.carriedMinor ?? 0n;
+    invoices
+      .filter((invoice) => !invoice.void && invoice.kind === 'period' && invoice.periodIndex < index)
+      .sort((a, b) => b.periodIndex - a.periodIndex)[0]?.carriedMinor ?? 0n;
 
   interface Content {
     readonly index: number;
@@ -114,12 +145,39 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
     const totalMinor = subtotalMinor + carriedInMinor;
     const now = clock.now();
     return {
-      _id: invoiceId(subscription._id, index), subscriptionId: subscription._id, organizationId: subscription.organizationId, providerId: subscription.providerId,
-      productId: subscription.productId, kind: 'period', periodIndex: index, ordinal: 0, status: 'draft', void: false, currency: subscription.currency,
+      _id: invoiceId(subscription._id, index),
+      subscriptionId: subscription._id,
+      organizationId: subscription.organizationId,
+      providerId: subscription.providerId,
+      productId: subscription.productId,
+      kind: 'period',
+      periodIndex: index,
+      ordinal: 0,
+      status: 'draft',
+      void: false,
+      currency: subscription.currency,
       lines: divided.map((line) => ({ ...line, quantity: line.quantity?.toString() ?? null, explanation: [...line.explanation] })),
-      subtotalMinor, carriedInMinor, totalMinor, ...chargeOf(totalMinor, currency.minimumChargeMinor), hash: invoiceHash(subscription.currency, lines, carriedInMinor),
-      number: null, numbered: false, step: 'issued', stepAt: now, unsettled: true, stripeInvoiceId: null, stripeUrl: null, issuedAt: now, paidAt: null,
-      attempts: 0, attemptKey: '', lastFailure: '', waitingFor: null, nextAttemptAt: null, usageFrom: usagePeriod?.startAt ?? null, usageTo: usagePeriod?.endAt ?? null,
+      subtotalMinor,
+      carriedInMinor,
+      totalMinor,
+      ...chargeOf(totalMinor, currency.minimumChargeMinor),
+      hash: invoiceHash(subscription.currency, lines, carriedInMinor),
+      number: null,
+      numbered: false,
+      step: 'issued',
+      stepAt: now,
+      unsettled: true,
+      stripeInvoiceId: null,
+      stripeUrl: null,
+      issuedAt: now,
+      paidAt: null,
+      attempts: 0,
+      attemptKey: '',
+      lastFailure: '',
+      waitingFor: null,
+      nextAttemptAt: null,
+      usageFrom: usagePeriod?.startAt ?? null,
+      usageTo: usagePeriod?.endAt ?? null,
     };
   }
 
@@ -134,7 +192,9 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
   /** A set-up fee is charged once per buyer and product, not again on a return (rule N20). */
   async function owesSetup(subscription: SubscriptionDoc): Promise<boolean> {
     const others = await store.subscriptions.ofOrganization(subscription.organizationId);
-    return !others.some(({ _id, productId, anchorAt }) => _id !== subscription._id && productId === subscription.productId && anchorAt !== null);
+    return !others.some(
+      ({ _id, productId, anchorAt }) => _id !== subscription._id && productId === subscription.productId && anchorAt !== null,
+    );
   }
 
   return {
@@ -144,7 +204,9 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
     async first(subscription: SubscriptionDoc): Promise<InvoiceDoc> {
       const { plan, planName } = version(await versionsOf([subscription.planVersionId]), subscription.planVersionId);
       const setup = plan.setupMinor > 0n && (await owesSetup(subscription)) ? [setupLine(plan, planName)] : [];
-      return insertOnce(documentOf(subscription, { index: 0, lines: [baseLine(plan, planName, null), ...setup], carriedInMinor: 0n, usagePeriod: null }));
+      return insertOnce(
+        documentOf(subscription, { index: 0, lines: [baseLine(plan, planName, null), ...setup], carriedInMinor: 0n, usagePeriod: null }),
+      );
     },
 
     /**
@@ -169,7 +231,9 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
         ...(await lateLines(subscription._id, ended.index, invoices)),
       ];
       if (!ranOn && lines.length === 0) return null;
-      return insertOnce(documentOf(subscription, { index, lines, carriedInMinor: carriedInto(index, invoices), usagePeriod: ranOn ? ended : null }));
+      return insertOnce(
+        documentOf(subscription, { index, lines, carriedInMinor: carriedInto(index, invoices), usagePeriod: ranOn ? ended : null }),
+      );
     },
 
     /** What the running period would bring if it ended as it stands: the lines of its usage and the base that follows (invariant I27). */
@@ -186,7 +250,12 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
         ...usageLines(await countedUsage(running, versions)),
         ...(await lateLines(subscription._id, running.index, invoices)),
       ];
-      return documentOf(subscription, { index: running.index + 1, lines, carriedInMinor: carriedInto(running.index + 1, invoices), usagePeriod: running });
+      return documentOf(subscription, {
+        index: running.index + 1,
+        lines,
+        carriedInMinor: carriedInto(running.index + 1, invoices),
+        usagePeriod: running,
+      });
     },
   };
 }

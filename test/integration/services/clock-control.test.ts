@@ -6,7 +6,8 @@ import { LATENESS_SECONDS, START, STARTER, billingWorld, type BillingWorld } fro
 
 const DAY_MS = 86_400_000;
 
-describe('the sandbox clock', () => {
+describe('the sandbox clock', function () {
+  this.timeout(60_000);
   let world: BillingWorld;
   let control: ClockControl;
   let sealed: number[];
@@ -14,7 +15,9 @@ describe('the sandbox clock', () => {
     world = await billingWorld();
     sealed = [];
     control = makeClockControl({
-      store: world.store, invoicing: world.invoicing, subscriptions: world.subscriptions,
+      store: world.store,
+      invoicing: world.invoicing,
+      subscriptions: world.subscriptions,
       inbox: { unhandled: async () => [], handle: async () => undefined },
       watermark: async () => world.usage.watermarkAt ?? world.clock.now(),
       jobsUnderWay: async () => 0,
@@ -23,7 +26,11 @@ describe('the sandbox clock', () => {
           if (kind === 'seal-journals' && 'at' in payload) sealed.push(payload.at);
         },
       },
-      clock: world.clock, log: makeLog('silent', 'test'), simulator: makeSimulatorControl(world.stripe.url), offsetSetting: 'clockOffsetMs', watermarkMs: 300,
+      clock: world.clock,
+      log: makeLog('silent', 'test'),
+      simulator: makeSimulatorControl(world.stripe.url),
+      offsetSetting: 'clockOffsetMs',
+      watermarkMs: 300,
     });
   });
   afterEach(async () => {
@@ -41,7 +48,11 @@ describe('the sandbox clock', () => {
     expect(await world.store.subscriptions.get(id)).to.include({ periodIndex: 1 });
     expect(await world.store.invoices.get(`inv_${id}_1`)).to.equal(null);
     await control.move({ advance: 'PT15M' });
-    expect(await world.store.invoices.get(`inv_${id}_1`)).to.deep.include({ status: 'paid', totalMinor: 1150n, issuedAt: Date.UTC(2030, 5, 5, 12, 15) });
+    expect(await world.store.invoices.get(`inv_${id}_1`)).to.deep.include({
+      status: 'paid',
+      totalMinor: 1150n,
+      issuedAt: Date.UTC(2030, 5, 5, 12, 15),
+    });
   });
 
   it('does what is due at each boundary on its way, not all of it at the end', async () => {
@@ -49,7 +60,10 @@ describe('the sandbox clock', () => {
     await control.move({ to: new Date(START + 100 * DAY_MS).toISOString() });
     const invoices = (await world.store.invoices.ofSubscription(id)).sort((a, b) => a.periodIndex - b.periodIndex);
     expect(invoices.map(({ issuedAt, status }) => [new Date(issuedAt).toISOString(), status])).to.deep.equal(
-      ['2030-05-05T12:00:00.000Z', '2030-06-05T12:15:00.000Z', '2030-07-05T12:15:00.000Z', '2030-08-05T12:15:00.000Z'].map((at) => [at, 'paid']),
+      ['2030-05-05T12:00:00.000Z', '2030-06-05T12:15:00.000Z', '2030-07-05T12:15:00.000Z', '2030-08-05T12:15:00.000Z'].map((at) => [
+        at,
+        'paid',
+      ]),
     );
   });
 
@@ -75,7 +89,13 @@ describe('the sandbox clock', () => {
   });
 
   it('refuses to move back, nowhere, or beyond ten years', async () => {
-    for (const move of [{ to: '2020-01-01T00:00:00Z' }, { advance: 'P0D' }, { advance: 'nonsense' }, { advance: 'P11Y' }, { to: 'never' }]) {
+    for (const move of [
+      { to: '2020-01-01T00:00:00Z' },
+      { advance: 'P0D' },
+      { advance: 'nonsense' },
+      { advance: 'P11Y' },
+      { to: 'never' },
+    ]) {
       expect(await control.move(move).catch((error: { code: string }) => error.code)).to.equal('invalid-request');
     }
   });

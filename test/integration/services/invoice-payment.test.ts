@@ -1,0 +1,110 @@
+import { expect } from 'chai';
+import type { InvoiceDoc } from '../../../server/store/invoices.ts';
+import { BUYER, LATENESS_SECONDS, billingWorld, buyer, type BillingWorld } from '../../support/billing-world.ts';
+import { CARDS, typeCard } from '../../support/stripe.ts';
+
+describe('collecting invoices', function () {
+  this.timeout(60_000);
+  let world: BillingWorld;
+  beforeEach(async () => {
+    world = await billingWorld();
+  });
+  afterEach(() => world.close());
+
+  const invoice = async (subscriptionId: string, index: number): Promise<InvoiceDoc> => {
+    const found = await world.store.invoices.get(`inv_${subscriptionId}_${index}`);
+    if (!found) throw new Error(`no invoice ${index}`);
+    return found;
+  };
+  /** Past the end of period `index` and its lateness. */
+  const end = async (subscriptionId: string, index: number) => {
+    world.travel((await world.boundary(subscriptionId, index + 1)) + LATENESS_SECONDS * 1000);
+    return world.invoicing.round();
+  };
+  const balance = async (account: string): Promise<bigint> => {
+    const postings = await world.store.ledger.ofAccount(account, 0, Number.MAX_SAFE_INTEGER);
+    return postings
+      .flatMap(({ entries }) => entries)
+      .reduce((sum, entry) => (entry.account === account ? sum + entry.amountMinor : sum), 0n);
+  };
+
+  it('F19: a renewal that is declined leaves the subscription past due, tries again on its days, and is restored by another card at once', async () => {
+    const { planId } = await world.plan();
+    const id = await world.subscribe(planId);
+    world.stripe.world.planDeclines('insufficient_funds', 2);
+    await end(id, 0);
+    const failedAt = world.clock.now();
+    expect(await invoice(id, 1)).to.deep.include({
+      status: 'open',
+      step: 'waiting',
+      attempts: 1,
+      nextAttemptAt: failedAt + 2 * 86_400_000,
+      waitingFor: 'card',
+    });
+    expect(await world.store.subscriptions.get(id)).to.include({
+      status: 'past_due',
+      entitledUntil: (await world.boundary(id, 1)) + 3 * 86_400_000,
+    });
+    expect(await world.invoicing.round()).to.include({ collected: 0 });
+    world.travel(failedAt + 2 * 86_400_000);
+    await world.invoicing.round();
+    expect(await invoice(id, 1)).to.deep.include({ attempts: 2, nextAttemptAt: world.clock.now() + 5 * 86_400_000 });
+    const organization = await world.store.accounts.organization(BUYER);
+    const card = await world.stripe.sdk.paymentMethods.create({
+      type: 'card',
+      card: { number: CARDS.good, exp_month: 12, exp_year: 2039, cvc: '123' },
+    });
+    await world.stripe.sdk.paymentMethods.attach(card.id, { customer: organization?.stripeCustomerId ?? '' });
+    await world.store.accounts.setPaymentMethod(BUYER, { id: card.id, brand: 'visa', last4: '4242', expMonth: 12, expYear: 2039 });
+    await world.invoicing.round();
+    expect(await invoice(id, 1)).to.deep.include({ status: 'paid', step: 'done', lastFailure: '' });
+    expect(await world.store.subscriptions.get(id)).to.include({ status: 'active', entitledUntil: null });
+  });
+
+  it('a card declined at the first payment leaves the purchase pending; another visit to Checkout completes it', async () => {
+    const { planId } = await world.plan();
+    const id = await world.subscribe(planId, CARDS.chargeFails);
+    expect(await world.store.subscriptions.get(id)).to.include({ status: 'pending' });
+    expect(await invoice(id, 0)).to.deep.include({ status: 'open', step: 'waiting', attempts: 1 });
+    await world.subscriptions.refresh(buyer, id);
+    expect(await invoice(id, 0)).to.include({ attempts: 1 });
+    const { checkoutUrl } = await world.subscriptions.resume(buyer, id);
+    await typeCard(checkoutUrl ?? '', CARDS.good);
+    await world.subscriptions.refresh(buyer, id);
+    expect(await world.store.subscriptions.get(id)).to.include({ status: 'active' });
+    expect((await world.stripe.sdk.invoices.list()).data).to.have.length(1);
+  });
+
+  it('a purchase that is given up has its invoice voided, and nothing stands in the books', async () => {
+    const { planId } = await world.plan();
+    const id = await world.subscribe(planId, CARDS.chargeFails);
+    await world.subscriptions.cancel(buyer, id);
+    expect(await world.store.subscriptions.get(id)).to.include({ status: 'canceled' });
+    expect(await invoice(id, 0)).to.include({ status: 'void', void: true, unsettled: false });
+    expect((await world.stripe.sdk.invoices.list()).data.map(({ status }) => status)).to.deep.equal(['void']);
+    expect(await balance(`receivable:${BUYER}`)).to.equal(0n);
+  });
+
+  it('F33: an invoice that differs at Stripe is not finalized', async () => {
+    const { planId } = await world.plan();
+    const id = await world.subscribe(planId);
+    const meddling = world.process({
+      payments: (real) => ({
+        ...real,
+        async addInvoiceItem(item) {
+          await world.stripe.sdk.invoiceItems.create({
+            customer: item.customerId,
+            invoice: item.stripeInvoiceId,
+            amount: 7,
+            currency: 'usd',
+          });
+          return real.addInvoiceItem(item);
+        },
+      }),
+    });
+    world.travel((await world.boundary(id, 1)) + LATENESS_SECONDS * 1000);
+    await meddling.invoicing.round();
+    expect(await invoice(id, 1)).to.include({ status: 'needs_review', step: 'review', numbered: false, unsettled: false });
+    expect((await world.stripe.sdk.invoices.list({ status: 'paid' })).data).to.have.length(1);
+  });
+});
