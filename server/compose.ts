@@ -22,6 +22,8 @@ export interface Overrides {
 }
 
 const CLOCK_POLL_MS = 1_000;
+/** How long a start waits for an engine that it can do without. */
+const ENGINES_MS = 2_000;
 
 export type Composition = Awaited<ReturnType<typeof compose>>;
 
@@ -35,11 +37,13 @@ export async function compose(config: Config, role: string, overrides: Overrides
   const clock = overrides.clock ?? makeClock();
   const ids = overrides.ids ?? makeIds();
 
-  const store = role === 'gateway' ? openStoreLater(config.mongodbUri) : await openStore(config.mongodbUri);
+  const store = role === 'gateway' ? await openStoreLater(config.mongodbUri, { waitMs: ENGINES_MS }) : await openStore(config.mongodbUri);
   lifecycle.add({ name: 'store', stop: () => store.close() });
   const onAway = (error: Error) => log.warn({ err: error.message }, 'redis is away');
   const redis = makeRedis({ url: config.redisUrl, prefix: config.redisPrefix, onAway });
   lifecycle.add({ name: 'redis', stop: () => redis.close() });
+  // A gateway starts without Redis too; a moment's patience spares a normal start from looking like a broken one.
+  await redis.ready(ENGINES_MS);
   const signals = makeSignals({ url: config.redisUrl, prefix: config.redisPrefix, onAway });
   lifecycle.add({ name: 'signals', stop: () => signals.close() });
   const mailer = makeMailer({

@@ -34,7 +34,7 @@ const withoutPassword = (uri: string): string => uri.replace(/\/\/[^@/]*@/, '//'
 
 export const checkMongo = ({ mongodbUri }: Pick<Config, 'mongodbUri'>, now: () => number): Promise<readonly Finding[]> =>
   attempt('MongoDB', async () => {
-    const store = openStoreLater(mongodbUri);
+    const store = await openStoreLater(mongodbUri);
     try {
       await store.connection.asPromise();
       const admin = store.connection.db?.admin();

@@ -29,13 +29,18 @@ export async function openStore(uri: string, options: { maxPoolSize?: number } =
   return store;
 }
 
-/** For the gateway, which starts and serves with the store away: connects in the background for as long as it takes; until then every query fails at once. */
-export function openStoreLater(uri: string, { retryMs = 1_000, ...options }: { maxPoolSize?: number; retryMs?: number } = {}): Store {
+/**
+ * For the gateway, which starts and serves with the store away: waits a moment, then connects in the background for as long as it takes; until then
+ * every query fails at once.
+ */
+export async function openStoreLater(uri: string, { retryMs = 1_000, waitMs = 0, ...options }: { maxPoolSize?: number; retryMs?: number; waitMs?: number } = {}): Promise<Store> {
   const connection = connectStore(uri, options);
-  const connect = (): void => {
-    connection.asPromise().catch(() => setTimeout(() => void connection.openUri(uri).catch(connect), retryMs).unref());
+  const connected = connection.asPromise();
+  const again = (): void => {
+    setTimeout(() => void connection.openUri(uri).catch(again), retryMs).unref();
   };
-  connect();
+  connected.catch(again);
+  await Promise.race([connected.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, waitMs))]);
   return makeStore(connection);
 }
 
