@@ -5,5 +5,6 @@ if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then return 0 end
 local field = 'held:' .. ARGV[1]
 local held = redis.call('HGET', KEYS[1], field)
 redis.call('HDEL', KEYS[1], field)
-if held then redis.call('HINCRBY', KEYS[1], 'total', string.format('%.0f', -tonumber(held))) end
+-- Nothing held is no decrement: a negated zero is written "-0", which Redis refuses as a number.
+if held and tonumber(held) ~= 0 then redis.call('HINCRBY', KEYS[1], 'total', string.format('%.0f', -tonumber(held))) end
 return held or 0
