@@ -61,7 +61,7 @@ function clockFinding(offsetMs: number): Finding {
   return Math.abs(offsetMs) > CLOCK_OFF_MS ? finding('Clock', 'warning', `${text}: signatures and periods depend on it`) : finding('Clock', 'ok', text);
 }
 
-async function missingIndexes(store: ReturnType<typeof openStoreLater>): Promise<string[]> {
+async function missingIndexes(store: Awaited<ReturnType<typeof openStoreLater>>): Promise<string[]> {
   const missing: string[] = [];
   for (const model of Object.values(store.connection.models)) {
     const { toCreate } = await model.diffIndexes();
