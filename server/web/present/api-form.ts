@@ -17,15 +17,15 @@ export const API_FIELDS = {
   method: { label: 'Method', type: 'select', options: options([...METHODS, 'ANY'], { ANY: 'Any method' }) },
   path: { label: 'Path', required: true, maxlength: LIMITS.pathMax, placeholder: '/countries/{code}', help: 'Begins with /. {name} stands for one segment, a last {name+} for all that follow.' },
   match: {
-    label: 'Match', type: 'radio',
+    label: 'Match', type: 'radio', required: true,
     options: [{ value: 'exact', label: 'Exactly this path' }, { value: 'prefix', label: 'This path and everything below', help: 'What follows is appended to the backend’s path.' }],
   },
   security: {
-    label: 'Who may call', type: 'radio',
+    label: 'Who may call', type: 'radio', required: true,
     options: [{ value: 'APP', label: 'Apps with a credential (APP)', help: 'Needed for everything that is sold.' }, { value: 'NONE', label: 'Everybody (NONE)', help: 'Logged and throttled, never billed.' }],
   },
   appCode: { label: 'AppCodes are accepted beside signatures', type: 'checkbox', help: 'A code in one header: the easiest way to call.' },
-  kind: { label: 'Backend', type: 'radio', options: [{ value: 'http', label: 'A server over HTTP' }, { value: 'mock', label: 'A fixed answer (mock)', help: 'Never billed.' }] },
+  kind: { label: 'Backend', type: 'radio', required: true, options: [{ value: 'http', label: 'A server over HTTP' }, { value: 'mock', label: 'A fixed answer (mock)', help: 'Never billed.' }] },
   origin: { label: 'Address of the server', maxlength: 512, placeholder: 'https://api.example.com', help: 'Scheme, host and port. Only public addresses are called.' },
   backendPath: { label: 'Path there', maxlength: LIMITS.pathMax, help: 'Empty: the same path. It may use the {name}s of the path.' },
   backendMethod: { label: 'Method there', type: 'select', options: options(['SAME', ...METHODS], { SAME: 'The caller’s method' }) },
@@ -172,7 +172,7 @@ export function apiFormModel(values: Readonly<Record<string, unknown>>, faults: 
     lists[kind].all.map((index) => {
       const row = Object.fromEntries(Object.keys(fields).map((field) => [field, form[`${kind}${index}_${field}`] as FieldModel]));
       const filled = lists[kind].filled.includes(index);
-      return { ...row, filled, open: !filled || Object.values(row).some(({ error }) => error !== null), title: filled ? `${row['name']?.value ?? ''}` : '', place: row['in']?.value || 'query' };
+      return { ...row, filled, open: Object.values(row).some(({ error }) => error !== null), title: filled ? `${row['name']?.value ?? ''}` : '', place: row['in']?.value || 'query' };
     });
   return { ...form, parameters: rows('p', PARAMETER), hidden: rows('h', HIDDEN) };
 }

@@ -13,7 +13,7 @@ const NAMES = {
 
 const TERMS = {
   kind: {
-    label: 'Kind', type: 'radio',
+    label: 'Kind', type: 'radio', required: true,
     options: [
       { value: 'free', label: 'Free', help: 'With a quota or a rate limit as its bound.' },
       { value: 'fee', label: 'Fee', help: 'An amount each period, with calls included, and a price for those beyond.' },
@@ -28,7 +28,7 @@ const TERMS = {
   price: { label: 'Price', inputmode: 'decimal', maxlength: 26, placeholder: '5.00', help: 'Empty with a fee: no calls beyond the quota.' },
   per: { label: 'For how many calls', type: 'select', options: per },
   quota: {
-    label: 'Quota of a period', type: 'radio',
+    label: 'Quota of a period', type: 'radio', required: true,
     options: [{ value: 'none', label: 'None' }, { value: 'hard', label: 'Hard', help: 'Further calls are refused and cost nothing.' }, { value: 'soft', label: 'Soft', help: 'Further calls pass and are charged.' }],
   },
   quotaLimit: { label: 'Calls in the quota', inputmode: 'numeric', maxlength: 20, placeholder: '500' },
@@ -39,8 +39,8 @@ const TERMS = {
 } satisfies Record<string, FieldSpec>;
 
 const TIER: readonly (readonly [string, FieldSpec])[] = Array.from({ length: TIER_ROWS }, (_, i) => [
-  [`tierUpTo${i}`, { label: `Up to call`, inputmode: 'numeric', maxlength: 20, ...(i === 0 && { placeholder: '10,000' }) }] as const,
-  [`tierPrice${i}`, { label: 'Price', inputmode: 'decimal', maxlength: 26 }] as const,
+  [`tierUpTo${i}`, { label: `Tier ${i + 1}: up to call`, inputmode: 'numeric', maxlength: 20, ...(i === 0 && { placeholder: '10,000' }) }] as const,
+  [`tierPrice${i}`, { label: `Tier ${i + 1}: price`, inputmode: 'decimal', maxlength: 26 }] as const,
 ]).flat();
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');

@@ -26,11 +26,11 @@ const FIELDS = {
   document: { label: 'Document', type: 'file', accept: '.json,.yaml,.yml,application/json,application/yaml,text/yaml', help: 'OpenAPI 3.0 or 3.1, or Swagger 2.0, as JSON or YAML, at most 16 MiB and 3,000 operations.' },
   text: { label: 'Or paste it', type: 'textarea', rows: 6 },
   origin: { label: 'Address of the backend', maxlength: 512, placeholder: 'https://api.example.com', help: 'Scheme, host and port. Empty: the servers that the document names.' },
-  security: { label: 'Who may call', type: 'radio', options: [{ value: 'APP', label: 'Apps with a credential (APP)', help: 'Needed for everything that is sold.' }, { value: 'NONE', label: 'Everybody (NONE)' }] },
+  security: { label: 'Who may call', type: 'radio', required: true, options: [{ value: 'APP', label: 'Apps with a credential (APP)', help: 'Needed for everything that is sold.' }, { value: 'NONE', label: 'Everybody (NONE)' }] },
   appCode: { label: 'AppCodes are accepted beside signatures', type: 'checkbox' },
   timeoutMs: { label: 'Timeout of each call', type: 'number', min: 1, max: 600_000, suffix: 'ms' },
   mode: {
-    label: 'APIs that the group has already', type: 'radio',
+    label: 'APIs that the group has already', type: 'radio', required: true,
     options: [
       { value: 'merge', label: 'Merge', help: 'New operations are added. Known ones take texts and parameters from the document and keep security, timeouts and hidden values as they were set here.' },
       { value: 'override', label: 'Override', help: 'Known operations become exactly what the document says; drafts that it does not name are removed. What is live or sold stays.' },
