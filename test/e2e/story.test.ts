@@ -11,6 +11,8 @@ import { approve, offer, STARTER, TASTE } from './support/selling.ts';
 const CALLS = 15;
 const BASE_MINOR = 1_000n;
 const OVERAGE_MINOR = 3n;
+/** A period is billed a quarter of an hour after its end, for usage that comes late. */
+const MONTH = 'P1MT1H';
 /** Usage is on the pages within this long after the call. */
 const USAGE_MS = 10_000;
 
@@ -41,7 +43,7 @@ describe('the whole story', () => {
       return (await total.count()) > 0 && (await total.innerText()) === String(CALLS);
     }, USAGE_MS);
 
-    await sandbox('/sandbox/clock', { advance: 'P1M' });
+    await sandbox('/sandbox/clock', { advance: MONTH });
     await eventually('the month is invoiced and paid', async () => {
       await go(`/subscriptions/${subscriptionId}`);
       return (await page.locator('table[data-name=invoices] [data-status=paid]').count()) === 2;

@@ -13,7 +13,7 @@ const VIEWPORTS = { wide: { width: 1280, height: 900 }, narrow: { width: 375, he
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PATIENCE_MS = 15_000;
 /** The longest one publishes, buys, calls and lets a month pass. */
-const JOURNEY_MS = 240_000;
+const JOURNEY_MS = 360_000;
 
 function required(name: string): string {
   const value = process.env[name];

@@ -9,7 +9,7 @@ import { z } from 'zod';
 
 const MAILS_SHOWN = 50;
 const MAIL_DAYS = 400;
-const STEPS = { P1D: 'one day', P1W: 'one week', P1M: 'one month' } as const;
+const STEPS = { P1D: 'one day', P1W: 'one week', P1MT1H: 'a month and an hour' } as const;
 
 /** The sandbox for people: the mailbox, the clock that can be moved on, the cards that can be typed. Mounted only outside production. */
 export function sandboxRoutes({ clock, clockControl, mailbox }: Pick<Services, 'clock' | 'clockControl' | 'mailbox'>, stripeUrl: string): Router {
