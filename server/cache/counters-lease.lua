@@ -1,9 +1,9 @@
 -- Take a slice of a quota for one holder, in one step. A slice counts as used until it is handed back.
 -- KEYS epoch, counter, names of the holder, holders
 -- ARGV epoch, holder, name, limit, hard (1|0), want, ahead, processes, fresh (1: an absent counter is surely zero), ttl ms, channel
--- Answers {granted, total}; granted -1: another epoch; -2: cold, the count must be rebuilt first.
+-- Answers {granted, total, cold (1|0)}; granted -1: another epoch; -2: hard and cold, the count must be rebuilt first.
 local epoch, holder, name = ARGV[1], ARGV[2], ARGV[3]
-if redis.call('GET', KEYS[1]) ~= epoch then return {-1, 0} end
+if redis.call('GET', KEYS[1]) ~= epoch then return {-1, 0, 0} end
 if redis.call('HGET', KEYS[2], 'epoch') ~= epoch then
   redis.call('DEL', KEYS[2])
   redis.call('HSET', KEYS[2], 'epoch', epoch, 'total', 0)
@@ -11,7 +11,8 @@ if redis.call('HGET', KEYS[2], 'epoch') ~= epoch then
 end
 redis.call('PEXPIRE', KEYS[2], ARGV[10])
 local want, ahead, hard = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[5] == '1'
-if hard and redis.call('HEXISTS', KEYS[2], 'cold') == 1 then return {-2, 0} end
+local cold = redis.call('HEXISTS', KEYS[2], 'cold')
+if hard and cold == 1 then return {-2, 0, 1} end
 local total = tonumber(redis.call('HGET', KEYS[2], 'total'))
 local grant = want
 if hard then
@@ -33,4 +34,4 @@ if grant > 0 then
   end
   if shared then redis.call('PUBLISH', ARGV[11], 'total ' .. string.format('%.0f', total) .. ' ' .. name) end
 end
-return {string.format('%.0f', grant), string.format('%.0f', total)}
+return {string.format('%.0f', grant), string.format('%.0f', total), cold}

@@ -57,7 +57,8 @@ export interface LeaseRequest {
   readonly ttlMs: number;
 }
 
-export type LeaseAnswer = { readonly granted: number; readonly total: number } | 'lost' | 'cold';
+/** `cold` on a grant: a soft quota whose total still lacks the store's share. */
+export type LeaseAnswer = { readonly granted: number; readonly total: number; readonly cold: boolean } | 'lost' | 'cold';
 
 export interface Beat {
   /** Empty: none. */
@@ -69,6 +70,8 @@ export interface Beat {
   /** -1 when alone. */
   readonly leastRollSeen: number;
   readonly postedHolders: readonly string[];
+  /** This process was not on the roll before: others may not know of it yet. */
+  readonly came: boolean;
 }
 
 /** A process silent for this long is struck off the roll. */
@@ -126,10 +129,11 @@ export function makeCounters({ url, prefix, onAway }: { url: string; prefix: str
     redis,
     async lease({ epoch, holder, name, limit, hard, want, ahead, processes, fresh, ttlMs }) {
       const keys = [epochKey, counterKey(name), namesKey(holder), holdersKey];
-      const [granted, total] = (await run('lease', keys, [epoch, holder, name, limit, hard ? 1 : 0, want, ahead, processes, fresh ? 1 : 0, ttlMs, channel])) as [unknown, unknown];
+      const args = [epoch, holder, name, limit, hard ? 1 : 0, want, ahead, processes, fresh ? 1 : 0, ttlMs, channel];
+      const [granted, total, cold] = (await run('lease', keys, args)) as [unknown, unknown, unknown];
       if (Number(granted) === -1) return 'lost';
       if (Number(granted) === -2) return 'cold';
-      return { granted: Number(granted), total: Number(total) };
+      return { granted: Number(granted), total: Number(total), cold: Number(cold) === 1 };
     },
     giveBack: async (epoch, name, holder, units) => Number(await run('return', [epochKey, counterKey(name)], [epoch, holder, units])) >= 0,
     move: async (epoch, name, holder, batch, units) => Number(await run('move', [epochKey, counterKey(name)], [epoch, holder, batch, units])) >= 0,
@@ -149,12 +153,12 @@ export function makeCounters({ url, prefix, onAway }: { url: string; prefix: str
     },
     holders: () => redis.ask((client) => client.sMembers(holdersKey)),
     async beat(holder, postedEpoch, seenRoll) {
-      const [epoch, serverMs, roll, live, posted, least, names] = (await run('beat', [epochKey, membersKey, rollKey], [holder, postedEpoch, seenRoll, MEMBER_SILENT_MS])) as [
-        string, string, number, number, number, number, string,
+      const [epoch, serverMs, roll, live, posted, least, names, came] = (await run('beat', [epochKey, membersKey, rollKey], [holder, postedEpoch, seenRoll, MEMBER_SILENT_MS])) as [
+        string, string, number, number, number, number, string, number,
       ];
       return {
         epoch, serverMs: Number(serverMs), roll: Number(roll), live: Number(live), posted: Number(posted), leastRollSeen: Number(least),
-        postedHolders: names === '' ? [] : names.split(','),
+        postedHolders: names === '' ? [] : names.split(','), came: Number(came) === 1,
       };
     },
     establish: async (found, next) => String(await run('establish', [epochKey], [found, next])),

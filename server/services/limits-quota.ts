@@ -1,276 +1,406 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Counters } from '../cache/counters.ts';
-import type { LimitFigures } from '../domain/headers.ts';
-import { REQUESTS_METER } from '../domain/plan.ts';
-import type { SnapshotPlanVersion, SnapshotSubscription, SnapshotWindow } from '../domain/snapshot.ts';
+import { secondsLeft } from '../domain/quota.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
-import { cannotCount, type Epoch } from './limits-epoch.ts';
-import { quotaCounter } from './shipping.ts';
+import type { Members } from './limits-members.ts';
 
-/** Counters outlive their window by this, for late settlements. */
-const KEPT_MS = 40 * 86_400_000;
-const IDLE_MS = 5_000;
-/** Found nothing left: others may still hold unspent units; they are asked, and Redis is asked again this often. */
-const RECALLS = 4;
-const RECALL_WAIT_MS = 40;
-const WARM_TRIES = 60;
-const WARM_WAIT_MS = 75;
-/** After a refusal nobody asks again for this long, unless a unit comes back here. */
-const EXHAUSTED_MS = 500;
-const QUOTAS_MAX = 200_000;
-
-/** One plan quota of one window, as this process sees it. */
-export interface Quota {
+/** One quota as this process sees it. What it holds of the shared count is `available + inFlight + kept`. */
+export interface QuotaCounter {
   readonly name: string;
-  readonly subscriptionId: string;
-  readonly window: string;
-  readonly limit: number;
-  readonly hard: boolean;
+  readonly place: CounterPlace;
+  limit: number;
+  hard: boolean;
+  /** Of the window. */
   readonly startAt: number;
-  readonly resetAt: number;
-  /** Leased and free to spend; below zero only on a soft quota, until the next lease. */
-  unspent: number;
-  /** All that Redis counts as held by us: unspent, in flight, recorded and not stored. */
-  held: number;
-  /** What Redis last said is used by all, held slices included. */
+  readonly endAt: number;
+  /** Units leased and not spent. Below zero only where the quota is soft: spent before Redis heard of it. */
+  available: number;
+  inFlight: number;
+  /** Units of recorded calls whose batch is not stored yet. */
+  kept: number;
+  /** Units used by all, as last heard. */
   total: number;
-  lastBatch: number;
+  /** Units worth leasing ahead of need: about what one second spends. */
+  ahead: number;
+  /** Near the end: nothing is held that no call needs. */
+  tight: boolean;
+  waiters: Waiter[];
+  asking: boolean;
+  /** An answer of Redis was lost: what it thinks we hold must be said anew. */
+  unsure: boolean;
+  /** Monotonic ms. */
   usedAt: number;
-  recent: number;
-  exhaustedUntil: number;
-  waiting: { count: number; resolve: () => void; reject: (error: unknown) => void }[];
-  leasing: boolean;
+  leasedAt: number;
+  recalledAt: number;
+  lowWater: number;
 }
 
-export function makeQuotas({ counters, holder, epoch, stored, log }: {
-  counters: Counters;
-  holder: string;
-  epoch: Epoch;
-  stored: (subscriptionId: string, window: string, meter: string) => Promise<{ units: bigint; batches: ReadonlyMap<string, number> }>;
-  log: Log;
-}) {
-  const quotas = new Map<string, Quota>();
-  /** Told to Redis as soon as it answers: without it the shared count would stay too high. */
-  let owed: (() => Promise<unknown>)[] = [];
+export interface CounterPlace {
+  readonly gatewayId: string;
+  readonly subscriptionId: string;
+  readonly window: string;
+  readonly meter: string;
+}
 
-  counters.onTotal((name, total) => {
-    const quota = quotas.get(name);
-    if (quota) quota.total = total;
-  });
-  counters.onRecall((name) => {
-    const quota = quotas.get(name);
-    if (quota && quota.waiting.length === 0) void handBack(quota);
-  });
+interface Waiter {
+  readonly units: number;
+  readonly now: number;
+  resolve(): void;
+  reject(error: AppError): void;
+}
 
-  async function handBack(quota: Quota): Promise<void> {
-    const units = quota.unspent;
-    const present = epoch.present();
-    if (units <= 0 || present === null) return;
-    quota.unspent -= units;
-    quota.held -= units;
-    try {
-      if (await counters.giveBack(present, quota.name, holder, units)) quota.total -= units;
-    } catch {
-      owed.push(() => counters.giveBack(present, quota.name, holder, units));
+/** What the store holds of a counter: units that kept their place, and the last batch per holder among them. */
+export interface StoredCount {
+  readonly units: bigint;
+  readonly batches: ReadonlyMap<string, number>;
+}
+
+export interface QuotaOptions {
+  readonly counters: Counters;
+  readonly members: Members;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly holder: string;
+  readonly stored: (place: CounterPlace) => Promise<StoredCount>;
+}
+
+export interface Quotas {
+  find(name: string): QuotaCounter | undefined;
+  open(name: string, place: CounterPlace, quota: { limit: number; hard: boolean }, window: { startAt: number; endAt: number }): QuotaCounter;
+  /** True: taken. Otherwise the call waits for a slice. @throws AppError quota-exceeded or cannot-count */
+  take(counter: QuotaCounter, units: number, now: number): true | Promise<void>;
+  keep(counter: QuotaCounter, units: number): void;
+  giveBack(counter: QuotaCounter, units: number): void;
+  /** A batch is stored. Resolves when its units have passed to the store's share. */
+  move(name: string, units: number, batch: number): Promise<void>;
+  post(epoch: string): Promise<boolean>;
+  /** Several times a second: hand idle slices back, tell soft counts. */
+  tick(): void;
+  heard(name: string, total: number): void;
+  recalled(name: string): void;
+  returnAll(): Promise<void>;
+}
+
+const AHEAD_FIRST = 8;
+const AHEAD_MAX = 100_000;
+const IDLE_MS = 2_000;
+/** Beyond the window's end a counter is needed for late records and for its page only. */
+const KEEP_MS = 40 * 86_400_000;
+const COLD_WAIT_MS = 1_500;
+const RECALL_EVERY_MS = 250;
+const RECALL_WAITS_MS = [4, 12, 30];
+const FORGET_MS = 600_000;
+const RETRY_SECONDS = 2;
+
+export function makeQuotas({ counters, members, clock, log, holder, stored }: QuotaOptions): Quotas {
+  const byName = new Map<string, QuotaCounter>();
+  const warming = new Map<string, Promise<boolean>>();
+  let lastBatch = 0;
+  let moves: { name: string; units: number; batch: number; epoch: string; done(): void }[] = [];
+  let moving = false;
+  /** While holdings are posted: a batch stored meanwhile is moved under the new epoch, where its number tells whether the post held it. */
+  let posting: string | null = null;
+
+  const ttlOf = (counter: QuotaCounter) => Math.round(Math.max(0, counter.endAt - clock.now()) + KEEP_MS);
+  const cannotCount = (cause?: unknown) => new AppError('cannot-count', undefined, { cause, retryAfterSeconds: RETRY_SECONDS });
+  const exceeded = (counter: QuotaCounter, now: number) =>
+    new AppError('quota-exceeded', `This plan allows ${counter.limit} units in a period, and they are used.`, { retryAfterSeconds: secondsLeft(now, counter.endAt) });
+
+  /** First come, first served; one that does not fit whole lets a smaller one behind it pass. */
+  function serve(counter: QuotaCounter, exhausted: boolean): void {
+    const waiting = counter.waiters;
+    counter.waiters = [];
+    for (const waiter of waiting) {
+      if (waiter.units <= counter.available) {
+        counter.available -= waiter.units;
+        counter.inFlight += waiter.units;
+        waiter.resolve();
+      } else if (exhausted) waiter.reject(exceeded(counter, waiter.now));
+      else counter.waiters.push(waiter);
     }
   }
 
-  const lease = (quota: Quota, present: string, want: number) =>
-    counters.lease({
-      epoch: present, holder, name: quota.name, limit: quota.limit, hard: quota.hard, want, ahead: Math.max(1, quota.recent), processes: epoch.live(),
-      fresh: epoch.fresh(quota.startAt), ttlMs: KEPT_MS,
-    });
-
-  /** Open a counter whose count was lost: the store's share is added to what the live processes hold. */
-  async function warm(quota: Quota, present: string): Promise<void> {
-    for (let tries = 0; tries < WARM_TRIES; tries += 1) {
-      if (epoch.present() !== present) throw cannotCount();
-      if (epoch.whole()) {
-        const { units, batches } = await stored(quota.subscriptionId, quota.window, REQUESTS_METER);
-        const answer = await counters.warm(present, quota.name, KEPT_MS, units, batches);
-        if (answer === 'open') return;
-        if (answer === 'lost') throw cannotCount();
-      }
-      await delay(WARM_WAIT_MS);
-    }
-    throw cannotCount();
+  function refuseAll(counter: QuotaCounter, error: AppError): void {
+    for (const waiter of counter.waiters.splice(0)) waiter.reject(error);
   }
 
-  /** Take a slice for whoever waits. Only one request per quota is under way. */
-  async function refill(quota: Quota): Promise<void> {
-    if (quota.leasing) return;
-    quota.leasing = true;
+  async function ask(counter: QuotaCounter): Promise<void> {
+    if (counter.asking) return;
+    counter.asking = true;
     try {
-      for (let recalls = 0; quota.waiting.length > 0 || quota.unspent < 0; ) {
-        const present = epoch.present();
-        if (present === null) throw cannotCount();
-        const want = quota.waiting.reduce((sum, { count }) => sum + count, 0) - Math.min(0, quota.unspent);
-        const answer = await lease(quota, present, Math.max(1, want - Math.max(0, quota.unspent)));
-        if (answer === 'lost') {
-          await epoch.beatNow();
-          if (epoch.present() === present || epoch.present() === null) throw cannotCount();
-          continue;
-        }
-        if (answer === 'cold') {
-          await warm(quota, present);
-          continue;
-        }
-        quota.unspent += answer.granted;
-        quota.held += answer.granted;
-        quota.total = answer.total;
-        serve(quota);
-        if (!quota.hard || quota.waiting.length === 0) continue;
-        if (answer.granted > 0) continue;
-        if ((recalls += 1) > RECALLS) {
-          quota.exhaustedUntil = performance.now() + EXHAUSTED_MS;
-          refuse(quota, exceeded(quota));
-          return;
-        }
-        await counters.recall(quota.name);
-        await delay(RECALL_WAIT_MS);
-        serve(quota);
-      }
+      await lease(counter);
     } catch (error) {
-      refuse(quota, error instanceof AppError ? error : cannotCount(error));
+      counter.unsure = true;
+      log.debug({ err: error, counter: counter.name }, 'limits: no answer to a lease');
+      if (counter.hard) refuseAll(counter, cannotCount(error));
     } finally {
-      quota.leasing = false;
-      if (quota.waiting.length > 0) void refill(quota);
+      counter.asking = false;
+      if (counter.tight && counter.available > 0) handBack(counter);
+      // Whoever came while the last answer was being handed out.
+      if (counter.waiters.length > 0) void ask(counter);
     }
   }
 
-  function serve(quota: Quota): void {
-    while (quota.waiting[0] && quota.unspent >= quota.waiting[0].count) {
-      const next = quota.waiting.shift();
-      if (!next) return;
-      quota.unspent -= next.count;
-      next.resolve();
+  async function lease(counter: QuotaCounter): Promise<void> {
+    let recalls = 0;
+    for (;;) {
+      const epoch = members.epoch();
+      if (epoch === null) return refuseAll(counter, cannotCount());
+      if (counter.unsure && !(await resync(counter, epoch))) continue;
+      const waiting = counter.waiters.reduce((sum, { units }) => sum + units, 0);
+      const want = Math.max(0, waiting - counter.available);
+      const answer = await counters.lease({
+        epoch, holder, name: counter.name, limit: counter.limit, hard: counter.hard, want, ahead: counter.tight || !counter.hard ? 0 : counter.ahead,
+        processes: members.processes(), fresh: counter.startAt >= members.beganAt(), ttlMs: ttlOf(counter),
+      });
+      // Granted by counts that are gone: what was posted since does not hold it.
+      if (answer === 'lost' || members.postedEpoch() !== epoch) {
+        if (answer === 'lost') members.lost();
+        return refuseAll(counter, cannotCount());
+      }
+      if (answer === 'cold') {
+        const open = await Promise.race([warm(counter), new Promise<boolean>((resolve) => setTimeout(() => resolve(false), COLD_WAIT_MS))]);
+        if (!open) return refuseAll(counter, cannotCount());
+        continue;
+      }
+      counter.total = answer.total;
+      counter.available += answer.granted;
+      if (answer.cold) void warm(counter);
+      if (!counter.hard) return;
+      counter.tight = answer.granted <= want;
+      pace(counter, answer.granted);
+      const exhausted = answer.granted < want;
+      if (exhausted && members.processes() > 1 && (await recall(counter, recalls))) {
+        recalls += 1;
+        serve(counter, false);
+        continue;
+      }
+      serve(counter, exhausted);
+      if (counter.waiters.length === 0) return;
     }
   }
 
-  function refuse(quota: Quota, error: unknown): void {
-    const refused = quota.waiting;
-    quota.waiting = [];
-    for (const { reject } of refused) reject(error);
+  /** Nothing is left, but another process may hold units it has not spent: ask for them, and look again a few times. */
+  async function recall(counter: QuotaCounter, looks: number): Promise<boolean> {
+    if (looks === 0) {
+      if (clock.monotonic() - counter.recalledAt < RECALL_EVERY_MS) return false;
+      counter.recalledAt = clock.monotonic();
+      await counters.recall(counter.name);
+    }
+    const waitMs = RECALL_WAITS_MS[looks];
+    if (waitMs === undefined) return false;
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    return true;
   }
 
-  const exceeded = (quota: Quota): AppError =>
-    new AppError('quota-exceeded', `This plan allows ${quota.limit.toLocaleString('en')} calls a period, and they are used up.`);
+  /** A slice should last about a second. */
+  function pace(counter: QuotaCounter, granted: number): void {
+    const now = clock.monotonic();
+    const lasted = now - counter.leasedAt;
+    counter.leasedAt = now;
+    if (lasted < 500) counter.ahead = Math.min(AHEAD_MAX, counter.ahead * 2);
+    else if (lasted > 4_000) counter.ahead = Math.max(AHEAD_FIRST, Math.floor(counter.ahead / 2));
+    counter.lowWater = counter.tight ? 0 : Math.floor(granted / 4);
+  }
 
-  const figures = (quota: Quota): NonNullable<LimitFigures['quota']> => ({
-    limit: quota.limit, remaining: Math.max(0, quota.limit - quota.total + Math.max(0, quota.unspent)), resetAt: quota.resetAt, hard: quota.hard,
-    windowSeconds: Math.round((quota.resetAt - quota.startAt) / 1_000),
-  });
+  /** Say anew what this process holds of a counter; moves that wait go first, because they count as held. */
+  async function resync(counter: QuotaCounter, epoch: string): Promise<boolean> {
+    await drainMoves();
+    if (moves.some(({ name }) => name === counter.name)) throw new Error('limits: moves wait for Redis');
+    const held = counter.available + counter.inFlight + counter.kept;
+    counter.unsure = false;
+    try {
+      return await counters.post(epoch, counter.name, holder, held, lastBatch, ttlOf(counter));
+    } catch (error) {
+      counter.unsure = true;
+      throw error;
+    }
+  }
+
+  /** Add the store's share to a counter that was lost. True: it is open. */
+  function warm(counter: QuotaCounter): Promise<boolean> {
+    const running = warming.get(counter.name);
+    if (running) return running;
+    const started = rebuild(counter)
+      .catch((error: unknown) => {
+        log.warn({ err: error, counter: counter.name }, 'limits: a count could not be rebuilt');
+        return false;
+      })
+      .finally(() => warming.delete(counter.name));
+    warming.set(counter.name, started);
+    return started;
+  }
+
+  async function rebuild(counter: QuotaCounter): Promise<boolean> {
+    const until = clock.monotonic() + 10_000;
+    while (clock.monotonic() < until) {
+      const epoch = members.epoch();
+      if (epoch === null) return false;
+      if (!(await members.allPosted())) {
+        await new Promise((resolve) => setTimeout(resolve, 40));
+        continue;
+      }
+      const { units, batches } = await stored(counter.place);
+      const outcome = await counters.warm(epoch, counter.name, ttlOf(counter), units, batches);
+      if (outcome === 'open') return true;
+      if (outcome === 'lost') return false;
+    }
+    return false;
+  }
+
+  /** Return what is not spent. Where the answer is lost, what we hold is said anew before the next lease. */
+  function handBack(counter: QuotaCounter): void {
+    const epoch = members.epoch();
+    const units = counter.available;
+    if (epoch === null || units <= 0) return;
+    counter.available = 0;
+    counter.total -= units;
+    counters.giveBack(epoch, counter.name, holder, units).catch(() => (counter.unsure = true));
+  }
+
+  async function drainMoves(): Promise<void> {
+    if (moving) return;
+    moving = true;
+    try {
+      for (let next = moves[0]; next; next = moves[0]) {
+        const epoch = members.epoch();
+        if (epoch === null) return;
+        // Under another epoch the posted holdings left these units out already, and the store's share holds them.
+        if (next.epoch === epoch && !(await counters.move(epoch, next.name, holder, next.batch, next.units))) return members.lost();
+        moves.shift();
+        next.done();
+      }
+    } catch {
+      // Kept in line: the next tick tries again, and a move that was made is recognised by its number.
+    } finally {
+      moving = false;
+    }
+  }
 
   return {
-    /** The quota that a plan puts on a window; null: it puts none. */
-    of(subscription: SnapshotSubscription, window: SnapshotWindow, plan: SnapshotPlanVersion, _now: number): Quota | null {
-      const rule = plan.document.meters.find(({ code }) => code === REQUESTS_METER)?.quota;
-      if (!rule) return null;
-      const name = quotaCounter(subscription.id, window.key, REQUESTS_METER);
-      let quota = quotas.get(name);
-      if (!quota) {
-        if (quotas.size > QUOTAS_MAX) for (const [key, old] of quotas) if (old.held === 0) quotas.delete(key);
-        quota = {
-          name, subscriptionId: subscription.id, window: window.key, limit: Number(rule.limit), hard: rule.hard, startAt: window.startAt, resetAt: window.endAt,
-          unspent: 0, held: 0, total: 0, lastBatch: 0, usedAt: 0, recent: 0, exhaustedUntil: 0, waiting: [], leasing: false,
-        };
-        quotas.set(name, quota);
-      }
-      return quota;
+    find: (name) => byName.get(name),
+    open(name, place, { limit, hard }, { startAt, endAt }) {
+      const known = byName.get(name);
+      if (known) return Object.assign(known, { limit, hard });
+      const counter: QuotaCounter = {
+        name, place, limit, hard, startAt, endAt, available: 0, inFlight: 0, kept: 0, total: 0, ahead: AHEAD_FIRST, tight: false, waiters: [], asking: false,
+        unsure: false, usedAt: clock.monotonic(), leasedAt: -Infinity, recalledAt: -Infinity, lowWater: 0,
+      };
+      byName.set(name, counter);
+      return counter;
     },
-
-    /** Spend from the slice at hand. A soft quota always can; it catches up with Redis behind the call. */
-    tryTake(quota: Quota, count: number): boolean {
-      quota.usedAt = performance.now();
-      quota.recent += count;
-      if (!quota.hard) {
-        quota.unspent -= count;
-        if (quota.unspent < 0 && epoch.present() !== null) void refill(quota);
+    take(counter, units, now) {
+      counter.usedAt = clock.monotonic();
+      if (!counter.hard) {
+        counter.available -= units;
+        counter.inFlight += units;
         return true;
       }
-      if (quota.waiting.length > 0 || quota.unspent < count) return false;
-      // What was leased stays ours while Redis is away, but nobody could tell of an emptied Redis: fail closed (rule of hard limits).
-      if (epoch.present() === null) return false;
-      quota.unspent -= count;
-      return true;
-    },
-
-    /** Wait for a slice. @throws AppError quota-exceeded, cannot-count */
-    take(quota: Quota, count: number, now: number): Promise<void> {
-      const retryAfterSeconds = Math.max(1, Math.ceil((quota.resetAt - now) / 1_000));
-      if (epoch.present() === null) return Promise.reject(cannotCount());
-      const late = (error: unknown) => (error instanceof AppError && error.code === 'quota-exceeded' ? new AppError('quota-exceeded', error.detail, { retryAfterSeconds }) : error);
-      if (quota.exhaustedUntil > performance.now() && quota.unspent < count) return Promise.reject(late(exceeded(quota)) as Error);
-      return new Promise((resolve, reject) => {
-        quota.waiting.push({ count, resolve, reject: (error) => reject(late(error) as Error) });
-        void refill(quota);
+      if (members.epoch() === null) throw cannotCount();
+      if (counter.available >= units && counter.waiters.length === 0) {
+        counter.available -= units;
+        counter.inFlight += units;
+        if (counter.available < counter.lowWater && !counter.asking) void ask(counter);
+        return true;
+      }
+      if (units > counter.limit) throw exceeded(counter, now);
+      return new Promise<void>((resolve, reject) => {
+        counter.waiters.push({ units, now, resolve, reject });
+        if (!counter.asking) void ask(counter);
       });
     },
-
-    settled(quota: Quota, count: number, kept: boolean): void {
-      if (kept) return;
-      quota.unspent += count;
-      quota.exhaustedUntil = 0;
-      serve(quota);
+    keep(counter, units) {
+      counter.inFlight -= units;
+      counter.kept += units;
     },
-
-    figures,
-
-    async look(quota: Quota): Promise<NonNullable<LimitFigures['quota']>> {
-      const present = epoch.present();
-      const total = present === null ? null : await counters.total(quota.name, present).catch(() => null);
-      quota.total = total ?? Number((await stored(quota.subscriptionId, quota.window, REQUESTS_METER)).units) + quota.held;
-      return figures(quota);
+    giveBack(counter, units) {
+      counter.inFlight -= units;
+      counter.available += units;
+      if (!counter.hard) return;
+      if (counter.waiters.length > 0) serve(counter, false);
+      if (counter.tight && !counter.asking) handBack(counter);
     },
-
-    /** Units pass from what a holder holds to what the store counts. */
-    async batchStored(who: string, number: number, units: ReadonlyMap<string, number>): Promise<void> {
-      for (const [name, count] of units) {
-        const quota = who === holder ? quotas.get(name) : undefined;
-        if (quota) {
-          quota.held -= count;
-          quota.lastBatch = number;
+    move(name, units, batch) {
+      lastBatch = Math.max(lastBatch, batch);
+      const counter = byName.get(name);
+      const epoch = posting ?? members.postedEpoch();
+      if (!counter) return Promise.resolve();
+      counter.kept -= units;
+      if (epoch === '') return Promise.resolve();
+      return new Promise((done) => {
+        moves.push({ name, units, batch, epoch, done });
+        void drainMoves();
+      });
+    },
+    async post(epoch) {
+      posting = epoch;
+      for (const move of moves.splice(0)) move.done();
+      try {
+        for (const counter of byName.values()) {
+          counter.total = 0;
+          counter.tight = false;
+          counter.unsure = false;
+          const held = counter.available + counter.inFlight + counter.kept;
+          if (held > 0 && !(await counters.post(epoch, counter.name, holder, held, lastBatch, ttlOf(counter)))) return false;
         }
-        const move = async () => {
-          const present = epoch.present();
-          if (present === null) throw new Error('redis is away');
-          await counters.move(present, name, who, number, count);
-        };
-        await move().catch(() => owed.push(move));
+        return true;
+      } finally {
+        posting = null;
       }
     },
-
-    async holderGone(who: string): Promise<void> {
-      const release = async () => {
-        const present = epoch.present();
-        if (present === null) throw new Error('redis is away');
-        await counters.release(present, who);
-      };
-      await release().catch(() => owed.push(release));
-    },
-
-    /** A new epoch: say what we hold, before anybody counts again. */
-    async post(present: string): Promise<void> {
-      owed = [];
-      for (const quota of quotas.values()) {
-        quota.exhaustedUntil = 0;
-        if (quota.held !== 0) await counters.post(present, quota.name, holder, quota.held, quota.lastBatch, KEPT_MS);
+    tick() {
+      void drainMoves();
+      const now = clock.monotonic();
+      for (const counter of byName.values()) {
+        if (counter.asking) continue;
+        if ((!counter.hard && counter.available < 0) || counter.unsure) void tell(counter);
+        else if (counter.available > 0 && (now - counter.usedAt > IDLE_MS || !counter.hard)) handBack(counter);
+        else if (now - counter.usedAt > FORGET_MS && counter.inFlight === 0 && counter.kept === 0 && counter.available === 0) byName.delete(counter.name);
       }
     },
-
-    /** Twice a second: pay what is owed, hand back what lies idle, forget how busy it was. */
-    async beat(): Promise<void> {
-      const due = owed;
-      owed = [];
-      for (const pay of due) await pay().catch(() => owed.push(pay));
-      if (due.length > 0 && owed.length === 0) log.debug('the shared counts have caught up');
-      const idleSince = performance.now() - IDLE_MS;
-      for (const quota of quotas.values()) {
-        quota.recent = Math.floor(quota.recent / 2);
-        if (quota.unspent > 0 && quota.waiting.length === 0 && quota.usedAt < idleSince) await handBack(quota);
-        if (quota.unspent < 0 && !quota.leasing) void refill(quota);
+    heard(name, total) {
+      const counter = byName.get(name);
+      if (counter && !counter.asking) counter.total = Math.max(counter.total, total);
+    },
+    recalled(name) {
+      const counter = byName.get(name);
+      if (!counter?.hard) return;
+      counter.tight = true;
+      counter.lowWater = 0;
+      if (!counter.asking) handBack(counter);
+    },
+    async returnAll() {
+      for (const counter of byName.values()) {
+        while (counter.asking) await new Promise((resolve) => setTimeout(resolve, 5));
+        if (counter.available < 0) await tell(counter);
+        handBack(counter);
       }
+      await drainMoves();
     },
   };
+
+  /** A soft count: what was spent is leased afterwards. Any count: what Redis may have misheard is said anew. */
+  async function tell(counter: QuotaCounter): Promise<void> {
+    const epoch = members.epoch();
+    if (epoch === null || counter.asking) return;
+    counter.asking = true;
+    try {
+      if (counter.unsure && !(await resync(counter, epoch))) return;
+      const want = -counter.available;
+      if (want <= 0) return;
+      const answer = await counters.lease({
+        epoch, holder, name: counter.name, limit: counter.limit, hard: false, want, ahead: 0, processes: members.processes(),
+        fresh: counter.startAt >= members.beganAt(), ttlMs: ttlOf(counter),
+      });
+      if (answer === 'lost' || answer === 'cold' || members.postedEpoch() !== epoch) return;
+      counter.total = answer.total;
+      counter.available += answer.granted;
+      if (answer.cold) void warm(counter);
+    } catch {
+      counter.unsure = true;
+    } finally {
+      counter.asking = false;
+    }
+  }
 }

@@ -1,96 +1,154 @@
 import type { Counters } from '../cache/counters.ts';
+import { secondsLeft, stretchOf } from '../domain/quota.ts';
 import { AppError } from '../kernel/errors.ts';
-import type { Epoch } from './limits-epoch.ts';
+import type { Members } from './limits-members.ts';
 
-/** Slices of stretches that are over are forgotten once there are this many. */
-const SLICES_MAX = 20_000;
-
-interface Slice {
-  left: number;
-  waiting: number;
-  remaining: number;
-  asking: Promise<boolean> | null;
-  recent: number;
+/**
+ * The rate limit of one subscription: so many calls in each stretch of so many seconds. A process that is alone counts in memory; several
+ * take slices of the stretch from Redis, down to single calls near its end, so that all of them together never admit one too many.
+ */
+export interface RateCounter {
+  readonly name: string;
+  readonly calls: number;
+  readonly seconds: number;
+  stretch: number;
+  /** Counted by Redis in this stretch; a stretch begun together is ended together. */
+  shared: boolean;
+  /** Calls of this stretch counted in memory. */
+  used: number;
+  /** Leased and not spent. */
+  available: number;
+  /** Taken by all in this stretch, as last heard. */
+  taken: number;
+  waiters: { resolve(): void; reject(error: AppError): void; now: number }[];
+  asking: boolean;
 }
 
-/** Rate limits in fixed stretches of the clock, shared by all processes; and a plain per-process ceiling for what has no plan. */
-export function makeRates({ counters, epoch }: { counters: Counters; epoch: Epoch }) {
-  const slices = new Map<string, Slice>();
-  const local = new Map<string, { second: number; count: number }>();
+export interface Rates {
+  open(name: string, rate: { calls: number; seconds: number }): RateCounter;
+  /** True: taken. @throws AppError throttled */
+  take(counter: RateCounter, now: number): true | Promise<void>;
+  /** The call was refused for another reason. */
+  giveBack(counter: RateCounter): void;
+  remaining(counter: RateCounter, now: number): number;
+  /** Other processes came: what was counted in memory is told to them. */
+  share(): Promise<void>;
+  tick(now: number): void;
+}
 
-  const stretch = (seconds: number, now: number) => Math.floor(now / (seconds * 1_000));
-  const secondsLeft = (seconds: number, now: number) => Math.max(1, Math.ceil(((stretch(seconds, now) + 1) * seconds * 1_000 - now) / 1_000));
+const KNOWN_WAIT_MS = 1_500;
+const AHEAD_SHARE = 16;
+const TTL_SLACK_MS = 60_000;
 
-  function sliceOf(name: string): Slice {
-    let slice = slices.get(name);
-    if (!slice) {
-      if (slices.size >= SLICES_MAX) slices.clear();
-      slice = { left: 0, waiting: 0, remaining: 0, asking: null, recent: 0 };
-      slices.set(name, slice);
-    }
-    return slice;
+export function makeRates({ counters, members }: { counters: Pick<Counters, 'rate' | 'redis'>; members: Members }): Rates {
+  const byName = new Map<string, RateCounter>();
+
+  const endOf = (counter: RateCounter) => (counter.stretch + 1) * counter.seconds * 1_000;
+  const throttled = (counter: RateCounter, now: number) =>
+    new AppError('throttled', `This plan allows ${counter.calls} calls in ${counter.seconds} s.`, { retryAfterSeconds: secondsLeft(now, endOf(counter)) });
+  const keyOf = (counter: RateCounter) => `${counter.name}:${counter.seconds}:${counter.stretch}`;
+  const ttlOf = (counter: RateCounter) => counter.seconds * 1_000 + TTL_SLACK_MS;
+  /** Without Redis nobody can be asked: each process keeps to its share. */
+  const localMost = (counter: RateCounter) => (counters.redis.available() || members.processes() === 1 ? counter.calls : Math.ceil(counter.calls / members.processes()));
+
+  function turn(counter: RateCounter, now: number): void {
+    const stretch = stretchOf(now, counter.seconds);
+    // A call that waited may come with an instant of the stretch before: it counts in the running one.
+    if (stretch <= counter.stretch) return;
+    counter.stretch = stretch;
+    counter.shared = members.starting() || (counters.redis.available() && !members.alone());
+    counter.used = counter.available = counter.taken = 0;
   }
 
-  /** @returns whether anything was left */
-  async function ask(name: string, slice: Slice, calls: number, seconds: number): Promise<boolean> {
-    const { granted, taken } = await counters.rate(name, calls, Math.max(1, slice.waiting), slice.recent, epoch.live(), seconds * 2_000);
-    slice.left += granted;
-    slice.remaining = Math.max(0, calls - taken);
-    return granted > 0;
+  async function ask(counter: RateCounter): Promise<void> {
+    if (counter.asking) return;
+    counter.asking = true;
+    try {
+      while (counter.waiters.length > 0) {
+        if (!members.knownNow() && !(await members.known(KNOWN_WAIT_MS))) throw new Error('limits: others do not know of this process yet');
+        const [stretch, want] = [counter.stretch, counter.waiters.length];
+        const ahead = Math.floor(counter.calls / AHEAD_SHARE);
+        const { granted, taken } = await counters.rate(keyOf(counter), counter.calls, want, ahead, members.processes(), ttlOf(counter));
+        if (counter.stretch === stretch) {
+          counter.available += granted;
+          counter.taken = taken;
+        }
+        // Granted for the stretch before: these calls were asked for in it.
+        let left = counter.stretch === stretch ? counter.available : granted;
+        for (const waiter of counter.waiters.splice(0, want)) {
+          if (left > 0) {
+            left -= 1;
+            if (counter.stretch === stretch) counter.available -= 1;
+            waiter.resolve();
+          } else waiter.reject(throttled(counter, waiter.now));
+        }
+      }
+    } catch {
+      // Redis went away in between: a rate is no hard limit, so each process keeps to its share.
+      for (const waiter of counter.waiters.splice(0)) {
+        if (takeLocal(counter, Math.ceil(counter.calls / members.processes()))) waiter.resolve();
+        else waiter.reject(throttled(counter, waiter.now));
+      }
+    } finally {
+      counter.asking = false;
+      if (counter.waiters.length > 0) void ask(counter);
+    }
+  }
+
+  function takeLocal(counter: RateCounter, most: number): boolean {
+    if (counter.used >= most) return false;
+    counter.used += 1;
+    return true;
   }
 
   return {
-    /** @returns calls left in this stretch, as far as this process knows; at once when its slice holds one. @throws AppError throttled */
-    take(subscriptionId: string, calls: number, seconds: number, now: number): number | Promise<number> {
-      const name = `${subscriptionId}.${stretch(seconds, now)}`;
-      const slice = sliceOf(name);
-      slice.recent += 1;
-      if (slice.left > 0) {
-        slice.left -= 1;
-        return slice.remaining + slice.left;
+    open(name, { calls, seconds }) {
+      const known = byName.get(name);
+      if (known?.calls === calls && known.seconds === seconds) return known;
+      const counter: RateCounter = { name, calls, seconds, stretch: -1, shared: false, used: 0, available: 0, taken: 0, waiters: [], asking: false };
+      byName.set(name, counter);
+      return counter;
+    },
+    take(counter, now) {
+      turn(counter, now);
+      if (!counter.shared || !(counters.redis.available() || members.starting())) {
+        if (takeLocal(counter, localMost(counter))) return true;
+        throw throttled(counter, now);
       }
-      return (async () => {
-        slice.waiting += 1;
-        try {
-          while (slice.left === 0) {
-            slice.asking ??= ask(name, slice, calls, seconds).finally(() => (slice.asking = null));
-            const granted = await slice.asking.catch(() => {
-              // Redis is away: a fair share of the limit keeps soft plans going; hard ones are refused by their quota.
-              slice.remaining = 0;
-              return slice.recent <= Math.floor(calls / epoch.live()) && (slice.left += 1) > 0;
-            });
-            if (!granted && slice.left === 0) throw new AppError('throttled', `This plan allows ${calls} calls in ${seconds} s.`, { retryAfterSeconds: secondsLeft(seconds, now) });
-          }
-          slice.left -= 1;
-          return slice.remaining + slice.left;
-        } finally {
-          slice.waiting -= 1;
-        }
-      })();
-    },
-
-    giveBack(subscriptionId: string, seconds: number, now: number): void {
-      const slice = slices.get(`${subscriptionId}.${stretch(seconds, now)}`);
-      if (slice) slice.left += 1;
-    },
-
-    async look(subscriptionId: string, calls: number, seconds: number, now: number): Promise<number> {
-      const name = `${subscriptionId}.${stretch(seconds, now)}`;
-      const { taken } = await counters.rate(name, calls, 0, 0, epoch.live(), seconds * 2_000).catch(() => ({ taken: calls }));
-      return Math.max(0, calls - taken) + (slices.get(name)?.left ?? 0);
-    },
-
-    /** A ceiling of calls a second, shared evenly by the live processes. @throws AppError throttled */
-    takeLocal(name: string, perSecond: number, now: number): void {
-      const second = Math.floor(now / 1_000);
-      let count = local.get(name);
-      if (!count || count.second !== second) {
-        if (local.size > SLICES_MAX) local.clear();
-        count = { second, count: 0 };
-        local.set(name, count);
+      if (counter.available > 0 && counter.waiters.length === 0) {
+        counter.available -= 1;
+        return true;
       }
-      if (count.count >= Math.max(1, Math.floor(perSecond / epoch.live()))) throw new AppError('throttled', undefined, { retryAfterSeconds: 1 });
-      count.count += 1;
+      if (counter.taken >= counter.calls) throw throttled(counter, now);
+      return new Promise<void>((resolve, reject) => {
+        counter.waiters.push({ resolve, reject, now });
+        void ask(counter);
+      });
+    },
+    giveBack(counter) {
+      if (counter.shared) counter.available += 1;
+      else if (counter.used > 0) counter.used -= 1;
+    },
+    remaining(counter, now) {
+      turn(counter, now);
+      return Math.max(0, counter.shared ? counter.calls - counter.taken + counter.available : counter.calls - counter.used);
+    },
+    async share() {
+      const told = [...byName.values()].flatMap((counter) => {
+        if (counter.shared) return [];
+        counter.shared = true;
+        const used = counter.used;
+        counter.available = 0;
+        counter.taken = used;
+        if (used === 0) return [];
+        return [counters.rate(keyOf(counter), Number.MAX_SAFE_INTEGER, used, 0, 1, ttlOf(counter)).then(({ taken }) => (counter.taken = Math.max(counter.taken, taken)))];
+      });
+      await Promise.all(told);
+    },
+    tick(now) {
+      for (const counter of byName.values()) {
+        if (!counter.asking && stretchOf(now, counter.seconds) - counter.stretch > 600 / counter.seconds + 2) byName.delete(counter.name);
+      }
     },
   };
 }

@@ -1,14 +1,17 @@
 import type { Counters } from '../cache/counters.ts';
-import type { LimitFigures } from '../domain/headers.ts';
+import type { Place, SealedBatch } from '../domain/batches.ts';
+import { placesOf } from '../domain/batches.ts';
 import { keepsPlace, type Outcome } from '../domain/metering.ts';
-import { REQUESTS_METER } from '../domain/plan.ts';
+import { REQUESTS_METER, type PlanDocument } from '../domain/plan.ts';
+import { counterName, planLimits, type PlanLimits } from '../domain/quota.ts';
 import type { SnapshotPlanVersion, SnapshotSubscription, SnapshotWindow } from '../domain/snapshot.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
-import { makeEpoch } from './limits-epoch.ts';
-import { makeQuotas, type Quota } from './limits-quota.ts';
-import { makeRates } from './limits-rate.ts';
+import { makeMembers } from './limits-members.ts';
+import { makeQuotas, type CounterPlace, type QuotaCounter, type StoredCount } from './limits-quota.ts';
+import { makeRates, type RateCounter } from './limits-rate.ts';
 
 export interface TakeRequest {
   readonly subscription: SnapshotSubscription | null;
@@ -18,120 +21,259 @@ export interface TakeRequest {
   readonly operation: string;
   readonly gatewayId: string;
   readonly credentialId: string;
+  /** For calls that no plan governs: how many a second this API answers (GATEWAY: `ratelimit_api_limits`). */
   readonly apiLimitPerSecond: number;
   /** Admission, epoch ms. */
   readonly now: number;
 }
 
+export interface LimitView {
+  readonly quota: { readonly limit: number; readonly remaining: number; readonly resetAt: number; readonly hard: boolean; readonly windowSeconds: number } | null;
+  readonly rate: { readonly calls: number; readonly seconds: number; readonly remaining: number } | null;
+}
+
+/** What a call holds until it is settled. */
 export interface Held {
+  /** Units by meter, for its record. */
   readonly units: Readonly<Record<string, number>>;
-  readonly limits: LimitFigures | null;
+  /** As it stands after this call; never above the truth. */
+  readonly limits: LimitView | null;
 }
 
-interface HeldCall extends Held {
-  readonly admittedAt: number;
-  readonly quota: Quota | null;
-  readonly count: number;
+export interface Limits {
+  /**
+   * Take everything a call needs, at once or not at all. Far from a limit the answer is there without a promise.
+   * @throws AppError quota-exceeded, throttled, cannot-count, each with retryAfterSeconds
+   */
+  take(request: TakeRequest): Held | Promise<Held>;
+  /** The call ended so: its place is kept or given back (rule N14). A second settlement does nothing. */
+  settle(held: Held, outcome: Outcome): void;
+  view(subscription: SnapshotSubscription, window: SnapshotWindow | null, plan: SnapshotPlanVersion | null): Promise<LimitView>;
+  /** Earliest admission among the calls held, of those admitted at or after `since`. */
+  oldestHeld(since: number): number;
+  /** A batch of this process is stored. Resolves when the shared counts know. */
+  stored(batch: SealedBatch): Promise<void>;
+  /** A batch of a boot that is gone is stored. Rejects while Redis is away: repeat it. */
+  recovered(batch: SealedBatch): Promise<void>;
+  /** All that a boot recorded is stored: give back what it leased and never used. Rejects while Redis is away. */
+  released(holder: string): Promise<void>;
+  /** Boots of this node that hold units, this one left out. */
+  deadHolders(node: string): Promise<string[]>;
+  ready(): boolean;
+  start(): void;
+  /** Hand everything back. */
+  stop(): Promise<void>;
 }
 
-export type Limits = ReturnType<typeof makeLimits>;
-
-export interface LimitsDependencies {
+export interface LimitsOptions {
   readonly counters: Counters;
-  /** `<node>-<boot>` */
-  readonly holder: string;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
-  /** What the store counted of a window, and the last batch of each holder among it: for the rebuild after Redis lost its data. */
-  readonly stored: (subscriptionId: string, window: string, meter: string) => Promise<{ units: bigint; batches: ReadonlyMap<string, number> }>;
+  readonly node: string;
+  readonly boot: number;
+  readonly liveNodes: () => Promise<readonly string[]>;
+  readonly storedCount: (place: CounterPlace) => Promise<StoredCount>;
 }
 
+interface Open extends Held {
+  readonly counter: QuotaCounter | null;
+  readonly quotaUnits: number;
+  readonly admittedAt: number;
+  settled: boolean;
+  before: Open | null;
+  after: Open | null;
+}
+
+interface Account {
+  windowKey: string;
+  planId: string;
+  readonly plan: PlanLimits;
+  readonly quota: QuotaCounter | null;
+  readonly rate: RateCounter | null;
+  readonly window: SnapshotWindow;
+}
+
+const ACCOUNTS_MAX = 200_000;
 const NO_UNITS = Object.freeze({});
+const ONE_UNIT = Object.freeze({ [REQUESTS_METER]: 1 });
 
-/**
- * Quotas and rates, exact over all gateway processes. A process takes slices ahead of need and spends them without asking anybody; a slice counts as
- * used until it is handed back, so that no call too many is ever admitted (invariant I23). Near the end of a quota slices shrink to single calls.
- */
-export function makeLimits({ counters, holder, clock, ids, log, stored }: LimitsDependencies) {
-  const epoch = makeEpoch({ counters, holder, clock, ids, log });
-  const quotas = makeQuotas({ counters, holder, epoch, stored, log });
-  const rates = makeRates({ counters, epoch });
-  const inFlight = new Set<HeldCall>();
-  epoch.onBeat(() => quotas.beat());
-  epoch.onChange((present) => quotas.post(present));
+export function makeLimits(options: LimitsOptions): Limits {
+  const { counters, clock, ids, log, node, boot } = options;
+  const holder = `${node}-${boot}`;
+  const members = makeMembers({
+    counters, clock, ids, log, holder, liveNodes: options.liveNodes,
+    post: (epoch) => quotas.post(epoch),
+    joined: () => rates.share(),
+    tick() {
+      quotas.tick();
+      rates.tick(clock.now());
+    },
+  });
+  const quotas = makeQuotas({ counters, members, clock, log, holder, stored: options.storedCount });
+  const rates = makeRates({ counters, members });
+  counters.onTotal((name, total) => quotas.heard(name, total));
+  counters.onRecall((name) => quotas.recalled(name));
 
-  const unitsOf = (plan: SnapshotPlanVersion, operation: string): number => Number(plan.document.weights[operation] ?? 1);
+  const plans = new WeakMap<PlanDocument, PlanLimits>();
+  const accounts = new Map<string, Account>();
+  const throttles = new Map<string, { second: number; calls: number }>();
+  // Calls in flight, in the order of their admission as good as: a ring through a head that is no call.
+  const head = { before: null, after: null } as unknown as Open;
+  head.before = head.after = head;
 
-  function hold(request: TakeRequest, quota: Quota | null, count: number, limits: LimitFigures | null): HeldCall {
-    const held: HeldCall = { units: request.plan ? { [REQUESTS_METER]: count } : NO_UNITS, limits, admittedAt: request.now, quota, count };
-    inFlight.add(held);
+  function limitsOf(document: PlanDocument): PlanLimits {
+    let known = plans.get(document);
+    if (!known) plans.set(document, (known = planLimits(document)));
+    return known;
+  }
+
+  function accountOf(subscription: SnapshotSubscription, window: SnapshotWindow, plan: SnapshotPlanVersion): Account {
+    const known = accounts.get(subscription.id);
+    if (known?.windowKey === window.key && known.planId === plan.id && known.window.endAt === window.endAt) return known;
+    const limits = limitsOf(plan.document);
+    const place = { gatewayId: subscription.gatewayId, subscriptionId: subscription.id, window: window.key, meter: REQUESTS_METER };
+    const account: Account = {
+      windowKey: window.key, planId: plan.id, plan: limits, window,
+      quota: limits.quota && quotas.open(counterName(place.gatewayId, place.subscriptionId, place.window, place.meter), place, limits.quota, window),
+      rate: limits.rate && rates.open(`${place.gatewayId}.${place.subscriptionId}`, limits.rate),
+    };
+    if (accounts.size >= ACCOUNTS_MAX) accounts.clear();
+    accounts.set(subscription.id, account);
+    return account;
+  }
+
+  /**
+   * @param justHeard  the shared total came with this very call. Otherwise news of one call of each other process may be on its way, and
+   * what a caller is told must not be above the truth.
+   */
+  function viewOf({ quota, rate, window }: Account, now: number, justHeard: boolean): LimitView {
+    const unheard = justHeard ? 0 : members.processes() - 1;
+    return {
+      quota: quota && {
+        limit: quota.limit, remaining: Math.min(quota.limit, Math.max(0, quota.limit - quota.total + quota.available - unheard)), resetAt: window.endAt, hard: quota.hard,
+        windowSeconds: Math.round((window.endAt - window.startAt) / 1_000),
+      },
+      rate: rate && { calls: rate.calls, seconds: rate.seconds, remaining: rates.remaining(rate, now) },
+    };
+  }
+
+  function hold(units: Held['units'], account: Account | null, quotaUnits: number, now: number, justHeard = false): Open {
+    const held: Open = {
+      units, limits: account && viewOf(account, now, justHeard), counter: account?.quota ?? null, quotaUnits, admittedAt: now, settled: false, before: head.before, after: head,
+    };
+    if (head.before) head.before.after = held;
+    head.before = held;
     return held;
   }
 
-  return {
-    /**
-     * Rate first, then quota, all or nothing. Answers without waiting when both are far away.
-     * @throws AppError throttled, quota-exceeded, or cannot-count while nobody can tell
-     */
-    take(request: TakeRequest): Held | Promise<Held> {
-      const { subscription, window, plan, now } = request;
-      if (!subscription || !window || !plan) {
-        rates.takeLocal(`${request.gatewayId}.${request.apiId}`, request.apiLimitPerSecond, now);
-        return hold(request, null, 0, null);
-      }
-      const count = unitsOf(plan, request.operation);
-      const quota = quotas.of(subscription, window, plan, now);
-      const rule = plan.document.rate_limit;
-      const rate = rule ? rates.take(subscription.id, rule.calls, rule.seconds, now) : null;
-      if (!rule) rates.takeLocal(`${request.gatewayId}.${request.apiId}`, request.apiLimitPerSecond, now);
-      const figures = (remaining: number | null): LimitFigures => ({
-        quota: quota ? quotas.figures(quota) : null,
-        rate: rule ? { calls: rule.calls, seconds: rule.seconds, remaining: remaining ?? 0 } : null,
+  /** Each process answers its share of an API's calls: exact sharing is for what is paid for. */
+  function throttle({ apiId, apiLimitPerSecond, now }: TakeRequest): void {
+    if (!(apiLimitPerSecond > 0)) return;
+    const second = Math.floor(now / 1_000);
+    let counted = throttles.get(apiId);
+    if (!counted) throttles.set(apiId, (counted = { second, calls: 0 }));
+    if (counted.second !== second) [counted.second, counted.calls] = [second, 0];
+    if (counted.calls >= Math.ceil(apiLimitPerSecond / members.processes())) {
+      throw new AppError('throttled', `This API answers ${apiLimitPerSecond} calls a second.`, { retryAfterSeconds: 1 });
+    }
+    counted.calls += 1;
+  }
+
+  function takeQuota(account: Account, units: number, now: number): true | Promise<void> {
+    if (!account.quota || units === 0) return true;
+    try {
+      const taken = quotas.take(account.quota, units, now);
+      if (taken === true) return true;
+      return taken.catch((error: unknown) => {
+        if (account.rate) rates.giveBack(account.rate);
+        throw error;
       });
-      if (!(rate instanceof Promise) && (quota === null || quotas.tryTake(quota, count))) return hold(request, quota, count, figures(rate));
-      return (async () => {
-        const left = await rate;
-        try {
-          if (quota !== null && (rate instanceof Promise ? !quotas.tryTake(quota, count) : true)) await quotas.take(quota, count, now);
-        } catch (error) {
-          if (rule) rates.giveBack(subscription.id, rule.seconds, now);
-          throw error;
-        }
-        return hold(request, quota, count, figures(left));
-      })();
-    },
+    } catch (error) {
+      if (account.rate) rates.giveBack(account.rate);
+      throw error;
+    }
+  }
 
-    /** The call ended: what its outcome does not count is free again at once (rule N14). */
-    settle(held: Held, outcome: Outcome): void {
-      const call = held as HeldCall;
-      if (!inFlight.delete(call) || !call.quota) return;
-      quotas.settled(call.quota, call.count, keepsPlace(outcome));
-    },
+  const deadHolders = async (of: string) =>
+    (await counters.holders()).filter((name) => name !== holder && name.slice(0, name.lastIndexOf('-')) === of);
 
-    async view(subscription: SnapshotSubscription, window: SnapshotWindow, plan: SnapshotPlanVersion): Promise<LimitFigures> {
-      const quota = quotas.of(subscription, window, plan, clock.now());
-      const rule = plan.document.rate_limit;
-      return {
-        quota: quota ? await quotas.look(quota) : null,
-        rate: rule ? { calls: rule.calls, seconds: rule.seconds, remaining: await rates.look(subscription.id, rule.calls, rule.seconds, clock.now()) } : null,
-      };
-    },
+  function epochOrThrow(): string {
+    const epoch = members.epoch();
+    if (epoch === null) throw new AppError('cannot-count', 'Redis is away.');
+    return epoch;
+  }
 
-    /** Admission of the oldest call in flight; Infinity when there is none. */
-    oldestInFlight(): number {
-      for (const { admittedAt } of inFlight) return admittedAt;
-      return Infinity;
+  return {
+    take(request) {
+      const { subscription, window, plan, now } = request;
+      if (!subscription || !plan) {
+        throttle(request);
+        return hold(subscription ? ONE_UNIT : NO_UNITS, null, 0, now);
+      }
+      if (!window) throw new AppError('subscription-inactive');
+      const account = accountOf(subscription, window, plan);
+      const weight = account.plan.weights.get(request.operation) ?? 1;
+      const units = weight === 1 ? ONE_UNIT : { [REQUESTS_METER]: weight };
+      const rate = account.rate ? rates.take(account.rate, now) : true;
+      if (rate === true) {
+        const quota = takeQuota(account, weight, now);
+        return quota === true ? hold(units, account, weight, now) : quota.then(() => hold(units, account, weight, now, true));
+      }
+      return rate
+        .then(() => takeQuota(account, weight, now) as Promise<void>)
+        .then(() => hold(units, account, weight, now));
     },
-
-    batchStored: (who: string, number: number, units: ReadonlyMap<string, number>) => quotas.batchStored(who, number, units),
-    holderGone: (who: string) => quotas.holderGone(who),
-    /** Redis answers and the counts are whole. */
-    ready: (): boolean => epoch.present() !== null,
-    start: () => epoch.start(),
-    stop: async (): Promise<void> => {
-      epoch.stop();
-      await counters.close();
+    settle(held, outcome) {
+      const open = held as Open;
+      if (open.settled) return;
+      open.settled = true;
+      if (open.before) open.before.after = open.after;
+      if (open.after) open.after.before = open.before;
+      open.before = open.after = null;
+      if (!open.counter || open.quotaUnits === 0) return;
+      if (keepsPlace(outcome)) quotas.keep(open.counter, open.quotaUnits);
+      else quotas.giveBack(open.counter, open.quotaUnits);
+    },
+    async view(subscription, window, plan) {
+      if (!window || !plan) return { quota: null, rate: null };
+      const account = accountOf(subscription, window, plan);
+      const epoch = members.epoch();
+      if (account.quota && epoch !== null && account.quota.available <= 0) {
+        const total = await counters.total(account.quota.name, epoch).catch(() => null);
+        if (total !== null) account.quota.total = total;
+      }
+      return viewOf(account, clock.now(), true);
+    },
+    oldestHeld(since) {
+      let oldest = Number.MAX_SAFE_INTEGER;
+      for (let open = head.after; open && open !== head; open = open.after) {
+        if (open.admittedAt >= since && open.admittedAt < oldest) oldest = open.admittedAt;
+      }
+      return oldest;
+    },
+    async stored(batch) {
+      await Promise.all(placesOf(batch.entries).map((place) => quotas.move(nameOf(place), Number(place.units), batch.segment)));
+    },
+    async recovered(batch) {
+      const epoch = epochOrThrow();
+      for (const place of placesOf(batch.entries)) {
+        if (!(await counters.move(epoch, nameOf(place), `${batch.node}-${batch.boot}`, batch.segment, Number(place.units)))) throw new AppError('cannot-count');
+      }
+    },
+    async released(dead) {
+      await counters.release(epochOrThrow(), dead);
+    },
+    deadHolders,
+    ready: () => members.epoch() !== null,
+    start: () => members.start(),
+    async stop() {
+      await quotas.returnAll();
+      const epoch = members.epoch();
+      if (epoch !== null) await counters.release(epoch, holder).catch((error: unknown) => log.warn({ err: error }, 'limits: slices were not handed back'));
+      await members.stop();
     },
   };
 }
+
+const nameOf = (place: Place): string => counterName(place.gatewayId, place.subscriptionId, place.window, place.meter);

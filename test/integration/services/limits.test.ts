@@ -1,150 +1,218 @@
 import { expect } from 'chai';
-import { makeCounters, type Counters } from '../../../server/cache/counters.ts';
-import type { Outcome } from '../../../server/domain/metering.ts';
-import type { SnapshotPlanVersion, SnapshotSubscription, SnapshotWindow } from '../../../server/domain/snapshot.ts';
+import { createClient } from 'redis';
 import { makeClock } from '../../../server/kernel/clock.ts';
 import { AppError } from '../../../server/kernel/errors.ts';
-import { makeIds } from '../../../server/kernel/ids.ts';
-import { makeLog } from '../../../server/kernel/log.ts';
-import { makeLimits, type Held, type Limits } from '../../../server/services/limits.ts';
+import type { Held, Limits, TakeRequest } from '../../../server/services/limits.ts';
 import { testRedisPrefix, testRedisUrl } from '../../support/engines.ts';
+import { limitsProcess, planWith, untilReady, worldOf, type TestProcess } from '../../support/limits.ts';
 
 const clock = makeClock();
-const START = clock.now();
+const hard = (limit: number) => planWith({ quota: { limit, hard: true } });
 
-function world(limit: number, { hard = true, rate, startAt = START + 60_000 }: { hard?: boolean; rate?: { calls: number; seconds: number }; startAt?: number } = {}) {
-  const document = {
-    currency: 'usd', interval: 'month', base_amount: 0, setup_amount: 0, meters: [{ code: 'requests', price: { model: 'per_unit', unit_amount_decimal: '0' }, quota: { limit, hard } }],
-    weights: { 'GET /heavy': 5 }, trial_days: 0, min_commit: 0, billable_statuses: ['2xx'], bill_aborted: false, overage_stop: false, ...(rate && { rate_limit: rate }),
-  } as unknown as SnapshotPlanVersion['document'];
-  const plan: SnapshotPlanVersion = { id: 'plan_1_v1', planId: 'plan_1', planName: 'free', document };
-  const window: SnapshotWindow = { key: '0.0', startAt, endAt: startAt + 30 * 86_400_000, planVersionId: plan.id };
-  const subscription: SnapshotSubscription = {
-    id: `sub_${limit}`, organizationId: 'org_1', productId: 'prd_1', gatewayId: 'gw_1', status: 'active', entitledUntil: null, windows: [window],
-  };
-  return (operation = 'GET /light') => ({ subscription, window, plan, apiId: 'api_1', operation, gatewayId: 'gw_1', credentialId: 'crd_1', apiLimitPerSecond: 1_000_000, now: clock.now() });
-}
+/** Attempt a call: what it holds, or the code it was refused with. */
+const attempt = async (limits: Limits, request: TakeRequest): Promise<Held | string> => {
+  try {
+    return await limits.take(request);
+  } catch (error) {
+    if (error instanceof AppError) return error.code;
+    throw error;
+  }
+};
+const tally = (results: readonly (Held | string)[]) => {
+  const counts: Record<string, number> = {};
+  for (const result of results) {
+    const name = typeof result === 'string' ? result : 'taken';
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+};
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('limits over several processes', () => {
-  const opened: { limits: Limits; counters: Counters }[] = [];
   let prefix: string;
-  const stored = { units: 0n, batches: new Map<string, number>() };
-
-  async function processOf(name: string): Promise<Limits> {
-    const counters = makeCounters({ url: testRedisUrl(), prefix });
-    const limits = makeLimits({ counters, holder: name, clock, ids: makeIds(), log: makeLog('silent', 'test'), stored: () => Promise.resolve(stored) });
-    await limits.start();
-    opened.push({ limits, counters });
-    return limits;
-  }
-  beforeEach(() => {
-    prefix = testRedisPrefix();
-    stored.units = 0n;
-    stored.batches = new Map();
-  });
+  const open: TestProcess[] = [];
+  beforeEach(() => (prefix = testRedisPrefix()));
   afterEach(async () => {
-    for (const { limits } of opened.splice(0)) await limits.stop();
+    await Promise.all(open.splice(0).map((each) => each.stop()));
   });
-
-  const attempt = async (limits: Limits, request: ReturnType<ReturnType<typeof world>>): Promise<Held | string> => {
-    try {
-      return await limits.take(request);
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      return error.code;
-    }
+  const start = (over: Parameters<typeof limitsProcess>[1] = {}) => {
+    const made = limitsProcess(prefix, over);
+    open.push(made);
+    return made.limits;
   };
-  const storm = async (processes: Limits[], calls: number, request: ReturnType<typeof world>, outcome: (n: number) => Outcome = () => '200') => {
-    const results = await Promise.all(
-      Array.from({ length: calls }, async (_, n) => {
-        const limits = processes[n % processes.length] as Limits;
-        const held = await attempt(limits, request());
-        if (typeof held === 'string') return held;
-        await new Promise((resolve) => setTimeout(resolve, n % 7));
-        limits.settle(held, outcome(n));
-        return 'taken';
-      }),
-    );
-    return (what: string) => results.filter((result) => result === what).length;
+  const flush = async () => {
+    const client = createClient({ url: testRedisUrl() });
+    await client.connect();
+    for await (const keys of client.scanIterator({ MATCH: `${prefix}*`, COUNT: 1_000 })) if (keys.length > 0) await client.del(keys);
+    await client.close();
   };
 
-  it('admits exactly the quota of 500 out of 2,000 calls at once over two processes, and refuses the rest (quota-exceeded)', async () => {
-    const count = await storm([await processOf('a-1'), await processOf('b-1')], 2_000, world(500));
-    expect([count('taken'), count('quota-exceeded')]).to.deep.equal([500, 1_500]);
+  it('admit exactly the quota when two processes are stormed at once', async () => {
+    const [one, two] = [start({ node: 'gw1' }), start({ node: 'gw2' })];
+    await untilReady(one, two);
+    const { request } = worldOf(hard(500), { clock });
+    const results = await Promise.all(Array.from({ length: 2_000 }, (_, i) => attempt(i % 2 ? one : two, request())));
+    expect(tally(results)).to.deep.equal({ 'taken': 500, 'quota-exceeded': 1_500 });
   });
 
-  it('gives the place of a call back that the provider failed', async () => {
-    const [one, request] = [await processOf('a-1'), world(10)];
-    const failing = await storm([one], 10, request, () => '503');
-    expect(failing('taken')).to.equal(10);
-    const again = await storm([one], 30, request);
-    expect(again('taken')).to.equal(10);
+  it('give a place back when the provider failed, to whichever process needs it', async () => {
+    const [one, two] = [start({ node: 'gw1' }), start({ node: 'gw2' })];
+    await untilReady(one, two);
+    const { request } = worldOf(hard(3), { clock });
+    const held = await Promise.all([1, 2, 3].map(() => attempt(one, request())));
+    expect(await attempt(two, request())).to.equal('quota-exceeded');
+    one.settle(held[0] as Held, '500');
+    one.settle(held[1] as Held, 'broken');
+    one.settle(held[2] as Held, '404');
+    one.settle(held[2] as Held, '500');
+    expect(tally(await Promise.all([1, 2, 3].map(() => attempt(two, request()))))).to.deep.equal({ 'taken': 2, 'quota-exceeded': 1 });
   });
 
-  it('refuses a call that does not fit whole, and admits a lighter one', async () => {
-    const [one, request] = [await processOf('a-1'), world(8)];
-    expect(await attempt(one, request('GET /heavy'))).to.be.an('object');
-    expect(await attempt(one, request('GET /heavy'))).to.equal('quota-exceeded');
-    expect(await attempt(one, request())).to.be.an('object');
+  it('find the unit that lies unspent in another process', async () => {
+    const [one, two] = [start({ node: 'gw1' }), start({ node: 'gw2' })];
+    await untilReady(one, two);
+    const { request } = worldOf(hard(100), { clock });
+    // One process takes a slice ahead of its need and then falls silent; the other must get all the rest.
+    await attempt(one, request());
+    const results: (Held | string)[] = [];
+    for (let i = 0; i < 100; i += 1) results.push(await attempt(two, request()));
+    expect(tally(results)).to.deep.equal({ 'taken': 99, 'quota-exceeded': 1 });
   });
 
-  it('never tells more than is left', async () => {
-    const [a, b, request] = [await processOf('a-1'), await processOf('b-1'), world(1_000)];
-    for (let n = 1; n <= 60; n += 1) {
-      const held = await attempt(n % 2 ? a : b, request());
-      if (typeof held === 'string') throw new Error(held);
-      expect(held.limits?.quota?.remaining).to.be.at.most(1_000 - n);
-      // A slice taken by one process is news to the other a moment later.
-      await new Promise((resolve) => setTimeout(resolve, 5));
+  it('count an operation by its weight, and refuse one that does not fit whole', async () => {
+    const limits = start();
+    await untilReady(limits);
+    const { request } = worldOf(planWith({ quota: { limit: 100, hard: true }, weights: { heavy: 5, three: 3, large: 97 } }), { clock });
+    expect(await attempt(limits, request({ operation: 'large' }))).to.be.an('object').with.property('units').deep.equal({ requests: 97 });
+    expect(await attempt(limits, request({ operation: 'heavy' }))).to.equal('quota-exceeded');
+    expect(await attempt(limits, request({ operation: 'three' }))).to.be.an('object');
+    expect(await attempt(limits, request())).to.equal('quota-exceeded');
+  });
+
+  it('answer without a promise far from a limit', async () => {
+    const limits = start();
+    await untilReady(limits);
+    const { request } = worldOf(hard(1_000_000), { clock });
+    let waited = 0;
+    for (let i = 0; i < 5_000; i += 1) {
+      const held = limits.take(request());
+      if (held instanceof Promise) waited += 1;
+      await held;
+      if (i % 50 === 0) await pause(1);
+    }
+    expect(waited).to.be.below(50);
+  });
+
+  it('never tell more remaining than there is', async () => {
+    const [one, two] = [start({ node: 'gw1' }), start({ node: 'gw2' })];
+    await untilReady(one, two);
+    const { request } = worldOf(hard(300), { clock });
+    for (let used = 1; used <= 300; used += 1) {
+      const held = await attempt(used % 3 ? one : two, request());
+      if (typeof held === 'string') throw new Error(`refused at ${used}: ${held}`);
+      expect(held.limits?.quota?.remaining).to.be.at.most(300 - used);
+      await pause(1);
     }
   });
 
-  it('passes a soft quota by, and tells that nothing is left', async () => {
-    const [one, request] = [await processOf('a-1'), world(5, { hard: false })];
-    const count = await storm([one], 40, request);
-    expect(count('taken')).to.equal(40);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const { subscription, window, plan } = request();
-    expect((await one.view(subscription, window, plan)).quota?.remaining).to.equal(0);
+  it('keep a rate exactly over processes, within each stretch', async () => {
+    let now = 1_900_000_000_000;
+    const frozen = makeClock({ real: () => now });
+    const [one, two] = [start({ node: 'gw1' }), start({ node: 'gw2' })];
+    await untilReady(one, two);
+    const { request } = worldOf(planWith({ rate_limit: { calls: 50, seconds: 10 } }), { clock: frozen });
+    const storm = () => Promise.all(Array.from({ length: 200 }, (_, i) => attempt(i % 2 ? one : two, request())));
+    expect(tally(await storm())).to.deep.equal({ taken: 50, throttled: 150 });
+    expect(tally(await storm())).to.deep.equal({ throttled: 200 });
+    now += 10_000;
+    expect(tally(await storm())).to.deep.equal({ taken: 50, throttled: 150 });
   });
 
-  it('keeps a rate of 20 in 60 s over two processes (throttled)', async () => {
-    const now = clock.now();
-    const count = await storm([await processOf('a-1'), await processOf('b-1')], 100, world(100_000, { rate: { calls: 20, seconds: 3_600 } }));
-    // The stretch may turn once while the test runs; then twice the rate is right.
-    const stretches = Math.floor(clock.now() / 3_600_000) - Math.floor(now / 3_600_000) + 1;
-    expect(count('taken')).to.equal(20 * stretches);
+  it('keep a rate in memory while alone, and share it as soon as another process comes', async () => {
+    const frozen = makeClock({ real: () => 1_900_000_000_000 });
+    const one = start({ node: 'gw1' });
+    await untilReady(one);
+    await pause(600);
+    const { request } = worldOf(planWith({ rate_limit: { calls: 50, seconds: 3_600 } }), { clock: frozen });
+    for (let i = 0; i < 30; i += 1) expect(one.take(request())).to.not.be.instanceOf(Promise);
+    const two = start({ node: 'gw2' });
+    const results = await Promise.all(Array.from({ length: 100 }, (_, i) => attempt(i % 2 ? one : two, request())));
+    expect(tally(results)).to.deep.equal({ taken: 20, throttled: 80 });
   });
 
-  it('moves recorded units to the store and frees what a dead process held', async () => {
-    const [a, request] = [await processOf('a-1'), world(100)];
-    const count = await storm([a], 30, request);
-    expect(count('taken')).to.equal(30);
-    await a.batchStored('a-1', 1, new Map([['sub_100.0.0.requests', 20]]));
-    // a-1 is killed with 10 calls that no record tells of: after its journal is shipped they are free again.
-    const b = await processOf('b-1');
-    await b.holderGone('a-1');
-    const { subscription, window, plan } = request();
-    expect((await b.view(subscription, window, plan)).quota?.remaining).to.equal(80);
+  it('give back what an orderly stop leaves, and what a kill leaves once its boot is released', async () => {
+    const { request, subscription, window, plan } = worldOf(hard(1_000), { clock });
+    const first = limitsProcess(prefix, { node: 'gw1', boot: 1 });
+    await untilReady(first.limits);
+    const held = await attempt(first.limits, request());
+    first.limits.settle(held as Held, '500');
+    await first.stop();
+    const second = limitsProcess(prefix, { node: 'gw1', boot: 2 });
+    await untilReady(second.limits);
+    await attempt(second.limits, request());
+    await second.vanish();
+    const third = start({ node: 'gw1', boot: 3 });
+    await untilReady(third);
+    expect(await third.deadHolders('gw1')).to.deep.equal(['gw1-2']);
+    expect((await third.view(subscription, window, plan)).quota?.remaining).to.be.below(1_000);
+    await third.released('gw1-2');
+    expect((await third.view(subscription, window, plan)).quota?.remaining).to.equal(1_000);
   });
 
-  it('refuses hard limits while the counts are lost, rebuilds them from the store and the live processes, and goes on exactly (cannot-count)', async () => {
-    const [a, b, request] = [await processOf('a-1'), await processOf('b-1'), world(500, { startAt: START - 86_400_000 })];
-    expect((await storm([a, b], 200, request))('taken')).to.equal(200);
-    await a.batchStored('a-1', 1, new Map([['sub_500.0.0.requests', 100]]));
-    stored.units = 100n;
-    stored.batches = new Map([['a-1', 1]]);
-    const { client } = (opened[0] as { counters: Counters }).counters.redis;
-    for await (const keys of client.scanIterator({ MATCH: `${prefix}*` })) if (keys.length > 0) await client.del(keys);
+  it('refuse hard quotas while Redis is away, and serve soft ones', async () => {
+    const limits = start({ url: 'redis://127.0.0.1:1' });
+    expect(await attempt(limits, worldOf(hard(10), { clock }).request())).to.equal('cannot-count');
+    const soft = worldOf(planWith({ quota: { limit: 1, hard: false }, rate_limit: { calls: 5, seconds: 60 } }), { clock, id: 'sub_soft' });
+    expect(tally(await Promise.all(Array.from({ length: 8 }, () => attempt(limits, soft.request()))))).to.deep.equal({ taken: 5, throttled: 3 });
+  });
+
+  it('count a soft quota and never refuse by it', async () => {
+    const [one, two] = [start({ node: 'gw1' }), start({ node: 'gw2' })];
+    await untilReady(one, two);
+    const { request, subscription, window, plan } = worldOf(planWith({ quota: { limit: 10, hard: false } }), { clock });
+    const results = await Promise.all(Array.from({ length: 14 }, (_, i) => attempt(i % 2 ? one : two, request())));
+    expect(tally(results)).to.deep.equal({ taken: 14 });
+    await pause(700);
+    expect((await one.view(subscription, window, plan)).quota).to.include({ remaining: 0, hard: false });
+  });
+
+  it('rebuild the counts after Redis lost them: nothing is admitted beyond the quota, and all of it is', async () => {
+    // Thirty units are in the store, stored by a boot of long ago.
+    const storedCount = () => Promise.resolve({ units: 30n, batches: new Map([['gw0-1', 4]]) });
+    const [one, two] = [start({ node: 'gw1', storedCount }), start({ node: 'gw2', storedCount })];
+    await untilReady(one, two);
+    const { request } = worldOf(hard(200), { clock });
     let taken = 0;
-    const until = performance.now() + 8_000;
-    while (performance.now() < until && taken < 300) {
-      const count = await storm([a, b], 50, request);
-      taken += count('taken');
-      if (count('quota-exceeded') > 0) break;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+    const storm = async (calls: number) => {
+      const results = await Promise.all(Array.from({ length: calls }, (_, i) => attempt(i % 2 ? one : two, request())));
+      taken += tally(results).taken ?? 0;
+      return tally(results);
+    };
+    for (let i = 0; i < 200 && taken < 60; i += 1) await storm(10);
+    expect(taken).to.equal(60);
+    await flush();
+    const until = clock.monotonic() + 5_000;
+    while (clock.monotonic() < until && taken < 170) {
+      await storm(20);
+      await pause(10);
     }
-    expect(taken).to.equal(300);
-    expect(await attempt(a, request())).to.equal('quota-exceeded');
+    expect(taken).to.equal(170);
+    expect(await storm(20)).to.deep.equal({ 'quota-exceeded': 20 });
+  });
+
+  it('know a window that began after the counts did without asking the store', async () => {
+    const limits = start({ storedCount: () => Promise.reject(new Error('the store is away')) });
+    await untilReady(limits);
+    const later = makeClock({ offsetMs: 60_000 });
+    const { request } = worldOf(hard(5), { clock: later, startAt: later.now() - 1_000 });
+    expect(tally(await Promise.all(Array.from({ length: 8 }, () => attempt(limits, request()))))).to.deep.equal({ 'taken': 5, 'quota-exceeded': 3 });
+  });
+
+  it('keep an API that no plan governs to its calls a second', async () => {
+    const limits = start();
+    await untilReady(limits);
+    const { request } = worldOf(hard(1), { clock });
+    const results = await Promise.all(Array.from({ length: 30 }, () => attempt(limits, request({ subscription: null, window: null, plan: null, apiLimitPerSecond: 20, now: 5_000 }))));
+    expect(tally(results)).to.deep.equal({ taken: 20, throttled: 10 });
   });
 });
