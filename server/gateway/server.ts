@@ -36,7 +36,7 @@ const REQUEST_MS = 300_000;
 const KEEP_ALIVE_MS = 65_000;
 const CHECK_EVERY_MS = 1_000;
 const CONNECTIONS_MAX = 20_000;
-const REQUESTS_PER_SOCKET_MAX = 0;
+const IDLE_LOOK_MS = 50;
 
 export interface GatewayDependencies {
   readonly config: Pick<Config, 'gatewayDomain' | 'gatewayEngine' | 'gatewayNode' | 'secretKeys' | 'trustedHops' | 'upstreamAllow' | 'webUrl'>;
@@ -117,7 +117,8 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
       }),
     async close(deadlineMs = 10_000) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
+      // A kept connection whose call has just ended is idle, and would hold the listener open for no one.
+      const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
       for (const tunnel of pipeline.tunnels.values()) tunnel.end();
       const timer = setTimeout(() => {
         for (const call of live) call.abort?.(new AppError('cannot-count', 'The gateway is shutting down.'));
@@ -125,6 +126,7 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
       }, deadlineMs);
       await closed;
       clearTimeout(timer);
+      clearInterval(idle);
       upgrades.close();
       await engine.close();
     },
@@ -153,7 +155,6 @@ function makeServer(handle: (req: IncomingMessage, res: ServerResponse, upgradeH
     (req, res) => handle(req, res),
   );
   server.maxConnections = CONNECTIONS_MAX;
-  server.maxRequestsPerSocket = REQUESTS_PER_SOCKET_MAX;
   // Node would answer these by itself; the pipeline decides instead.
   server.on('checkContinue', (req, res) => handle(req, res));
   server.on('checkExpectation', (req, res) => handle(req, res));

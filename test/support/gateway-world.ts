@@ -182,7 +182,11 @@ export async function rawExchange(port: number, text: string | Buffer, { quietMs
   return received;
 }
 
-/** Wait until `condition` holds; the test fails by its own time-out if it never does. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+/** Wait until `condition` holds; a condition that never does is an error, and leaves nothing behind that would keep the process. */
+export async function until(condition: () => boolean, waitMs = 15_000): Promise<void> {
+  const end = performance.now() + waitMs;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`never became true: ${condition.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
