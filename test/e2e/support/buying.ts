@@ -9,13 +9,14 @@ export const UNCOVERED_CARD = '4000 0000 0000 0341';
 
 /** Find a listing by words, open its prices, choose a plan, agree. Ends at Checkout, or on the subscription when the plan is free. */
 export async function subscribe({ page, go }: Visitor, { words, listing, plan }: { words: string; listing: string; plan: string }): Promise<void> {
+  const card = page.locator('main article').getByRole('link', { name: listing, exact: true });
   await eventually(`${listing} among the results for “${words}”`, async () => {
     await go('/apis');
     await fill(page.locator('form[data-name=search-catalogue]'), { q: words });
     await press(page.locator('form[data-name=search-catalogue] button'));
-    return (await page.getByRole('link', { name: listing }).count()) > 0;
+    return (await card.count()) > 0;
   });
-  await press(page.getByRole('link', { name: listing }).first());
+  await press(card);
   expect(await page.locator('h1').innerText()).to.include(listing);
   await press(page.getByRole('link', { name: 'Compare and subscribe' }));
   await press(page.locator(`article[data-plan="${plan}"] a`, { hasText: 'Subscribe' }));

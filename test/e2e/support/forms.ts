@@ -21,7 +21,8 @@ export async function fill(form: Locator, entries: Readonly<Record<string, Entry
 /** Open every closed `<details>` around it, outermost first, by its summary. */
 export async function unfold(target: Locator): Promise<void> {
   const closed = target.locator('xpath=ancestor::details[not(@open)]');
-  for (let left = await closed.count(); left > 0; left = await closed.count()) await closed.first().locator('summary').first().click();
+  // On a wide screen some are shown whole although they are closed.
+  while (!(await target.isVisible()) && (await closed.count()) > 0) await closed.first().locator('summary').first().click();
 }
 
 /** Press a button that leads to a page, and wait for that page. */
