@@ -46,7 +46,7 @@ function makeMarkdown() {
     const id = (inline?.content ?? '').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
     return `<${token?.tag ?? 'h2'} id="${id}">`;
   };
-  markdown.renderer.rules.table_open = () => '<div class="table-scroll" tabindex="0" role="region" aria-label="Table"><table>';
+  markdown.renderer.rules.table_open = () => '<div class="table-scroll" tabindex="0" role="region" aria-label="Table"><table data-name="documentation">';
   markdown.renderer.rules.table_close = () => '</table></div>';
   return markdown;
 }
