@@ -9,9 +9,10 @@ const STUCK_MS = 20_000;
 /** Queue again, from the store, all that was left lying: what makes a lost Redis harmless. */
 export const sweep: Job<'sweep'> = {
   name: 'sweep',
-  async run(_, { inbox, invoicing, subscriptions, queue, clock }) {
+  async run(_, { catalog, inbox, invoicing, subscriptions, queue, clock }) {
     for (const eventId of await inbox.unhandled(SYSTEM, UNHANDLED_MS)) await queue.enqueue('handle-inbound-event', { eventId });
     for (const invoiceId of await invoicing.dueInvoices(clock.now(), STUCK_MS)) await queue.enqueue('collect-invoice', { invoiceId });
     await subscriptions.sweep(clock.now());
+    await catalog.publishing.settleAbandoned(SYSTEM);
   },
 };

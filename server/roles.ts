@@ -116,8 +116,8 @@ export async function startGateway({ config, log, lifecycle, clock, ids, store, 
 
 /** Background work. */
 export async function startJobs({ config, log, lifecycle, clock, store, redis, queue, payments, services }: Composition): Promise<{ opsPort: number }> {
-  const { inbox, invoicing, subscriptions } = services;
-  const worker = startWorker({ url: config.redisUrl, prefix: config.redisPrefix }, { inbox, invoicing, subscriptions, queue, clock, log });
+  const { catalog, inbox, invoicing, subscriptions } = services;
+  const worker = startWorker({ url: config.redisUrl, prefix: config.redisPrefix }, { catalog, inbox, invoicing, subscriptions, queue, clock, log });
   lifecycle.add({ name: 'worker', stop: () => worker.stop() });
   const ops = makeOps({
     checks: {

@@ -129,7 +129,7 @@ function parameterNameFault({ name, in: place }: RequestParameter, pathNames: Re
 const isInteger = (text: string): boolean => /^-?(?:0|[1-9][0-9]{0,14})$/.test(text);
 const isNumber = (text: string): boolean => /^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?(?:[eE][+-]?[0-9]{1,2})?$/.test(text);
 
-/** Is this text a value of the type? The gateway reads callers' parameters by the same rule. */
+/** Is this text a value of the type, in its plain spelling? What passes here passes the gateway's check of callers' parameters. */
 export function isOfType(text: string, type: RequestParameter['type']): boolean {
   switch (type) {
     case 'string':

@@ -51,7 +51,7 @@ export const STATUS_CHOICES: readonly StatusChoice[] = [
 
 export const PER_CHOICES: readonly string[] = ['1', '100', '1000', '10000', '1000000'];
 
-export type PlanFormReading = { readonly plan: Plan; readonly document: PlanDocument; readonly faults?: undefined } | { readonly faults: Readonly<Record<string, string>> };
+export type PlanFormReading = { readonly plan: Plan; readonly document: PlanDocument; readonly faults?: undefined } | { readonly plan?: undefined; readonly document?: undefined; readonly faults: Readonly<Record<string, string>> };
 
 export const EMPTY_PLAN_FORM: PlanForm = {
   kind: 'fee', currency: 'usd', interval: 'month', fee: '', included: '', price: '', per: '1000', quota: 'none', quotaLimit: '', rateCalls: '', rateSeconds: '1',

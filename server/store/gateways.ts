@@ -72,6 +72,7 @@ export function makeGatewaysStore(connection: Connection) {
     allGateways: () => Gateways.find().lean<GatewayDoc[]>(),
     updateGateway: async (id: string, rev: number, change: Partial<Omit<GatewayDoc, '_id' | 'rev' | 'organizationId'>>) =>
       (await Gateways.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    removeGateway: async (id: string, rev: number) => (await Gateways.deleteOne({ _id: id, rev })).deletedCount === 1,
     /** False: the label is taken on the platform. */
     addGroup: (group: GroupDoc) => insertOnce(() => Groups.create(group)),
     group: (id: string) => Groups.findById(id).lean<GroupDoc>(),

@@ -23,6 +23,8 @@ export interface Gateways {
   create(actor: Actor, fields: NamedFields): Promise<GatewayDoc>;
   update(actor: Actor, gatewayId: string, rev: number, fields: NamedFields): Promise<void>;
   environments(actor: Actor, gatewayId: string): Promise<EnvironmentDoc[]>;
+  /** @throws conflict while it holds groups */
+  remove(actor: Actor, gatewayId: string): Promise<void>;
 }
 
 export interface Groups {
@@ -74,6 +76,14 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
     async environments(actor, gatewayId) {
       await ownGateway(store, actor, gatewayId);
       return (await gateways.environmentsOf(gatewayId)).sort((a, b) => a.createdAt - b.createdAt);
+    },
+
+    async remove(actor, gatewayId) {
+      const gateway = await ownGateway(store, actor, gatewayId);
+      if ((await gateways.groupsOf(gatewayId)).length > 0) throw new AppError('conflict', 'The gateway still holds groups. Delete them first.');
+      if (!(await gateways.removeGateway(gatewayId, gateway.rev)) && (await gateways.gateway(gatewayId))) throw new AppError('conflict');
+      await audit.append(actor, { action: 'apig:instances:delete', resource: `gateway:${gatewayId}`, before: { name: gateway.name, description: gateway.description } });
+      await changes.announce('catalogue-changed', { what: 'gateway', id: gatewayId });
     },
   };
 }

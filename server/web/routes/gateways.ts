@@ -69,6 +69,15 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
     }, (faults, status) => settings(req, res, body(req), faults, status)),
   );
 
+  router.post('/gateways/:id/deletion', may('apig:instances:delete'), async (req, res, next) => {
+    let gone = false;
+    await press((r) => (gone ? '/gateways' : `/gateways/${encodeURIComponent(part(r, 'id'))}/settings`), async (r) => {
+      await catalog.gateways.remove(actorOf(r), part(r, 'id'));
+      gone = true;
+      return 'The gateway is deleted.';
+    })(req, res, next);
+  });
+
   router.get('/gateways/:id/environments', may('apig:instances:get'), async (req, res) => {
     const actor = actorOf(req);
     const gateway = await catalog.gateways.get(actor, part(req, 'id'));

@@ -29,7 +29,8 @@ describe('jobs', function () {
       handle: async (_: unknown, id: string) => void handled.push(id),
       reconcile: async () => 0,
     };
-    const jobWorld = { inbox, invoicing, subscriptions, queue: test.queue, clock: world.clock, log: makeLog('silent', 'test') };
+    const catalog = { publishing: { settleAbandoned: async () => 0 } };
+    const jobWorld = { catalog, inbox, invoicing, subscriptions, queue: test.queue, clock: world.clock, log: makeLog('silent', 'test') };
     workers.push(startWorker(test.connection, jobWorld, { scheduled }));
   };
   const paid = async (subscriptionId: string, index: number) =>

@@ -60,7 +60,7 @@ describe('publishing an API', () => {
     const flagged = (await store.apis.publicationsOf(api._id)).filter(({ live }) => live).map(({ _id }) => _id);
     if ((await store.apis.openSettlings()).every(({ apiIds }) => !apiIds.includes(api._id))) expect(flagged).to.deep.equal(wanted ? [wanted] : []);
     expect((await served(api._id)).map(({ _id }) => _id)).to.deep.equal(wanted ? [wanted] : []);
-  });
+  }).timeout(60_000);
 
   it('finishes what a crash between the two flags left, and serves it meanwhile', async () => {
     const { catalog, atlas, store, ids, clock } = world;
@@ -94,7 +94,7 @@ describe('publishing an API', () => {
     done = true;
     await reader;
     expect([...counts]).to.deep.equal([1]);
-  });
+  }).timeout(60_000);
 
   it('has one API for the same calls in a group, among drafts and among what is live', async () => {
     const { catalog, atlas } = world;
@@ -131,6 +131,10 @@ describe('publishing an API', () => {
     await catalog.publishing.offline(atlas, gateway._id, [api._id]);
     await catalog.apis.remove(atlas, api._id);
     expect((await refusal(catalog.groups.remove(atlas, gateway._id, group._id))).detail).to.contain('stays reserved');
+    expect((await refusal(catalog.gateways.remove(atlas, gateway._id))).code).to.equal('conflict');
+    const empty = await catalog.gateways.create(atlas, { name: 'Empty', description: '' });
+    await catalog.gateways.remove(atlas, empty._id);
+    expect((await refusal(catalog.gateways.get(atlas, empty._id))).code).to.equal('not-found');
   });
 
   it('gives an app a free grant that both sides see, and takes it back', async () => {
