@@ -21,7 +21,13 @@ export async function runDoctor(args) {
     return 2;
   }
   const env = running ? { ...process.env, ...running } : settingsOf(dataDir);
-  findings.push(finding('Marketplace', running ? 'ok' : 'warning', running ? `started by npm start over ${dataDir}` : 'not started by npm start; looking at the settings of this shell'));
+  findings.push(
+    finding(
+      'Marketplace',
+      running ? 'ok' : 'warning',
+      running ? `started by npm start over ${dataDir}` : 'not started by npm start; looking at the settings of this shell',
+    ),
+  );
   const script = ['--import', 'tsx', join(ROOT, 'server', 'cli', 'doctor.ts'), '--with', JSON.stringify(findings), ...args];
   return spawnSync(process.execPath, script, { cwd: ROOT, env, stdio: 'inherit' }).status ?? 2;
 }
@@ -36,17 +42,32 @@ async function machineFindings(running) {
     }
   };
   await attempt('Node', () => (checkNode(), process.versions.node));
-  findings.push(packagesInstalled() ? finding('Packages', 'ok', 'as the lockfile says') : finding('Packages', 'fault', 'not installed as the lockfile says: npm start installs them'));
+  findings.push(
+    packagesInstalled()
+      ? finding('Packages', 'ok', 'as the lockfile says')
+      : finding('Packages', 'fault', 'not installed as the lockfile says: npm start installs them'),
+  );
   const venv = readStamp();
   const found = async (command) => (await run(command, ['--version'])).code === 0;
-  const engines = [process.env.MONGODB_URI || (await found('mongod')), process.env.REDIS_URL || (await found('redis-server'))].every(Boolean);
-  await attempt('Python', async () => `${(await findPython()).version}${venv ? '; .local/venv is whole' : '; npm start makes .local/venv'}`, engines ? 'warning' : 'fault');
+  const engines = [process.env.MONGODB_URI || (await found('mongod')), process.env.REDIS_URL || (await found('redis-server'))].every(
+    Boolean,
+  );
+  await attempt(
+    'Python',
+    async () => `${(await findPython()).version}${venv ? '; .local/venv is whole' : '; npm start makes .local/venv'}`,
+    engines ? 'warning' : 'fault',
+  );
   const chromium = findChromium();
-  findings.push(chromium ? finding('Browser', 'ok', chromium) : finding('Browser', 'warning', 'none; npm run e2e needs one: apt-get install -y chromium'));
+  findings.push(
+    chromium
+      ? finding('Browser', 'ok', chromium)
+      : finding('Browser', 'warning', 'none; npm run e2e needs one: apt-get install -y chromium'),
+  );
   if (!running) {
     const ports = portsFrom(process.env);
     for (const { name, what, variable } of PORTS) {
-      if (!(await isFree(ports[name]))) findings.push(finding(`Port ${ports[name]}`, 'warning', `${what} wants it, another program has it; ${variable} moves it`));
+      if (!(await isFree(ports[name])))
+        findings.push(finding(`Port ${ports[name]}`, 'warning', `${what} wants it, another program has it; ${variable} moves it`));
     }
   }
   return findings;
@@ -57,7 +78,14 @@ function settingsOf(dataDir) {
   const file = join(dataDir, 'secrets.json');
   const secrets = existsSync(file) && !process.env.SESSION_SECRET ? JSON.parse(readFileSync(file, 'utf8')) : {};
   if (process.env.MONGODB_URI || !existsSync(file)) return { ...secrets, ...process.env };
-  return environmentFor({ ports: portsFrom(process.env), dataDir, secrets, mongoUri: enginesOf(dataDir).mongo, redisUrl: enginesOf(dataDir).redis, env: process.env });
+  return environmentFor({
+    ports: portsFrom(process.env),
+    dataDir,
+    secrets,
+    mongoUri: enginesOf(dataDir).mongo,
+    redisUrl: enginesOf(dataDir).redis,
+    env: process.env,
+  });
 }
 
 function enginesOf(dataDir) {

@@ -16,7 +16,7 @@ export async function runJourneys(args) {
     async prepare({ children, dataDir, env }) {
       const found = await freePorts(PORTS.length);
       const ports = Object.fromEntries(PORTS.map(({ name }, index) => [name, found[index]]));
-      const { PORT: _ignored, ...rest } = env;
+      const rest = { ...env, PORT: '' }; // every port is given
       const marketplace = await startMarketplace({ ports, dataDir, env: { ...rest, LOG_LEVEL: env.LOG_LEVEL ?? 'warn' }, children });
       return { ...marketplace.env, CHROMIUM_PATH: chromium, DEMO_FILE: join(dataDir, 'demo.json') };
     },

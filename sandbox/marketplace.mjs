@@ -24,7 +24,15 @@ const SEED_MS = 300_000;
  * @returns addresses, the environment of its tools, its programs (`kill`, `pid`) and `stop()`
  * @throws Fault that a person can act on
  */
-export async function startMarketplace({ ports, dataDir, env = process.env, seed = true, onLine = () => {}, tell = () => {}, children = makeChildren() }) {
+export async function startMarketplace({
+  ports,
+  dataDir,
+  env = process.env,
+  seed = true,
+  onLine = () => {},
+  tell = () => {},
+  children = makeChildren(),
+}) {
   const chosen = ports ?? portsFrom(env);
   const simulator = !env.STRIPE_SECRET_KEY;
   mkdirSync(dataDir, { recursive: true });
@@ -55,7 +63,8 @@ export async function startMarketplace({ ports, dataDir, env = process.env, seed
     if (simulator) await step('Stripe simulator and the demo’s API servers', () => Promise.all(outside.map((program) => program.ready())));
     await step('Portal, gateway and worker', () => Promise.all(roles.map((program) => program.ready())));
     writeRunFile(dataDir, environment);
-    if (seed && !existsSync(join(dataDir, 'demo.json'))) await step('The demonstration world', (note) => runSeed(children, environment, dataDir, note));
+    if (seed && !existsSync(join(dataDir, 'demo.json')))
+      await step('The demonstration world', (note) => runSeed(children, environment, dataDir, note));
   } catch (error) {
     await stop();
     throw error;
@@ -83,7 +92,14 @@ function outsidePrograms({ children, ports, simulator, httpbin, shared }) {
   const programs = ['countries', 'cities', 'currencies'].map((name) =>
     supervise(children, { ...base(name), args: ['--max-old-space-size=160', compiled('upstreams', 'main.js'), name, String(ports[name])] }),
   );
-  if (simulator) programs.unshift(supervise(children, { ...base('stripe'), env: simulatorEnv(shared('stripe').env, ports), args: ['--enable-source-maps', compiled('stripe', 'main.js')] }));
+  if (simulator)
+    programs.unshift(
+      supervise(children, {
+        ...base('stripe'),
+        env: simulatorEnv(shared('stripe').env, ports),
+        args: ['--enable-source-maps', compiled('stripe', 'main.js')],
+      }),
+    );
   if (httpbin) programs.push(supervise(children, { ...base('httpbin'), command: venvPython(), args: httpbinArgs(ports.httpbin) }));
   return programs;
 }
@@ -102,7 +118,16 @@ const httpbinArgs = (port) => [
 
 async function runSeed(children, env, dataDir, note, options = []) {
   const args = ['--enable-source-maps', join(ROOT, 'dist', 'sandbox', 'seed', 'main.js'), ...options];
-  const child = children.launch({ name: 'seed', command: process.execPath, args, env, cwd: ROOT, order: ORDER.tests, logFile: join(dataDir, 'logs', 'seed.log'), onLine: (line) => note(`(${line.slice(0, 60)})`) });
+  const child = children.launch({
+    name: 'seed',
+    command: process.execPath,
+    args,
+    env,
+    cwd: ROOT,
+    order: ORDER.tests,
+    logFile: join(dataDir, 'logs', 'seed.log'),
+    onLine: (line) => note(`(${line.slice(0, 60)})`),
+  });
   const timer = setTimeout(() => child.kill('SIGTERM'), SEED_MS);
   const { code } = await child.exited;
   clearTimeout(timer);
@@ -112,7 +137,8 @@ async function runSeed(children, env, dataDir, note, options = []) {
 
 /** For the tools run beside it (`npm run doctor`, `npm run seed`): where everything is. Holds keys, so only its owner reads it. */
 function writeRunFile(dataDir, environment) {
-  const names = /^(NODE_ENV|SANDBOX|DATA_DIR|PORT|[A-Z_]+_(PORTS?|URL|URI|ALLOW|DOMAIN|NODE)|STRIPE_[A-Z_]+|SECRET_KEYS|SESSION_SECRET|LATENESS_SECONDS)$/;
+  const names =
+    /^(NODE_ENV|SANDBOX|DATA_DIR|PORT|[A-Z_]+_(PORTS?|URL|URI|ALLOW|DOMAIN|NODE)|STRIPE_[A-Z_]+|SECRET_KEYS|SESSION_SECRET|LATENESS_SECONDS)$/;
   const kept = Object.fromEntries(Object.entries(environment).filter(([name]) => names.test(name)));
   const file = join(dataDir, 'run.json');
   writeFileSync(file, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });
@@ -159,7 +185,12 @@ export async function runMarketplace() {
     say('');
     const startedAt = performance.now();
     // While it starts, the steps tell enough; a role that fails is quoted. Everything is in the logs.
-    const pending = startMarketplace({ dataDir, children, onLine: (line) => marketplace && say(line), tell: (text) => say(`  ${yellow('!')} ${text}`) });
+    const pending = startMarketplace({
+      dataDir,
+      children,
+      onLine: (line) => marketplace && say(line),
+      tell: (text) => say(`  ${yellow('!')} ${text}`),
+    });
     marketplace = await Promise.race([pending, stopped.then(() => undefined)]);
     if (!marketplace) {
       await pending.catch(() => {});

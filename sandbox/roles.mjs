@@ -59,8 +59,18 @@ export function supervise(children, { name, command = process.execPath, args, en
       const answer = await waitUntil(async () => ((last = await probe()), last === true), { child, deadlineMs: READY_MS, everyMs: 150 });
       if (answer) return;
       stopping = true;
-      const said = child.tail().trim().split('\n').slice(-15).map((line) => readable(name, line)).join('\n');
-      throw new Fault(child.running ? `${name} did not become ready${last ? ` (${last})` : ''}. It last said:\n${said}` : `${name} ended while starting. It said:\n${said}`);
+      const said = child
+        .tail()
+        .trim()
+        .split('\n')
+        .slice(-15)
+        .map((line) => readable(name, line))
+        .join('\n');
+      throw new Fault(
+        child.running
+          ? `${name} did not become ready${last ? ` (${last})` : ''}. It last said:\n${said}`
+          : `${name} ended while starting. It said:\n${said}`,
+      );
     },
     async stop() {
       stopping = true;
@@ -75,7 +85,10 @@ export async function readiness(opsPort) {
     const answer = await fetch(`http://127.0.0.1:${opsPort}/ready`, { signal: AbortSignal.timeout(2_000) });
     if (answer.status === 200) return true;
     const { checks = {} } = await answer.json();
-    return `waits for ${Object.entries(checks).filter(([, check]) => check !== true).map(([name, reason]) => `${name}: ${reason}`).join(', ')}`;
+    return `waits for ${Object.entries(checks)
+      .filter(([, check]) => check !== true)
+      .map(([name, reason]) => `${name}: ${reason}`)
+      .join(', ')}`;
   } catch {
     return 'no answer on its health port';
   }

@@ -21,7 +21,9 @@ export function lockDataDir(dataDir) {
     }
     const holder = readHolder(file);
     if (holder && isAlive(holder.pid) && birthOf(holder.pid) === holder.born) {
-      throw new Fault(`Tollgate already runs over ${dataDir} (process ${holder.pid}). Stop it with Ctrl-C there, or start another one with its own DATA_DIR and ports.`);
+      throw new Fault(
+        `Tollgate already runs over ${dataDir} (process ${holder.pid}). Stop it with Ctrl-C there, or start another one with its own DATA_DIR and ports.`,
+      );
     }
     rmSync(file, { force: true }); // left by a start that was killed
   }

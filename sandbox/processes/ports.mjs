@@ -9,7 +9,9 @@ export function isFree(port) {
       server.once('error', (error) => resolve(error.code));
       server.listen({ port, host, exclusive: true }, () => server.close(() => resolve('free')));
     });
-  return attempt('::').then(async (answer) => (answer === 'EAFNOSUPPORT' || answer === 'EADDRNOTAVAIL' ? attempt('0.0.0.0') : answer)).then((answer) => answer === 'free');
+  return attempt('::')
+    .then(async (answer) => (answer === 'EAFNOSUPPORT' || answer === 'EADDRNOTAVAIL' ? attempt('0.0.0.0') : answer))
+    .then((answer) => answer === 'free');
 }
 
 /** A port that was free a moment ago. */

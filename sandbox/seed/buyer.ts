@@ -19,9 +19,16 @@ export interface DemoApp {
 type Buying = Pick<Services, 'apps' | 'credentials' | 'subscriptions'>;
 
 /** The buyer's app with a key and a code. Secrets are shown once: `kept` are those that an earlier seed wrote down. */
-export async function seedApp({ apps, credentials }: Buying, buyer: Actor, kept: Partial<DemoApp> | undefined): Promise<Omit<DemoApp, 'subscriptions'>> {
-  const app = (await apps.list(buyer)).find(({ app: { name } }) => name === APP_NAME)?.app ?? (await apps.create(buyer, { name: APP_NAME, description: 'Calls from the demonstration' }));
-  if (kept?.appId === app._id && kept.appKey && kept.appSecret && kept.appCode) return { appId: app._id, appKey: kept.appKey, appSecret: kept.appSecret, appCode: kept.appCode };
+export async function seedApp(
+  { apps, credentials }: Buying,
+  buyer: Actor,
+  kept: Partial<DemoApp> | undefined,
+): Promise<Omit<DemoApp, 'subscriptions'>> {
+  const app =
+    (await apps.list(buyer)).find(({ app: { name } }) => name === APP_NAME)?.app ??
+    (await apps.create(buyer, { name: APP_NAME, description: 'Calls from the demonstration' }));
+  if (kept?.appId === app._id && kept.appKey && kept.appSecret && kept.appCode)
+    return { appId: app._id, appKey: kept.appKey, appSecret: kept.appSecret, appCode: kept.appCode };
   // What was issued before its secrets could be written down is of no use to anybody.
   for (const { id, status } of await credentials.list(buyer, app._id)) if (status === 'active') await credentials.revoke(buyer, id);
   const key = await credentials.issue(buyer, { appId: app._id, kind: 'key', name: 'Demo key', notAfter: null });
@@ -34,7 +41,11 @@ export async function seedApp({ apps, credentials }: Buying, buyer: Actor, kept:
  * Subscribe as the form does, and pay at the simulator's page as a person would.
  * @returns the subscription's id; undefined when it would cost money at the real Stripe
  */
-export async function seedSubscription({ subscriptions }: Buying, buyer: Actor, { listing, plan, appId, payAtSimulator }: { listing: SeededListing; plan: string; appId: string; payAtSimulator: boolean }): Promise<string | undefined> {
+export async function seedSubscription(
+  { subscriptions }: Buying,
+  buyer: Actor,
+  { listing, plan, appId, payAtSimulator }: { listing: SeededListing; plan: string; appId: string; payAtSimulator: boolean },
+): Promise<string | undefined> {
   const present = await subscriptions.liveFor(buyer, listing.productId);
   if (present && present.status !== 'pending') return present._id;
   const planId = listing.plans[plan];

@@ -11,7 +11,13 @@ const SECOND = ['Analytics', 'Bikes', 'Cargo', 'Dental', 'Energy', 'Foods', 'Gam
 /** Buyers with an app and a free subscription each, the same for the same `seed`. Those that exist are kept. */
 export async function seedCrowd(
   { accounts, apps, subscriptions }: Pick<Services, 'accounts' | 'apps' | 'subscriptions'>,
-  { size, seed, listings, requestId, tell }: { size: string; seed: number; listings: readonly SeededListing[]; requestId: string; tell: (text: string) => void },
+  {
+    size,
+    seed,
+    listings,
+    requestId,
+    tell,
+  }: { size: string; seed: number; listings: readonly SeededListing[]; requestId: string; tell: (text: string) => void },
 ): Promise<void> {
   const next = sequence(seed);
   const pick = <T>(list: readonly T[]): T => list[next() % list.length] as T;

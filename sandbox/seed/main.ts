@@ -42,9 +42,14 @@ try {
   const kept = await readDemo();
   const app = await seedApp(services, people.buyer, kept?.apps?.demo);
   const subscriptions: Record<string, string> = {};
-  for (const [slug, plan] of [['countries', 'free'], ['cities', 'starter']] as const) {
+  for (const [slug, plan] of [
+    ['countries', 'free'],
+    ['cities', 'starter'],
+  ] as const) {
     const listing = listings[slug];
-    const id = listing && (await seedSubscription(services, people.buyer, { listing, plan, appId: app.appId, payAtSimulator: config.stripe.apiBase !== '' }));
+    const id =
+      listing &&
+      (await seedSubscription(services, people.buyer, { listing, plan, appId: app.appId, payAtSimulator: config.stripe.apiBase !== '' }));
     if (id !== undefined) subscriptions[slug] = id;
   }
   await seedCrowd(services, { size: values.size, seed: Number(values.seed), listings: Object.values(listings), requestId, tell });
@@ -74,7 +79,10 @@ async function writeDemo(app: DemoApp, listings: Readonly<Record<string, SeededL
     stripeUrl: config.stripe.apiBase || null,
     users: Object.fromEntries(ROLES.map((role) => [role, { email: emailOf(role), password: PASSWORD }])),
     listings: Object.fromEntries(
-      LISTINGS.map(({ slug, sampleCall }) => [slug, { productId: listings[slug]?.productId, baseUrl: `${config.gatewayUrl}/${slug}`, sampleCall, plans: listings[slug]?.plans }]),
+      LISTINGS.map(({ slug, sampleCall }) => [
+        slug,
+        { productId: listings[slug]?.productId, baseUrl: `${config.gatewayUrl}/${slug}`, sampleCall, plans: listings[slug]?.plans },
+      ]),
     ),
     apps: { demo: app },
   };

@@ -12,7 +12,9 @@ const STAMP = join(MODULES, '.tollgate-lock');
 export function checkNode(version = process.versions.node) {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major > NODE_LEAST[0] || (major === NODE_LEAST[0] && minor >= NODE_LEAST[1])) return;
-  throw new Fault(`Tollgate needs Node ${NODE_LEAST.join('.')} or newer; this is Node ${version}. Install a newer one from your package manager or nodejs.org.`);
+  throw new Fault(
+    `Tollgate needs Node ${NODE_LEAST.join('.')} or newer; this is Node ${version}. Install a newer one from your package manager or nodejs.org.`,
+  );
 }
 
 const lockHash = (lock) => createHash('sha256').update(lock).digest('hex');
@@ -37,7 +39,15 @@ export async function ensurePackages() {
   await step(title, async () => {
     const { code, output } = await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: ROOT });
     if (code === null) throw new Fault('npm is not on PATH. It comes with Node: reinstall Node, or add its bin folder to PATH.');
-    if (code !== 0) throw new Fault(`npm ci failed:\n${output.trim().split('\n').filter((line) => !line.includes('npm warn')).slice(0, 12).join('\n')}`);
+    if (code !== 0)
+      throw new Fault(
+        `npm ci failed:\n${output
+          .trim()
+          .split('\n')
+          .filter((line) => !line.includes('npm warn'))
+          .slice(0, 12)
+          .join('\n')}`,
+      );
     writeFileSync(STAMP, hash);
   });
 }

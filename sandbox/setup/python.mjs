@@ -32,7 +32,8 @@ export async function findPython(env = process.env) {
   );
 }
 
-const redisPackageFor = ({ minor }) => (process.platform === 'linux' && process.arch === 'x64' && minor <= 12 ? REDIS_PACKAGE : REDIS_PACKAGE_ELSEWHERE);
+const redisPackageFor = ({ minor }) =>
+  process.platform === 'linux' && process.arch === 'x64' && minor <= 12 ? REDIS_PACKAGE : REDIS_PACKAGE_ELSEWHERE;
 
 export function readStamp() {
   try {
@@ -54,23 +55,28 @@ export async function ensureVenv() {
   for (const name of halfFinished) rmSync(join(LOCAL, name), { recursive: true, force: true });
   if (isComplete(readStamp())) return;
   const again = halfFinished.length > 0 || existsSync(VENV);
-  await step(again ? 'Installing MongoDB and Redis again: an earlier installation is incomplete' : 'Installing MongoDB and Redis into .local/venv', async (note) => {
-    note('(looking for Python)');
-    const python = await findPython();
-    const building = join(LOCAL, `${BUILDING}${process.pid}`);
-    try {
-      await build(python, building, note);
-      moveIntoPlace(building);
-    } finally {
-      rmSync(building, { recursive: true, force: true });
-    }
-    note('');
-  });
+  await step(
+    again ? 'Installing MongoDB and Redis again: an earlier installation is incomplete' : 'Installing MongoDB and Redis into .local/venv',
+    async (note) => {
+      note('(looking for Python)');
+      const python = await findPython();
+      const building = join(LOCAL, `${BUILDING}${process.pid}`);
+      try {
+        await build(python, building, note);
+        moveIntoPlace(building);
+      } finally {
+        rmSync(building, { recursive: true, force: true });
+      }
+      note('');
+    },
+  );
 }
 
 function isComplete(stamp) {
   const has = new Set(stamp?.packages ?? []);
-  return [MONGO_PACKAGE, ...HTTPBIN_PACKAGES].every((name) => has.has(name)) && (has.has(REDIS_PACKAGE) || has.has(REDIS_PACKAGE_ELSEWHERE));
+  return (
+    [MONGO_PACKAGE, ...HTTPBIN_PACKAGES].every((name) => has.has(name)) && (has.has(REDIS_PACKAGE) || has.has(REDIS_PACKAGE_ELSEWHERE))
+  );
 }
 
 async function build(python, building, note) {
@@ -78,16 +84,21 @@ async function build(python, building, note) {
   const made = await run(python.command, ['-m', 'venv', building]);
   if (made.code !== 0) throw new Fault(`${python.command} could not make a virtual environment. It said:\n${made.output.trim()}`);
   const pip = (packages) =>
-    run(join(building, 'bin', 'python3'), ['-m', 'pip', 'install', '--disable-pip-version-check', '--only-binary', ':all:', '--no-binary', 'flasgger', ...packages], {
-      onLine: (line) => note(`(${line.slice(0, 60)})`),
-    });
+    run(
+      join(building, 'bin', 'python3'),
+      ['-m', 'pip', 'install', '--disable-pip-version-check', '--only-binary', ':all:', '--no-binary', 'flasgger', ...packages],
+      {
+        onLine: (line) => note(`(${line.slice(0, 60)})`),
+      },
+    );
   const packages = [MONGO_PACKAGE, redisPackageFor(python), ...HTTPBIN_PACKAGES];
   let installed = await pip(packages);
   if (installed.code !== 0 && packages[1] === REDIS_PACKAGE) {
     packages[1] = REDIS_PACKAGE_ELSEWHERE;
     installed = await pip(packages);
   }
-  if (installed.code !== 0) throw new Fault(`pip could not install ${packages.join(', ')}:\n${installed.output.trim().split('\n').slice(-12).join('\n')}`);
+  if (installed.code !== 0)
+    throw new Fault(`pip could not install ${packages.join(', ')}:\n${installed.output.trim().split('\n').slice(-12).join('\n')}`);
   writeFileSync(join(building, STAMP), JSON.stringify({ python: python.version, packages }));
 }
 

@@ -10,7 +10,11 @@ export class UpstreamProblem extends Error {
   readonly status: number;
   readonly faults: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
-  constructor(status: number, detail: string, { faults = {}, headers = {} }: { faults?: Record<string, string>; headers?: Record<string, string> } = {}) {
+  constructor(
+    status: number,
+    detail: string,
+    { faults = {}, headers = {} }: { faults?: Record<string, string>; headers?: Record<string, string> } = {},
+  ) {
     super(detail);
     this.status = status;
     this.faults = faults;
@@ -87,12 +91,16 @@ export class QueryReader {
   /** Call before the values are used. @throws UpstreamProblem 422 naming every parameter at fault */
   check(): void {
     for (const name of this.#search.keys()) if (!this.#read.has(name)) this.#faults[name] = 'is not a parameter of this operation';
-    if (Object.keys(this.#faults).length > 0) throw new UpstreamProblem(422, 'Some parameters cannot be accepted.', { faults: this.#faults });
+    if (Object.keys(this.#faults).length > 0)
+      throw new UpstreamProblem(422, 'Some parameters cannot be accepted.', { faults: this.#faults });
   }
 }
 
 /** `limit` and `offset`; the page says how many there are and where the next one begins. */
-export function pageOf<T>(query: QueryReader, find: () => readonly T[]): { items: T[]; total: number; limit: number; offset: number; next_offset: number | null } {
+export function pageOf<T>(
+  query: QueryReader,
+  find: () => readonly T[],
+): { items: T[]; total: number; limit: number; offset: number; next_offset: number | null } {
   const limit = query.integer('limit', 1, 100) ?? 20;
   const offset = query.integer('offset', 0, 1_000_000) ?? 0;
   query.check();
@@ -110,8 +118,14 @@ export async function takingAtLeast<T>(ms: number, work: () => T): Promise<T> {
 }
 
 const titles: Readonly<Record<number, string>> = {
-  400: 'Bad request', 404: 'Not found', 405: 'Method not allowed', 413: 'Body too large', 415: 'Unsupported media type',
-  422: 'Cannot be accepted', 500: 'Server error', 503: 'Service unavailable',
+  400: 'Bad request',
+  404: 'Not found',
+  405: 'Method not allowed',
+  413: 'Body too large',
+  415: 'Unsupported media type',
+  422: 'Cannot be accepted',
+  500: 'Server error',
+  503: 'Service unavailable',
 };
 
 /** A server of one provider: JSON with ETag and 304, faults as problem+json, its document at `/openapi.json`. */
@@ -196,7 +210,13 @@ function send(request: IncomingMessage, response: ServerResponse, result: unknow
 function sendProblem(response: ServerResponse, error: unknown): void {
   const problem = error instanceof UpstreamProblem ? error : new UpstreamProblem(500, 'The server made a mistake.');
   const errors = Object.entries(problem.faults).map(([parameter, message]) => ({ parameter, message }));
-  const body = { type: 'about:blank', title: titles[problem.status] ?? 'Error', status: problem.status, detail: problem.message, ...(errors.length ? { errors } : {}) };
+  const body = {
+    type: 'about:blank',
+    title: titles[problem.status] ?? 'Error',
+    status: problem.status,
+    detail: problem.message,
+    ...(errors.length ? { errors } : {}),
+  };
   if (response.headersSent) return void response.destroy();
   response.writeHead(problem.status, { 'content-type': 'application/problem+json', ...problem.headers }).end(JSON.stringify(body));
 }

@@ -36,8 +36,19 @@ export interface RecordingUpstream {
 const RECEIVED_MAX = 10_000;
 
 /** A provider's server for tests: it is the one who counts what was really forwarded. */
-export async function makeRecordingUpstream({ idHeader = 'x-test-id', port = 0, ...start }: Partial<Behaviour> & { idHeader?: string; port?: number } = {}): Promise<RecordingUpstream> {
-  const behaviour: Behaviour = { status: 200, headers: { 'content-type': 'application/json' }, body: '{"ok":true}', delayMs: 0, cut: 'none', ...start };
+export async function makeRecordingUpstream({
+  idHeader = 'x-test-id',
+  port = 0,
+  ...start
+}: Partial<Behaviour> & { idHeader?: string; port?: number } = {}): Promise<RecordingUpstream> {
+  const behaviour: Behaviour = {
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    body: '{"ok":true}',
+    delayMs: 0,
+    cut: 'none',
+    ...start,
+  };
   const received: Received[] = [];
   const counts = new Map<string, number>();
   let total = 0;

@@ -58,7 +58,9 @@ export const checkMongo = ({ mongodbUri }: Pick<Config, 'mongodbUri'>, now: () =
 
 function clockFinding(offsetMs: number): Finding {
   const text = `${Math.abs(offsetMs / 1_000).toFixed(1)} s ${offsetMs < 0 ? 'ahead of' : 'behind'} the database’s`;
-  return Math.abs(offsetMs) > CLOCK_OFF_MS ? finding('Clock', 'warning', `${text}: signatures and periods depend on it`) : finding('Clock', 'ok', text);
+  return Math.abs(offsetMs) > CLOCK_OFF_MS
+    ? finding('Clock', 'warning', `${text}: signatures and periods depend on it`)
+    : finding('Clock', 'ok', text);
 }
 
 async function missingIndexes(store: Awaited<ReturnType<typeof openStoreLater>>): Promise<string[]> {
@@ -79,9 +81,17 @@ export const checkRedis = ({ redisUrl }: Pick<Config, 'redisUrl'>): Promise<read
       const [, major = '0', minor = '0'] = /redis_version:(\d+)\.(\d+)/.exec(info) ?? [];
       const version = `${major}.${minor}`;
       const old = Number(major) < REDIS_LEAST[0] || (Number(major) === REDIS_LEAST[0] && Number(minor) < REDIS_LEAST[1]);
-      const found = [old ? finding('Redis', 'fault', `version ${version}; ${REDIS_LEAST.join('.')} is the least`) : finding('Redis', 'ok', `${withoutPassword(redisUrl)} answers, version ${version}`)];
+      const found = [
+        old
+          ? finding('Redis', 'fault', `version ${version}; ${REDIS_LEAST.join('.')} is the least`)
+          : finding('Redis', 'ok', `${withoutPassword(redisUrl)} answers, version ${version}`),
+      ];
       const appends = /aof_enabled:1/.test(info);
-      found.push(appends ? finding('Redis on disk', 'ok', 'appendonly is on') : finding('Redis on disk', 'warning', 'appendonly is off: after a crash, counters are rebuilt from the records'));
+      found.push(
+        appends
+          ? finding('Redis on disk', 'ok', 'appendonly is on')
+          : finding('Redis on disk', 'warning', 'appendonly is off: after a crash, counters are rebuilt from the records'),
+      );
       return found;
     } finally {
       await redis.close();
@@ -101,10 +111,19 @@ export const checkStripe = ({ stripe, webUrl }: Pick<Config, 'stripe' | 'webUrl'
   });
 
 export async function checkMail({ smtpUrl, sandbox }: Pick<Config, 'smtpUrl' | 'sandbox'>): Promise<readonly Finding[]> {
-  if (smtpUrl === '') return [sandbox ? finding('Mail', 'ok', 'kept in the sandbox’s mailbox') : finding('Mail', 'fault', 'SMTP_URL is not set: nobody can verify an address')];
+  if (smtpUrl === '')
+    return [
+      sandbox
+        ? finding('Mail', 'ok', 'kept in the sandbox’s mailbox')
+        : finding('Mail', 'fault', 'SMTP_URL is not set: nobody can verify an address'),
+    ];
   const { hostname, port, protocol } = new URL(smtpUrl);
   const answered = await listens(hostname, Number(port) || (protocol === 'smtps:' ? 465 : 25));
-  return [answered ? finding('Mail', 'ok', `${hostname} accepts connections`) : finding('Mail', 'fault', `${hostname} does not accept connections`)];
+  return [
+    answered
+      ? finding('Mail', 'ok', `${hostname} accepts connections`)
+      : finding('Mail', 'fault', `${hostname} does not accept connections`),
+  ];
 }
 
 /** Which roles are up, by their health ports. */
@@ -115,7 +134,9 @@ export async function checkRoles({ opsPorts }: Pick<Config, 'opsPorts'>): Promis
       try {
         const answer = await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(WAIT_MS) });
         const { ready, checks } = (await answer.json()) as { ready: boolean; checks: Record<string, boolean | string> };
-        const failing = Object.entries(checks).filter(([, check]) => check !== true).map(([check, reason]) => `${check}: ${String(reason)}`);
+        const failing = Object.entries(checks)
+          .filter(([, check]) => check !== true)
+          .map(([check, reason]) => `${check}: ${String(reason)}`);
         return ready ? finding(name, 'ok', `ready (port ${port})`) : finding(name, 'fault', `not ready: ${failing.join(', ')}`);
       } catch {
         const taken = await listens('127.0.0.1', port);

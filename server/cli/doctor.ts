@@ -23,8 +23,22 @@ function report(exit: number): never {
 try {
   const config = loadConfig();
   const { real } = makeClock();
-  findings.push(finding('Configuration', 'ok', config.production ? 'production' : `development${config.sandbox ? ', sandbox on' : ''}; portal ${config.webUrl}, gateway ${config.gatewayUrl}`));
-  const parts = await Promise.all([checkMongo(config, real), checkRedis(config), checkStripe(config), checkMail(config), checkRoles(config)]);
+  findings.push(
+    finding(
+      'Configuration',
+      'ok',
+      config.production
+        ? 'production'
+        : `development${config.sandbox ? ', sandbox on' : ''}; portal ${config.webUrl}, gateway ${config.gatewayUrl}`,
+    ),
+  );
+  const parts = await Promise.all([
+    checkMongo(config, real),
+    checkRedis(config),
+    checkStripe(config),
+    checkMail(config),
+    checkRoles(config),
+  ]);
   findings.push(...parts.flat());
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;

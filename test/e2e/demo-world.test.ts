@@ -6,12 +6,19 @@ describe('the demonstration world', () => {
     'shows its listings to anybody, with source and licence of their data',
     async ({ page, go }, { javaScript }) => {
       await go('/apis');
-      for (const slug of Object.keys(demo().listings)) expect(await page.locator(`a[href="/apis/${slug}"]`).count(), slug).to.be.at.least(1);
+      for (const slug of Object.keys(demo().listings))
+        expect(await page.locator(`a[href="/apis/${slug}"]`).count(), slug).to.be.at.least(1);
       await go('/apis/cities');
-      expect(await page.locator('body').innerText()).to.include('GeoNames').and.to.include('CC-BY-4.0');
+      expect(await page.locator('body').innerText())
+        .to.include('GeoNames')
+        .and.to.include('CC-BY-4.0');
       if (javaScript) await expectAccessible(page);
     },
-    [{ javaScript: true, width: 'wide' }, { javaScript: false, width: 'narrow' }, { javaScript: true, width: 'narrow', dark: true }],
+    [
+      { javaScript: true, width: 'wide' },
+      { javaScript: false, width: 'narrow' },
+      { javaScript: true, width: 'narrow', dark: true },
+    ],
   );
 
   for (const role of ['provider', 'buyer', 'admin', 'operator'] as (keyof Demo['users'])[]) {

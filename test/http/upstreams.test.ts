@@ -29,7 +29,11 @@ interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, DocumentedOperation>>>>;
 }
 
-const pointer = (path: string) => path.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+const pointer = (path: string) =>
+  path
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
 
 const EXPECTED: readonly { make: () => Upstream; records: number; licence: string; missing: string; wrong: string }[] = [
   { make: makeCountries, records: 250, licence: 'ODbL-1.0', missing: '/v1/countries/XX', wrong: '/v1/countries?limit=0&colour=red' },
@@ -64,7 +68,9 @@ for (const { make, records, licence, missing, wrong } of EXPECTED) {
     const faultsOf = (where: { path: string; method: string; status: number; type: string }, body: unknown): string => {
       const operation = document.paths[where.path]?.[where.method];
       const answer = operation?.responses[String(where.status)];
-      const at = answer?.$ref ?? `#/paths/${where.path.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('{', '%7B').replaceAll('}', '%7D')}/${where.method}/responses/${where.status}`;
+      const at =
+        answer?.$ref ??
+        `#/paths/${where.path.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('{', '%7B').replaceAll('}', '%7D')}/${where.method}/responses/${where.status}`;
       const validate = ajv.getSchema(`document${at}/content/${where.type.replaceAll('/', '~1')}/schema`);
       if (!validate) return `the document has no schema for ${where.method} ${where.path} ${where.status} ${where.type}`;
       return validate(body) ? '' : ajv.errorsText(validate.errors);
@@ -85,7 +91,9 @@ for (const { make, records, licence, missing, wrong } of EXPECTED) {
     };
 
     it('documents every operation it serves, and serves every operation it documents', async () => {
-      const documented = Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
+      const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
+        Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+      );
       expect(documented).to.have.members(upstream.operations.map(({ method, path }) => `${method} ${path}`));
       expect(documented.length).to.be.at.least(6);
       expect(document.openapi).to.equal('3.1.0');
@@ -117,15 +125,24 @@ for (const { make, records, licence, missing, wrong } of EXPECTED) {
       const path = Object.keys(document.paths)[0] ?? '';
       const first = (await (await fetch(`${base}${path}?limit=100`)).json()) as { items: unknown[]; total: number; next_offset: number };
       const second = (await (await fetch(`${base}${path}?limit=100&offset=${first.next_offset}`)).json()) as { items: unknown[] };
-      const last = (await (await fetch(`${base}${path}?limit=100&offset=${first.total - 1}`)).json()) as { items: unknown[]; next_offset: null };
+      const last = (await (await fetch(`${base}${path}?limit=100&offset=${first.total - 1}`)).json()) as {
+        items: unknown[];
+        next_offset: null;
+      };
       expect(first.total).to.be.at.least(records);
-      expect(new Set([...first.items, ...second.items].map((item) => JSON.stringify(item))).size).to.equal(first.items.length + second.items.length);
+      expect(new Set([...first.items, ...second.items].map((item) => JSON.stringify(item))).size).to.equal(
+        first.items.length + second.items.length,
+      );
       expect([last.items.length, last.next_offset]).to.deep.equal([1, null]);
     });
 
     it('answers what is not there with 404 and what makes no sense with 422, as problem+json', async () => {
       const path = Object.keys(document.paths)[0] ?? '';
-      for (const [target, status] of [[missing, 404], ['/v2/nothing', 404], [wrong, 422]] as const) {
+      for (const [target, status] of [
+        [missing, 404],
+        ['/v2/nothing', 404],
+        [wrong, 422],
+      ] as const) {
         const response = await fetch(`${base}${target}`);
         expect(response.status, target).to.equal(status);
         expect(response.headers.get('content-type')).to.equal('application/problem+json');

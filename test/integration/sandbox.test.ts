@@ -58,7 +58,10 @@ describe('the one command', () => {
       const found = await freePorts(PORTS.length);
       const free = Object.fromEntries((PORTS as { name: string }[]).map(({ name }, index) => [name, found[index]]));
       for (const { name, variable } of PORTS as { name: string; variable: string }[]) {
-        const message = await checkPorts({ ...free, [name]: taken }, { simulator: true }).then(() => '', (error: Error) => error.message);
+        const message = await checkPorts({ ...free, [name]: taken }, { simulator: true }).then(
+          () => '',
+          (error: Error) => error.message,
+        );
         expect(message.split('\n'), name).to.have.length(1);
         expect(message, name).to.include(`Port ${taken} `).and.to.include(`${variable}=`);
       }
@@ -68,13 +71,37 @@ describe('the one command', () => {
 
     it('refuses one port for two purposes', async () => {
       const found = await freePorts(PORTS.length);
-      const ports = Object.fromEntries((PORTS as { name: string }[]).map(({ name }, index) => [name, found[name === 'gateway' ? 0 : index]]));
-      expect(await checkPorts(ports, { simulator: true }).then(() => '', (error: Error) => error.message)).to.include('wanted twice');
+      const ports = Object.fromEntries(
+        (PORTS as { name: string }[]).map(({ name }, index) => [name, found[name === 'gateway' ? 0 : index]]),
+      );
+      expect(
+        await checkPorts(ports, { simulator: true }).then(
+          () => '',
+          (error: Error) => error.message,
+        ),
+      ).to.include('wanted twice');
     });
 
     it('reads them from the environment, with the defaults that are promised', () => {
-      expect(portsFrom({})).to.deep.equal({ web: 3000, gateway: 8080, webOps: 3001, gatewayOps: 8081, workerOps: 3002, stripe: 3100, countries: 3201, cities: 3202, currencies: 3203, httpbin: 3204 });
-      expect(portsFrom({ PORT: '5000', STRIPE_API_BASE: 'http://127.0.0.1:5100', UPSTREAM_PORTS: '1,2,3,4' })).to.include({ web: 5000, gateway: 8080, stripe: 5100, cities: 2, httpbin: 4 });
+      expect(portsFrom({})).to.deep.equal({
+        web: 3000,
+        gateway: 8080,
+        webOps: 3001,
+        gatewayOps: 8081,
+        workerOps: 3002,
+        stripe: 3100,
+        countries: 3201,
+        cities: 3202,
+        currencies: 3203,
+        httpbin: 3204,
+      });
+      expect(portsFrom({ PORT: '5000', STRIPE_API_BASE: 'http://127.0.0.1:5100', UPSTREAM_PORTS: '1,2,3,4' })).to.include({
+        web: 5000,
+        gateway: 8080,
+        stripe: 5100,
+        cities: 2,
+        httpbin: 4,
+      });
       expect(messageOf(() => portsFrom({ WEB_PORT: 'http' }))).to.include('WEB_PORT is not a port');
     });
   });
@@ -88,10 +115,37 @@ describe('the one command', () => {
   });
 
   it('gives the roles what config.ts wants, and keeps what the shell says', () => {
-    const env = environmentFor({ ports: portsFrom({}), dataDir: folder, secrets: sandboxSecrets(folder), mongoUri: 'mongodb://127.0.0.1:1/x', redisUrl: 'redis://127.0.0.1:1', env: { LATENESS_SECONDS: '5', UPSTREAM_ALLOW: '127.0.0.1:9' } });
-    expect(env).to.include({ WEB_URL: 'http://localhost:3000', STRIPE_API_BASE: 'http://127.0.0.1:3100', LATENESS_SECONDS: '5', SANDBOX: '1' });
-    expect(String(env.UPSTREAM_ALLOW).split(',')).to.have.members(['127.0.0.1:9', '127.0.0.1:3201', '127.0.0.1:3202', '127.0.0.1:3203', '127.0.0.1:3204']);
-    expect(environmentFor({ ports: portsFrom({}), dataDir: folder, secrets: {}, mongoUri: '', redisUrl: '', env: { STRIPE_SECRET_KEY: 'sk_test_mine' } })).to.not.have.property('STRIPE_API_BASE');
+    const env = environmentFor({
+      ports: portsFrom({}),
+      dataDir: folder,
+      secrets: sandboxSecrets(folder),
+      mongoUri: 'mongodb://127.0.0.1:1/x',
+      redisUrl: 'redis://127.0.0.1:1',
+      env: { LATENESS_SECONDS: '5', UPSTREAM_ALLOW: '127.0.0.1:9' },
+    });
+    expect(env).to.include({
+      WEB_URL: 'http://localhost:3000',
+      STRIPE_API_BASE: 'http://127.0.0.1:3100',
+      LATENESS_SECONDS: '5',
+      SANDBOX: '1',
+    });
+    expect(String(env.UPSTREAM_ALLOW).split(',')).to.have.members([
+      '127.0.0.1:9',
+      '127.0.0.1:3201',
+      '127.0.0.1:3202',
+      '127.0.0.1:3203',
+      '127.0.0.1:3204',
+    ]);
+    expect(
+      environmentFor({
+        ports: portsFrom({}),
+        dataDir: folder,
+        secrets: {},
+        mongoUri: '',
+        redisUrl: '',
+        env: { STRIPE_SECRET_KEY: 'sk_test_mine' },
+      }),
+    ).to.not.have.property('STRIPE_API_BASE');
   });
 
   it('lets one start have a data folder, and takes over from one that was killed', () => {
@@ -109,7 +163,9 @@ describe('the one command', () => {
 
   it('shows a line of JSON log as a person reads it, and any other line as it is', () => {
     const plainly = (line: string) => String(readable('web', line)).replaceAll(/\u001b\[\d+m/g, ''); // on a terminal it is coloured
-    const line = plainly(JSON.stringify({ level: 50, time: '2026-11-24T06:07:08.900Z', role: 'web', msg: 'stopped', port: 3000, err: { stack: 'Error: no' } }));
+    const line = plainly(
+      JSON.stringify({ level: 50, time: '2026-11-24T06:07:08.900Z', role: 'web', msg: 'stopped', port: 3000, err: { stack: 'Error: no' } }),
+    );
     expect(line).to.match(/^web +06:07:08 error stopped port=3000 Error: no$/);
     for (const plain of ['hello', '{"a":1}', 'null', '{']) expect(plainly(plain)).to.equal(`web       ${plain}`);
   });

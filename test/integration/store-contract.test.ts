@@ -12,7 +12,8 @@ import { testMongo } from '../support/engines.ts';
 const WRITERS = 50;
 
 type Fields = Record<string, unknown>;
-const together = <T>(work: (writer: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: WRITERS }, (_, writer) => work(writer)));
+const together = <T>(work: (writer: number) => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: WRITERS }, (_, writer) => work(writer)));
 const wins = (answers: readonly boolean[]): number => answers.filter(Boolean).length;
 
 let counter = 0;
@@ -34,8 +35,13 @@ describe('store contract', () => {
 
   /** `connection` holds every model too, by name; the parts hold theirs as lists. */
   const models = (): Model<Fields>[] =>
-    Object.values(store).flatMap((part) => (typeof part === 'object' && part !== null && 'models' in part && Array.isArray(part.models) ? (part.models as unknown as Model<Fields>[]) : []));
-  const raw = (model: Model<Fields>) => model.collection as unknown as { insertOne(doc: Fields): Promise<unknown>; countDocuments(filter: Fields): Promise<number | bigint> };
+    Object.values(store).flatMap((part) =>
+      typeof part === 'object' && part !== null && 'models' in part && Array.isArray(part.models)
+        ? (part.models as unknown as Model<Fields>[])
+        : [],
+    );
+  const raw = (model: Model<Fields>) =>
+    model.collection as unknown as { insertOne(doc: Fields): Promise<unknown>; countDocuments(filter: Fields): Promise<number | bigint> };
   const modelNamed = (name: string): Model<Fields> => {
     const found = models().find(({ modelName }) => modelName === name);
     if (!found) throw new Error(`no model ${name}`);
@@ -83,7 +89,9 @@ describe('store contract', () => {
     it('are partial where they say so: outside their filter the same key repeats', async () => {
       for (const model of models()) {
         for (const index of uniques(model)) {
-          const filter = Object.entries((index[1].partialFilterExpression ?? {}) as Fields).find(([, condition]) => typeof condition === 'boolean');
+          const filter = Object.entries((index[1].partialFilterExpression ?? {}) as Fields).find(
+            ([, condition]) => typeof condition === 'boolean',
+          );
           if (!filter) continue;
           const value = fresh('key');
           const answers = await together(async () => {
@@ -97,10 +105,24 @@ describe('store contract', () => {
 
     it('hold for ids, singly and in unordered batches', async () => {
       const model = modelNamed('Setting');
-      const answers = await together(() => raw(model).insertOne({ _id: 'same' }).then(() => true, (error: unknown) => (isDuplicateKey(error) ? false : Promise.reject(error as Error))));
+      const answers = await together(() =>
+        raw(model)
+          .insertOne({ _id: 'same' })
+          .then(
+            () => true,
+            (error: unknown) => (isDuplicateKey(error) ? false : Promise.reject(error as Error)),
+          ),
+      );
       expect(wins(answers)).to.equal(1);
       const ids = Array.from({ length: 200 }, (_, index) => `batch-${index}`);
-      await together(() => model.insertMany(ids.map((_id) => ({ _id, value: 1 })), { ordered: false }).catch((error: unknown) => (isDuplicateKey(error) ? undefined : Promise.reject(error as Error))));
+      await together(() =>
+        model
+          .insertMany(
+            ids.map((_id) => ({ _id, value: 1 })),
+            { ordered: false },
+          )
+          .catch((error: unknown) => (isDuplicateKey(error) ? undefined : Promise.reject(error as Error))),
+      );
       expect(await model.find({ _id: { $in: ids } }).lean()).to.have.length(200);
     });
 
@@ -114,43 +136,90 @@ describe('store contract', () => {
     const seed = async (model: string, fields: Fields): Promise<string> => {
       const id = fresh('seed');
       // Every unique field of its own, so that seeds do not meet each other.
-      const own = Object.fromEntries(modelNamed(model).schema.indexes().filter(([, options]) => options.unique).flatMap(([keys]) => Object.keys(keys)).map((field) => [field, fresh('own')]));
+      const own = Object.fromEntries(
+        modelNamed(model)
+          .schema.indexes()
+          .filter(([, options]) => options.unique)
+          .flatMap(([keys]) => Object.keys(keys))
+          .map((field) => [field, fresh('own')]),
+      );
       await raw(modelNamed(model)).insertOne({ ...own, _id: id, ...fields });
       return id;
     };
 
     /** One line, one verb of the store that answers whether it was the one: how a document begins, and the contended call. */
-    const VERBS: Readonly<Record<string, readonly [model: string, start: Fields, act: (id: string, writer: number) => Promise<boolean>]>> = {
-      'accounts.removeToken': ['Token', { usedAt: null }, (id) => store.accounts.removeToken(id)],
-      'accounts.setStripeCustomer': ['Organization', { rev: 0, stripeCustomerId: null }, (id, writer) => store.accounts.setStripeCustomer(id, `cus_${writer}`)],
-      'accounts.updateOrganization': ['Organization', { rev: 7, name: 'before' }, (id, writer) => store.accounts.updateOrganization(id, 7, { name: `writer ${writer}` })],
-      'accounts.useToken': ['Token', { usedAt: null }, (id, writer) => store.accounts.useToken(id, writer + 1)],
-      'accounts.verifyUser': ['User', { verifiedAt: null }, (id, writer) => store.accounts.verifyUser(id, writer + 1)],
-      'apis.removeApi': ['Api', { rev: 3, serving: {} }, (id) => store.apis.removeApi(id, 3, {})],
-      'apis.updateApi': ['Api', { rev: 3 }, async (id) => (await store.apis.updateApi(id, 3, definition(`/${id}`), 1)) === 'done'],
-      'apps.revokeCredential': ['Credential', { revokedAt: null }, (id, writer) => store.apps.revokeCredential(id, writer + 1)],
-      'apps.setAuthorizationLive': ['Authorization', { live: false }, (id) => store.apps.setAuthorizationLive(id, true, null)],
-      'apps.setBindingLive': ['Binding', { live: false }, (id) => store.apps.setBindingLive(id, true)],
-      'apps.updateApp': ['App', { rev: 1, name: 'before' }, (id, writer) => store.apps.updateApp(id, 1, { name: `writer ${writer}` })],
-      'gateways.removeGroup': ['Group', { rev: 1 }, (id) => store.gateways.removeGroup(id)],
-      'gateways.updateGateway': ['Gateway', { rev: 1 }, (id, writer) => store.gateways.updateGateway(id, 1, { name: `writer ${writer}` })],
-      'gateways.updateGroup': ['Group', { rev: 1 }, (id, writer) => store.gateways.updateGroup(id, 1, { name: `writer ${writer}` })],
-      'inbox.close': ['Inbox', { open: true, status: 'received' }, (id, writer) => store.inbox.close(id, 'done', `writer ${writer}`, 1)],
-      'inbox.revive': ['Inbox', { open: false, status: 'dead' }, (id) => store.inbox.revive(id)],
-      'invoices.advance': ['Invoice', { step: 'paying', unsettled: true }, (id) => store.invoices.advance(id, 'paying', { step: 'settling' })],
-      'invoices.number': ['Invoice', { step: 'numbering', numbered: false }, async (id, writer) => (await store.invoices.number(id, writer, {})) === 'moved'],
-      'periods.beginClosing': ['Period', { status: 'open' }, (id, writer) => store.periods.beginClosing(id, { owner: `writer ${writer}`, until: 1, fence: 1 })],
-      'periods.freeze': ['Period', { status: 'closing', lease: { owner: 'a', until: 1, fence: 3 } }, (id) => store.periods.freeze(id, 3, {}, 1)],
-      'periods.markInvoiced': ['Period', { status: 'frozen' }, (id) => store.periods.markInvoiced(id)],
-      'periods.takeOverClosing': ['Period', { status: 'closing', lease: { owner: 'a', until: 1, fence: 3 } }, (id, writer) => store.periods.takeOverClosing(id, 3, { owner: `writer ${writer}`, until: 2, fence: 4 })],
-      'products.moveProduct': ['Product', { rev: 2, status: 'submitted' }, (id) => store.products.moveProduct(id, 2, 'submitted', 'listed', {})],
-      'products.removeProduct': ['Product', { rev: 2, status: 'draft' }, (id) => store.products.removeProduct(id, 2, 'draft')],
-      'products.updatePlan': ['Plan', { rev: 2 }, (id) => store.products.updatePlan(id, 2, {})],
-      'products.updateProduct': ['Product', { rev: 2 }, (id) => store.products.updateProduct(id, 2, {})],
-      'subscriptions.settle': ['Subscription', { rev: 4, unsettled: true }, (id) => store.subscriptions.settle(id, 4)],
-      'subscriptions.update': ['Subscription', { rev: 4, status: 'pending' }, (id) => store.subscriptions.update(id, 4, { status: 'active' })],
-      'usage.retire': ['Watermark', { retired: false }, (id, writer) => store.usage.retire(id, `writer ${writer}`)],
-    };
+    const VERBS: Readonly<Record<string, readonly [model: string, start: Fields, act: (id: string, writer: number) => Promise<boolean>]>> =
+      {
+        'accounts.removeToken': ['Token', { usedAt: null }, (id) => store.accounts.removeToken(id)],
+        'accounts.setStripeCustomer': [
+          'Organization',
+          { rev: 0, stripeCustomerId: null },
+          (id, writer) => store.accounts.setStripeCustomer(id, `cus_${writer}`),
+        ],
+        'accounts.updateOrganization': [
+          'Organization',
+          { rev: 7, name: 'before' },
+          (id, writer) => store.accounts.updateOrganization(id, 7, { name: `writer ${writer}` }),
+        ],
+        'accounts.useToken': ['Token', { usedAt: null }, (id, writer) => store.accounts.useToken(id, writer + 1)],
+        'accounts.verifyUser': ['User', { verifiedAt: null }, (id, writer) => store.accounts.verifyUser(id, writer + 1)],
+        'apis.removeApi': ['Api', { rev: 3, serving: {} }, (id) => store.apis.removeApi(id, 3, {})],
+        'apis.updateApi': ['Api', { rev: 3 }, async (id) => (await store.apis.updateApi(id, 3, definition(`/${id}`), 1)) === 'done'],
+        'apps.revokeCredential': ['Credential', { revokedAt: null }, (id, writer) => store.apps.revokeCredential(id, writer + 1)],
+        'apps.setAuthorizationLive': ['Authorization', { live: false }, (id) => store.apps.setAuthorizationLive(id, true, null)],
+        'apps.setBindingLive': ['Binding', { live: false }, (id) => store.apps.setBindingLive(id, true)],
+        'apps.updateApp': ['App', { rev: 1, name: 'before' }, (id, writer) => store.apps.updateApp(id, 1, { name: `writer ${writer}` })],
+        'gateways.removeGroup': ['Group', { rev: 1 }, (id) => store.gateways.removeGroup(id)],
+        'gateways.updateGateway': [
+          'Gateway',
+          { rev: 1 },
+          (id, writer) => store.gateways.updateGateway(id, 1, { name: `writer ${writer}` }),
+        ],
+        'gateways.updateGroup': ['Group', { rev: 1 }, (id, writer) => store.gateways.updateGroup(id, 1, { name: `writer ${writer}` })],
+        'inbox.close': ['Inbox', { open: true, status: 'received' }, (id, writer) => store.inbox.close(id, 'done', `writer ${writer}`, 1)],
+        'inbox.revive': ['Inbox', { open: false, status: 'dead' }, (id) => store.inbox.revive(id)],
+        'invoices.advance': [
+          'Invoice',
+          { step: 'paying', unsettled: true },
+          (id) => store.invoices.advance(id, 'paying', { step: 'settling' }),
+        ],
+        'invoices.number': [
+          'Invoice',
+          { step: 'numbering', numbered: false },
+          async (id, writer) => (await store.invoices.number(id, writer, {})) === 'moved',
+        ],
+        'periods.beginClosing': [
+          'Period',
+          { status: 'open' },
+          (id, writer) => store.periods.beginClosing(id, { owner: `writer ${writer}`, until: 1, fence: 1 }),
+        ],
+        'periods.freeze': [
+          'Period',
+          { status: 'closing', lease: { owner: 'a', until: 1, fence: 3 } },
+          (id) => store.periods.freeze(id, 3, {}, 1),
+        ],
+        'periods.markInvoiced': ['Period', { status: 'frozen' }, (id) => store.periods.markInvoiced(id)],
+        'periods.takeOverClosing': [
+          'Period',
+          { status: 'closing', lease: { owner: 'a', until: 1, fence: 3 } },
+          (id, writer) => store.periods.takeOverClosing(id, 3, { owner: `writer ${writer}`, until: 2, fence: 4 }),
+        ],
+        'products.moveProduct': [
+          'Product',
+          { rev: 2, status: 'submitted' },
+          (id) => store.products.moveProduct(id, 2, 'submitted', 'listed', {}),
+        ],
+        'products.removeProduct': ['Product', { rev: 2, status: 'draft' }, (id) => store.products.removeProduct(id, 2, 'draft')],
+        'products.updatePlan': ['Plan', { rev: 2 }, (id) => store.products.updatePlan(id, 2, {})],
+        'products.updateProduct': ['Product', { rev: 2 }, (id) => store.products.updateProduct(id, 2, {})],
+        'subscriptions.settle': ['Subscription', { rev: 4, unsettled: true }, (id) => store.subscriptions.settle(id, 4)],
+        'subscriptions.update': [
+          'Subscription',
+          { rev: 4, status: 'pending' },
+          (id) => store.subscriptions.update(id, 4, { status: 'active' }),
+        ],
+        'usage.retire': ['Watermark', { retired: false }, (id, writer) => store.usage.retire(id, `writer ${writer}`)],
+      };
 
     /** They answer whether something was there, not who was first. */
     const REPEATABLE = new Set(['accounts.removeMembership']);
@@ -166,7 +235,9 @@ describe('store contract', () => {
     it('are all here: a new one gets its line above', () => {
       const verbs = Object.entries(store).flatMap(([part, verbsOfPart]) =>
         typeof verbsOfPart === 'object' && verbsOfPart !== null && 'models' in verbsOfPart && Array.isArray(verbsOfPart.models)
-          ? Object.entries(verbsOfPart as Record<string, unknown>).flatMap(([name, verb]) => (typeof verb === 'function' && /(?:modified|deleted)Count\s*===\s*1/.test(String(verb)) ? [`${part}.${name}`] : []))
+          ? Object.entries(verbsOfPart as Record<string, unknown>).flatMap(([name, verb]) =>
+              typeof verb === 'function' && /(?:modified|deleted)Count\s*===\s*1/.test(String(verb)) ? [`${part}.${name}`] : [],
+            )
           : [],
       );
       expect(verbs).to.include.members(['invoices.advance', 'accounts.useToken']); // the search itself works
@@ -177,7 +248,7 @@ describe('store contract', () => {
       const id = await seed('Organization', { rev: 0, name: '0' });
       await Promise.all(
         Array.from({ length: 8 }, async () => {
-          for (let done = false; !done; ) {
+          for (let done = false; !done;) {
             const { rev, name } = (await store.accounts.organization(id)) ?? { rev: -1, name: '' };
             done = await store.accounts.updateOrganization(id, rev, { name: String(Number(name) + 1) });
           }
@@ -193,7 +264,13 @@ describe('store contract', () => {
     it('keeps int64 to the last unit, where a double would round', async () => {
       const amounts = [huge + 1n, -(huge + 1n), 2n ** 63n - 1n, -(2n ** 63n)];
       for (const [index, amountMinor] of amounts.entries()) {
-        await store.ledger.post({ _id: `exact-${index}`, currency: 'usd', at: 1, bookedAt: 1, entries: [{ account: 'exact', amountMinor }] });
+        await store.ledger.post({
+          _id: `exact-${index}`,
+          currency: 'usd',
+          at: 1,
+          bookedAt: 1,
+          entries: [{ account: 'exact', amountMinor }],
+        });
       }
       const found = await store.ledger.many(amounts.map((_, index) => `exact-${index}`));
       expect(found.map(({ entries }) => entries[0]?.amountMinor)).to.have.members(amounts);
@@ -207,7 +284,9 @@ describe('store contract', () => {
       await together(() => sums.updateOne({ _id: 'one' }, { $inc: { n: 3n } }));
       expect((await sums.findOne({ _id: 'one' }))?.n).to.equal(huge + 1n + 3n * BigInt(WRITERS));
       await sums.insertMany(Array.from({ length: 100 }, (_, index) => ({ _id: `part-${index}`, n: huge + BigInt(index) })));
-      const [row] = await sums.aggregate<{ n: bigint }>([{ $match: { _id: { $ne: 'one' } } }, { $group: { _id: null, n: { $sum: '$n' } } }]).toArray();
+      const [row] = await sums
+        .aggregate<{ n: bigint }>([{ $match: { _id: { $ne: 'one' } } }, { $group: { _id: null, n: { $sum: '$n' } } }])
+        .toArray();
       expect(row?.n).to.equal(100n * huge + 4_950n);
       await connection.dropDatabase();
       await connection.close();
@@ -215,12 +294,30 @@ describe('store contract', () => {
   });
 
   it('books a cause once, whoever comes first', async () => {
-    const entries = [{ account: 'a', amountMinor: 5n }, { account: 'b', amountMinor: -5n }];
-    expect(wins(await together(() => store.ledger.post({ _id: 'inv.finalized.x', currency: 'usd', at: 1, bookedAt: 1, entries })))).to.equal(1);
+    const entries = [
+      { account: 'a', amountMinor: 5n },
+      { account: 'b', amountMinor: -5n },
+    ];
+    expect(
+      wins(await together(() => store.ledger.post({ _id: 'inv.finalized.x', currency: 'usd', at: 1, bookedAt: 1, entries }))),
+    ).to.equal(1);
   });
 
   it('takes a delivery of the payment service once', async () => {
-    const event = { _id: 'stripe.evt_1', source: 'stripe', type: 'invoice.paid', objectId: 'in_1', occurredAt: 1, receivedAt: 1, raw: '{}', status: 'received' as const, open: true, attempts: 0, result: '', handledAt: null };
+    const event = {
+      _id: 'stripe.evt_1',
+      source: 'stripe',
+      type: 'invoice.paid',
+      objectId: 'in_1',
+      occurredAt: 1,
+      receivedAt: 1,
+      raw: '{}',
+      status: 'received' as const,
+      open: true,
+      attempts: 0,
+      result: '',
+      handledAt: null,
+    };
     expect(wins(await together(() => store.inbox.accept(event)))).to.equal(1);
   });
 });

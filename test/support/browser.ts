@@ -9,7 +9,12 @@ import { BROWSER_ARGS } from './shots.ts';
 /** Looked at by people: what a journey saw when it failed, and what it keeps on purpose. */
 export const SCREENSHOTS = join(projectRoot(), '.local', 'screenshots');
 
-const VIEWPORTS = { wide: { width: 1280, height: 900 }, narrow: { width: 375, height: 740 }, phone: { width: 360, height: 740 }, narrowest: { width: 320, height: 700 } } as const;
+const VIEWPORTS = {
+  wide: { width: 1280, height: 900 },
+  narrow: { width: 375, height: 740 },
+  phone: { width: 360, height: 740 },
+  narrowest: { width: 320, height: 700 },
+} as const;
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PATIENCE_MS = 15_000;
 /** The longest one publishes, buys, calls and lets a month pass. */
@@ -26,8 +31,26 @@ export interface Demo {
   readonly gatewayUrl: string;
   readonly stripeUrl: string;
   readonly users: Readonly<Record<'provider' | 'buyer' | 'admin' | 'operator', { readonly email: string; readonly password: string }>>;
-  readonly listings: Readonly<Record<string, { readonly productId: string; readonly baseUrl: string; readonly sampleCall: string; readonly plans: Readonly<Record<string, string>> }>>;
-  readonly apps: { readonly demo: { readonly appId: string; readonly appKey: string; readonly appSecret: string; readonly appCode: string; readonly subscriptions: Readonly<Record<string, string>> } };
+  readonly listings: Readonly<
+    Record<
+      string,
+      {
+        readonly productId: string;
+        readonly baseUrl: string;
+        readonly sampleCall: string;
+        readonly plans: Readonly<Record<string, string>>;
+      }
+    >
+  >;
+  readonly apps: {
+    readonly demo: {
+      readonly appId: string;
+      readonly appKey: string;
+      readonly appSecret: string;
+      readonly appCode: string;
+      readonly subscriptions: Readonly<Record<string, string>>;
+    };
+  };
 }
 
 /** The demonstration world that the journeys run in. */
@@ -55,8 +78,16 @@ export interface Manner {
 }
 
 /** A visitor who notes everything a page must not do: script errors, refused content, requests to other hosts, failed loads. */
-export async function visit(browser: Browser, { javaScript, width, dark = false }: Manner): Promise<Visitor & { readonly faults: readonly string[] }> {
-  const context = await browser.newContext({ javaScriptEnabled: javaScript, viewport: VIEWPORTS[width], colorScheme: dark ? 'dark' : 'light', locale: 'en-GB' });
+export async function visit(
+  browser: Browser,
+  { javaScript, width, dark = false }: Manner,
+): Promise<Visitor & { readonly faults: readonly string[] }> {
+  const context = await browser.newContext({
+    javaScriptEnabled: javaScript,
+    viewport: VIEWPORTS[width],
+    colorScheme: dark ? 'dark' : 'light',
+    locale: 'en-GB',
+  });
   context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const faults: string[] = [];
@@ -71,7 +102,8 @@ export async function visit(browser: Browser, { javaScript, width, dark = false 
     if (url.protocol.startsWith('http') && !known.has(url.host)) faults.push(`request to another host: ${request.url()}`);
   });
   page.on('response', (response) => {
-    if (response.status() >= 400 && ['stylesheet', 'script', 'image', 'font'].includes(response.request().resourceType())) faults.push(`${response.status()}: ${response.url()}`);
+    if (response.status() >= 400 && ['stylesheet', 'script', 'image', 'font'].includes(response.request().resourceType()))
+      faults.push(`${response.status()}: ${response.url()}`);
   });
 
   return {
@@ -87,7 +119,10 @@ export async function visit(browser: Browser, { javaScript, width, dark = false 
       await page.goto(`${webUrl()}/sign-in`);
       await page.getByLabel('E-mail', { exact: false }).first().fill(email);
       await page.locator('input[name=password]').fill(password);
-      await Promise.all([page.waitForURL((url) => !url.pathname.startsWith('/sign-in')), page.locator('form:has(input[name=password]) button').first().click()]);
+      await Promise.all([
+        page.waitForURL((url) => !url.pathname.startsWith('/sign-in')),
+        page.locator('form:has(input[name=password]) button').first().click(),
+      ]);
     },
     async picture(name) {
       mkdirSync(SCREENSHOTS, { recursive: true });
@@ -112,7 +147,13 @@ export async function expectWellMade(page: Page): Promise<void> {
 export async function accessFaults(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<{ violations: { id: string; help: string; nodes: { target: unknown[]; failureSummary?: string }[] }[] }> } };
+    const { axe } = globalThis as unknown as {
+      axe: {
+        run(
+          options: object,
+        ): Promise<{ violations: { id: string; help: string; nodes: { target: unknown[]; failureSummary?: string }[] }[] }>;
+      };
+    };
     const result = await axe.run({ runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] } });
     return result.violations.map(({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => String(target)).join(', ')})`);
   });
@@ -123,9 +164,22 @@ export const expectAccessible = async (page: Page): Promise<void> => void expect
 /**
  * One journey, told once and made in several manners: each is a test of its own. Whatever its pages did wrong fails it, and a failure leaves a picture.
  */
-export function journey(name: string, walk: (visitor: Visitor, manner: Manner) => Promise<void>, manners: readonly Manner[] = [{ javaScript: true, width: 'wide' }, { javaScript: false, width: 'wide' }]): void {
+export function journey(
+  name: string,
+  walk: (visitor: Visitor, manner: Manner) => Promise<void>,
+  manners: readonly Manner[] = [
+    { javaScript: true, width: 'wide' },
+    { javaScript: false, width: 'wide' },
+  ],
+): void {
   for (const manner of manners) {
-    const how = [manner.javaScript ? '' : 'without JavaScript', manner.width === 'narrow' ? 'on a phone' : '', manner.dark ? 'in the dark' : ''].filter(Boolean).join(', ');
+    const how = [
+      manner.javaScript ? '' : 'without JavaScript',
+      manner.width === 'narrow' ? 'on a phone' : '',
+      manner.dark ? 'in the dark' : '',
+    ]
+      .filter(Boolean)
+      .join(', ');
     it(how === '' ? name : `${name} (${how})`, async function () {
       this.timeout(JOURNEY_MS);
       const browser = await theBrowser();
@@ -134,7 +188,9 @@ export function journey(name: string, walk: (visitor: Visitor, manner: Manner) =
         await walk(visitor, manner);
         expect(visitor.faults, 'what the pages did wrong').to.deep.equal([]);
       } catch (error) {
-        await visitor.picture(`failed-${name.replaceAll(/[^a-z0-9]+/gi, '-').toLowerCase()}${manner.javaScript ? '' : '-no-js'}`).catch(() => undefined);
+        await visitor
+          .picture(`failed-${name.replaceAll(/[^a-z0-9]+/gi, '-').toLowerCase()}${manner.javaScript ? '' : '-no-js'}`)
+          .catch(() => undefined);
         throw error;
       } finally {
         await visitor.close();

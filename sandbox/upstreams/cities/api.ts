@@ -26,9 +26,12 @@ export function makeCities(): Upstream {
       const { division } = table.at(id);
       if (division !== null) counts.set(division, (counts.get(division) ?? 0) + 1);
     }
-    return [...counts].map(([division, cities]) => ({ code: division, name: divisionNames.get(division) ?? division, cities })).toSorted((a, b) => (a.code < b.code ? -1 : 1));
+    return [...counts]
+      .map(([division, cities]) => ({ code: division, name: divisionNames.get(division) ?? division, cities }))
+      .toSorted((a, b) => (a.code < b.code ? -1 : 1));
   };
-  const distanceKm = (id: number, latitude: number, longitude: number) => haversineKm(table.latitudes[id] ?? 0, table.longitudes[id] ?? 0, latitude, longitude);
+  const distanceKm = (id: number, latitude: number, longitude: number) =>
+    haversineKm(table.latitudes[id] ?? 0, table.longitudes[id] ?? 0, latitude, longitude);
 
   return {
     name: 'cities',
@@ -43,15 +46,27 @@ export function makeCities(): Upstream {
           const division = query.text('division', 12)?.toUpperCase();
           const rows = code === undefined ? everywhere : table.rowsOf(code);
           const page = pageOf(query, () =>
-            rows.filter((id) => (name === undefined || table.nameAt(id).toLowerCase().startsWith(name)) && (division === undefined || table.at(id).division === division)),
+            rows.filter(
+              (id) =>
+                (name === undefined || table.nameAt(id).toLowerCase().startsWith(name)) &&
+                (division === undefined || table.at(id).division === division),
+            ),
           );
           return { ...page, items: page.items.map(table.at) };
         },
       },
       { method: 'GET', path: '/v1/cities/near', handle: ({ query }) => near(query) },
       { method: 'GET', path: '/v1/cities/{id}', handle: ({ params, query }) => (query.check(), city(params.id)) },
-      { method: 'GET', path: '/v1/countries', handle: ({ query }) => pageOf(query, () => table.countries.map((code) => ({ code, cities: table.rowsOf(code).length }))) },
-      { method: 'GET', path: '/v1/countries/{country}/divisions', handle: ({ params, query }) => (query.check(), { items: divisionsOf(country(params.country)) }) },
+      {
+        method: 'GET',
+        path: '/v1/countries',
+        handle: ({ query }) => pageOf(query, () => table.countries.map((code) => ({ code, cities: table.rowsOf(code).length }))),
+      },
+      {
+        method: 'GET',
+        path: '/v1/countries/{country}/divisions',
+        handle: ({ params, query }) => (query.check(), { items: divisionsOf(country(params.country)) }),
+      },
       {
         method: 'GET',
         path: '/v1/divisions/{code}',
@@ -68,7 +83,11 @@ export function makeCities(): Upstream {
         path: '/v1/distances',
         handle: ({ body }) => {
           const { from, to } = (body ?? {}) as { from?: unknown; to?: unknown };
-          const faults = Object.fromEntries(Object.entries({ from, to }).filter(([, value]) => !Number.isInteger(value)).map(([name]) => [name, 'the id of a city']));
+          const faults = Object.fromEntries(
+            Object.entries({ from, to })
+              .filter(([, value]) => !Number.isInteger(value))
+              .map(([name]) => [name, 'the id of a city']),
+          );
           if (Object.keys(faults).length > 0) throw new UpstreamProblem(422, 'The body cannot be accepted.', { faults });
           const [start, end] = [city(from), city(to)];
           return { from: start, to: end, distance_km: Math.round(distanceKm(start.id, end.latitude, end.longitude) * 10) / 10 };

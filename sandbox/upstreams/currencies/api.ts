@@ -7,7 +7,13 @@ const PARTS_MAX = 1_000;
 const LOCALES = ['de', 'en', 'es', 'fr', 'it', 'ja', 'pl', 'pt', 'ru', 'zh'] as const;
 const MINOR = /^-?\d{1,30}$/;
 
-const view = (record: CurrencyCodeRecord) => ({ code: record.code, number: record.number, name: record.currency, digits: record.digits, countries: record.countries });
+const view = (record: CurrencyCodeRecord) => ({
+  code: record.code,
+  number: record.number,
+  name: record.currency,
+  digits: record.digits,
+  countries: record.countries,
+});
 
 /** Currencies of ISO 4217, from `currency-codes` (MIT, after the table of SIX Financial Information AG). */
 export function makeCurrencies(): Upstream {
@@ -71,13 +77,21 @@ export function makeCurrencies(): Upstream {
         handle: ({ params, query }) => {
           query.check();
           const { code } = find(params.code);
-          return { items: LOCALES.map((locale) => ({ locale, name: new Intl.DisplayNames(locale, { type: 'currency' }).of(code) ?? code })) };
+          return {
+            items: LOCALES.map((locale) => ({ locale, name: new Intl.DisplayNames(locale, { type: 'currency' }).of(code) ?? code })),
+          };
         },
       },
       {
         method: 'GET',
         path: '/v1/countries',
-        handle: ({ query }) => pageOf(query, () => countries.map((name) => ({ name, currencies: all.filter((record) => record.countries.includes(name)).map(({ code }) => code) }))),
+        handle: ({ query }) =>
+          pageOf(query, () =>
+            countries.map((name) => ({
+              name,
+              currencies: all.filter((record) => record.countries.includes(name)).map(({ code }) => code),
+            })),
+          ),
       },
       {
         method: 'POST',
@@ -103,7 +117,9 @@ export function makeCurrencies(): Upstream {
         handle: ({ query }) => {
           query.check();
           const digits = [...new Set(all.map((record) => record.digits))].toSorted((a, b) => a - b);
-          return takingAtLeast(REPORT_MS, () => ({ items: digits.map((each) => ({ digits: each, codes: all.filter((record) => record.digits === each).map(({ code }) => code) })) }));
+          return takingAtLeast(REPORT_MS, () => ({
+            items: digits.map((each) => ({ digits: each, codes: all.filter((record) => record.digits === each).map(({ code }) => code) })),
+          }));
         },
       },
       {
