@@ -11,6 +11,8 @@ import type { Log } from '../kernel/log.ts';
 export interface Members {
   /** The epoch for which this process has posted its holdings; null while hard limits cannot be counted. */
   epoch(): string | null;
+  /** Like `epoch`, but waits a moment where Redis answers and only the last beat is old, as after a stall of this process. */
+  soon(): Promise<string | null>;
   /** The epoch last posted for, whether or not Redis answers now. */
   postedEpoch(): string;
   /** Gateway clock at the epoch's beginning: a window that begins later was never counted elsewhere. */
@@ -53,12 +55,13 @@ const BEAT_MS = 250;
  * Units leased earlier may be spent this long after the last beat that was answered. A count is rebuilt later than that after the epoch
  * began, so that a process cut off from Redis has stopped by then.
  */
-const VALID_MS = 2_000;
-const REBUILD_AFTER_MS = 2_300;
+const VALID_MS = 4_000;
+const REBUILD_AFTER_MS = 4_400;
 /** Clocks of nodes differ; a window that began this long after the epoch was surely begun under it. */
 const CLOCK_SLACK_MS = 10_000;
 /** How long a process that just started waits for Redis before it counts as away. */
 const START_MS = 1_500;
+const SOON_MS = 1_000;
 
 export function makeMembers({ counters, clock, ids, log, holder, liveNodes, post, joined, tick }: MembersOptions): Members {
   let posted = '';
@@ -128,6 +131,15 @@ export function makeMembers({ counters, clock, ids, log, holder, liveNodes, post
 
   return {
     epoch: () => (posted !== '' && fresh() ? posted : null),
+    async soon() {
+      const until = clock.monotonic() + SOON_MS;
+      for (;;) {
+        if (posted !== '' && fresh()) return posted;
+        if (clock.monotonic() >= until || !(counters.redis.available() || starting())) return null;
+        await beatNow();
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    },
     postedEpoch: () => posted,
     beganAt: () => beganAt + CLOCK_SLACK_MS,
     processes: () => Math.max(1, last?.live ?? 1),

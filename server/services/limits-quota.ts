@@ -145,7 +145,7 @@ export function makeQuotas({ counters, members, clock, log, holder, stored }: Qu
   async function lease(counter: QuotaCounter): Promise<void> {
     let recalls = 0;
     for (;;) {
-      const epoch = members.epoch();
+      const epoch = members.epoch() ?? (await members.soon());
       if (epoch === null) return refuseAll(counter, cannotCount());
       if (counter.unsure && !(await resync(counter, epoch))) continue;
       const waiting = counter.waiters.reduce((sum, { units }) => sum + units, 0);
@@ -297,8 +297,9 @@ export function makeQuotas({ counters, members, clock, log, holder, stored }: Qu
         counter.inFlight += units;
         return true;
       }
-      if (members.epoch() === null) throw cannotCount();
-      if (counter.available >= units && counter.waiters.length === 0) {
+      const epoch = members.epoch();
+      if (epoch === null && !counters.redis.available() && !members.starting()) throw cannotCount();
+      if (epoch !== null && counter.available >= units && counter.waiters.length === 0) {
         counter.available -= units;
         counter.inFlight += units;
         if (counter.available < counter.lowWater && !counter.asking) void ask(counter);
