@@ -47,22 +47,20 @@ export async function startBuyerPortal(more: Record<string, string> = {}): Promi
       const subscription = await store.subscriptions.get(subscriptionId);
       if (!subscription) throw new Error(`no ${subscriptionId}`);
       const window = `${subscription.periodIndex}.0`;
-      const entries: UsageEntry[] = [];
-      const logged: LoggedCall[] = [];
+      // A batch spans a day at most; here each group of calls is one.
       for (const { count, outcome, operation = 'GET /cities', at = clock.now(), credential = 'crd_none' } of calls) {
         const about = { sub: subscriptionId, window, app: subscription.appId, credential, api: apis[0]?._id ?? '', operation };
-        entries.push({ ...about, hour: Math.floor(at / 3_600_000) * 3_600_000, outcome, calls: BigInt(count), units: { requests: BigInt(count) }, bytesIn: BigInt(count * 120), bytesOut: BigInt(count * 1_400) });
-        for (let n = 0; n < Math.min(count, 60); n += 1) {
-          logged.push({
-            ...about, id: ids.next('call'), at: at - n * 1_000, method: 'GET', path: operation.split(' ')[1] ?? '/', outcome, status: /^\d{3}$/.test(outcome) ? Number(outcome) : 0,
-            bytesIn: 120, bytesOut: 1_400, upstreamMs: 8 + (n % 9), totalMs: 10 + (n % 9), receipt: n,
-          });
-        }
+        const hour = Math.floor(at / 3_600_000) * 3_600_000;
+        const entry: UsageEntry = { ...about, hour, outcome, calls: BigInt(count), units: { requests: BigInt(count) }, bytesIn: BigInt(count * 120), bytesOut: BigInt(count * 1_400) };
+        const logged: LoggedCall[] = Array.from({ length: Math.min(count, 60) }, (_call, n) => ({
+          ...about, id: ids.next('call'), at: at - n * 1_000, method: 'GET', path: operation.split(' ')[1] ?? '/', outcome, status: /^\d{3}$/.test(outcome) ? Number(outcome) : 0,
+          bytesIn: 120, bytesOut: 1_400, upstreamMs: 8 + (n % 9), totalMs: 10 + (n % 9), receipt: n,
+        }));
+        const _id = ids.next('evt');
+        const batch = { _id, node: 'gw1', boot: 'b', number: 1, entries: [entry], subs: [subscriptionId], windows: [`${subscriptionId}|${window}`], minTs: hour, maxTs: at, storedAt: clock.now(), sha256: _id };
+        await store.usage.addBatch(batch as Parameters<typeof store.usage.addBatch>[0]);
+        await store.usage.addLog({ _id, subs: [subscriptionId], minTs: hour, calls: logged, expiresAt: new Date(clock.real() + 86_400_000) } as Parameters<typeof store.usage.addLog>[0]);
       }
-      const id = ids.next('evt');
-      const [minTs, maxTs] = [Math.min(...entries.map(({ hour }) => hour)), Math.max(...entries.map(({ hour }) => hour)) + 3_599_999];
-      await store.usage.addBatch({ _id: id, node: 'gw1', boot: 'b', number: 1, entries, subs: [subscriptionId], windows: [`${subscriptionId}|${window}`], minTs, maxTs, storedAt: clock.now(), sha256: id } as Parameters<typeof store.usage.addBatch>[0]);
-      await store.usage.addLog({ _id: id, subs: [subscriptionId], minTs, calls: logged, expiresAt: new Date(clock.real() + 86_400_000) } as Parameters<typeof store.usage.addLog>[0]);
     },
     async stop() {
       await portal.stop();

@@ -39,6 +39,8 @@ export interface StateModel {
   readonly text: string;
   /** `resume`, `cancel`, `undo` are forms of the page; `card` leads to the billing page, `again` to the subscribe page. */
   readonly actions: readonly ('again' | 'cancel' | 'card' | 'refresh' | 'resume' | 'undo')[];
+  /** What the button of `resume` says. */
+  readonly resume?: string;
 }
 
 /** Where a subscription stands, for its page. Null: it runs, and nothing needs to be said. */
@@ -76,17 +78,17 @@ function pendingModel(subscription: SubscriptionDetails['subscription'], documen
   const limit = timeWords(pendingUntil(subscription));
   const due = dueToday(planOf(document)) > 0n;
   if (statusReason !== '' && checkoutUrl !== null) {
-    return { tone: 'warning', title: 'Your bank wants you to confirm', text: `${statusReason} Nothing works before that; the purchase waits until ${limit}.`, actions: ['resume', 'cancel'] };
+    return { tone: 'warning', title: 'Your bank wants you to confirm', text: `${statusReason} Nothing works before that; the purchase waits until ${limit}.`, actions: ['resume', 'cancel'], resume: 'Confirm at your bank' };
   }
   if (statusReason !== '') {
-    return { tone: 'error', title: 'The card was declined', text: `${statusReason} Nothing was charged. Try another card; the purchase waits until ${limit}.`, actions: ['resume', 'cancel'] };
+    return { tone: 'error', title: 'The card was declined', text: `${statusReason} Nothing was charged. Try another card; the purchase waits until ${limit}.`, actions: ['resume', 'cancel'], resume: 'Try another card' };
   }
   if (checkoutId !== null && paymentMethodId !== null) {
     return { tone: 'info', title: 'The payment is being made', text: 'This usually takes a few seconds. The page shows how it stands each time you load it; nothing is lost when you leave.', actions: ['refresh'] };
   }
   return {
     tone: 'info', title: due ? 'Not paid yet' : 'No card yet', text: `Save a card to ${due ? 'pay and ' : ''}begin. The purchase waits until ${limit}; until then nothing works and nothing is charged.`,
-    actions: ['resume', 'cancel'],
+    actions: ['resume', 'cancel'], resume: due ? 'Continue to payment' : 'Save a card',
   };
 }
 
@@ -127,10 +129,10 @@ export interface Step {
 }
 
 /** The first run: four steps, the first that is open marked. Null once all are done. */
-export function firstRun(done: { subscribed: boolean; app: boolean; credential: boolean; called: boolean }, links: { credential: string; call: string }): Step[] | null {
+export function firstRun(done: { subscribed: boolean; app: boolean; credential: boolean; called: boolean }, links: { pending: string | null; credential: string; call: string }): Step[] | null {
   if (done.subscribed && done.app && done.credential && done.called) return null;
   const steps = [
-    { title: 'Choose an API and subscribe', text: 'Many have a free plan; the price and the rules stand on the page before you pay.', done: done.subscribed, href: '/apis?free=1', action: 'Find an API' },
+    { title: 'Choose an API and subscribe', text: 'Many have a free plan; the price and the rules stand on the page before you pay.', done: done.subscribed, href: links.pending ?? '/apis?free=1', action: links.pending ? 'Finish the purchase' : 'Find an API' },
     { title: 'Name the app that will call it', text: 'An app holds your keys. You can also create it while you subscribe.', done: done.app, href: '/apps/new', action: 'Create an app' },
     { title: 'Create a key', text: 'It is shown once, with a call that works as it stands.', done: done.credential, href: links.credential, action: 'Create a key' },
     { title: 'Make your first call', text: 'Paste the curl into a terminal. The call appears here within ten seconds.', done: done.called, href: links.call, action: 'Show the call' },

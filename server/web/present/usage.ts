@@ -81,6 +81,9 @@ export function outcomeWords(outcome: string): string {
   return { aborted: 'left by the caller', broken: 'broken off by the provider', unknown: 'delivery unknown', mock: 'answered by the gateway', cache: 'from the cache', replay: 'repeated answer' }[outcome] ?? outcome;
 }
 
+/** `24 Nov 2026, 08:03:12 UTC`: calls are told apart by the second. */
+export const secondWords = (at: number): string => `${dateWords(at)}, ${iso(at).slice(11, 19)} UTC`;
+
 /** Rows by name, most calls first. */
 export function usageRows(rows: readonly UsageRow[], names: ReadonlyMap<string, string>, by: Split) {
   const nameOf = (key: string): string => (by === 'outcome' ? outcomeWords(key) : by === 'operation' ? key : (names.get(key) ?? (key === '' ? 'without one' : key)));
@@ -105,5 +108,3 @@ export function usageChart(rows: readonly UsageRow[], query: UsageQuery): ChartM
   }
   return barChart({ title: unit === 'hour' ? 'Calls by the hour' : 'Calls by the day', unit: 'calls', points });
 }
-
-export { dateWords };

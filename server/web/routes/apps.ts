@@ -27,7 +27,7 @@ const NameForm = z.strictObject({ name: z.string().trim().min(1).max(64) });
 const FIELDS = {
   app: {
     name: { label: 'Name', required: true, maxlength: 64, help: 'For example the product that calls: “Route planner”.' },
-    description: { label: 'Description', maxlength: 255 },
+    description: { label: 'Description', maxlength: 255, help: 'For your colleagues.' },
   },
   credential: {
     kind: {

@@ -15,6 +15,7 @@ export function dashboardRoutes({ apps, clock, metering, overview, storefront }:
     const [all, mine] = await Promise.all([overview.all(actor), apps.list(actor)]);
     const live = all.filter(({ subscription }) => subscription.live);
     const running = live.filter(({ subscription }) => subscription.anchorAt !== null);
+    const pending = live.find(({ subscription }) => subscription.anchorAt === null);
     const now = clock.now();
     const { rows } = await metering.usage(actor, { subscriptionIds: running.map(({ subscription }) => subscription._id), from: now - DAY_MS, to: now + 1, by: 'subscription' });
     const lastDay = new Map(rows.map(({ key, calls }) => [key, calls]));
@@ -28,7 +29,7 @@ export function dashboardRoutes({ apps, clock, metering, overview, storefront }:
       asOf: running[0]?.asOf ?? null,
       steps: firstRun(
         { subscribed: running.length > 0, app: mine.length > 0, credential: mine.some(({ liveCredentials }) => liveCredentials > 0), called },
-        { credential: boundApp ? `/apps/${boundApp}#new-key` : '/apps', call: first ? `/subscriptions/${first.subscription._id}#call` : '/apis' },
+        { pending: pending ? `/subscriptions/${pending.subscription._id}` : null, credential: boundApp ? `/apps/${boundApp}#new-key` : '/apps', call: first ? `/subscriptions/${first.subscription._id}#call` : '/apis' },
       ),
       example: !called && example ? { name: example.apiName, curl: exampleCurl(example) } : null,
       any: all.length > 0,

@@ -45,7 +45,9 @@ export function subscriptionRoutes({ apps, ids, overview, storefront, subscripti
     ];
     const fields = {
       appId: { label: 'Which app will call it?', type: 'radio', required: true, options },
-      appName: { label: 'Name of the new app', maxlength: 64, help: 'Only for a new one. An app holds the keys; you can rename it later.' },
+      appName: list.length === 0
+        ? { label: 'Name the app that will call it', required: true, maxlength: 64, help: 'An app holds the keys. You can rename it, and let others use the subscription, later.' }
+        : { label: 'Name of the new app', maxlength: 64, help: 'Only for a new one.' },
     } satisfies Record<string, FieldSpec>;
     const typed = faults ? (req.body as Record<string, unknown>) : { appId: options[0]?.value, appName: list.length === 0 ? 'My first app' : '' };
     page(res, 'buyer/subscribe', {

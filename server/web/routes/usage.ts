@@ -6,10 +6,10 @@ import type { SubscriptionDetails } from '../../services/subscriptions.ts';
 import { actorOf, may } from '../guards.ts';
 import { sendCsv } from '../present/csv.ts';
 import { pageOf, pagination } from '../present/pagination.ts';
-import { chartUnit, outcomeWords, readUsageQuery, SPLIT_WORDS, usageChart, usageControls, usageLink, usageRows, usageTotals, type Split, type UsageQuery } from '../present/usage.ts';
+import { chartUnit, outcomeWords, readUsageQuery, secondWords, SPLIT_WORDS, usageChart, usageControls, usageLink, usageRows, usageTotals, type Split, type UsageQuery } from '../present/usage.ts';
 import { page } from '../render.ts';
 
-const CALLS_PAGE_SIZE = 50;
+const CALLS_PAGE_SIZE = 25;
 
 /** What was called: counted, by what, over which time; and the single calls behind the figures. */
 export function usageRoutes({ apps, clock, credentials, metering, overview, subscriptions }: Pick<Services, 'apps' | 'clock' | 'credentials' | 'metering' | 'overview' | 'subscriptions'>): Router {
@@ -80,7 +80,7 @@ export function usageRoutes({ apps, clock, credentials, metering, overview, subs
     page(res, 'buyer/calls', {
       name: one.product.name, subscriptionId: one.subscription._id, words: usageControls(query, [], false).words, back: usageLink('/usage', query), total: calls.length,
       calls: calls.slice((current - 1) * CALLS_PAGE_SIZE, current * CALLS_PAGE_SIZE).map((call) => ({
-        id: call.id, at: call.at, method: call.method, path: call.path, statusCode: call.status, outcome: outcomeWords(call.outcome), ms: call.totalMs, upstreamMs: call.upstreamMs,
+        id: call.id, iso: isoUtc(call.at), when: secondWords(call.at), method: call.method, path: call.path, statusCode: call.status, outcome: outcomeWords(call.outcome), ms: call.totalMs, upstreamMs: call.upstreamMs,
         billable: call.billable, reason: call.reason,
       })),
       pages: pagination('/usage/calls', Object.fromEntries(link.searchParams), { page: current, size: CALLS_PAGE_SIZE, total: calls.length }),
