@@ -20,7 +20,8 @@ export const dueToday = (plan: Plan): bigint => plan.baseMinor + plan.setupMinor
 export const pendingUntil = ({ createdAt }: { createdAt: number }): number => createdAt + PENDING_MS;
 
 /** Is there time left for another visit to Checkout? Its page closes when the purchase is given up, and may not be shorter than Stripe allows. */
-export const canOpenCheckout = (subscription: { createdAt: number }, now: number): boolean => pendingUntil(subscription) - now >= CHECKOUT_MS_MIN;
+export const canOpenCheckout = (subscription: { createdAt: number }, now: number): boolean =>
+  pendingUntil(subscription) - now >= CHECKOUT_MS_MIN;
 
 /** Statuses under which calls are served, as long as `entitledUntil` has not come. */
 const SERVED: ReadonlySet<SubscriptionStatus> = new Set(['trialing', 'active', 'past_due']);
@@ -40,7 +41,11 @@ export const earlier = (a: number | null, b: number | null): number | null => (a
 export const wholeSecond = (at: number): number => Math.floor(at / 1000) * 1000;
 
 /** Of a plan's versions the one that a period starting then runs under (rule N6): the newest that was announced for running subscriptions by then, else the one held. */
-export function versionAt<V extends { readonly _id: string; readonly n: number; readonly effectiveAt: number | null }>(versions: readonly V[], heldId: string, startAt: number): string {
+export function versionAt<V extends { readonly _id: string; readonly n: number; readonly effectiveAt: number | null }>(
+  versions: readonly V[],
+  heldId: string,
+  startAt: number,
+): string {
   const held = versions.find(({ _id }) => _id === heldId);
   const due = versions.filter(({ n, effectiveAt }) => effectiveAt !== null && effectiveAt <= startAt && n > (held?.n ?? 0));
   return due.sort((a, b) => b.n - a.n)[0]?._id ?? heldId;

@@ -55,7 +55,8 @@ export interface AppsDependencies {
 /** May this actor see and use the app? Every verb that takes an app's id asks here. */
 export async function ownApp(store: Pick<Store, 'apps'>, actor: Actor, appId: string): Promise<AppDoc> {
   const app = await store.apps.app(appId);
-  if (!app || app.deletedAt !== null || (actor.kind !== 'system' && app.organizationId !== actor.organizationId)) throw new AppError('not-found');
+  if (!app || app.deletedAt !== null || (actor.kind !== 'system' && app.organizationId !== actor.organizationId))
+    throw new AppError('not-found');
   return app;
 }
 
@@ -63,7 +64,9 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
   const effectOf = async (app: AppDoc): Promise<RemovalEffect> => {
     const now = clock.now();
     const [credentials, bindings, authorizations] = await Promise.all([
-      store.apps.credentialsOf(app._id), store.apps.bindingsOfApp(app._id), store.apps.authorizationsOfApp(app._id),
+      store.apps.credentialsOf(app._id),
+      store.apps.bindingsOfApp(app._id),
+      store.apps.authorizationsOfApp(app._id),
     ]);
     const working = credentials.filter((credential) => ['active', 'expiring'].includes(credentialStatus(credential, now)));
     return {
@@ -76,13 +79,16 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
 
   return {
     async list(actor) {
-      const apps = (await store.apps.appsOf(actor.organizationId)).filter(({ deletedAt }) => deletedAt === null).sort((a, b) => a.createdAt - b.createdAt);
+      const apps = (await store.apps.appsOf(actor.organizationId))
+        .filter(({ deletedAt }) => deletedAt === null)
+        .sort((a, b) => a.createdAt - b.createdAt);
       const now = clock.now();
       const appIds = apps.map(({ _id }) => _id);
       const [credentials, bindings] = await Promise.all([store.apps.credentialsOfApps(appIds), store.apps.bindingsOfApps(appIds)]);
       return apps.map((app) => ({
         app,
-        liveCredentials: credentials.filter((one) => one.appId === app._id && ['active', 'expiring'].includes(credentialStatus(one, now))).length,
+        liveCredentials: credentials.filter((one) => one.appId === app._id && ['active', 'expiring'].includes(credentialStatus(one, now)))
+          .length,
         bindings: bindings.filter((binding) => binding.appId === app._id && binding.live),
       }));
     },
@@ -91,9 +97,18 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
 
     async create(actor, { name, description }, requestId = ids.uuid()) {
       const held = (await store.apps.appsOf(actor.organizationId)).filter(({ deletedAt }) => deletedAt === null);
-      if (held.length >= APPS_MAX) throw new AppError('conflict', `An organization may have ${APPS_MAX} apps. Delete one that is no longer used.`);
+      if (held.length >= APPS_MAX)
+        throw new AppError('conflict', `An organization may have ${APPS_MAX} apps. Delete one that is no longer used.`);
       const now = clock.now();
-      const app: AppDoc = { _id: idOfRequest('app', actor.organizationId, requestId), organizationId: actor.organizationId, name, description, createdAt: now, deletedAt: null, rev: 0 };
+      const app: AppDoc = {
+        _id: idOfRequest('app', actor.organizationId, requestId),
+        organizationId: actor.organizationId,
+        name,
+        description,
+        createdAt: now,
+        deletedAt: null,
+        rev: 0,
+      };
       if (!(await store.apps.addApp(app))) return ownApp(store, actor, app._id);
       await audit.append(actor, { action: 'market:apps:create', resource: `app:${app._id}`, after: { name, description } });
       return app;
@@ -105,7 +120,10 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
       if (!(await store.apps.updateApp(appId, app.rev, { name, description }))) throw new AppError('conflict');
       const { name: nameBefore, description: descriptionBefore } = app;
       await audit.append(actor, {
-        action: 'market:apps:update', resource: `app:${appId}`, before: { name: nameBefore, description: descriptionBefore }, after: { name, description },
+        action: 'market:apps:update',
+        resource: `app:${appId}`,
+        before: { name: nameBefore, description: descriptionBefore },
+        after: { name, description },
       });
       return { ...app, name, description, rev: app.rev + 1 };
     },

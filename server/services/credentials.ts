@@ -1,7 +1,17 @@
 import type { Actor } from '../domain/actor.ts';
 import {
-  ROTATION_OVERLAPS, SEAL_IV_BYTES, appCodeHash, credentialBytes, credentialHint, credentialStatus, credentialValue, sealSecret,
-  type CredentialStatus, type CredentialValueKind, type KeyRing, type RotationOverlap,
+  ROTATION_OVERLAPS,
+  SEAL_IV_BYTES,
+  appCodeHash,
+  credentialBytes,
+  credentialHint,
+  credentialStatus,
+  credentialValue,
+  sealSecret,
+  type CredentialStatus,
+  type CredentialValueKind,
+  type KeyRing,
+  type RotationOverlap,
 } from '../domain/credential.ts';
 import { idOfRequest } from '../domain/request-id.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -30,8 +40,7 @@ export interface IssueRequest {
 
 /** The only time a secret leaves the service: show it, then forget it. */
 export type Issued = { readonly credential: CredentialView } & (
-  | { readonly kind: 'key'; readonly appKey: string; readonly appSecret: string }
-  | { readonly kind: 'code'; readonly appCode: string }
+  { readonly kind: 'key'; readonly appKey: string; readonly appSecret: string } | { readonly kind: 'code'; readonly appCode: string }
 );
 
 /** A credential without anything that could be used or tried out. */
@@ -83,7 +92,8 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
   const random = (bytes: number): Buffer => Buffer.from(ids.secret(bytes), 'base64url');
   const mint = (kind: CredentialValueKind): string => credentialValue(kind, random(credentialBytes(kind)));
 
-  const tellGateways = async (credentialId: string): Promise<void> => void (await changes.announced(await changes.announce('credential-changed', { credentialId })));
+  const tellGateways = async (credentialId: string): Promise<void> =>
+    void (await changes.announced(await changes.announce('credential-changed', { credentialId })));
 
   const view = (credential: CredentialDoc, all: readonly CredentialDoc[]): CredentialView => ({
     id: credential._id,
@@ -108,18 +118,33 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
 
   /** Those that count towards the bound: working, and not replaced by a rotation. */
   const held = (all: readonly CredentialDoc[], kind: CredentialDoc['kind']): CredentialDoc[] =>
-    all.filter((one) => one.kind === kind && ['active', 'expiring'].includes(credentialStatus(one, clock.now())) && !all.some(({ rotatedFrom }) => rotatedFrom === one._id));
+    all.filter(
+      (one) =>
+        one.kind === kind &&
+        ['active', 'expiring'].includes(credentialStatus(one, clock.now())) &&
+        !all.some(({ rotatedFrom }) => rotatedFrom === one._id),
+    );
 
   const tooMany = (kind: CredentialDoc['kind']): AppError =>
-    new AppError('conflict', kind === 'code' ? `An app may have ${CODES_MAX} AppCodes. Revoke one that is no longer used.` : `An app may have ${KEYS_MAX} keys. Revoke one that is no longer used.`);
+    new AppError(
+      'conflict',
+      kind === 'code'
+        ? `An app may have ${CODES_MAX} AppCodes. Revoke one that is no longer used.`
+        : `An app may have ${KEYS_MAX} keys. Revoke one that is no longer used.`,
+    );
 
-  const shownBefore = (): AppError => new AppError('conflict', 'This was done a moment ago, and the secret was shown then. It cannot be shown again: create or rotate another one.');
+  const shownBefore = (): AppError =>
+    new AppError(
+      'conflict',
+      'This was done a moment ago, and the secret was shown then. It cannot be shown again: create or rotate another one.',
+    );
 
   /** Insert, then count: two requests at once may both be refused at the bound, but never both pass it. What is taken back was shown to nobody. */
   async function add(credential: CredentialDoc): Promise<CredentialDoc[]> {
     const bound = credential.kind === 'code' ? CODES_MAX : KEYS_MAX;
     if (await store.apps.credential(credential._id)) throw shownBefore();
-    if (held(await store.apps.credentialsOf(credential.appId), credential.kind).length >= bound && credential.rotatedFrom === null) throw tooMany(credential.kind);
+    if (held(await store.apps.credentialsOf(credential.appId), credential.kind).length >= bound && credential.rotatedFrom === null)
+      throw tooMany(credential.kind);
     if (!(await store.apps.addCredential(credential))) throw shownBefore();
     const all = await store.apps.credentialsOf(credential.appId);
     if (held(all, credential.kind).length > bound) {
@@ -129,13 +154,34 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
     return all;
   }
 
-  async function create(actor: Actor, { appId, kind, name, notAfter, requestId = ids.uuid() }: IssueRequest, organizationId: string, rotatedFrom: string | null): Promise<Issued> {
+  async function create(
+    actor: Actor,
+    { appId, kind, name, notAfter, requestId = ids.uuid() }: IssueRequest,
+    organizationId: string,
+    rotatedFrom: string | null,
+  ): Promise<Issued> {
     const base = {
-      _id: idOfRequest('crd', organizationId, requestId), appId, organizationId, kind, name, notAfter, rotatedFrom, revokedAt: null, lastUsedAt: null, createdAt: clock.now(), createdBy: actor.userId,
+      _id: idOfRequest('crd', organizationId, requestId),
+      appId,
+      organizationId,
+      kind,
+      name,
+      notAfter,
+      rotatedFrom,
+      revokedAt: null,
+      lastUsedAt: null,
+      createdAt: clock.now(),
+      createdBy: actor.userId,
     };
     if (kind === 'code') {
       const appCode = mint('app-code');
-      const credential: CredentialDoc = { ...base, appKey: null, hash: appCodeHash(appCode), secretCipher: null, hint: credentialHint(appCode) };
+      const credential: CredentialDoc = {
+        ...base,
+        appKey: null,
+        hash: appCodeHash(appCode),
+        secretCipher: null,
+        hint: credentialHint(appCode),
+      };
       const all = await add(credential);
       return { kind, appCode, credential: view(credential, all) };
     }
@@ -160,11 +206,15 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
 
     async issue(actor, request) {
       const app = await ownApp(store, actor, request.appId);
-      if (request.notAfter !== null && request.notAfter <= clock.now()) throw new AppError('invalid-form', undefined, { fields: { expiry: 'This end is in the past.' } });
+      if (request.notAfter !== null && request.notAfter <= clock.now())
+        throw new AppError('invalid-form', undefined, { fields: { expiry: 'This end is in the past.' } });
       const issued = await create(actor, request, app.organizationId, null);
       const { id, kind, name, notAfter } = issued.credential;
       await audit.append(actor, {
-        action: 'market:credentials:create', resource: `credential:${id}`, organizationId: app.organizationId, after: { appId: app._id, kind, name, notAfter },
+        action: 'market:credentials:create',
+        resource: `credential:${id}`,
+        organizationId: app.organizationId,
+        after: { appId: app._id, kind, name, notAfter },
       });
       await tellGateways(id);
       return issued;
@@ -174,13 +224,22 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
       const old = await own(actor, credentialId);
       await ownApp(store, actor, old.appId);
       const { status, replaced } = view(old, await store.apps.credentialsOf(old.appId));
-      if (replaced || status === 'revoked' || status === 'expired') throw new AppError('conflict', 'This credential has been replaced or has ended already. Create a new one.');
-      const issued = await create(actor, { appId: old.appId, kind: old.kind, name: old.name, notAfter: old.notAfter, requestId: `${requestId}.${old._id}` }, old.organizationId, old._id);
+      if (replaced || status === 'revoked' || status === 'expired')
+        throw new AppError('conflict', 'This credential has been replaced or has ended already. Create a new one.');
+      const issued = await create(
+        actor,
+        { appId: old.appId, kind: old.kind, name: old.name, notAfter: old.notAfter, requestId: `${requestId}.${old._id}` },
+        old.organizationId,
+        old._id,
+      );
       const endAt = clock.now() + ROTATION_OVERLAPS[overlap];
       if (overlap === 'now') await store.apps.revokeCredential(old._id, endAt);
       else await (old.notAfter === null ? store.apps.endCredential(old._id, endAt) : store.apps.shortenCredential(old._id, endAt));
       await audit.append(actor, {
-        action: 'market:credentials:update', resource: `credential:${old._id}`, organizationId: old.organizationId, after: { rotatedTo: issued.credential.id, overlap },
+        action: 'market:credentials:update',
+        resource: `credential:${old._id}`,
+        organizationId: old.organizationId,
+        after: { rotatedTo: issued.credential.id, overlap },
       });
       await tellGateways(issued.credential.id);
       return issued;
@@ -191,7 +250,11 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
       if (credential.name === name) return;
       await store.apps.renameCredential(credentialId, name);
       await audit.append(actor, {
-        action: 'market:credentials:update', resource: `credential:${credentialId}`, organizationId: credential.organizationId, before: { name: credential.name }, after: { name },
+        action: 'market:credentials:update',
+        resource: `credential:${credentialId}`,
+        organizationId: credential.organizationId,
+        before: { name: credential.name },
+        after: { name },
       });
     },
 
@@ -199,7 +262,11 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
       const credential = await own(actor, credentialId);
       const now = clock.now();
       if (await store.apps.revokeCredential(credentialId, now)) {
-        await audit.append(actor, { action: 'market:credentials:delete', resource: `credential:${credentialId}`, organizationId: credential.organizationId });
+        await audit.append(actor, {
+          action: 'market:credentials:delete',
+          resource: `credential:${credentialId}`,
+          organizationId: credential.organizationId,
+        });
       }
       // Announced even when it was revoked before: the signal is a hint, and whoever presses the button again wants it heard.
       await tellGateways(credentialId);

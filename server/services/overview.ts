@@ -60,16 +60,25 @@ export function makeOverview({ subscriptions, metering, invoicing, store }: Over
     const hard = meter?.quota?.hard ?? false;
     const window = period?.windows.at(-1);
     const asOf = await metering.watermark();
-    const limits = quota !== null ? { against: 'quota', whole: quota } as const : included > 0n ? { against: 'included', whole: included } as const : { against: 'none', whole: null } as const;
+    const limits =
+      quota !== null
+        ? ({ against: 'quota', whole: quota } as const)
+        : included > 0n
+          ? ({ against: 'included', whole: included } as const)
+          : ({ against: 'none', whole: null } as const);
     if (!period || !window || !meter || !subscription.live) {
       return { ...details, used: { places: 0n, billable: 0n, hard, ...limits }, next: null, spendMinor: 0n, asOf };
     }
     const key = `${period.index}.${window.changeIndex}`;
     const [places, billable, next] = await Promise.all([
-      metering.placesOf(subscription._id, key), metering.billableOf(subscription._id, key, document), invoicing.preview(subscription),
+      metering.placesOf(subscription._id, key),
+      metering.billableOf(subscription._id, key, document),
+      invoicing.preview(subscription),
     ]);
     return {
-      ...details, next, asOf,
+      ...details,
+      next,
+      asOf,
       used: { places: places[meter.code] ?? 0n, billable: billable[meter.code] ?? 0n, hard, ...limits },
       spendMinor: (next?.lines ?? []).filter(isUsage).reduce((sum, { amountMinor }) => sum + amountMinor, 0n),
     };
@@ -84,13 +93,21 @@ export function makeOverview({ subscriptions, metering, invoicing, store }: Over
       return (await store.invoices.ofSubscription(id)).sort((a, b) => b.periodIndex - a.periodIndex || b.ordinal - a.ordinal);
     },
     /** Periods of the actor's subscriptions that touch [from, to), the newest first, each with the invoice that bills its usage once there is one. */
-    async periodsIn(owned: readonly SubscriptionDoc[], from: number, to: number): Promise<{ period: PeriodDoc; invoice: InvoiceDoc | null }[]> {
+    async periodsIn(
+      owned: readonly SubscriptionDoc[],
+      from: number,
+      to: number,
+    ): Promise<{ period: PeriodDoc; invoice: InvoiceDoc | null }[]> {
       const found = await Promise.all(
         owned.map(async ({ _id, periodIndex }) => {
           const [periods, invoices] = await Promise.all([store.periods.ofSubscription(_id), store.invoices.ofSubscription(_id)]);
           return periods
             .filter(({ index, startAt, endAt }) => index <= periodIndex && startAt < to && endAt > from)
-            .map((period) => ({ period, invoice: invoices.find((invoice) => invoice.kind === 'period' && invoice.periodIndex === period.index + 1 && !invoice.void) ?? null }));
+            .map((period) => ({
+              period,
+              invoice:
+                invoices.find((invoice) => invoice.kind === 'period' && invoice.periodIndex === period.index + 1 && !invoice.void) ?? null,
+            }));
         }),
       );
       return found.flat().sort((a, b) => b.period.startAt - a.period.startAt);
@@ -99,13 +116,19 @@ export function makeOverview({ subscriptions, metering, invoicing, store }: Over
     async invoice(actor: Actor, id: string): Promise<{ invoice: InvoiceDoc; parties: Parties }> {
       const invoice = await invoicing.get(actor, id);
       const [product, seller, buyer] = await Promise.all([
-        store.products.product(invoice.productId), store.accounts.organization(invoice.providerId), store.accounts.organization(invoice.organizationId),
+        store.products.product(invoice.productId),
+        store.accounts.organization(invoice.providerId),
+        store.accounts.organization(invoice.organizationId),
       ]);
       const owner = buyer ? await store.accounts.user(buyer.ownerId) : null;
       return {
         invoice,
         parties: {
-          seller: { name: seller?.seller?.displayName ?? seller?.name ?? invoice.providerId, email: seller?.seller?.supportEmail ?? '', website: seller?.seller?.website ?? '' },
+          seller: {
+            name: seller?.seller?.displayName ?? seller?.name ?? invoice.providerId,
+            email: seller?.seller?.supportEmail ?? '',
+            website: seller?.seller?.website ?? '',
+          },
           buyer: { name: buyer?.name ?? invoice.organizationId, email: owner?.email ?? '' },
           product: { name: product?.name ?? invoice.productId, slug: product?.slug ?? '' },
         },

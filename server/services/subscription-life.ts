@@ -1,13 +1,12 @@
 import { SYSTEM, type Actor } from '../domain/actor.ts';
-import { boundary } from '../domain/period.ts';
 import { GRACE_MS, earlier, versionAt, wholeSecond } from '../domain/subscription.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Store } from '../store/index.ts';
-import type { PeriodDoc } from '../store/periods.ts';
 import type { SubscriptionDoc } from '../store/subscriptions.ts';
 import type { Audit } from './audit.ts';
 import type { Changes } from './changes.ts';
+import { makeSubscriptionSettling } from './subscription-settling.ts';
 
 export interface LifeDependencies {
   readonly store: Pick<Store, 'apps' | 'periods' | 'products' | 'subscriptions'>;
@@ -30,6 +29,8 @@ export type SubscriptionLife = ReturnType<typeof makeSubscriptionLife>;
  * word to the gateways) is read off the state itself, may be done any number of times, and is repeated by the sweep until it is marked as done.
  */
 export function makeSubscriptionLife({ store, audit, changes, clock, latenessSeconds }: LifeDependencies) {
+  const { addBinding, bindChosenApp, ensurePeriod, releaseBindings } = makeSubscriptionSettling({ store, clock, latenessSeconds });
+
   async function read(id: string): Promise<SubscriptionDoc> {
     const subscription = await store.subscriptions.get(id);
     if (!subscription) throw new AppError('not-found');
@@ -40,7 +41,10 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
    * Move a subscription on as `decide` says for the state it is found in. Null leaves it as it is, as after a move that was made before.
    * @returns the subscription as it stands, and whether this call moved it
    */
-  async function move(id: string, decide: (subscription: SubscriptionDoc) => Change | null | Promise<Change | null>): Promise<{ subscription: SubscriptionDoc; moved: boolean }> {
+  async function move(
+    id: string,
+    decide: (subscription: SubscriptionDoc) => Change | null | Promise<Change | null>,
+  ): Promise<{ subscription: SubscriptionDoc; moved: boolean }> {
     for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
       const subscription = await read(id);
       const change = await decide(subscription);
@@ -60,53 +64,27 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
       await bindChosenApp(subscription);
     }
     if (!subscription.live) await releaseBindings(subscription._id);
-    if (subscription.anchorAt !== null) await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id: subscription._id }));
-    return (await store.subscriptions.settle(subscription._id, subscription.rev)) ? { ...subscription, unsettled: false } : read(subscription._id);
+    if (subscription.anchorAt !== null)
+      await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id: subscription._id }));
+    return (await store.subscriptions.settle(subscription._id, subscription.rev))
+      ? { ...subscription, unsettled: false }
+      : read(subscription._id);
   }
 
-  /** Boundaries are stored once: a period begins where the one before ends, and the end is counted from the anchor (rule N8). */
-  async function ensurePeriod(subscription: SubscriptionDoc, index: number): Promise<PeriodDoc> {
-    const { _id, anchorAt, interval, planId, planVersionId } = subscription;
-    const stored = await store.periods.get(_id, index);
-    if (stored) return stored;
-    if (anchorAt === null) throw new RangeError('a subscription without an anchor has no periods');
-    const before = index === 0 ? null : await store.periods.get(_id, index - 1);
-    const startAt = before?.endAt ?? boundary(anchorAt, interval, index);
-    const version = index === subscription.periodIndex ? planVersionId : versionAt(await store.products.planVersionsOfPlan(planId), planVersionId, startAt);
-    await store.periods.add({
-      _id: `${_id}_${index}`, subscriptionId: _id, index, startAt, endAt: boundary(anchorAt, interval, index + 1),
-      windows: [{ changeIndex: 0, from: startAt, planVersionId: version }], latenessSeconds, status: 'open', lease: null, frozen: null, frozenAt: null,
+  const record = (
+    actor: Actor,
+    action: 'market:subscriptions:cancel' | 'market:subscriptions:create' | 'market:subscriptions:update',
+    subscription: SubscriptionDoc,
+    before: Change,
+    after: Change,
+  ) =>
+    audit.append(actor, {
+      action,
+      resource: `subscription:${subscription._id}`,
+      organizationId: subscription.organizationId,
+      before,
+      after,
     });
-    const period = await store.periods.get(_id, index);
-    if (!period) throw new AppError('internal', undefined, { cause: new Error(`period ${_id}_${index} is gone`) });
-    return period;
-  }
-
-  /** The app chosen at the purchase. A binding that exists, live or not, is left alone: its owner may have ended it since. */
-  async function bindChosenApp(subscription: SubscriptionDoc): Promise<void> {
-    if (await store.apps.binding(subscription.appId, subscription._id)) return;
-    const app = await store.apps.app(subscription.appId);
-    if (app && app.deletedAt === null) await addBinding(subscription, app._id);
-  }
-
-  /** False: another subscription pays for one of the APIs when this app calls it. */
-  async function addBinding(subscription: SubscriptionDoc, appId: string): Promise<boolean> {
-    const product = await store.products.product(subscription.productId);
-    if (!product) throw new AppError('not-found');
-    const added = await store.apps.addBinding({
-      _id: `${appId}.${subscription._id}`, appId, subscriptionId: subscription._id, organizationId: subscription.organizationId, gatewayId: subscription.gatewayId,
-      environmentId: product.environmentId, apiIds: product.apiIds, live: true, createdAt: clock.now(),
-    });
-    return added || (await store.apps.binding(appId, subscription._id))?.live === true;
-  }
-
-  async function releaseBindings(subscriptionId: string): Promise<void> {
-    const bindings = await store.apps.bindingsOf(subscriptionId);
-    for (const { _id, live } of bindings) if (live) await store.apps.setBindingLive(_id, false);
-  }
-
-  const record = (actor: Actor, action: 'market:subscriptions:cancel' | 'market:subscriptions:create' | 'market:subscriptions:update', subscription: SubscriptionDoc, before: Change, after: Change) =>
-    audit.append(actor, { action, resource: `subscription:${subscription._id}`, organizationId: subscription.organizationId, before, after });
 
   return {
     read,
@@ -120,10 +98,24 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
     async activate(id: string, actor: Actor = SYSTEM): Promise<SubscriptionDoc> {
       const { subscription, moved } = await move(id, ({ status }) =>
         status === 'pending'
-          ? { status: 'active', anchorAt: wholeSecond(clock.now()), periodIndex: 0, entitledUntil: null, statusReason: '', checkoutUrl: null }
+          ? {
+              status: 'active',
+              anchorAt: wholeSecond(clock.now()),
+              periodIndex: 0,
+              entitledUntil: null,
+              statusReason: '',
+              checkoutUrl: null,
+            }
           : null,
       );
-      if (moved) await record(actor, 'market:subscriptions:create', subscription, { status: 'pending' }, { status: 'active', anchorAt: subscription.anchorAt });
+      if (moved)
+        await record(
+          actor,
+          'market:subscriptions:create',
+          subscription,
+          { status: 'pending' },
+          { status: 'active', anchorAt: subscription.anchorAt },
+        );
       return subscription;
     },
 
@@ -145,7 +137,14 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
         const { endAt } = await ensurePeriod(found, found.periodIndex);
         return { cancelAtPeriodEnd: true, entitledUntil: earlier(found.entitledUntil, endAt) };
       });
-      if (moved) await record(actor, 'market:subscriptions:cancel', subscription, { cancelAtPeriodEnd: false }, { cancelAtPeriodEnd: true, entitledUntil: subscription.entitledUntil });
+      if (moved)
+        await record(
+          actor,
+          'market:subscriptions:cancel',
+          subscription,
+          { cancelAtPeriodEnd: false },
+          { cancelAtPeriodEnd: true, entitledUntil: subscription.entitledUntil },
+        );
       return subscription;
     },
 
@@ -155,7 +154,8 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
         return { cancelAtPeriodEnd: false, entitledUntil: await graceEnd(found) };
       });
       if (!moved && !subscription.live) throw new AppError('conflict', 'The subscription has ended. Subscribe again on the API’s page.');
-      if (moved) await record(actor, 'market:subscriptions:update', subscription, { cancelAtPeriodEnd: true }, { cancelAtPeriodEnd: false });
+      if (moved)
+        await record(actor, 'market:subscriptions:update', subscription, { cancelAtPeriodEnd: true }, { cancelAtPeriodEnd: false });
       return subscription;
     },
 
@@ -164,11 +164,23 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
       const { subscription, moved } = await move(id, async (found) => {
         if (!found.live || found.anchorAt === null || found.periodIndex >= index) return null;
         const { startAt, windows } = await ensurePeriod(found, index);
-        if (found.cancelAtPeriodEnd) return { status: 'canceled', live: false, endedAt: startAt, entitledUntil: earlier(found.entitledUntil, startAt) };
+        if (found.cancelAtPeriodEnd)
+          return { status: 'canceled', live: false, endedAt: startAt, entitledUntil: earlier(found.entitledUntil, startAt) };
         const planVersionId = windows[0]?.planVersionId ?? found.planVersionId;
-        return { periodIndex: index, planVersionId, pendingPlanVersionId: found.pendingPlanVersionId === planVersionId ? null : found.pendingPlanVersionId };
+        return {
+          periodIndex: index,
+          planVersionId,
+          pendingPlanVersionId: found.pendingPlanVersionId === planVersionId ? null : found.pendingPlanVersionId,
+        };
       });
-      if (moved && !subscription.live) await record(SYSTEM, 'market:subscriptions:cancel', subscription, { cancelAtPeriodEnd: true }, { status: 'canceled', endedAt: subscription.endedAt });
+      if (moved && !subscription.live)
+        await record(
+          SYSTEM,
+          'market:subscriptions:cancel',
+          subscription,
+          { cancelAtPeriodEnd: true },
+          { status: 'canceled', endedAt: subscription.endedAt },
+        );
       return subscription;
     },
 
@@ -178,9 +190,20 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
       const { subscription, moved } = await move(id, (found) => {
         if (found.status === 'past_due' && found.statusReason !== reason) return { statusReason: reason };
         if (found.status !== 'active') return null;
-        return { status: until <= clock.now() ? 'suspended' : 'past_due', entitledUntil: earlier(found.entitledUntil, until), statusReason: reason };
+        return {
+          status: until <= clock.now() ? 'suspended' : 'past_due',
+          entitledUntil: earlier(found.entitledUntil, until),
+          statusReason: reason,
+        };
       });
-      if (moved) await record(SYSTEM, 'market:subscriptions:update', subscription, { status: 'active' }, { status: subscription.status, entitledUntil: subscription.entitledUntil });
+      if (moved)
+        await record(
+          SYSTEM,
+          'market:subscriptions:update',
+          subscription,
+          { status: 'active' },
+          { status: subscription.status, entitledUntil: subscription.entitledUntil },
+        );
       return subscription;
     },
 

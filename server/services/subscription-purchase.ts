@@ -10,6 +10,7 @@ import type { SubscriptionDoc } from '../store/subscriptions.ts';
 import type { Checkout, Payments } from '../stripe/payments.ts';
 import { ownApp } from './apps.ts';
 import type { Audit } from './audit.ts';
+import { makeSubscriptionCheckout } from './subscription-checkout.ts';
 import type { SubscriptionLife } from './subscription-life.ts';
 
 /** How the first invoice came out. */
@@ -52,7 +53,10 @@ export interface Begun {
 
 export interface PurchaseDependencies {
   readonly store: Pick<Store, 'accounts' | 'apps' | 'products' | 'subscriptions'>;
-  readonly payments: Pick<Payments, 'createSetupCheckout' | 'ensureCustomer' | 'expireCheckout' | 'readCheckout' | 'readPaymentMethod' | 'setDefaultPaymentMethod'>;
+  readonly payments: Pick<
+    Payments,
+    'createSetupCheckout' | 'ensureCustomer' | 'expireCheckout' | 'readCheckout' | 'readPaymentMethod' | 'setDefaultPaymentMethod'
+  >;
   readonly invoicing: FirstInvoices;
   readonly life: SubscriptionLife;
   readonly audit: Audit;
@@ -66,6 +70,8 @@ export type SubscriptionPurchase = ReturnType<typeof makeSubscriptionPurchase>;
 
 /** From the form to the first paid invoice. The store's unique keys decide who is first; everything else may be repeated. */
 export function makeSubscriptionPurchase({ store, payments, invoicing, life, audit, clock, ids, webUrl }: PurchaseDependencies) {
+  const { customerOf, keepCard, openCheckout } = makeSubscriptionCheckout({ store, payments, life, clock, webUrl });
+
   interface Offer {
     readonly plan: PlanDoc;
     readonly product: ProductDoc;
@@ -77,7 +83,8 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
     const plan = await store.products.plan(planId);
     const product = plan && (await store.products.product(plan.productId));
     const version = plan?.currentVersionId ? await store.products.planVersion(plan.currentVersionId) : null;
-    if (!plan || !product || !version || plan.retired || product.status !== 'listed') throw new AppError('not-found', 'This plan is not on sale.');
+    if (!plan || !product || !version || plan.retired || product.status !== 'listed')
+      throw new AppError('not-found', 'This plan is not on sale.');
     if (product.organizationId === actor.organizationId) throw new AppError('own-product');
     return { plan, product, version };
   }
@@ -94,11 +101,15 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
   /** The app must not have another payer for one of the product's APIs. */
   async function usableApp(actor: Actor, appId: string, product: ProductDoc): Promise<void> {
     const app = await ownApp(store, actor, appId).catch((error: unknown) => {
-      throw error instanceof AppError && error.code === 'not-found' ? new AppError('invalid-form', undefined, { fields: { appId: 'Choose one of your apps.' }, cause: error }) : error;
+      throw error instanceof AppError && error.code === 'not-found'
+        ? new AppError('invalid-form', undefined, { fields: { appId: 'Choose one of your apps.' }, cause: error })
+        : error;
     });
     const bindings = (await store.apps.bindingsOfApp(app._id)).filter(({ live }) => live);
     if (bindings.some(({ apiIds }) => apiIds.some((apiId) => product.apiIds.includes(apiId)))) {
-      throw new AppError('invalid-form', undefined, { fields: { appId: 'This app calls these APIs under another subscription already. Choose another app.' } });
+      throw new AppError('invalid-form', undefined, {
+        fields: { appId: 'This app calls these APIs under another subscription already. Choose another app.' },
+      });
     }
   }
 
@@ -114,11 +125,35 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
     const now = clock.now();
     const { document } = version;
     const subscription: SubscriptionDoc = {
-      _id: ids.next('sub'), organizationId: actor.organizationId, productId: product._id, providerId: product.organizationId, gatewayId: product.gatewayId,
-      planId: plan._id, planVersionId: version._id, pendingPlanVersionId: null, appId: request.appId, requestId: request.requestId,
-      currency: document.currency, interval: document.interval, status: 'pending', live: true, anchorAt: null, periodIndex: 0, entitledUntil: null,
-      cancelAtPeriodEnd: false, statusReason: '', stripeCustomerId: null, paymentMethodId: null, checkoutId: null, checkoutUrl: null,
-      checkoutExpiresAt: null, createdAt: now, createdBy: actor.userId || 'system', endedAt: null, unsettled: false, rev: 0,
+      _id: ids.next('sub'),
+      organizationId: actor.organizationId,
+      productId: product._id,
+      providerId: product.organizationId,
+      gatewayId: product.gatewayId,
+      planId: plan._id,
+      planVersionId: version._id,
+      pendingPlanVersionId: null,
+      appId: request.appId,
+      requestId: request.requestId,
+      currency: document.currency,
+      interval: document.interval,
+      status: 'pending',
+      live: true,
+      anchorAt: null,
+      periodIndex: 0,
+      entitledUntil: null,
+      cancelAtPeriodEnd: false,
+      statusReason: '',
+      stripeCustomerId: null,
+      paymentMethodId: null,
+      checkoutId: null,
+      checkoutUrl: null,
+      checkoutExpiresAt: null,
+      createdAt: now,
+      createdBy: actor.userId || 'system',
+      endedAt: null,
+      unsettled: false,
+      rev: 0,
     };
     if (!(await store.subscriptions.add(subscription))) {
       // Somebody was first: the same form, sent twice at once, or another tab of the same buyer.
@@ -128,7 +163,9 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
       return proceed(first);
     }
     await audit.append(actor, {
-      action: 'market:subscriptions:create', resource: `subscription:${subscription._id}`, after: { productId: product._id, planVersionId: version._id, appId: request.appId, status: 'pending' },
+      action: 'market:subscriptions:create',
+      resource: `subscription:${subscription._id}`,
+      after: { productId: product._id, planVersionId: version._id, appId: request.appId, status: 'pending' },
     });
     return proceed(subscription);
   }
@@ -156,34 +193,6 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
     return { subscriptionId, checkoutUrl: open ? subscription.checkoutUrl : await openCheckout(subscription) };
   }
 
-  /** A page at Stripe that saves a card. The key is made of the revision found, so that two who ask at once get one session. */
-  async function openCheckout(subscription: SubscriptionDoc): Promise<string | null> {
-    if (!canOpenCheckout(subscription, clock.now())) throw new AppError('conflict', 'This purchase was begun too long ago. Cancel it and subscribe again.');
-    const customerId = await customerOf(subscription.organizationId);
-    const page = `${webUrl}/subscriptions/${subscription._id}`;
-    const checkout = await payments.createSetupCheckout({
-      subscriptionId: subscription._id, customerId, successUrl: `${page}?checkout={CHECKOUT_SESSION_ID}`, cancelUrl: page,
-      expiresAt: pendingUntil(subscription), idempotencyKey: `${subscription._id}.checkout.${subscription.rev}`,
-    });
-    await store.subscriptions.update(subscription._id, subscription.rev, {
-      stripeCustomerId: customerId, checkoutId: checkout.id, checkoutUrl: checkout.url, checkoutExpiresAt: checkout.expiresAt,
-      // A card that was declined before is not asked again: this visit brings the next one.
-      paymentMethodId: null,
-    });
-    const stored = await life.read(subscription._id);
-    return stored.status === 'pending' ? stored.checkoutUrl : null;
-  }
-
-  async function customerOf(organizationId: string): Promise<string> {
-    const organization = await store.accounts.organization(organizationId);
-    if (!organization) throw new AppError('not-found');
-    if (organization.stripeCustomerId !== null) return organization.stripeCustomerId;
-    const owner = await store.accounts.user(organization.ownerId);
-    const customerId = await payments.ensureCustomer({ organizationId, email: owner?.email ?? '', name: organization.name });
-    await store.accounts.setStripeCustomer(organizationId, customerId);
-    return (await store.accounts.organization(organizationId))?.stripeCustomerId ?? customerId;
-  }
-
   /** Pay invoice 0 with the card that stands on the subscription, and go on as that came out. */
   async function collect(subscription: SubscriptionDoc): Promise<SubscriptionDoc> {
     return conclude(subscription._id, await invoicing.openFirst(subscription));
@@ -206,7 +215,9 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
   /** It waits for the buyer: why, and where to go on. */
   async function note(id: string, reason: string, url: string | null): Promise<SubscriptionDoc> {
     const { subscription } = await life.move(id, (found) =>
-      found.status !== 'pending' || (found.statusReason === reason && found.checkoutUrl === url) ? null : { statusReason: reason, checkoutUrl: url, checkoutExpiresAt: url === null ? null : pendingUntil(found) },
+      found.status !== 'pending' || (found.statusReason === reason && found.checkoutUrl === url)
+        ? null
+        : { statusReason: reason, checkoutUrl: url, checkoutExpiresAt: url === null ? null : pendingUntil(found) },
     );
     return subscription;
   }
@@ -228,22 +239,19 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
     return collect(subscription);
   }
 
-  /** The card becomes the one that the organization pays with. */
-  async function keepCard(organizationId: string, paymentMethodId: string): Promise<void> {
-    const method = await payments.readPaymentMethod(paymentMethodId);
-    if (method.customerId === null) return;
-    await payments.setDefaultPaymentMethod({ customerId: method.customerId, paymentMethodId });
-    await store.accounts.setPaymentMethod(organizationId, {
-      id: method.id, brand: method.brand, last4: method.last4, expMonth: method.expiryMonth, expYear: method.expiryYear,
-    });
-  }
-
   /** Give a pending purchase up, unless it turns out that it was paid meanwhile: then it is activated. */
-  async function abandon(actor: Actor, subscription: SubscriptionDoc, status: 'canceled' | 'expired', reason: string): Promise<SubscriptionDoc> {
+  async function abandon(
+    actor: Actor,
+    subscription: SubscriptionDoc,
+    status: 'canceled' | 'expired',
+    reason: string,
+  ): Promise<SubscriptionDoc> {
     if (subscription.status !== 'pending') return subscription;
     if (subscription.checkoutId !== null) await payments.expireCheckout(subscription.checkoutId);
     // The card goes first: whoever still has the purchase in hand finds none to collect from.
-    await life.move(subscription._id, (found) => (found.status === 'pending' && found.paymentMethodId !== null ? { paymentMethodId: null } : null));
+    await life.move(subscription._id, (found) =>
+      found.status === 'pending' && found.paymentMethodId !== null ? { paymentMethodId: null } : null,
+    );
     if ((await invoicing.abandonFirst(subscription)) === 'paid') return life.activate(subscription._id);
     return life.giveUp(subscription._id, status, reason, actor);
   }
@@ -268,7 +276,11 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
     async checkoutExpired(checkoutId: string): Promise<void> {
       const found = await store.subscriptions.byCheckout(checkoutId);
       if (!found || found.status !== 'pending') return;
-      await life.move(found._id, (now) => (now.status !== 'pending' || now.checkoutId !== checkoutId || now.checkoutUrl === null || now.paymentMethodId !== null ? null : { checkoutUrl: null, checkoutExpiresAt: null }));
+      await life.move(found._id, (now) =>
+        now.status !== 'pending' || now.checkoutId !== checkoutId || now.checkoutUrl === null || now.paymentMethodId !== null
+          ? null
+          : { checkoutUrl: null, checkoutExpiresAt: null },
+      );
     },
   };
 

@@ -65,9 +65,13 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
       const product = products.find(({ _id }) => _id === subscription.productId);
       const plan = plans.find((one) => one?._id === subscription.planId);
       const version = versions.find(({ _id }) => _id === subscription.planVersionId);
-      if (!product || !plan || !version) throw new AppError('internal', undefined, { cause: new Error(`what ${subscription._id} was bought for is gone`) });
+      if (!product || !plan || !version)
+        throw new AppError('internal', undefined, { cause: new Error(`what ${subscription._id} was bought for is gone`) });
       return {
-        subscription, product, plan, document: version.document,
+        subscription,
+        product,
+        plan,
+        document: version.document,
         period: periods.find(({ subscriptionId }) => subscriptionId === subscription._id) ?? null,
         bindings: bindings.flatMap((binding) => {
           const app = binding.subscriptionId === subscription._id ? apps.find(({ _id }) => _id === binding.appId) : undefined;
@@ -78,7 +82,8 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
     });
   }
 
-  const tell = async (id: string): Promise<void> => void (await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id })));
+  const tell = async (id: string): Promise<void> =>
+    void (await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id })));
 
   return {
     /** Insert it as pending, or find what the same form began; free plans are active when this answers. @throws not-found own-product already-exists invalid-form conflict */
@@ -124,13 +129,23 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
     async bind(actor: Actor, id: string, appId: string): Promise<void> {
       const subscription = await own(actor, id);
       const app = await ownApp(store, actor, appId);
-      if (!subscription.live || subscription.anchorAt === null) throw new AppError('conflict', 'Apps can use the subscription as soon as it is active.');
+      if (!subscription.live || subscription.anchorAt === null)
+        throw new AppError('conflict', 'Apps can use the subscription as soon as it is active.');
       const existing = await store.apps.binding(appId, id);
-      const payer = new AppError('invalid-form', undefined, { fields: { appId: 'This app calls these APIs under another subscription already; each call has exactly one payer.' } });
+      const payer = new AppError('invalid-form', undefined, {
+        fields: { appId: 'This app calls these APIs under another subscription already; each call has exactly one payer.' },
+      });
       if (existing?.live) return;
-      if (existing) await store.apps.setBindingLive(existing._id, true).catch((error: unknown) => { throw (error as { code?: unknown }).code === 11000 ? payer : error; });
+      if (existing)
+        await store.apps.setBindingLive(existing._id, true).catch((error: unknown) => {
+          throw (error as { code?: unknown }).code === 11000 ? payer : error;
+        });
       else if (!(await life.addBinding(subscription, appId))) throw payer;
-      await audit.append(actor, { action: 'market:subscriptions:update', resource: `subscription:${id}`, after: { bound: appId, name: app.name } });
+      await audit.append(actor, {
+        action: 'market:subscriptions:update',
+        resource: `subscription:${id}`,
+        after: { bound: appId, name: app.name },
+      });
       await tell(id);
     },
 
@@ -147,9 +162,13 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
       const customerId = await purchase.customerOf(actor.organizationId);
       const page = `${dependencies.webUrl}/billing`;
       const { url } = await payments.createSetupCheckout({
-        subscriptionId: actor.organizationId, customerId, successUrl: `${page}?checkout={CHECKOUT_SESSION_ID}`, cancelUrl: page,
+        subscriptionId: actor.organizationId,
+        customerId,
+        successUrl: `${page}?checkout={CHECKOUT_SESSION_ID}`,
+        cancelUrl: page,
         // To the minute, so that the same form sent twice asks for the same thing.
-        expiresAt: Math.ceil((clock.now() + CARD_CHECKOUT_MS) / 600_000) * 600_000, idempotencyKey: `card.${requestId}`,
+        expiresAt: Math.ceil((clock.now() + CARD_CHECKOUT_MS) / 600_000) * 600_000,
+        idempotencyKey: `card.${requestId}`,
       });
       if (url === null) throw new AppError('conflict', 'This form was sent before. Load the page again.');
       return { checkoutUrl: url };
@@ -157,10 +176,18 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
 
     /** What a return from Checkout shows: asks Stripe whether the card of that session is saved; true if so. Sessions of others say nothing. */
     async refreshCard(actor: Actor, checkoutId: string): Promise<boolean> {
-      const checkout = await payments.readCheckout(checkoutId).catch((error: unknown) => { if (error instanceof AppError && error.code === 'not-found') return null; throw error; });
-      if (checkout?.subscriptionId !== actor.organizationId || checkout.status !== 'complete' || checkout.paymentMethodId === null) return false;
+      const checkout = await payments.readCheckout(checkoutId).catch((error: unknown) => {
+        if (error instanceof AppError && error.code === 'not-found') return null;
+        throw error;
+      });
+      if (checkout?.subscriptionId !== actor.organizationId || checkout.status !== 'complete' || checkout.paymentMethodId === null)
+        return false;
       await purchase.keepCard(actor.organizationId, checkout.paymentMethodId);
-      await audit.append(actor, { action: 'market:invoices:pay', resource: `organization:${actor.organizationId}`, after: { card: checkout.paymentMethodId } });
+      await audit.append(actor, {
+        action: 'market:invoices:pay',
+        resource: `organization:${actor.organizationId}`,
+        after: { card: checkout.paymentMethodId },
+      });
       return true;
     },
 
@@ -196,7 +223,10 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
     },
 
     /** Collecting failed. @param reason for the buyer */
-    async onInvoiceFailed(invoice: Pick<InvoiceDoc, '_id' | 'kind' | 'issuedAt' | 'periodIndex' | 'status' | 'subscriptionId'>, reason: string): Promise<SubscriptionDoc> {
+    async onInvoiceFailed(
+      invoice: Pick<InvoiceDoc, '_id' | 'kind' | 'issuedAt' | 'periodIndex' | 'status' | 'subscriptionId'>,
+      reason: string,
+    ): Promise<SubscriptionDoc> {
       if (invoice.status === 'paid' || invoice.status === 'void') return life.read(invoice.subscriptionId);
       if (invoice.periodIndex === 0 && invoice.kind === 'period') return purchase.note(invoice.subscriptionId, reason, null);
       const period = await store.periods.get(invoice.subscriptionId, invoice.periodIndex);
@@ -208,7 +238,8 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
 
     /** A plan version was published for running subscriptions (rule N6). */
     async onPlanVersionPublished(productId: string, planId: string): Promise<void> {
-      for (const { _id, planId: held, live } of await store.subscriptions.ofProduct(productId)) if (live && held === planId) await life.adoptVersion(_id);
+      for (const { _id, planId: held, live } of await store.subscriptions.ofProduct(productId))
+        if (live && held === planId) await life.adoptVersion(_id);
     },
 
     /** Give up purchases whose time is over, unless they turn out to be paid. @returns how many were given up */
@@ -217,7 +248,11 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
       for (const subscription of await store.subscriptions.inStatus('pending')) {
         if (pendingUntil(subscription) > now) continue;
         const present = await purchase.refresh(subscription);
-        if (present.status === 'pending' && (await purchase.abandon(SYSTEM, present, 'expired', 'It was not paid in time.')).status === 'expired') expired += 1;
+        if (
+          present.status === 'pending' &&
+          (await purchase.abandon(SYSTEM, present, 'expired', 'It was not paid in time.')).status === 'expired'
+        )
+          expired += 1;
       }
       return expired;
     },

@@ -71,15 +71,35 @@ const options = { strict: 'throw', versionKey: false, minimize: false } as const
 
 export function makeAppsStore(connection: Connection) {
   const apps = new Schema<AppDoc>(
-    { _id: text, organizationId: text, name: text, description: { type: String, default: '' }, createdAt: number, deletedAt: time, rev: number },
+    {
+      _id: text,
+      organizationId: text,
+      name: text,
+      description: { type: String, default: '' },
+      createdAt: number,
+      deletedAt: time,
+      rev: number,
+    },
     options,
   );
   apps.index({ organizationId: 1, createdAt: 1 });
   const credentials = new Schema<CredentialDoc>(
     {
-      _id: text, appId: text, organizationId: text, kind: { type: String, enum: ['key', 'code'], required: true }, name: { type: String, default: '' },
-      appKey: optional, hash: optional, secretCipher: optional, hint: { type: String, default: '' }, notAfter: time, revokedAt: time,
-      rotatedFrom: optional, lastUsedAt: time, createdAt: number, createdBy: { type: String, default: '' },
+      _id: text,
+      appId: text,
+      organizationId: text,
+      kind: { type: String, enum: ['key', 'code'], required: true },
+      name: { type: String, default: '' },
+      appKey: optional,
+      hash: optional,
+      secretCipher: optional,
+      hint: { type: String, default: '' },
+      notAfter: time,
+      revokedAt: time,
+      rotatedFrom: optional,
+      lastUsedAt: time,
+      createdAt: number,
+      createdBy: { type: String, default: '' },
     },
     options,
   );
@@ -91,8 +111,15 @@ export function makeAppsStore(connection: Connection) {
   credentials.index({ createdAt: 1 });
   const bindings = new Schema<BindingDoc>(
     {
-      _id: text, appId: text, subscriptionId: text, organizationId: text, gatewayId: text, environmentId: text, apiIds: { type: [String], required: true },
-      live: { type: Boolean, required: true }, createdAt: number,
+      _id: text,
+      appId: text,
+      subscriptionId: text,
+      organizationId: text,
+      gatewayId: text,
+      environmentId: text,
+      apiIds: { type: [String], required: true },
+      live: { type: Boolean, required: true },
+      createdAt: number,
     },
     options,
   );
@@ -102,8 +129,16 @@ export function makeAppsStore(connection: Connection) {
   bindings.index({ live: 1 });
   const authorizations = new Schema<AuthorizationDoc>(
     {
-      _id: text, appId: text, apiId: text, environmentId: text, gatewayId: text, providerId: text, organizationId: text,
-      live: { type: Boolean, required: true }, createdAt: number, revokedAt: time,
+      _id: text,
+      appId: text,
+      apiId: text,
+      environmentId: text,
+      gatewayId: text,
+      providerId: text,
+      organizationId: text,
+      live: { type: Boolean, required: true },
+      createdAt: number,
+      revokedAt: time,
     },
     options,
   );
@@ -134,7 +169,8 @@ export function makeAppsStore(connection: Connection) {
     bindingsOf: (subscriptionId: string) => Bindings.find({ subscriptionId }).lean<BindingDoc[]>(),
     bindingsOfApp: (appId: string) => Bindings.find({ appId }).lean<BindingDoc[]>(),
     addBinding: (binding: BindingDoc) => insertOnce(() => Bindings.create(binding)),
-    setBindingLive: async (id: string, live: boolean) => (await Bindings.updateOne({ _id: id, live: !live }, { $set: { live } })).modifiedCount === 1,
+    setBindingLive: async (id: string, live: boolean) =>
+      (await Bindings.updateOne({ _id: id, live: !live }, { $set: { live } })).modifiedCount === 1,
     credentialsOfApps: (appIds: string[]) => Credentials.find({ appId: { $in: appIds } }).lean<CredentialDoc[]>(),
     bindingsOfApps: (appIds: string[]) => Bindings.find({ appId: { $in: appIds } }).lean<BindingDoc[]>(),
     binding: (appId: string, subscriptionId: string) => Bindings.findById(`${appId}.${subscriptionId}`).lean<BindingDoc>(),
@@ -142,13 +178,17 @@ export function makeAppsStore(connection: Connection) {
     removeCredential: async (id: string) => void (await Credentials.deleteOne({ _id: id })),
     renameCredential: async (id: string, name: string) => void (await Credentials.updateOne({ _id: id }, { $set: { name } })),
     /** True: this call revoked it. */
-    revokeCredential: async (id: string, at: number) => (await Credentials.updateOne({ _id: id, revokedAt: null }, { $set: { revokedAt: at } })).modifiedCount === 1,
+    revokeCredential: async (id: string, at: number) =>
+      (await Credentials.updateOne({ _id: id, revokedAt: null }, { $set: { revokedAt: at } })).modifiedCount === 1,
     /** An end can only come nearer. */
-    endCredential: async (id: string, notAfter: number) => void (await Credentials.updateOne({ _id: id, revokedAt: null, notAfter: null }, { $set: { notAfter } })),
-    shortenCredential: async (id: string, notAfter: number) => void (await Credentials.updateOne({ _id: id, notAfter: { $gt: notAfter } }, { $set: { notAfter } })),
+    endCredential: async (id: string, notAfter: number) =>
+      void (await Credentials.updateOne({ _id: id, revokedAt: null, notAfter: null }, { $set: { notAfter } })),
+    shortenCredential: async (id: string, notAfter: number) =>
+      void (await Credentials.updateOne({ _id: id, notAfter: { $gt: notAfter } }, { $set: { notAfter } })),
     /** Of several gateways that report a use, the latest stands. */
     noteUse: async (id: string, at: number) => void (await Credentials.updateOne({ _id: id }, { $max: { lastUsedAt: at } })),
-    revokeAllOf: async (appId: string, at: number) => void (await Credentials.updateMany({ appId, revokedAt: null }, { $set: { revokedAt: at } })),
+    revokeAllOf: async (appId: string, at: number) =>
+      void (await Credentials.updateMany({ appId, revokedAt: null }, { $set: { revokedAt: at } })),
     /** Ends every binding and free authorization of the app. */
     releaseAllOf: async (appId: string, at: number) => {
       await Bindings.updateMany({ appId, live: true }, { $set: { live: false } });

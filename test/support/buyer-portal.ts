@@ -8,28 +8,79 @@ export interface BuyerPortal extends Portal {
   readonly stripe: TestStripe;
   readonly provider: Actor;
   /** Sold by Atlas Data under the plans free, starter and payg. */
-  readonly listing: { readonly slug: string; readonly productId: string; readonly planIds: Readonly<Record<'free' | 'payg' | 'starter', string>> };
+  readonly listing: {
+    readonly slug: string;
+    readonly productId: string;
+    readonly planIds: Readonly<Record<'free' | 'payg' | 'starter', string>>;
+  };
   /** Calls of a subscription's running window, as gateways would have stored them. */
-  recordCalls(subscriptionId: string, calls: readonly { readonly count: number; readonly outcome: string; readonly operation?: string; readonly at?: number; readonly credential?: string }[]): Promise<void>;
+  recordCalls(
+    subscriptionId: string,
+    calls: readonly {
+      readonly count: number;
+      readonly outcome: string;
+      readonly operation?: string;
+      readonly at?: number;
+      readonly credential?: string;
+    }[],
+  ): Promise<void>;
   actorOf(organizationId: string, userId: string): Actor;
 }
 
 /** The portal with Stripe's stand-in and one listed product of another organization. */
 export async function startBuyerPortal(more: Record<string, string> = {}): Promise<BuyerPortal> {
   const stripe = await testStripe();
-  const portal = await startPortal({ STRIPE_API_BASE: stripe.url, STRIPE_SECRET_KEY: TEST_KEY, STRIPE_WEBHOOK_SECRET: TEST_WEBHOOK_SECRET, ...more });
+  const portal = await startPortal({
+    STRIPE_API_BASE: stripe.url,
+    STRIPE_SECRET_KEY: TEST_KEY,
+    STRIPE_WEBHOOK_SECRET: TEST_WEBHOOK_SECRET,
+    ...more,
+  });
   const { services, store, clock, ids } = portal.composition;
-  const actorOf = (organizationId: string, userId: string): Actor => ({ kind: 'user', userId, organizationId, policies: ['Administrator'], address: '127.0.0.1', requestId: 'req_test' });
+  const actorOf = (organizationId: string, userId: string): Actor => ({
+    kind: 'user',
+    userId,
+    organizationId,
+    policies: ['Administrator'],
+    address: '127.0.0.1',
+    requestId: 'req_test',
+  });
   const seller = await portal.member('Atlas');
   const provider = actorOf(seller.organizationId, seller.userId);
   const { catalog } = services;
-  await catalog.sellers.save(provider, { displayName: 'Atlas Data', slug: 'atlas-data', website: 'https://atlas.example.com', supportEmail: 'help@atlas.example.com', about: '' });
+  await catalog.sellers.save(provider, {
+    displayName: 'Atlas Data',
+    slug: 'atlas-data',
+    website: 'https://atlas.example.com',
+    supportEmail: 'help@atlas.example.com',
+    about: '',
+  });
   const gateway = await catalog.gateways.create(provider, { name: 'Main', description: '' });
   const group = await catalog.groups.create(provider, gateway._id, { name: 'Cities', description: '', label: 'cities' });
-  const apis = await Promise.all(['/cities', '/cities/{id}'].map((path) => catalog.apis.create(provider, gateway._id, group._id, definition(path, { backend: { kind: 'mock', status: 200, headers: [], body: '{}' } }))));
-  await catalog.publishing.publish(provider, gateway._id, apis.map(({ _id }) => _id), 'first');
-  const product = await catalog.products.create(provider, group._id, apis.map(({ _id }) => _id), productFields({ slug: 'cities', name: 'Cities of the world', tagline: 'Places with more than 1,000 people' }));
-  const plan = async (name: string, title: string, form: Parameters<typeof planDocument>[0]) => (await catalog.plans.create(provider, product._id, { name, title, summary: '' }, planDocument(form)))._id;
+  const apis = await Promise.all(
+    ['/cities', '/cities/{id}'].map((path) =>
+      catalog.apis.create(
+        provider,
+        gateway._id,
+        group._id,
+        definition(path, { backend: { kind: 'mock', status: 200, headers: [], body: '{}' } }),
+      ),
+    ),
+  );
+  await catalog.publishing.publish(
+    provider,
+    gateway._id,
+    apis.map(({ _id }) => _id),
+    'first',
+  );
+  const product = await catalog.products.create(
+    provider,
+    group._id,
+    apis.map(({ _id }) => _id),
+    productFields({ slug: 'cities', name: 'Cities of the world', tagline: 'Places with more than 1,000 people' }),
+  );
+  const plan = async (name: string, title: string, form: Parameters<typeof planDocument>[0]) =>
+    (await catalog.plans.create(provider, product._id, { name, title, summary: '' }, planDocument(form)))._id;
   const planIds = {
     free: await plan('free', 'Free', { kind: 'free', quota: 'hard', quotaLimit: '500' }),
     starter: await plan('starter', 'Starter', { kind: 'fee', fee: '10.00', included: '1000', price: '5.00', per: '1000' }),
@@ -41,7 +92,10 @@ export async function startBuyerPortal(more: Record<string, string> = {}): Promi
   await services.storefront.refresh();
 
   return {
-    ...portal, stripe, provider, actorOf,
+    ...portal,
+    stripe,
+    provider,
+    actorOf,
     listing: { slug: 'cities', productId: product._id, planIds },
     async recordCalls(subscriptionId, calls) {
       const subscription = await store.subscriptions.get(subscriptionId);
@@ -51,15 +105,51 @@ export async function startBuyerPortal(more: Record<string, string> = {}): Promi
       for (const { count, outcome, operation = 'GET /cities', at = clock.now(), credential = 'crd_none' } of calls) {
         const about = { sub: subscriptionId, window, app: subscription.appId, credential, api: apis[0]?._id ?? '', operation };
         const hour = Math.floor(at / 3_600_000) * 3_600_000;
-        const entry: UsageEntry = { ...about, hour, outcome, calls: BigInt(count), units: { requests: BigInt(count) }, bytesIn: BigInt(count * 120), bytesOut: BigInt(count * 1_400) };
+        const entry: UsageEntry = {
+          ...about,
+          hour,
+          outcome,
+          calls: BigInt(count),
+          units: { requests: BigInt(count) },
+          bytesIn: BigInt(count * 120),
+          bytesOut: BigInt(count * 1_400),
+        };
         const logged: LoggedCall[] = Array.from({ length: Math.min(count, 60) }, (_call, n) => ({
-          ...about, id: ids.next('call'), at: at - n * 1_000, method: 'GET', path: operation.split(' ')[1] ?? '/', outcome, status: /^\d{3}$/.test(outcome) ? Number(outcome) : 0,
-          bytesIn: 120, bytesOut: 1_400, upstreamMs: 8 + (n % 9), totalMs: 10 + (n % 9), receipt: n,
+          ...about,
+          id: ids.next('call'),
+          at: at - n * 1_000,
+          method: 'GET',
+          path: operation.split(' ')[1] ?? '/',
+          outcome,
+          status: /^\d{3}$/.test(outcome) ? Number(outcome) : 0,
+          bytesIn: 120,
+          bytesOut: 1_400,
+          upstreamMs: 8 + (n % 9),
+          totalMs: 10 + (n % 9),
+          receipt: n,
         }));
         const _id = ids.next('evt');
-        const batch = { _id, node: 'gw1', boot: 'b', number: 1, entries: [entry], subs: [subscriptionId], windows: [`${subscriptionId}|${window}`], minTs: hour, maxTs: at, storedAt: clock.now(), sha256: _id };
+        const batch = {
+          _id,
+          node: 'gw1',
+          boot: 'b',
+          number: 1,
+          entries: [entry],
+          subs: [subscriptionId],
+          windows: [`${subscriptionId}|${window}`],
+          minTs: hour,
+          maxTs: at,
+          storedAt: clock.now(),
+          sha256: _id,
+        };
         await store.usage.addBatch(batch as Parameters<typeof store.usage.addBatch>[0]);
-        await store.usage.addLog({ _id, subs: [subscriptionId], minTs: hour, calls: logged, expiresAt: new Date(clock.real() + 86_400_000) } as Parameters<typeof store.usage.addLog>[0]);
+        await store.usage.addLog({
+          _id,
+          subs: [subscriptionId],
+          minTs: hour,
+          calls: logged,
+          expiresAt: new Date(clock.real() + 86_400_000),
+        } as Parameters<typeof store.usage.addLog>[0]);
       }
     },
     async stop() {

@@ -17,7 +17,8 @@ export interface BarModel {
   readonly note: string;
 }
 
-const meterCode = (document: PlanDocument): string => document.meters.find(({ code }) => code === REQUESTS_METER)?.code ?? document.meters[0]?.code ?? REQUESTS_METER;
+const meterCode = (document: PlanDocument): string =>
+  document.meters.find(({ code }) => code === REQUESTS_METER)?.code ?? document.meters[0]?.code ?? REQUESTS_METER;
 
 /** What was used against what the plan includes or allows; null when every unit has its price. */
 export function barModel({ against, hard, whole, places, billable }: UsedSoFar, document: PlanDocument): BarModel | null {
@@ -27,9 +28,24 @@ export function barModel({ against, hard, whole, places, billable }: UsedSoFar, 
   const beyond = used > whole ? used - whole : 0n;
   const note =
     against === 'included'
-      ? beyond > 0n ? `${grouped(beyond)} beyond what is included, charged at the plan’s price.` : ''
-      : hard ? (used >= whole ? 'Used up: further calls are refused until the next period. They cost nothing.' : '') : beyond > 0n ? `${grouped(beyond)} beyond the plan’s volume; they pass and are charged.` : '';
-  return { label: against === 'quota' ? 'Used of this period’s limit' : 'Used of what is included', used, whole, percent: percentOf(used, whole), unit, note };
+      ? beyond > 0n
+        ? `${grouped(beyond)} beyond what is included, charged at the plan’s price.`
+        : ''
+      : hard
+        ? used >= whole
+          ? 'Used up: further calls are refused until the next period. They cost nothing.'
+          : ''
+        : beyond > 0n
+          ? `${grouped(beyond)} beyond the plan’s volume; they pass and are charged.`
+          : '';
+  return {
+    label: against === 'quota' ? 'Used of this period’s limit' : 'Used of what is included',
+    used,
+    whole,
+    percent: percentOf(used, whole),
+    unit,
+    note,
+  };
 }
 
 /** A state that asks for attention, in words: what it is, what it means, what to do. */
@@ -49,26 +65,53 @@ export function stateModel({ subscription, document }: Pick<SubscriptionDetails,
   const until = entitledUntil === null ? '' : timeWords(entitledUntil);
   switch (status) {
     case 'requested':
-      return { tone: 'info', title: 'Waiting for the provider', text: 'The provider approves each new customer of this plan. You will get a mail.', actions: ['cancel'] };
+      return {
+        tone: 'info',
+        title: 'Waiting for the provider',
+        text: 'The provider approves each new customer of this plan. You will get a mail.',
+        actions: ['cancel'],
+      };
     case 'pending':
       return pendingModel(subscription, document);
     case 'past_due':
       return {
-        tone: 'warning', title: 'The last payment failed', text: `${statusReason} Your keys work until ${until}; we try again on the days the mail names, and at once when you change the card.`,
+        tone: 'warning',
+        title: 'The last payment failed',
+        text: `${statusReason} Your keys work until ${until}; we try again on the days the mail names, and at once when you change the card.`,
         actions: ['card'],
       };
     case 'suspended':
-      return { tone: 'error', title: 'Suspended: a payment is open', text: `${statusReason} Calls are refused. As soon as the payment goes through, the subscription is active again.`, actions: ['card'] };
+      return {
+        tone: 'error',
+        title: 'Suspended: a payment is open',
+        text: `${statusReason} Calls are refused. As soon as the payment goes through, the subscription is active again.`,
+        actions: ['card'],
+      };
     case 'paused':
       return { tone: 'info', title: 'Paused', text: 'Calls are refused while the subscription is paused.', actions: [] };
     case 'canceled':
-      return { tone: 'info', title: 'This subscription has ended', text: `${statusReason || (endedAt === null ? '' : `Access ended on ${timeWords(endedAt)}.`)} Usage and invoices stay here.`, actions: ['again'] };
+      return {
+        tone: 'info',
+        title: 'This subscription has ended',
+        text: `${statusReason || (endedAt === null ? '' : `Access ended on ${timeWords(endedAt)}.`)} Usage and invoices stay here.`,
+        actions: ['again'],
+      };
     case 'expired':
-      return { tone: 'info', title: 'This purchase was not finished', text: 'It was not paid within 23 hours and has expired. Nothing was charged.', actions: ['again'] };
+      return {
+        tone: 'info',
+        title: 'This purchase was not finished',
+        text: 'It was not paid within 23 hours and has expired. Nothing was charged.',
+        actions: ['again'],
+      };
     case 'trialing':
     case 'active':
       return cancelAtPeriodEnd
-        ? { tone: 'warning', title: `Ends on ${until}`, text: 'It is canceled. Your keys work until then; usage up to that instant is billed on a last invoice.', actions: ['undo'] }
+        ? {
+            tone: 'warning',
+            title: `Ends on ${until}`,
+            text: 'It is canceled. Your keys work until then; usage up to that instant is billed on a last invoice.',
+            actions: ['undo'],
+          }
         : null;
   }
 }
@@ -78,17 +121,37 @@ function pendingModel(subscription: SubscriptionDetails['subscription'], documen
   const limit = timeWords(pendingUntil(subscription));
   const due = dueToday(planOf(document)) > 0n;
   if (statusReason !== '' && checkoutUrl !== null) {
-    return { tone: 'warning', title: 'Your bank wants you to confirm', text: `${statusReason} Nothing works before that; the purchase waits until ${limit}.`, actions: ['resume', 'cancel'], resume: 'Confirm at your bank' };
+    return {
+      tone: 'warning',
+      title: 'Your bank wants you to confirm',
+      text: `${statusReason} Nothing works before that; the purchase waits until ${limit}.`,
+      actions: ['resume', 'cancel'],
+      resume: 'Confirm at your bank',
+    };
   }
   if (statusReason !== '') {
-    return { tone: 'error', title: 'The card was declined', text: `${statusReason} Nothing was charged. Try another card; the purchase waits until ${limit}.`, actions: ['resume', 'cancel'], resume: 'Try another card' };
+    return {
+      tone: 'error',
+      title: 'The card was declined',
+      text: `${statusReason} Nothing was charged. Try another card; the purchase waits until ${limit}.`,
+      actions: ['resume', 'cancel'],
+      resume: 'Try another card',
+    };
   }
   if (checkoutId !== null && paymentMethodId !== null) {
-    return { tone: 'info', title: 'The payment is being made', text: 'This usually takes a few seconds. The page shows how it stands each time you load it; nothing is lost when you leave.', actions: ['refresh'] };
+    return {
+      tone: 'info',
+      title: 'The payment is being made',
+      text: 'This usually takes a few seconds. The page shows how it stands each time you load it; nothing is lost when you leave.',
+      actions: ['refresh'],
+    };
   }
   return {
-    tone: 'info', title: due ? 'Not paid yet' : 'No card yet', text: `Save a card to ${due ? 'pay and ' : ''}begin. The purchase waits until ${limit}; until then nothing works and nothing is charged.`,
-    actions: ['resume', 'cancel'], resume: due ? 'Continue to payment' : 'Save a card',
+    tone: 'info',
+    title: due ? 'Not paid yet' : 'No card yet',
+    text: `Save a card to ${due ? 'pay and ' : ''}begin. The purchase waits until ${limit}; until then nothing works and nothing is charged.`,
+    actions: ['resume', 'cancel'],
+    resume: due ? 'Continue to payment' : 'Save a card',
   };
 }
 
@@ -97,14 +160,34 @@ export function overviewModel(overview: SubscriptionOverview) {
   const { subscription, product, plan, document, period, used, next, spendMinor, asOf, entitled, bindings } = overview;
   const terms = planOf(document);
   return {
-    id: subscription._id, state: subscription.status, name: product.name, slug: product.slug, plan: plan.title, planName: plan.name, currency: subscription.currency, entitled,
-    live: subscription.live, running: subscription.live && subscription.anchorAt !== null, price: describePrice(terms), free: isFreeOfCharge(terms),
+    id: subscription._id,
+    state: subscription.status,
+    name: product.name,
+    slug: product.slug,
+    plan: plan.title,
+    planName: plan.name,
+    currency: subscription.currency,
+    entitled,
+    live: subscription.live,
+    running: subscription.live && subscription.anchorAt !== null,
+    price: describePrice(terms),
+    free: isFreeOfCharge(terms),
     bar: period && subscription.live ? barModel(used, document) : null,
-    calls: used.against === 'quota' ? used.places : used.billable, unit: unitWord(meterCode(document)),
-    spendMinor, asOf, period: period ? periodWords(period.startAt, period.endAt) : '', periodFrom: period?.startAt ?? null,
-    nextAt: period && subscription.live ? period.endAt : null, nextTotalMinor: next?.totalMinor ?? null, ending: subscription.cancelAtPeriodEnd,
-    entitledUntil: subscription.entitledUntil, apps: bindings.map(({ app }) => ({ id: app._id, name: app.name })), attention: stateModel(overview),
-    createdAt: subscription.createdAt, anchorAt: subscription.anchorAt, endedAt: subscription.endedAt,
+    calls: used.against === 'quota' ? used.places : used.billable,
+    unit: unitWord(meterCode(document)),
+    spendMinor,
+    asOf,
+    period: period ? periodWords(period.startAt, period.endAt) : '',
+    periodFrom: period?.startAt ?? null,
+    nextAt: period && subscription.live ? period.endAt : null,
+    nextTotalMinor: next?.totalMinor ?? null,
+    ending: subscription.cancelAtPeriodEnd,
+    entitledUntil: subscription.entitledUntil,
+    apps: bindings.map(({ app }) => ({ id: app._id, name: app.name })),
+    attention: stateModel(overview),
+    createdAt: subscription.createdAt,
+    anchorAt: subscription.anchorAt,
+    endedAt: subscription.endedAt,
   };
 }
 
@@ -115,8 +198,17 @@ export const nextInvoiceModel = ({ next, subscription }: SubscriptionOverview) =
   next === null || !subscription.live
     ? null
     : {
-        currency: next.currency, totalMinor: next.totalMinor, chargeMinor: next.chargeMinor, carriedMinor: next.carriedMinor, carriedInMinor: next.carriedInMinor,
-        lines: next.lines.map(({ text, quantity, amountMinor, explanation }) => ({ text, quantity: quantity === null ? null : BigInt(quantity), amountMinor, explanation })),
+        currency: next.currency,
+        totalMinor: next.totalMinor,
+        chargeMinor: next.chargeMinor,
+        carriedMinor: next.carriedMinor,
+        carriedInMinor: next.carriedInMinor,
+        lines: next.lines.map(({ text, quantity, amountMinor, explanation }) => ({
+          text,
+          quantity: quantity === null ? null : BigInt(quantity),
+          amountMinor,
+          explanation,
+        })),
       };
 
 export interface Step {
@@ -129,13 +221,40 @@ export interface Step {
 }
 
 /** The first run: four steps, the first that is open marked. Null once all are done. */
-export function firstRun(done: { subscribed: boolean; app: boolean; credential: boolean; called: boolean }, links: { pending: string | null; credential: string; call: string }): Step[] | null {
+export function firstRun(
+  done: { subscribed: boolean; app: boolean; credential: boolean; called: boolean },
+  links: { pending: string | null; credential: string; call: string },
+): Step[] | null {
   if (done.subscribed && done.app && done.credential && done.called) return null;
   const steps = [
-    { title: 'Choose an API and subscribe', text: 'Many have a free plan; the price and the rules stand on the page before you pay.', done: done.subscribed, href: links.pending ?? '/apis?free=1', action: links.pending ? 'Finish the purchase' : 'Find an API' },
-    { title: 'Name the app that will call it', text: 'An app holds your keys. You can also create it while you subscribe.', done: done.app, href: '/apps/new', action: 'Create an app' },
-    { title: 'Create a key', text: 'It is shown once, with a call that works as it stands.', done: done.credential, href: links.credential, action: 'Create a key' },
-    { title: 'Make your first call', text: 'Paste the curl into a terminal. The call appears here within ten seconds.', done: done.called, href: links.call, action: 'Show the call' },
+    {
+      title: 'Choose an API and subscribe',
+      text: 'Many have a free plan; the price and the rules stand on the page before you pay.',
+      done: done.subscribed,
+      href: links.pending ?? '/apis?free=1',
+      action: links.pending ? 'Finish the purchase' : 'Find an API',
+    },
+    {
+      title: 'Name the app that will call it',
+      text: 'An app holds your keys. You can also create it while you subscribe.',
+      done: done.app,
+      href: '/apps/new',
+      action: 'Create an app',
+    },
+    {
+      title: 'Create a key',
+      text: 'It is shown once, with a call that works as it stands.',
+      done: done.credential,
+      href: links.credential,
+      action: 'Create a key',
+    },
+    {
+      title: 'Make your first call',
+      text: 'Paste the curl into a terminal. The call appears here within ten seconds.',
+      done: done.called,
+      href: links.call,
+      action: 'Show the call',
+    },
   ];
   const current = steps.findIndex((step) => !step.done);
   return steps.map((step, index) => ({ ...step, current: index === current }));

@@ -5,16 +5,29 @@ import { curl, KEY_VARIABLE, sampleCall } from './snippet.ts';
 import type { Option } from './form.ts';
 
 export const OVERLAP_OPTIONS: readonly Option[] = (Object.keys(ROTATION_OVERLAPS) as RotationOverlap[]).map((value) => ({
-  value, label: { now: 'at once', '15m': 'in 15 minutes', '1h': 'in 1 hour', '6h': 'in 6 hours', '24h': 'in 24 hours' }[value],
+  value,
+  label: { now: 'at once', '15m': 'in 15 minutes', '1h': 'in 1 hour', '6h': 'in 6 hours', '24h': 'in 24 hours' }[value],
 }));
 
 export const KIND_WORDS: Readonly<Record<'code' | 'key', string>> = { code: 'AppCode', key: 'AppKey and AppSecret' };
 
 /** A credential in the list of its app. */
 export const credentialModel = (view: CredentialView) => ({
-  id: view.id, appId: view.appId, kindWords: KIND_WORDS[view.kind], isCode: view.kind === 'code', name: view.name || 'Without a name', hint: view.hint, appKey: view.appKey,
-  state: view.status, createdAt: view.createdAt, lastUsedAt: view.lastUsedAt, notAfter: view.notAfter, revokedAt: view.revokedAt, replaced: view.replaced,
-  works: view.status === 'active' || view.status === 'expiring', rotatable: (view.status === 'active' || view.status === 'expiring') && !view.replaced,
+  id: view.id,
+  appId: view.appId,
+  kindWords: KIND_WORDS[view.kind],
+  isCode: view.kind === 'code',
+  name: view.name || 'Without a name',
+  hint: view.hint,
+  appKey: view.appKey,
+  state: view.status,
+  createdAt: view.createdAt,
+  lastUsedAt: view.lastUsedAt,
+  notAfter: view.notAfter,
+  revokedAt: view.revokedAt,
+  replaced: view.replaced,
+  works: view.status === 'active' || view.status === 'expiring',
+  rotatable: (view.status === 'active' || view.status === 'expiring') && !view.replaced,
 });
 
 /** A real call of a subscribed API. */
@@ -41,14 +54,22 @@ const quoted = (secret: string): string => `'${secret}'`;
 export function issuedModel(issued: Issued, example: CallExample | null) {
   if (issued.kind === 'code') {
     return {
-      kindWords: KIND_WORDS.code, values: [{ label: 'AppCode', text: issued.appCode }], env: `${KEY_VARIABLE}=${issued.appCode}`,
-      call: example && exampleCurl(example).replace(`"X-Apig-AppCode: $${KEY_VARIABLE}"`, quoted(`X-Apig-AppCode: ${issued.appCode}`)), apiName: example?.apiName ?? null,
+      kindWords: KIND_WORDS.code,
+      values: [{ label: 'AppCode', text: issued.appCode }],
+      env: `${KEY_VARIABLE}=${issued.appCode}`,
+      call: example && exampleCurl(example).replace(`"X-Apig-AppCode: $${KEY_VARIABLE}"`, quoted(`X-Apig-AppCode: ${issued.appCode}`)),
+      apiName: example?.apiName ?? null,
     };
   }
   return {
-    kindWords: KIND_WORDS.key, values: [{ label: 'AppKey', text: issued.appKey }, { label: 'AppSecret', text: issued.appSecret }],
+    kindWords: KIND_WORDS.key,
+    values: [
+      { label: 'AppKey', text: issued.appKey },
+      { label: 'AppSecret', text: issued.appSecret },
+    ],
     env: `TOLLGATE_APP_KEY=${issued.appKey}\nTOLLGATE_APP_SECRET=${issued.appSecret}`,
-    call: example && signedCurl(example, issued.appKey, issued.appSecret), apiName: example?.apiName ?? null,
+    call: example && signedCurl(example, issued.appKey, issued.appSecret),
+    apiName: example?.apiName ?? null,
   };
 }
 
@@ -59,9 +80,17 @@ export function issuedModel(issued: Issued, example: CallExample | null) {
 function signedCurl({ listing, definition }: CallExample, appKey: string, appSecret: string): string {
   const { method, url, headers } = sampleCall({ ...listing, definition });
   const { pathname, searchParams } = new URL(url);
-  const encode = (text: string): string => encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
-  const uri = `${pathname.split('/').map((segment) => encode(decodeURIComponent(segment))).join('/').replace(/\/$/, '')}/`;
-  const query = [...searchParams].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&');
+  const encode = (text: string): string =>
+    encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  const uri = `${pathname
+    .split('/')
+    .map((segment) => encode(decodeURIComponent(segment)))
+    .join('/')
+    .replace(/\/$/, '')}/`;
+  const query = [...searchParams]
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([name, value]) => `${encode(name)}=${encode(value)}`)
+    .join('&');
   return [
     `KEY=${quoted(appKey)} SECRET=${quoted(appSecret)} AT=$(date -u +%Y%m%dT%H%M%SZ)`,
     `hash() { openssl dgst -sha256 -r "$@" | cut -d' ' -f1; }`,

@@ -8,7 +8,10 @@ export type Cell = bigint | number | string | null;
  * negative ones too, stay numbers.
  */
 export const csvText = (header: readonly string[], rows: readonly (readonly Cell[])[]): string =>
-  stringify([header, ...rows].map((row) => row.map(cellText)), { record_delimiter: '\r\n' });
+  stringify(
+    [header, ...rows].map((row) => row.map(cellText)),
+    { record_delimiter: '\r\n' },
+  );
 
 const NUMBER = /^-?\d+(\.\d+)?$/;
 function cellText(cell: Cell): string {
@@ -18,5 +21,8 @@ function cellText(cell: Cell): string {
 
 /** Answer with a file of that name. */
 export function sendCsv(res: Response, name: string, header: readonly string[], rows: readonly (readonly Cell[])[]): void {
-  res.type('text/csv; charset=utf-8').attachment(name).send(`\uFEFF${csvText(header, rows)}`);
+  res
+    .type('text/csv; charset=utf-8')
+    .attachment(name)
+    .send(`\uFEFF${csvText(header, rows)}`);
 }

@@ -5,7 +5,8 @@ import { address } from './pagination.ts';
 import { dateWords } from './time.ts';
 
 /** As people and Stripe see it; a draft has none yet. */
-export const numberWords = ({ number, providerId }: Pick<InvoiceDoc, 'number' | 'providerId'>): string => (number === null ? 'Not numbered yet' : invoiceNumber(providerId, number));
+export const numberWords = ({ number, providerId }: Pick<InvoiceDoc, 'number' | 'providerId'>): string =>
+  number === null ? 'Not numbered yet' : invoiceNumber(providerId, number);
 
 /** The half-open period that the usage lines speak of, in days. */
 export const usagePeriodWords = ({ usageFrom, usageTo }: Pick<InvoiceDoc, 'usageFrom' | 'usageTo'>): string =>
@@ -13,14 +14,27 @@ export const usagePeriodWords = ({ usageFrom, usageTo }: Pick<InvoiceDoc, 'usage
 
 /** An invoice in a list. */
 export const invoiceRow = (invoice: InvoiceDoc) => ({
-  id: invoice._id, label: numberWords(invoice), state: invoice.status, currency: invoice.currency, totalMinor: invoice.totalMinor, chargeMinor: invoice.chargeMinor,
-  issuedAt: invoice.issuedAt, paidAt: invoice.paidAt, period: usagePeriodWords(invoice), subscriptionId: invoice.subscriptionId,
+  id: invoice._id,
+  label: numberWords(invoice),
+  state: invoice.status,
+  currency: invoice.currency,
+  totalMinor: invoice.totalMinor,
+  chargeMinor: invoice.chargeMinor,
+  issuedAt: invoice.issuedAt,
+  paidAt: invoice.paidAt,
+  period: usagePeriodWords(invoice),
+  subscriptionId: invoice.subscriptionId,
 });
 
 /** A line of usage leads to the calls behind it; a fee leads nowhere. */
 function usageLink({ usageFrom, usageTo, subscriptionId }: InvoiceDoc, key: string): string | null {
   if (usageFrom === null || usageTo === null || key === 'base' || key === 'setup' || key.startsWith('adj.')) return null;
-  return address('/usage', { subscription: subscriptionId, from: new Date(usageFrom).toISOString(), to: new Date(usageTo).toISOString(), by: 'operation' });
+  return address('/usage', {
+    subscription: subscriptionId,
+    from: new Date(usageFrom).toISOString(),
+    to: new Date(usageTo).toISOString(),
+    by: 'operation',
+  });
 }
 
 /** What charging came to, in one sentence. */
@@ -28,7 +42,11 @@ function outcomeWords({ status, chargeMinor, carriedMinor, waitingFor, lastFailu
   switch (status) {
     case 'paid':
       if (chargeMinor > 0n) return 'Paid. Thank you.';
-      return carriedMinor === 0n ? 'Nothing was due, so nothing was charged.' : carriedMinor > 0n ? 'Too little to charge: it is carried to the next invoice.' : 'A credit: it is carried to the next invoice.';
+      return carriedMinor === 0n
+        ? 'Nothing was due, so nothing was charged.'
+        : carriedMinor > 0n
+          ? 'Too little to charge: it is carried to the next invoice.'
+          : 'A credit: it is carried to the next invoice.';
     case 'open':
       return waitingFor === 'confirmation' ? 'Your bank wants you to confirm the payment.' : lastFailure || 'The payment is being made.';
     case 'draft':
@@ -44,11 +62,27 @@ function outcomeWords({ status, chargeMinor, carriedMinor, waitingFor, lastFailu
 
 /** One invoice as its page and its files show it: stored numbers alone, nothing is worked out anew (invariant I20). */
 export const invoiceModel = (invoice: InvoiceDoc, parties: Parties) => ({
-  ...invoiceRow(invoice), ...parties, outcome: outcomeWords(invoice), waitingFor: invoice.waitingFor, stripeUrl: invoice.status === 'open' ? invoice.stripeUrl : null,
-  subtotalMinor: invoice.subtotalMinor, carriedInMinor: invoice.carriedInMinor, carriedMinor: invoice.carriedMinor, failure: invoice.lastFailure,
-  usageFrom: invoice.usageFrom, usageTo: invoice.usageTo, attempts: invoice.attempts, nextAttemptAt: invoice.nextAttemptAt, hash: invoice.hash,
+  ...invoiceRow(invoice),
+  ...parties,
+  outcome: outcomeWords(invoice),
+  waitingFor: invoice.waitingFor,
+  stripeUrl: invoice.status === 'open' ? invoice.stripeUrl : null,
+  subtotalMinor: invoice.subtotalMinor,
+  carriedInMinor: invoice.carriedInMinor,
+  carriedMinor: invoice.carriedMinor,
+  failure: invoice.lastFailure,
+  usageFrom: invoice.usageFrom,
+  usageTo: invoice.usageTo,
+  attempts: invoice.attempts,
+  nextAttemptAt: invoice.nextAttemptAt,
+  hash: invoice.hash,
   lines: invoice.lines.map((line) => ({
-    key: line.key, text: line.text, quantity: line.quantity === null ? null : BigInt(line.quantity), amountMinor: line.amountMinor, explanation: line.explanation, exact: line.exact,
+    key: line.key,
+    text: line.text,
+    quantity: line.quantity === null ? null : BigInt(line.quantity),
+    amountMinor: line.amountMinor,
+    explanation: line.explanation,
+    exact: line.exact,
     usage: usageLink(invoice, line.key),
   })),
 });

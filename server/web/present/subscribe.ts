@@ -26,7 +26,10 @@ export interface OrderModel {
 }
 
 const billedWords = ({ billableStatuses, billAborted }: Plan): string => {
-  const statuses = billableStatuses.length === 0 ? 'No answer is charged' : `Only calls that the provider answers with ${billableStatuses.join(', ')} are charged`;
+  const statuses =
+    billableStatuses.length === 0
+      ? 'No answer is charged'
+      : `Only calls that the provider answers with ${billableStatuses.join(', ')} are charged`;
   return `${statuses}. Refusals, time-outs and faults of ours or the provider’s never are; calls that you break off ${billAborted ? 'are charged too' : 'are free'}.`;
 };
 
@@ -34,10 +37,20 @@ export function orderModel({ id, title, summary, plan }: Pick<ListingPlan, 'id' 
   const free = isFreeOfCharge(plan);
   const today = dueToday(plan);
   return {
-    planId: id, title, summary, free, currency: plan.currency.code, todayMinor: today, setupMinor: plan.setupMinor, baseMinor: plan.baseMinor, interval: plan.interval,
+    planId: id,
+    title,
+    summary,
+    free,
+    currency: plan.currency.code,
+    todayMinor: today,
+    setupMinor: plan.setupMinor,
+    baseMinor: plan.baseMinor,
+    interval: plan.interval,
     usage: plan.meters.map((meter) => describeMeter(meter, plan.currency)),
     limit: limitWords(plan),
-    rate: plan.rateLimit ? `At most ${plan.rateLimit.calls} ${unitWord('requests', BigInt(plan.rateLimit.calls))} in ${plan.rateLimit.seconds === 1 ? 'a second' : `${plan.rateLimit.seconds} seconds`}; faster ones are refused and cost nothing.` : '',
+    rate: plan.rateLimit
+      ? `At most ${plan.rateLimit.calls} ${unitWord('requests', BigInt(plan.rateLimit.calls))} in ${plan.rateLimit.seconds === 1 ? 'a second' : `${plan.rateLimit.seconds} seconds`}; faster ones are refused and cost nothing.`
+      : '',
     billed: free ? 'Nothing is ever charged under this plan.' : billedWords(plan),
     card: free
       ? 'No card is needed.'
@@ -51,4 +64,8 @@ export function orderModel({ id, title, summary, plan }: Pick<ListingPlan, 'id' 
 
 /** The other plans of the listing, to change the mind. */
 export const planChoices = (plans: readonly ListingPlan[], slug: string, chosenId: string) =>
-  plans.map(({ id, name, title }) => ({ text: title, href: `/apis/${encodeURIComponent(slug)}/subscribe?plan=${encodeURIComponent(name)}`, current: id === chosenId }));
+  plans.map(({ id, name, title }) => ({
+    text: title,
+    href: `/apis/${encodeURIComponent(slug)}/subscribe?plan=${encodeURIComponent(name)}`,
+    current: id === chosenId,
+  }));

@@ -9,11 +9,23 @@ const DAY_MS = 24 * HOUR_MS;
 /** What the page offers to split by; the rest of the dimensions are the chart's. */
 export const SPLITS = ['operation', 'app', 'credential', 'outcome', 'subscription'] as const;
 export type Split = (typeof SPLITS)[number];
-export const SPLIT_WORDS: Readonly<Record<Split, string>> = { operation: 'Operation', app: 'App', credential: 'Key', outcome: 'Answer', subscription: 'API' };
+export const SPLIT_WORDS: Readonly<Record<Split, string>> = {
+  operation: 'Operation',
+  app: 'App',
+  credential: 'Key',
+  outcome: 'Answer',
+  subscription: 'API',
+};
 
 export const RANGES = ['24h', '7d', '30d', 'period', 'custom'] as const;
 export type Range = (typeof RANGES)[number];
-const RANGE_WORDS: Readonly<Record<Range, string>> = { '24h': 'Last 24 hours', '7d': 'Last 7 days', '30d': 'Last 30 days', period: 'This period', custom: 'From … to' };
+const RANGE_WORDS: Readonly<Record<Range, string>> = {
+  '24h': 'Last 24 hours',
+  '7d': 'Last 7 days',
+  '30d': 'Last 30 days',
+  period: 'This period',
+  custom: 'From … to',
+};
 const RANGE_MS: Readonly<Record<'24h' | '7d' | '30d', number>> = { '24h': DAY_MS, '7d': 7 * DAY_MS, '30d': 30 * DAY_MS };
 
 /** At most this much at once: charts and tables stay readable, and the reading bounded. */
@@ -39,8 +51,13 @@ function readTime(value: unknown, isEnd: boolean): number | null {
 }
 
 /** @param period  the running period of the chosen subscription, for the range of that name */
-export function readUsageQuery(query: Readonly<Record<string, unknown>>, now: number, period: { startAt: number; endAt: number } | null): UsageQuery {
-  const subscriptionId = typeof query['subscription'] === 'string' && /^sub_[a-z0-9]{1,40}$/.test(query['subscription']) ? query['subscription'] : null;
+export function readUsageQuery(
+  query: Readonly<Record<string, unknown>>,
+  now: number,
+  period: { startAt: number; endAt: number } | null,
+): UsageQuery {
+  const subscriptionId =
+    typeof query['subscription'] === 'string' && /^sub_[a-z0-9]{1,40}$/.test(query['subscription']) ? query['subscription'] : null;
   const by = SPLITS.find((split) => split === query['by']) ?? 'operation';
   const [from, to] = [readTime(query['from'], false), readTime(query['to'], true)];
   const asked = RANGES.find((range) => range === query['range']) ?? (from !== null && to !== null ? 'custom' : '7d');
@@ -53,7 +70,10 @@ export function readUsageQuery(query: Readonly<Record<string, unknown>>, now: nu
     if (to - from > SPAN_DAYS_MAX * DAY_MS) return { ...fallback, fault: `At most ${SPAN_DAYS_MAX} days can be shown at once.` };
     return { subscriptionId, by, range: asked, from, to, fault: null };
   }
-  if (asked === 'period') return period ? { subscriptionId, by, range: asked, from: period.startAt, to: Math.min(period.endAt, end), fault: null } : { ...fallback, fault: null };
+  if (asked === 'period')
+    return period
+      ? { subscriptionId, by, range: asked, from: period.startAt, to: Math.min(period.endAt, end), fault: null }
+      : { ...fallback, fault: null };
   return { subscriptionId, by, range: asked, from: end - RANGE_MS[asked], to: end, fault: null };
 }
 
@@ -61,24 +81,53 @@ const iso = (at: number): string => new Date(at).toISOString();
 const day = (at: number): string => iso(at).slice(0, 10);
 
 /** The address of the same page with something changed. */
-export function usageLink(path: string, query: UsageQuery, change: Partial<Pick<UsageQuery, 'by' | 'range' | 'subscriptionId'>> = {}): string {
+export function usageLink(
+  path: string,
+  query: UsageQuery,
+  change: Partial<Pick<UsageQuery, 'by' | 'range' | 'subscriptionId'>> = {},
+): string {
   const { subscriptionId, by, range, from, to } = { ...query, ...change };
   return address(path, { subscription: subscriptionId, by, range, ...(range === 'custom' && { from: iso(from), to: iso(to) }) });
 }
 
 /** The form above the tables, and the links that change one thing. */
 export const usageControls = (query: UsageQuery, subscriptions: readonly { id: string; name: string }[], hasPeriod: boolean) => ({
-  splits: SPLITS.filter((split) => split !== 'subscription' || query.subscriptionId === null).map((split) => ({ text: `By ${SPLIT_WORDS[split].toLowerCase()}`, href: usageLink('/usage', query, { by: split }), current: split === query.by })),
-  ranges: RANGES.filter((range) => range !== 'period' || hasPeriod).map((value) => ({ value, label: RANGE_WORDS[value], selected: value === query.range })),
-  subscriptions: [{ value: '', label: 'All APIs', selected: query.subscriptionId === null }, ...subscriptions.map(({ id, name }) => ({ value: id, label: name, selected: id === query.subscriptionId }))],
-  by: query.by, fault: query.fault, fromDay: day(query.from), toDay: day(query.to - 1), csv: usageLink('/usage.csv', query), words: `${timeWords(query.from)} up to ${timeWords(query.to)}`,
+  splits: SPLITS.filter((split) => split !== 'subscription' || query.subscriptionId === null).map((split) => ({
+    text: `By ${SPLIT_WORDS[split].toLowerCase()}`,
+    href: usageLink('/usage', query, { by: split }),
+    current: split === query.by,
+  })),
+  ranges: RANGES.filter((range) => range !== 'period' || hasPeriod).map((value) => ({
+    value,
+    label: RANGE_WORDS[value],
+    selected: value === query.range,
+  })),
+  subscriptions: [
+    { value: '', label: 'All APIs', selected: query.subscriptionId === null },
+    ...subscriptions.map(({ id, name }) => ({ value: id, label: name, selected: id === query.subscriptionId })),
+  ],
+  by: query.by,
+  fault: query.fault,
+  fromDay: day(query.from),
+  toDay: day(query.to - 1),
+  csv: usageLink('/usage.csv', query),
+  words: `${timeWords(query.from)} up to ${timeWords(query.to)}`,
 });
 
 /** What an outcome is called: a status as it is, our own words in plain ones. */
 export function outcomeWords(outcome: string): string {
   if (/^\d{3}$/.test(outcome)) return outcome;
   if (outcome.startsWith('refused.')) return `refused: ${outcome.slice(8).replaceAll('-', ' ')}`;
-  return { aborted: 'left by the caller', broken: 'broken off by the provider', unknown: 'delivery unknown', mock: 'answered by the gateway', cache: 'from the cache', replay: 'repeated answer' }[outcome] ?? outcome;
+  return (
+    {
+      aborted: 'left by the caller',
+      broken: 'broken off by the provider',
+      unknown: 'delivery unknown',
+      mock: 'answered by the gateway',
+      cache: 'from the cache',
+      replay: 'repeated answer',
+    }[outcome] ?? outcome
+  );
 }
 
 /** `24 Nov 2026, 08:03:12 UTC`: calls are told apart by the second. */
@@ -86,8 +135,11 @@ export const secondWords = (at: number): string => `${dateWords(at)}, ${iso(at).
 
 /** Rows by name, most calls first. */
 export function usageRows(rows: readonly UsageRow[], names: ReadonlyMap<string, string>, by: Split) {
-  const nameOf = (key: string): string => (by === 'outcome' ? outcomeWords(key) : by === 'operation' ? key : (names.get(key) ?? (key === '' ? 'without one' : key)));
-  return [...rows].sort((a, b) => (a.calls < b.calls ? 1 : a.calls > b.calls ? -1 : a.key < b.key ? -1 : 1)).map((row) => ({ ...row, name: nameOf(row.key), bytes: row.bytesOut }));
+  const nameOf = (key: string): string =>
+    by === 'outcome' ? outcomeWords(key) : by === 'operation' ? key : (names.get(key) ?? (key === '' ? 'without one' : key));
+  return [...rows]
+    .sort((a, b) => (a.calls < b.calls ? 1 : a.calls > b.calls ? -1 : a.key < b.key ? -1 : 1))
+    .map((row) => ({ ...row, name: nameOf(row.key), bytes: row.bytesOut }));
 }
 
 export function usageTotals(rows: readonly UsageRow[]) {
@@ -96,7 +148,8 @@ export function usageTotals(rows: readonly UsageRow[]) {
 }
 
 /** By hour for up to two days, by day beyond; every hour or day of the range has its bar, empty ones too. */
-export const chartUnit = ({ from, to }: Pick<UsageQuery, 'from' | 'to'>): Extract<UsageDimension, 'day' | 'hour'> => (to - from <= 2 * DAY_MS ? 'hour' : 'day');
+export const chartUnit = ({ from, to }: Pick<UsageQuery, 'from' | 'to'>): Extract<UsageDimension, 'day' | 'hour'> =>
+  to - from <= 2 * DAY_MS ? 'hour' : 'day';
 
 export function usageChart(rows: readonly UsageRow[], query: UsageQuery): ChartModel {
   const unit = chartUnit(query);

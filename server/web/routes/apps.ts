@@ -19,9 +19,15 @@ const AppForm = z.strictObject({ name: z.string().trim().min(1).max(64), descrip
 const NewAppForm = AppForm.extend({ requestId: field.requestId });
 const RemovalForm = z.strictObject({ confirmation: z.string().trim().max(64) });
 const CredentialForm = z.strictObject({
-  kind: z.enum(['code', 'key']), name: field.line(64), expiry: z.enum(Object.keys(LIVES) as [string, ...string[]]), requestId: field.requestId,
+  kind: z.enum(['code', 'key']),
+  name: field.line(64),
+  expiry: z.enum(Object.keys(LIVES) as [string, ...string[]]),
+  requestId: field.requestId,
 });
-const RotationForm = z.strictObject({ overlap: z.enum(Object.keys(ROTATION_OVERLAPS) as [keyof typeof ROTATION_OVERLAPS, ...(keyof typeof ROTATION_OVERLAPS)[]]), requestId: field.requestId });
+const RotationForm = z.strictObject({
+  overlap: z.enum(Object.keys(ROTATION_OVERLAPS) as [keyof typeof ROTATION_OVERLAPS, ...(keyof typeof ROTATION_OVERLAPS)[]]),
+  requestId: field.requestId,
+});
 const NameForm = z.strictObject({ name: z.string().trim().min(1).max(64) });
 
 const FIELDS = {
@@ -31,7 +37,9 @@ const FIELDS = {
   },
   credential: {
     kind: {
-      label: 'Kind', type: 'radio', required: true,
+      label: 'Kind',
+      type: 'radio',
+      required: true,
       options: [
         { value: 'code', label: 'AppCode', help: 'One secret, sent as a header. The quickest way.' },
         { value: 'key', label: 'AppKey and AppSecret', help: 'Requests are signed; the secret itself never travels.' },
@@ -39,8 +47,14 @@ const FIELDS = {
     },
     name: { label: 'Name', maxlength: 64, help: 'Where it is used, for example “CI” or “production”.' },
     expiry: {
-      label: 'Works', type: 'select',
-      options: [{ value: 'never', label: 'until it is revoked' }, { value: '30d', label: 'for 30 days' }, { value: '90d', label: 'for 90 days' }, { value: '365d', label: 'for a year' }],
+      label: 'Works',
+      type: 'select',
+      options: [
+        { value: 'never', label: 'until it is revoked' },
+        { value: '30d', label: 'for 30 days' },
+        { value: '90d', label: 'for 90 days' },
+        { value: '365d', label: 'for a year' },
+      ],
     },
   },
 } satisfies Record<string, Record<string, FieldSpec>>;
@@ -48,12 +62,21 @@ const FIELDS = {
 type Faults = Readonly<Record<string, string>>;
 
 /** Apps, their credentials, and what each of them may call. */
-export function appRoutes({ apps, catalog, clock, credentials, ids, storefront, subscriptions }: Pick<Services, 'apps' | 'catalog' | 'clock' | 'credentials' | 'ids' | 'storefront' | 'subscriptions'>): Router {
+export function appRoutes({
+  apps,
+  catalog,
+  clock,
+  credentials,
+  ids,
+  storefront,
+  subscriptions,
+}: Pick<Services, 'apps' | 'catalog' | 'clock' | 'credentials' | 'ids' | 'storefront' | 'subscriptions'>): Router {
   const router = Router();
   const idOf = (req: Request, name = 'id'): string => String(req.params[name]);
 
   /** What the app can call by subscription, newest first. */
-  const callable = async (req: Request, appId: string) => (await subscriptions.list(actorOf(req))).filter(({ bindings }) => bindings.some(({ app }) => app._id === appId));
+  const callable = async (req: Request, appId: string) =>
+    (await subscriptions.list(actorOf(req))).filter(({ bindings }) => bindings.some(({ app }) => app._id === appId));
 
   async function exampleFor(req: Request, appId: string): Promise<CallExample | null> {
     for (const { product, entitled } of await callable(req, appId)) {
@@ -68,14 +91,26 @@ export function appRoutes({ apps, catalog, clock, credentials, ids, storefront, 
     const [list, bought] = await Promise.all([apps.list(actorOf(req)), subscriptions.list(actorOf(req))]);
     page(res, 'buyer/apps', {
       apps: list.map(({ app, liveCredentials, bindings }) => ({
-        id: app._id, name: app.name, description: app.description, createdAt: app.createdAt, credentials: liveCredentials,
-        apis: bought.filter(({ subscription }) => bindings.some(({ subscriptionId }) => subscriptionId === subscription._id)).map(({ product }) => product.name).join(', '),
+        id: app._id,
+        name: app.name,
+        description: app.description,
+        createdAt: app.createdAt,
+        credentials: liveCredentials,
+        apis: bought
+          .filter(({ subscription }) => bindings.some(({ subscriptionId }) => subscriptionId === subscription._id))
+          .map(({ product }) => product.name)
+          .join(', '),
       })),
     });
   });
 
   const newApp = (req: Request, res: Response, faults?: Faults) =>
-    page(res, 'buyer/app-new', { form: formModel(FIELDS.app, req.body as Record<string, unknown> | undefined, faults), requestId: ids.uuid() }, faults ? 422 : 200);
+    page(
+      res,
+      'buyer/app-new',
+      { form: formModel(FIELDS.app, req.body as Record<string, unknown> | undefined, faults), requestId: ids.uuid() },
+      faults ? 422 : 200,
+    );
   router.get('/apps/new', may('market:apps:create'), (req, res) => newApp(req, res));
   router.post('/apps', may('market:apps:create'), async (req, res) => {
     try {
@@ -96,24 +131,51 @@ export function appRoutes({ apps, catalog, clock, credentials, ids, storefront, 
     const actor = actorOf(req);
     const app = await apps.get(actor, idOf(req));
     const [list, effect, calls, authorizations, example] = await Promise.all([
-      credentials.list(actor, app._id), apps.removalEffect(actor, app._id), callable(req, app._id), catalog.authorizations.ofApp(actor, app._id), exampleFor(req, app._id),
+      credentials.list(actor, app._id),
+      apps.removalEffect(actor, app._id),
+      callable(req, app._id),
+      catalog.authorizations.ofApp(actor, app._id),
+      exampleFor(req, app._id),
     ]);
     const typed = (form: Again['form']) => (again?.form === form ? (req.body as Record<string, unknown>) : undefined);
     const faults = (form: Again['form']) => (again?.form === form ? again.faults : {});
-    page(res, 'buyer/app', {
-      app: { id: app._id, name: app.name, description: app.description, createdAt: app.createdAt },
-      credentials: list.filter(({ status }) => status === 'active' || status === 'expiring').map(credentialModel),
-      ended: list.filter(({ status }) => status === 'revoked' || status === 'expired').map(credentialModel),
-      overlaps: OVERLAP_OPTIONS, requestId: ids.uuid(),
-      calls: calls.map(({ subscription, product, plan, entitled }) => ({ id: subscription._id, name: product.name, slug: product.slug, plan: plan.title, state: subscription.status, entitled })),
-      authorizations: authorizations.map(({ apiName, authorization }) => ({ apiName, createdAt: authorization.createdAt })),
-      example: example && { apiName: example.apiName, curl: exampleCurl(example) },
-      bounds: { codes: CODES_MAX, keys: KEYS_MAX }, effect: { ...effect, working: effect.keys + effect.codes },
-      credentialForm: formModel(FIELDS.credential, typed('credential') ?? { kind: 'code', expiry: 'never' }, faults('credential'), 'credential-'),
-      appForm: formModel(FIELDS.app, typed('app') ?? { name: app.name, description: app.description }, faults('app'), 'app-'),
-      removal: formModel({ confirmation: { label: `Type “${app.name}” to confirm`, required: true, maxlength: 64, autocomplete: 'off' } }, typed('removal'), faults('removal')),
-      openRemoval: again?.form === 'removal',
-    }, again ? 422 : 200);
+    page(
+      res,
+      'buyer/app',
+      {
+        app: { id: app._id, name: app.name, description: app.description, createdAt: app.createdAt },
+        credentials: list.filter(({ status }) => status === 'active' || status === 'expiring').map(credentialModel),
+        ended: list.filter(({ status }) => status === 'revoked' || status === 'expired').map(credentialModel),
+        overlaps: OVERLAP_OPTIONS,
+        requestId: ids.uuid(),
+        calls: calls.map(({ subscription, product, plan, entitled }) => ({
+          id: subscription._id,
+          name: product.name,
+          slug: product.slug,
+          plan: plan.title,
+          state: subscription.status,
+          entitled,
+        })),
+        authorizations: authorizations.map(({ apiName, authorization }) => ({ apiName, createdAt: authorization.createdAt })),
+        example: example && { apiName: example.apiName, curl: exampleCurl(example) },
+        bounds: { codes: CODES_MAX, keys: KEYS_MAX },
+        effect: { ...effect, working: effect.keys + effect.codes },
+        credentialForm: formModel(
+          FIELDS.credential,
+          typed('credential') ?? { kind: 'code', expiry: 'never' },
+          faults('credential'),
+          'credential-',
+        ),
+        appForm: formModel(FIELDS.app, typed('app') ?? { name: app.name, description: app.description }, faults('app'), 'app-'),
+        removal: formModel(
+          { confirmation: { label: `Type “${app.name}” to confirm`, required: true, maxlength: 64, autocomplete: 'off' } },
+          typed('removal'),
+          faults('removal'),
+        ),
+        openRemoval: again?.form === 'removal',
+      },
+      again ? 422 : 200,
+    );
   }
   /** Run a form of the app's page; when its entries are refused, the page comes back with them. */
   const onAppPage = (form: Again['form'], run: (req: Request, res: Response) => Promise<void>) => async (req: Request, res: Response) => {
@@ -126,32 +188,65 @@ export function appRoutes({ apps, catalog, clock, credentials, ids, storefront, 
   };
 
   router.get('/apps/:id', may('market:apps:get'), (req, res) => appPage(req, res));
-  router.post('/apps/:id', may('market:apps:update'), onAppPage('app', async (req, res) => {
-    await apps.update(actorOf(req), idOf(req), parseForm(AppForm, req.body));
-    flash(req, 'success', 'The app is saved.');
-    res.redirect(303, `/apps/${idOf(req)}`);
-  }));
-  router.post('/apps/:id/removal', may('market:apps:delete'), onAppPage('removal', async (req, res) => {
-    const app = await apps.get(actorOf(req), idOf(req));
-    if (parseForm(RemovalForm, req.body).confirmation !== app.name) throw new AppError('invalid-form', undefined, { fields: { confirmation: `Type the app’s name, ${app.name}, exactly.` } });
-    const { keys, codes } = await apps.remove(actorOf(req), app._id);
-    flash(req, 'success', `${app.name} is deleted; ${counted(keys + codes, 'credential')} stopped working.`);
-    res.redirect(303, '/apps');
-  }));
+  router.post(
+    '/apps/:id',
+    may('market:apps:update'),
+    onAppPage('app', async (req, res) => {
+      await apps.update(actorOf(req), idOf(req), parseForm(AppForm, req.body));
+      flash(req, 'success', 'The app is saved.');
+      res.redirect(303, `/apps/${idOf(req)}`);
+    }),
+  );
+  router.post(
+    '/apps/:id/removal',
+    may('market:apps:delete'),
+    onAppPage('removal', async (req, res) => {
+      const app = await apps.get(actorOf(req), idOf(req));
+      if (parseForm(RemovalForm, req.body).confirmation !== app.name)
+        throw new AppError('invalid-form', undefined, { fields: { confirmation: `Type the app’s name, ${app.name}, exactly.` } });
+      const { keys, codes } = await apps.remove(actorOf(req), app._id);
+      flash(req, 'success', `${app.name} is deleted; ${counted(keys + codes, 'credential')} stopped working.`);
+      res.redirect(303, '/apps');
+    }),
+  );
 
   /** The only time a secret is shown: the answer to the form itself, kept by nobody. */
-  async function showOnce(req: Request, res: Response, issued: Issued, replaced: { name: string; endsAt: number | null } | null): Promise<void> {
+  async function showOnce(
+    req: Request,
+    res: Response,
+    issued: Issued,
+    replaced: { name: string; endsAt: number | null } | null,
+  ): Promise<void> {
     const app = await apps.get(actorOf(req), idOf(req));
-    page(res, 'buyer/credential-issued', {
-      app: { id: app._id, name: app.name }, name: issued.credential.name, notAfter: issued.credential.notAfter, replaced, ...issuedModel(issued, await exampleFor(req, app._id)),
-    }, 201);
+    page(
+      res,
+      'buyer/credential-issued',
+      {
+        app: { id: app._id, name: app.name },
+        name: issued.credential.name,
+        notAfter: issued.credential.notAfter,
+        replaced,
+        ...issuedModel(issued, await exampleFor(req, app._id)),
+      },
+      201,
+    );
   }
-  router.post('/apps/:id/credentials', may('market:credentials:create'), onAppPage('credential', async (req, res) => {
-    const { kind, name, expiry, requestId } = parseForm(CredentialForm, req.body);
-    const life = LIVES[expiry] ?? null;
-    const issued = await credentials.issue(actorOf(req), { appId: idOf(req), kind, name, notAfter: life === null ? null : clock.now() + life, requestId });
-    await showOnce(req, res, issued, null);
-  }));
+  router.post(
+    '/apps/:id/credentials',
+    may('market:credentials:create'),
+    onAppPage('credential', async (req, res) => {
+      const { kind, name, expiry, requestId } = parseForm(CredentialForm, req.body);
+      const life = LIVES[expiry] ?? null;
+      const issued = await credentials.issue(actorOf(req), {
+        appId: idOf(req),
+        kind,
+        name,
+        notAfter: life === null ? null : clock.now() + life,
+        requestId,
+      });
+      await showOnce(req, res, issued, null);
+    }),
+  );
   /** The credential must be one of the app in the address. */
   const credentialOf = async (req: Request) => {
     const credential = await credentials.get(actorOf(req), idOf(req, 'credentialId'));

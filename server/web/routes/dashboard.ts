@@ -8,7 +8,13 @@ import { page } from '../render.ts';
 const DAY_MS = 86_400_000;
 
 /** How everything that is bought stands; for a newcomer, what comes next. */
-export function dashboardRoutes({ apps, clock, metering, overview, storefront }: Pick<Services, 'apps' | 'clock' | 'metering' | 'overview' | 'storefront'>): Router {
+export function dashboardRoutes({
+  apps,
+  clock,
+  metering,
+  overview,
+  storefront,
+}: Pick<Services, 'apps' | 'clock' | 'metering' | 'overview' | 'storefront'>): Router {
   const router = Router();
   router.get('/dashboard', may('market:subscriptions:get'), async (req, res) => {
     const actor = actorOf(req);
@@ -17,19 +23,36 @@ export function dashboardRoutes({ apps, clock, metering, overview, storefront }:
     const running = live.filter(({ subscription }) => subscription.anchorAt !== null);
     const pending = live.find(({ subscription }) => subscription.anchorAt === null);
     const now = clock.now();
-    const { rows } = await metering.usage(actor, { subscriptionIds: running.map(({ subscription }) => subscription._id), from: now - DAY_MS, to: now + 1, by: 'subscription' });
+    const { rows } = await metering.usage(actor, {
+      subscriptionIds: running.map(({ subscription }) => subscription._id),
+      from: now - DAY_MS,
+      to: now + 1,
+      by: 'subscription',
+    });
     const lastDay = new Map(rows.map(({ key, calls }) => [key, calls]));
     const first = running[0];
     const listing = first ? await storefront.listing(first.product.slug) : undefined;
     const example = listing ? exampleOf(listing) : null;
     const boundApp = first?.bindings[0]?.app._id ?? mine[0]?.app._id;
-    const called = rows.length > 0 || running.some(({ used }) => used.places > 0n) || all.some(({ subscription }) => subscription.anchorAt !== null && !subscription.live);
+    const called =
+      rows.length > 0 ||
+      running.some(({ used }) => used.places > 0n) ||
+      all.some(({ subscription }) => subscription.anchorAt !== null && !subscription.live);
     page(res, 'buyer/dashboard', {
       subscriptions: live.map((one) => ({ ...overviewModel(one), lastDay: lastDay.get(one.subscription._id) ?? 0n })),
       asOf: running[0]?.asOf ?? null,
       steps: firstRun(
-        { subscribed: running.length > 0, app: mine.length > 0, credential: mine.some(({ liveCredentials }) => liveCredentials > 0), called },
-        { pending: pending ? `/subscriptions/${pending.subscription._id}` : null, credential: boundApp ? `/apps/${boundApp}#new-key` : '/apps', call: first ? `/subscriptions/${first.subscription._id}#call` : '/apis' },
+        {
+          subscribed: running.length > 0,
+          app: mine.length > 0,
+          credential: mine.some(({ liveCredentials }) => liveCredentials > 0),
+          called,
+        },
+        {
+          pending: pending ? `/subscriptions/${pending.subscription._id}` : null,
+          credential: boundApp ? `/apps/${boundApp}#new-key` : '/apps',
+          call: first ? `/subscriptions/${first.subscription._id}#call` : '/apis',
+        },
       ),
       example: !called && example ? { name: example.apiName, curl: exampleCurl(example) } : null,
       any: all.length > 0,

@@ -18,7 +18,14 @@ const CardForm = z.strictObject({ requestId: field.requestId });
 const NothingForm = z.strictObject({});
 
 /** What was billed, why, and the card it is collected from. */
-export function invoiceRoutes({ accounts, clock, ids, invoicing, overview, subscriptions }: Pick<Services, 'accounts' | 'clock' | 'ids' | 'invoicing' | 'overview' | 'subscriptions'>): Router {
+export function invoiceRoutes({
+  accounts,
+  clock,
+  ids,
+  invoicing,
+  overview,
+  subscriptions,
+}: Pick<Services, 'accounts' | 'clock' | 'ids' | 'invoicing' | 'overview' | 'subscriptions'>): Router {
   const router = Router();
 
   const model = async (req: Request) => {
@@ -35,7 +42,8 @@ export function invoiceRoutes({ accounts, clock, ids, invoicing, overview, subsc
     const shown = all.slice((current - 1) * PAGE_SIZE, current * PAGE_SIZE);
     page(res, 'buyer/invoices', {
       invoices: shown.map((invoice) => ({ ...invoiceRow(invoice), product: names.get(invoice.subscriptionId) ?? '' })),
-      pages: pagination('/invoices', {}, { page: current, size: PAGE_SIZE, total: all.length }), any: all.length > 0,
+      pages: pagination('/invoices', {}, { page: current, size: PAGE_SIZE, total: all.length }),
+      any: all.length > 0,
       open: all.some(({ status, waitingFor }) => status === 'open' && waitingFor !== null),
     });
   });
@@ -43,26 +51,52 @@ export function invoiceRoutes({ accounts, clock, ids, invoicing, overview, subsc
   router.get('/invoices/:id.csv', may('market:invoices:get'), async (req, res) => {
     const invoice = await model(req);
     const amount = (minor: bigint): string => plainMoney(minor, invoice.currency);
-    sendCsv(res, `${invoice.id}.csv`, ['invoice', 'line', 'text', 'quantity', 'amount', 'currency', 'how'], [
-      ...invoice.lines.map((line) => [invoice.label, line.key, line.text, line.quantity, amount(line.amountMinor), invoice.currency, line.explanation.join('; ')]),
-      ...(invoice.carriedInMinor === 0n ? [] : [[invoice.label, 'carried', 'Carried from the invoice before', null, amount(invoice.carriedInMinor), invoice.currency, '']]),
-      [invoice.label, 'total', 'Total', null, amount(invoice.totalMinor), invoice.currency, ''],
-    ]);
+    sendCsv(
+      res,
+      `${invoice.id}.csv`,
+      ['invoice', 'line', 'text', 'quantity', 'amount', 'currency', 'how'],
+      [
+        ...invoice.lines.map((line) => [
+          invoice.label,
+          line.key,
+          line.text,
+          line.quantity,
+          amount(line.amountMinor),
+          invoice.currency,
+          line.explanation.join('; '),
+        ]),
+        ...(invoice.carriedInMinor === 0n
+          ? []
+          : [[invoice.label, 'carried', 'Carried from the invoice before', null, amount(invoice.carriedInMinor), invoice.currency, '']]),
+        [invoice.label, 'total', 'Total', null, amount(invoice.totalMinor), invoice.currency, ''],
+      ],
+    );
   });
   router.get('/invoices/:id.pdf', may('market:invoices:get'), async (req, res) => {
     const invoice = await model(req);
-    res.type('application/pdf').attachment(`${invoice.id}.pdf`).send(await invoicePdf(invoice));
+    res
+      .type('application/pdf')
+      .attachment(`${invoice.id}.pdf`)
+      .send(await invoicePdf(invoice));
   });
   router.get('/invoices/:id', may('market:invoices:get'), async (req, res) => {
     const actor = actorOf(req);
     const invoice = await model(req);
     const { organizationId } = await invoicing.get(actor, invoice.id);
-    page(res, 'buyer/invoice', { invoice, bought: organizationId === actor.organizationId, mayPay: organizationId === actor.organizationId && decide(actor, 'market:invoices:pay') });
+    page(res, 'buyer/invoice', {
+      invoice,
+      bought: organizationId === actor.organizationId,
+      mayPay: organizationId === actor.organizationId && decide(actor, 'market:invoices:pay'),
+    });
   });
   router.post('/invoices/:id/attempt', may('market:invoices:pay'), async (req, res) => {
     parseForm(NothingForm, req.body);
     const { _id, status, lastFailure } = await invoicing.retry(actorOf(req), String(req.params['id']));
-    flash(req, status === 'paid' ? 'success' : 'error', status === 'paid' ? 'Paid. Thank you.' : lastFailure || 'The payment did not go through.');
+    flash(
+      req,
+      status === 'paid' ? 'success' : 'error',
+      status === 'paid' ? 'Paid. Thank you.' : lastFailure || 'The payment did not go through.',
+    );
     res.redirect(303, `/invoices/${_id}`);
   });
 
@@ -71,18 +105,39 @@ export function invoiceRoutes({ accounts, clock, ids, invoicing, overview, subsc
     const checkout = req.query['checkout'];
     // The return from Checkout: its session is asked for, the address only names it.
     if (typeof checkout === 'string' && /^cs_[A-Za-z0-9_]{1,200}$/.test(checkout) && decide(actor, 'market:invoices:pay')) {
-      if (await subscriptions.refreshCard(actor, checkout)) flash(req, 'success', 'The card is saved; everything that is due from now on is collected from it.');
+      if (await subscriptions.refreshCard(actor, checkout))
+        flash(req, 'success', 'The card is saved; everything that is due from now on is collected from it.');
       return res.redirect(303, '/billing');
     }
     const until = clock.now() + 1;
-    const [organization, list, invoices] = await Promise.all([accounts.organization(actor.organizationId), subscriptions.list(actor), invoicing.list(actor, until - SHOWN_DAYS * 86_400_000, until)]);
+    const [organization, list, invoices] = await Promise.all([
+      accounts.organization(actor.organizationId),
+      subscriptions.list(actor),
+      invoicing.list(actor, until - SHOWN_DAYS * 86_400_000, until),
+    ]);
     const names = new Map(list.map(({ subscription, product }) => [subscription._id, product.name]));
     const card = organization?.paymentMethod ?? null;
     page(res, 'buyer/billing', {
-      card: card && { ...card, expiry: `${String(card.expMonth).padStart(2, '0')} / ${card.expYear}` }, mayPay: decide(actor, 'market:invoices:pay'), requestId: ids.uuid(),
-      open: invoices.filter(({ status }) => status === 'open').map((invoice) => ({ ...invoiceRow(invoice), product: names.get(invoice.subscriptionId) ?? '', failure: invoice.lastFailure })),
-      paying: list.filter(({ subscription, document }) => subscription.live && subscription.anchorAt !== null && (Number(document.base_amount) > 0 || subscription.stripeCustomerId !== null))
-        .map(({ subscription, product, plan, period }) => ({ id: subscription._id, name: product.name, plan: plan.title, state: subscription.status, nextAt: period?.endAt ?? null })),
+      card: card && { ...card, expiry: `${String(card.expMonth).padStart(2, '0')} / ${card.expYear}` },
+      mayPay: decide(actor, 'market:invoices:pay'),
+      requestId: ids.uuid(),
+      open: invoices
+        .filter(({ status }) => status === 'open')
+        .map((invoice) => ({ ...invoiceRow(invoice), product: names.get(invoice.subscriptionId) ?? '', failure: invoice.lastFailure })),
+      paying: list
+        .filter(
+          ({ subscription, document }) =>
+            subscription.live &&
+            subscription.anchorAt !== null &&
+            (Number(document.base_amount) > 0 || subscription.stripeCustomerId !== null),
+        )
+        .map(({ subscription, product, plan, period }) => ({
+          id: subscription._id,
+          name: product.name,
+          plan: plan.title,
+          state: subscription.status,
+          nextAt: period?.endAt ?? null,
+        })),
     });
   });
   router.post('/billing/card', may('market:invoices:pay'), async (req, res) => {

@@ -18,8 +18,10 @@ import { page } from '../render.ts';
 /** The value of the app field that asks for a new app; its name comes with it. */
 const NEW_APP = 'new';
 const SubscribeForm = z.strictObject({
-  planId: z.string().startsWith('plan_').max(80), appId: z.union([z.literal(NEW_APP), z.string().startsWith('app_').max(80)], { error: 'Choose an app' }),
-  appName: z.string().trim().max(64).default(''), requestId: field.requestId,
+  planId: z.string().startsWith('plan_').max(80),
+  appId: z.union([z.literal(NEW_APP), z.string().startsWith('app_').max(80)], { error: 'Choose an app' }),
+  appName: z.string().trim().max(64).default(''),
+  requestId: field.requestId,
 });
 const AppForm = z.strictObject({ appId: z.string().startsWith('app_').max(80) });
 const NothingForm = z.strictObject({});
@@ -27,7 +29,13 @@ const NothingForm = z.strictObject({});
 type Faults = Readonly<Record<string, string>>;
 
 /** From the page that states the price to the end of a subscription. */
-export function subscriptionRoutes({ apps, ids, overview, storefront, subscriptions }: Pick<Services, 'apps' | 'ids' | 'overview' | 'storefront' | 'subscriptions'>): Router {
+export function subscriptionRoutes({
+  apps,
+  ids,
+  overview,
+  storefront,
+  subscriptions,
+}: Pick<Services, 'apps' | 'ids' | 'overview' | 'storefront' | 'subscriptions'>): Router {
   const router = Router();
   const idOf = (req: Request): string => String(req.params['id']);
   const here = (req: Request): string => `/subscriptions/${idOf(req)}`;
@@ -45,22 +53,48 @@ export function subscriptionRoutes({ apps, ids, overview, storefront, subscripti
     ];
     const fields = {
       appId: { label: 'Which app will call it?', type: 'radio', required: true, options },
-      appName: list.length === 0
-        ? { label: 'Name the app that will call it', required: true, maxlength: 64, help: 'An app holds the keys. You can rename it, and let others use the subscription, later.' }
-        : { label: 'Name of the new app', maxlength: 64, help: 'Only for a new one.' },
+      appName:
+        list.length === 0
+          ? {
+              label: 'Name the app that will call it',
+              required: true,
+              maxlength: 64,
+              help: 'An app holds the keys. You can rename it, and let others use the subscription, later.',
+            }
+          : { label: 'Name of the new app', maxlength: 64, help: 'Only for a new one.' },
     } satisfies Record<string, FieldSpec>;
-    const typed = faults ? (req.body as Record<string, unknown>) : { appId: options[0]?.value, appName: list.length === 0 ? 'My first app' : '' };
-    page(res, 'buyer/subscribe', {
-      listing: { name: listing.name, slug: listing.slug, provider: listing.provider.name, tagline: listing.tagline, terms: listing.terms, logo: logoModel(listing) },
-      order: orderModel(plan), choices: listing.plans.length > 1 ? planChoices(listing.plans, listing.slug, plan.id) : [],
-      own: listing.provider.organizationId === actor.organizationId, present: present && present.status !== 'pending' ? { id: present._id } : null,
-      noApps: list.length === 0, canCreate: options.some(({ value }) => value === NEW_APP), form: formModel(fields, typed, faults),
-      // A form that comes back is the same purchase; a new page is a new one.
-      requestId: faults && z.uuid().safeParse(typed['requestId']).success ? typed['requestId'] : ids.uuid(),
-    }, faults ? 422 : 200);
+    const typed = faults
+      ? (req.body as Record<string, unknown>)
+      : { appId: options[0]?.value, appName: list.length === 0 ? 'My first app' : '' };
+    page(
+      res,
+      'buyer/subscribe',
+      {
+        listing: {
+          name: listing.name,
+          slug: listing.slug,
+          provider: listing.provider.name,
+          tagline: listing.tagline,
+          terms: listing.terms,
+          logo: logoModel(listing),
+        },
+        order: orderModel(plan),
+        choices: listing.plans.length > 1 ? planChoices(listing.plans, listing.slug, plan.id) : [],
+        own: listing.provider.organizationId === actor.organizationId,
+        present: present && present.status !== 'pending' ? { id: present._id } : null,
+        noApps: list.length === 0,
+        canCreate: options.some(({ value }) => value === NEW_APP),
+        form: formModel(fields, typed, faults),
+        // A form that comes back is the same purchase; a new page is a new one.
+        requestId: faults && z.uuid().safeParse(typed['requestId']).success ? typed['requestId'] : ids.uuid(),
+      },
+      faults ? 422 : 200,
+    );
   }
 
-  router.get('/apis/:slug/subscribe', may('market:subscriptions:create'), (req, res) => subscribePage(req, res, String(req.params['slug']), String(req.query['plan'] ?? '')));
+  router.get('/apis/:slug/subscribe', may('market:subscriptions:create'), (req, res) =>
+    subscribePage(req, res, String(req.params['slug']), String(req.query['plan'] ?? '')),
+  );
   router.get('/subscriptions/new', may('market:subscriptions:create'), async (req, res) => {
     const planId = String(req.query['plan'] ?? '');
     const listing = (await storefront.listings()).find(({ plans }) => plans.some(({ id }) => id === planId));
@@ -100,16 +134,40 @@ export function subscriptionRoutes({ apps, ids, overview, storefront, subscripti
     await subscriptions.refresh(actor, idOf(req));
     const found = await overview.one(actor, idOf(req));
     const { subscription, product, bindings } = found;
-    const [listing, list, invoices] = await Promise.all([storefront.listing(product.slug), apps.list(actor), overview.invoicesOf(actor, subscription._id)]);
+    const [listing, list, invoices] = await Promise.all([
+      storefront.listing(product.slug),
+      apps.list(actor),
+      overview.invoicesOf(actor, subscription._id),
+    ]);
     const example = listing ? exampleOf(listing) : null;
     const free = list.filter(({ app }) => !bindings.some((bound) => bound.app._id === app._id));
-    page(res, 'buyer/subscription', {
-      subscription: overviewModel(found), next: nextInvoiceModel(found), invoices: invoices.map(invoiceRow),
-      example: example && { curl: exampleCurl(example) }, listed: listing !== undefined,
-      may: { cancel: decide(actor, 'market:subscriptions:cancel'), update: decide(actor, 'market:subscriptions:update'), credential: decide(actor, 'market:credentials:create') },
-      cancelable: subscription.live && subscription.anchorAt !== null && !subscription.cancelAtPeriodEnd, endAt: found.period?.endAt ?? null,
-      bindForm: free.length === 0 ? null : formModel({ appId: { label: 'Another app', type: 'select', options: free.map(({ app }) => ({ value: app._id, label: app.name })) } }, faults ? (req.body as Record<string, unknown>) : {}, faults),
-    }, faults ? 422 : 200);
+    page(
+      res,
+      'buyer/subscription',
+      {
+        subscription: overviewModel(found),
+        next: nextInvoiceModel(found),
+        invoices: invoices.map(invoiceRow),
+        example: example && { curl: exampleCurl(example) },
+        listed: listing !== undefined,
+        may: {
+          cancel: decide(actor, 'market:subscriptions:cancel'),
+          update: decide(actor, 'market:subscriptions:update'),
+          credential: decide(actor, 'market:credentials:create'),
+        },
+        cancelable: subscription.live && subscription.anchorAt !== null && !subscription.cancelAtPeriodEnd,
+        endAt: found.period?.endAt ?? null,
+        bindForm:
+          free.length === 0
+            ? null
+            : formModel(
+                { appId: { label: 'Another app', type: 'select', options: free.map(({ app }) => ({ value: app._id, label: app.name })) } },
+                faults ? (req.body as Record<string, unknown>) : {},
+                faults,
+              ),
+      },
+      faults ? 422 : 200,
+    );
   }
   router.get('/subscriptions/:id', may('market:subscriptions:get'), (req, res) => subscriptionPage(req, res));
 
@@ -121,7 +179,13 @@ export function subscriptionRoutes({ apps, ids, overview, storefront, subscripti
   router.post('/subscriptions/:id/cancellation', may('market:subscriptions:cancel'), async (req, res) => {
     parseForm(NothingForm, req.body);
     const { live, entitledUntil } = await subscriptions.cancel(actorOf(req), idOf(req));
-    flash(req, 'success', live && entitledUntil !== null ? `Canceled. Your keys work until ${timeWords(entitledUntil)}; until then you can undo it.` : 'The purchase is canceled. Nothing was charged.');
+    flash(
+      req,
+      'success',
+      live && entitledUntil !== null
+        ? `Canceled. Your keys work until ${timeWords(entitledUntil)}; until then you can undo it.`
+        : 'The purchase is canceled. Nothing was charged.',
+    );
     res.redirect(303, here(req));
   });
   router.post('/subscriptions/:id/cancellation/undo', may('market:subscriptions:cancel'), async (req, res) => {

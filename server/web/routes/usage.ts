@@ -6,13 +6,33 @@ import type { SubscriptionDetails } from '../../services/subscriptions.ts';
 import { actorOf, may } from '../guards.ts';
 import { sendCsv } from '../present/csv.ts';
 import { pageOf, pagination } from '../present/pagination.ts';
-import { chartUnit, outcomeWords, readUsageQuery, secondWords, SPLIT_WORDS, usageChart, usageControls, usageLink, usageRows, usageTotals, type Split, type UsageQuery } from '../present/usage.ts';
+import {
+  chartUnit,
+  outcomeWords,
+  readUsageQuery,
+  secondWords,
+  SPLIT_WORDS,
+  usageChart,
+  usageControls,
+  usageLink,
+  usageRows,
+  usageTotals,
+  type Split,
+  type UsageQuery,
+} from '../present/usage.ts';
 import { page } from '../render.ts';
 
 const CALLS_PAGE_SIZE = 25;
 
 /** What was called: counted, by what, over which time; and the single calls behind the figures. */
-export function usageRoutes({ apps, clock, credentials, metering, overview, subscriptions }: Pick<Services, 'apps' | 'clock' | 'credentials' | 'metering' | 'overview' | 'subscriptions'>): Router {
+export function usageRoutes({
+  apps,
+  clock,
+  credentials,
+  metering,
+  overview,
+  subscriptions,
+}: Pick<Services, 'apps' | 'clock' | 'credentials' | 'metering' | 'overview' | 'subscriptions'>): Router {
   const router = Router();
 
   interface Asked {
@@ -36,28 +56,64 @@ export function usageRoutes({ apps, clock, credentials, metering, overview, subs
     if (by !== 'app' && by !== 'credential') return new Map();
     const mine = await apps.list(actorOf(req));
     if (by === 'app') return new Map(mine.map(({ app }) => [app._id, app.name]));
-    const lists = await Promise.all(mine.map(async ({ app }) => (await credentials.list(actorOf(req), app._id)).map(({ id, name, hint }): [string, string] => [id, `${app.name}: ${name || hint}`])));
+    const lists = await Promise.all(
+      mine.map(async ({ app }) =>
+        (await credentials.list(actorOf(req), app._id)).map(({ id, name, hint }): [string, string] => [id, `${app.name}: ${name || hint}`]),
+      ),
+    );
     return new Map(lists.flat());
   }
 
   const usageOf = ({ query, chosen }: Asked, req: Request, by: Parameters<typeof metering.usage>[1]['by']) =>
-    metering.usage(actorOf(req), { subscriptionIds: chosen.map(({ subscription }) => subscription._id), from: query.from, to: query.to, by });
+    metering.usage(actorOf(req), {
+      subscriptionIds: chosen.map(({ subscription }) => subscription._id),
+      from: query.from,
+      to: query.to,
+      by,
+    });
 
   router.get('/usage', may('market:usage:get'), async (req, res) => {
     const question = await asked(req);
     const { query, list, chosen } = question;
     const [{ rows, asOf }, over, names, periods] = await Promise.all([
-      usageOf(question, req, query.by), usageOf(question, req, chartUnit(query)), namesFor(req, query.by, chosen), overview.periodsIn(chosen.map(({ subscription }) => subscription), query.from, query.to),
+      usageOf(question, req, query.by),
+      usageOf(question, req, chartUnit(query)),
+      namesFor(req, query.by, chosen),
+      overview.periodsIn(
+        chosen.map(({ subscription }) => subscription),
+        query.from,
+        query.to,
+      ),
     ]);
     const nameOf = new Map(list.map(({ subscription, product }) => [subscription._id, product.name]));
     page(res, 'buyer/usage', {
-      controls: usageControls(query, list.map(({ subscription, product, plan }) => ({ id: subscription._id, name: `${product.name} (${plan.title})` })), query.subscriptionId !== null),
-      any: list.length > 0, asOf, split: SPLIT_WORDS[query.by], rows: usageRows(rows, names, query.by), totals: usageTotals(rows), chart: usageChart(over.rows, query),
+      controls: usageControls(
+        query,
+        list.map(({ subscription, product, plan }) => ({ id: subscription._id, name: `${product.name} (${plan.title})` })),
+        query.subscriptionId !== null,
+      ),
+      any: list.length > 0,
+      asOf,
+      split: SPLIT_WORDS[query.by],
+      rows: usageRows(rows, names, query.by),
+      totals: usageTotals(rows),
+      chart: usageChart(over.rows, query),
       periods: periods.map(({ period, invoice }) => ({
-        name: nameOf.get(period.subscriptionId) ?? '', subscriptionId: period.subscriptionId, from: period.startAt, to: period.endAt,
-        state: invoice ? 'invoiced' : period.status === 'open' ? 'counted' : 'rated', invoiceId: invoice?._id ?? null,
+        name: nameOf.get(period.subscriptionId) ?? '',
+        subscriptionId: period.subscriptionId,
+        from: period.startAt,
+        to: period.endAt,
+        state: invoice ? 'invoiced' : period.status === 'open' ? 'counted' : 'rated',
+        invoiceId: invoice?._id ?? null,
       })),
-      calls: query.subscriptionId === null ? null : usageLink('/usage/calls', query), callLinks: query.subscriptionId === null ? list.map(({ subscription, product }) => ({ name: product.name, href: usageLink('/usage/calls', query, { subscriptionId: subscription._id }) })) : [],
+      calls: query.subscriptionId === null ? null : usageLink('/usage/calls', query),
+      callLinks:
+        query.subscriptionId === null
+          ? list.map(({ subscription, product }) => ({
+              name: product.name,
+              href: usageLink('/usage/calls', query, { subscriptionId: subscription._id }),
+            }))
+          : [],
     });
   });
 
@@ -65,9 +121,25 @@ export function usageRoutes({ apps, clock, credentials, metering, overview, subs
     const question = await asked(req);
     const { query, chosen } = question;
     const [{ rows, asOf }, names] = await Promise.all([usageOf(question, req, query.by), namesFor(req, query.by, chosen)]);
-    sendCsv(res, `usage-by-${query.by}.csv`, ['from', 'to', 'as_of', query.by, 'name', 'calls', 'billed_calls', 'billed_units', 'failed_calls', 'bytes_out'], [
-      ...usageRows(rows, names, query.by).map((row) => [isoUtc(query.from), isoUtc(query.to), isoUtc(asOf), row.key, row.name, row.calls, row.billable, row.units, row.failed, row.bytesOut]),
-    ]);
+    sendCsv(
+      res,
+      `usage-by-${query.by}.csv`,
+      ['from', 'to', 'as_of', query.by, 'name', 'calls', 'billed_calls', 'billed_units', 'failed_calls', 'bytes_out'],
+      [
+        ...usageRows(rows, names, query.by).map((row) => [
+          isoUtc(query.from),
+          isoUtc(query.to),
+          isoUtc(asOf),
+          row.key,
+          row.name,
+          row.calls,
+          row.billable,
+          row.units,
+          row.failed,
+          row.bytesOut,
+        ]),
+      ],
+    );
   });
 
   router.get('/usage/calls', may('market:usage:get'), async (req, res) => {
@@ -78,12 +150,29 @@ export function usageRoutes({ apps, clock, credentials, metering, overview, subs
     const current = pageOf(req.query['page']);
     const link = new URL(usageLink('/usage/calls', query), 'http://portal.invalid');
     page(res, 'buyer/calls', {
-      name: one.product.name, subscriptionId: one.subscription._id, words: usageControls(query, [], false).words, back: usageLink('/usage', query), total: calls.length,
+      name: one.product.name,
+      subscriptionId: one.subscription._id,
+      words: usageControls(query, [], false).words,
+      back: usageLink('/usage', query),
+      total: calls.length,
       calls: calls.slice((current - 1) * CALLS_PAGE_SIZE, current * CALLS_PAGE_SIZE).map((call) => ({
-        id: call.id, iso: isoUtc(call.at), when: secondWords(call.at), method: call.method, path: call.path, statusCode: call.status, outcome: outcomeWords(call.outcome), ms: call.totalMs, upstreamMs: call.upstreamMs,
-        billable: call.billable, reason: call.reason,
+        id: call.id,
+        iso: isoUtc(call.at),
+        when: secondWords(call.at),
+        method: call.method,
+        path: call.path,
+        statusCode: call.status,
+        outcome: outcomeWords(call.outcome),
+        ms: call.totalMs,
+        upstreamMs: call.upstreamMs,
+        billable: call.billable,
+        reason: call.reason,
       })),
-      pages: pagination('/usage/calls', Object.fromEntries(link.searchParams), { page: current, size: CALLS_PAGE_SIZE, total: calls.length }),
+      pages: pagination('/usage/calls', Object.fromEntries(link.searchParams), {
+        page: current,
+        size: CALLS_PAGE_SIZE,
+        total: calls.length,
+      }),
     });
   });
   return router;

@@ -16,7 +16,13 @@ describe('apps and their credentials', () => {
   let buyer: Actor;
   let stranger: Actor;
   let app: AppDoc;
-  const request = (kind: 'key' | 'code', more: Partial<IssueRequest> = {}): IssueRequest => ({ appId: app._id, kind, name: 'CI', notAfter: null, ...more });
+  const request = (kind: 'key' | 'code', more: Partial<IssueRequest> = {}): IssueRequest => ({
+    appId: app._id,
+    kind,
+    name: 'CI',
+    notAfter: null,
+    ...more,
+  });
 
   before(async () => {
     world = await testWorld();
@@ -105,7 +111,9 @@ describe('apps and their credentials', () => {
     await credentials.revoke(buyer, credential.id);
     expect(world.changes.announcedKinds.slice(before)).to.deep.equal(['credential-changed', 'credential-changed']);
     const records = await world.audit.list(buyer, { from: 0, to: world.clock.now() + 1 });
-    expect(records.filter((one) => one.action === 'market:credentials:delete' && one.resource === `credential:${credential.id}`)).to.have.length(1);
+    expect(
+      records.filter((one) => one.action === 'market:credentials:delete' && one.resource === `credential:${credential.id}`),
+    ).to.have.length(1);
   });
 
   it('shows a stranger nothing: what is another’s looks missing', async () => {
@@ -127,8 +135,15 @@ describe('apps and their credentials', () => {
     await credentials.issue(buyer, request('code'));
     await credentials.issue(buyer, request('key'));
     await world.store.apps.addBinding({
-      _id: `${app._id}.sub_1`, appId: app._id, subscriptionId: 'sub_1', organizationId: buyer.organizationId, gatewayId: 'gw_test', environmentId: 'env_test',
-      apiIds: product.apiIds, live: true, createdAt: 1,
+      _id: `${app._id}.sub_1`,
+      appId: app._id,
+      subscriptionId: 'sub_1',
+      organizationId: buyer.organizationId,
+      gatewayId: 'gw_test',
+      environmentId: 'env_test',
+      apiIds: product.apiIds,
+      live: true,
+      createdAt: 1,
     });
     const effect = { keys: 1, codes: 1, subscriptions: 1, authorizations: 0 };
     expect(await apps.removalEffect(buyer, app._id)).to.deep.equal(effect);

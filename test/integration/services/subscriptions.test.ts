@@ -2,22 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { Actor } from '../../../server/domain/actor.ts';
 import { boundary } from '../../../server/domain/period.ts';
-import { GRACE_MS, PENDING_MS } from '../../../server/domain/subscription.ts';
-import { makeSubscriptions, type Subscriptions } from '../../../server/services/subscriptions.ts';
+import { PENDING_MS } from '../../../server/domain/subscription.ts';
+import type { Subscriptions } from '../../../server/services/subscriptions.ts';
 import type { AppDoc } from '../../../server/store/apps.ts';
 import type { PlanDoc, ProductDoc } from '../../../server/store/products.ts';
-import { makeEarnings } from '../../../server/services/earnings.ts';
-import { makeInvoicing } from '../../../server/services/invoicing.ts';
-import { makeLog } from '../../../server/kernel/log.ts';
-import { makePayments } from '../../../server/stripe/payments.ts';
-import { FREE, PAYG, STARTER, testWorld, type TestWorld } from '../../support/commerce.ts';
+import { FREE, PAYG, sellingWorld, STARTER, WEB_URL, type SellingWorld } from '../../support/commerce.ts';
 import { refused } from '../../support/refused.ts';
-import { answerChallenge, CARDS, testStripe, typeCard, type TestStripe } from '../../support/stripe.ts';
-
-const WEB_URL = 'http://localhost:3000';
+import { answerChallenge, CARDS, typeCard, type TestStripe } from '../../support/stripe.ts';
 
 describe('subscriptions', () => {
-  let world: TestWorld;
+  let world: SellingWorld;
   let stripe: TestStripe;
   let subscriptions: Subscriptions;
   let provider: Actor;
@@ -29,28 +23,23 @@ describe('subscriptions', () => {
   let slug = 0;
 
   before(async () => {
-    world = await testWorld();
-    stripe = await testStripe({ clock: world.clock });
-    const payments = makePayments({ secretKey: stripe.key, apiBase: stripe.url, retries: 2 });
-    const invoicing = makeInvoicing({
-      ...world, payments, earnings: makeEarnings(world), log: makeLog('silent', 'test'), platformFeeBps: 2000n,
-      usage: { watermark: () => Promise.resolve(world.clock.now()), usageOf: () => Promise.resolve([]) },
-      subscriptions: () => subscriptions,
-    });
-    subscriptions = makeSubscriptions({ ...world, payments, invoicing, webUrl: WEB_URL, latenessSeconds: 900 });
+    world = await sellingWorld();
+    ({ stripe, subscriptions } = world);
     provider = await world.organization('Atlas');
   });
-  after(async () => {
-    await stripe.close();
-    await world.close();
-  });
+  after(() => world.close());
   beforeEach(async () => {
     [buyer, stranger] = [await world.organization('Harbor'), await world.organization('Stranger')];
     app = await world.app(buyer);
     ({ product, plans } = await world.product(provider, `p${(slug += 1)}`, { free: FREE, starter: STARTER, payg: PAYG }));
   });
 
-  const form = (plan: string, more: { appId?: string; requestId?: string } = {}) => ({ planId: plans[plan]?._id ?? '', appId: app._id, requestId: randomUUID(), ...more });
+  const form = (plan: string, more: { appId?: string; requestId?: string } = {}) => ({
+    planId: plans[plan]?._id ?? '',
+    appId: app._id,
+    requestId: randomUUID(),
+    ...more,
+  });
   const stored = async (id: string) => {
     const subscription = await world.store.subscriptions.get(id);
     if (!subscription) throw new Error(`no ${id}`);
@@ -73,7 +62,14 @@ describe('subscriptions', () => {
       const { subscriptionId, checkoutUrl } = await subscriptions.begin(buyer, form('free'));
       expect(checkoutUrl).to.equal(null);
       const subscription = await stored(subscriptionId);
-      expect(subscription).to.include({ status: 'active', live: true, periodIndex: 0, entitledUntil: null, stripeCustomerId: null, unsettled: false });
+      expect(subscription).to.include({
+        status: 'active',
+        live: true,
+        periodIndex: 0,
+        entitledUntil: null,
+        stripeCustomerId: null,
+        unsettled: false,
+      });
       const anchorAt = Math.floor(world.clock.now() / 1000) * 1000;
       expect(subscription.anchorAt).to.equal(anchorAt);
       const periods = (await world.store.periods.ofSubscription(subscriptionId)).sort((a, b) => a.index - b.index);
@@ -82,7 +78,11 @@ describe('subscriptions', () => {
         [1, boundary(anchorAt, 'month', 1), boundary(anchorAt, 'month', 2)],
       ]);
       expect(periods[0]?.windows).to.deep.equal([{ changeIndex: 0, from: anchorAt, planVersionId: subscription.planVersionId }]);
-      expect(await world.store.apps.binding(app._id, subscriptionId)).to.include({ live: true, gatewayId: product.gatewayId, environmentId: product.environmentId });
+      expect(await world.store.apps.binding(app._id, subscriptionId)).to.include({
+        live: true,
+        gatewayId: product.gatewayId,
+        environmentId: product.environmentId,
+      });
     });
 
     it('begin once, however often and at once the form is sent', async () => {
@@ -119,7 +119,10 @@ describe('subscriptions', () => {
     it('refuse an app that calls one of the APIs under another subscription', async () => {
       await subscriptions.begin(buyer, form('free'));
       const other = await world.product(provider, `twin${slug}`, { free: FREE }, product.apiIds);
-      const error = await refused('invalid-form', subscriptions.begin(buyer, { planId: other.plans['free']?._id ?? '', appId: app._id, requestId: randomUUID() }));
+      const error = await refused(
+        'invalid-form',
+        subscriptions.begin(buyer, { planId: other.plans['free']?._id ?? '', appId: app._id, requestId: randomUUID() }),
+      );
       expect(error.fields).to.have.property('appId');
     });
     it('refuse the same form with another choice', async () => {
@@ -224,6 +227,10 @@ describe('subscriptions', () => {
       const { checkoutUrl: bank } = await subscriptions.resume(buyer, subscriptionId);
       expect(bank).to.equal(waiting.checkoutUrl);
       expect(await world.store.apps.bindingsOf(subscriptionId)).to.deep.equal([]);
+      const asked = await fetch(bank ?? '', { method: 'POST', redirect: 'manual' });
+      await answerChallenge(bank ?? '', asked.headers.get('location') ?? '', 'approve');
+      expect((await subscriptions.refresh(buyer, subscriptionId)).status).to.equal('active');
+      expect(await chargesOf(subscriptionId)).to.have.length(1);
     });
 
     it('expire after 23 hours, and the place is free again', async () => {
@@ -251,104 +258,6 @@ describe('subscriptions', () => {
       const { subscriptionId } = await subscriptions.begin(buyer, form('starter'));
       expect(await subscriptions.cancel(buyer, subscriptionId)).to.include({ status: 'canceled', live: false });
       await refused('conflict', subscriptions.cancel(buyer, subscriptionId));
-    });
-  });
-
-  describe('running', () => {
-    let id: string;
-    beforeEach(async () => {
-      id = (await subscriptions.begin(buyer, form('free'))).subscriptionId;
-    });
-
-    it('end at the boundary when they are canceled, and not before', async () => {
-      const period = await world.store.periods.get(id, 0);
-      const canceled = await subscriptions.cancel(buyer, id);
-      expect(canceled).to.include({ status: 'active', cancelAtPeriodEnd: true, entitledUntil: period?.endAt });
-      await subscriptions.atBoundary(id, 1);
-      expect(await stored(id)).to.include({ status: 'canceled', live: false, endedAt: period?.endAt, entitledUntil: period?.endAt });
-      expect((await world.store.apps.bindingsOf(id)).some(({ live }) => live)).to.equal(false);
-      await refused('conflict', subscriptions.undoCancellation(buyer, id));
-      expect(await subscriptions.atBoundary(id, 2)).to.include({ status: 'canceled', periodIndex: 0 });
-    });
-
-    it('go on when the cancellation is undone', async () => {
-      await subscriptions.cancel(buyer, id);
-      expect(await subscriptions.undoCancellation(buyer, id)).to.include({ cancelAtPeriodEnd: false, entitledUntil: null });
-      await subscriptions.atBoundary(id, 1);
-      await subscriptions.atBoundary(id, 1);
-      expect(await stored(id)).to.include({ status: 'active', periodIndex: 1 });
-      expect(await world.store.periods.get(id, 2)).to.include({ status: 'open' });
-    });
-
-    it('run on through the grace of three days after a failed renewal, then are suspended, and come back once paid', async () => {
-      await subscriptions.atBoundary(id, 1);
-      const period = await world.store.periods.get(id, 1);
-      const startAt = period?.startAt ?? 0;
-      world.clock.advance(startAt - world.clock.now() + 900_000);
-      const invoice = { _id: `inv_${id}_1`, kind: 'period' as const, periodIndex: 1, subscriptionId: id, issuedAt: world.clock.now(), status: 'open' as const };
-      await subscriptions.onInvoiceFailed(invoice, 'Your card was declined.');
-      await subscriptions.onInvoiceFailed(invoice, 'Your card was declined.');
-      expect(await stored(id)).to.include({ status: 'past_due', entitledUntil: startAt + GRACE_MS, statusReason: 'Your card was declined.' });
-      await subscriptions.sweep(world.clock.now());
-      expect((await stored(id)).status).to.equal('past_due');
-      world.clock.advance(GRACE_MS);
-      await subscriptions.sweep(world.clock.now());
-      expect((await stored(id)).status).to.equal('suspended');
-      await subscriptions.onInvoicePaid(invoice);
-      expect(await stored(id)).to.include({ status: 'active', entitledUntil: null, statusReason: '' });
-      await subscriptions.onInvoiceFailed({ ...invoice, status: 'paid' as const } as never, 'late');
-      expect((await stored(id)).status).to.equal('active');
-    });
-
-    it('let further apps of the organization in and out, each with one payer', async () => {
-      const second = await world.app(buyer, 'Second');
-      await subscriptions.bind(buyer, id, second._id);
-      await subscriptions.bind(buyer, id, second._id);
-      expect((await subscriptions.details(buyer, id)).bindings.map(({ app: one }) => one._id)).to.have.members([app._id, second._id]);
-      await subscriptions.unbind(buyer, id, second._id);
-      await subscriptions.bind(buyer, id, second._id);
-      const twin = await world.product(provider, `other${slug}`, { free: FREE }, product.apiIds);
-      const third = await world.app(buyer, 'Third');
-      const other = await subscriptions.begin(buyer, { planId: twin.plans['free']?._id ?? '', appId: third._id, requestId: randomUUID() });
-      const error = await refused('invalid-form', subscriptions.bind(buyer, other.subscriptionId, second._id));
-      expect(error.fields).to.have.property('appId');
-      await refused('not-found', subscriptions.bind(buyer, id, (await world.app(stranger))._id));
-    });
-
-    it('do what was left undone after a crash behind the deciding write', async () => {
-      const subscription = await stored(id);
-      await world.store.apps.setBindingLive(`${app._id}.${id}`, false);
-      await world.store.subscriptions.update(id, subscription.rev, { status: 'canceled', live: false, unsettled: true });
-      await world.store.apps.setBindingLive(`${app._id}.${id}`, true);
-      expect((await subscriptions.sweep(world.clock.now())).settled).to.equal(1);
-      expect((await stored(id)).unsettled).to.equal(false);
-      expect((await world.store.apps.bindingsOf(id)).some(({ live }) => live)).to.equal(false);
-    });
-
-    it('take a newer version with the next period that begins at or after its instant (rule N6)', async () => {
-      const plan = plans['free'];
-      const next = await world.store.periods.get(id, 1);
-      if (!plan || !next) throw new Error('no plan');
-      const document = (await world.store.products.planVersion(`${plan._id}_v1`))?.document;
-      if (!document) throw new Error('no document');
-      await world.store.products.addPlanVersion({
-        _id: `${plan._id}_v2`, planId: plan._id, planName: plan.name, productId: product._id, n: 2, document, hash: 'h', publishedAt: 2, effectiveAt: next.startAt - 1,
-      });
-      await subscriptions.onPlanVersionPublished(product._id, plan._id);
-      expect(await stored(id)).to.include({ planVersionId: `${plan._id}_v1`, pendingPlanVersionId: `${plan._id}_v2` });
-      await subscriptions.atBoundary(id, 1);
-      expect(await stored(id)).to.include({ planVersionId: `${plan._id}_v2`, pendingPlanVersionId: null });
-      expect((await world.store.periods.get(id, 1))?.windows[0]?.planVersionId).to.equal(`${plan._id}_v2`);
-    });
-
-    it('look missing to a stranger', async () => {
-      for (const verb of [subscriptions.get, subscriptions.details, subscriptions.refresh, subscriptions.resume, subscriptions.cancel, subscriptions.undoCancellation]) {
-        await refused('not-found', verb(stranger, id));
-      }
-      await refused('not-found', subscriptions.bind(stranger, id, (await world.app(stranger))._id));
-      await refused('not-found', subscriptions.unbind(stranger, id, app._id));
-      expect(await subscriptions.list(stranger)).to.deep.equal([]);
-      expect(await stored(id)).to.include({ status: 'active', cancelAtPeriodEnd: false });
     });
   });
 });

@@ -7,8 +7,13 @@ import { CARDS, typeCard } from '../../support/stripe.ts';
 type Member = Awaited<ReturnType<BuyerPortal['member']>>;
 
 /** The value of a hidden or visible field of the page. */
-const valueOf = (text: string, name: string): string => new RegExp(`name="${name}"[^>]*value="([^"]*)"|value="([^"]*)"[^>]*name="${name}"`).exec(text)?.slice(1).find((found) => found !== undefined) ?? '';
-const amounts = (text: string): string[] => [...text.matchAll(/<data value="(-?\d+)" data-currency="([a-z]{3})">/g)].map(([, minor, currency]) => `${currency} ${minor}`);
+const valueOf = (text: string, name: string): string =>
+  new RegExp(`name="${name}"[^>]*value="([^"]*)"|value="([^"]*)"[^>]*name="${name}"`)
+    .exec(text)
+    ?.slice(1)
+    .find((found) => found !== undefined) ?? '';
+const amounts = (text: string): string[] =>
+  [...text.matchAll(/<data value="(-?\d+)" data-currency="([a-z]{3})">/g)].map(([, minor, currency]) => `${currency} ${minor}`);
 
 describe('the buyer’s pages', function () {
   this.timeout(60_000);
@@ -25,7 +30,13 @@ describe('the buyer’s pages', function () {
 
   const subscribe = async (plan: 'free' | 'payg' | 'starter', fields: Record<string, string> = {}): Promise<Answer> => {
     const form = await buyer.get(`/apis/cities/subscribe?plan=${plan}`);
-    return buyer.post('/subscriptions', { planId: valueOf(form.text, 'planId'), requestId: valueOf(form.text, 'requestId'), appId: 'new', appName: 'Map', ...fields });
+    return buyer.post('/subscriptions', {
+      planId: valueOf(form.text, 'planId'),
+      requestId: valueOf(form.text, 'requestId'),
+      appId: 'new',
+      appName: 'Map',
+      ...fields,
+    });
   };
   const active = async (plan: 'free' | 'payg' | 'starter' = 'free'): Promise<string> => {
     const { location } = await subscribe(plan);
@@ -40,7 +51,15 @@ describe('the buyer’s pages', function () {
     const { status, text } = await buyer.get('/apis/cities/subscribe?plan=starter');
     expect(status).to.equal(200);
     expect(amounts(text)).to.include('usd 1000');
-    for (const words of ['Due today', '1,000 calls included, then USD 5.00 per 1,000 calls', 'At the limit', '2xx are charged', 'the fee for it is not paid back', 'Continue to payment']) expect(text).to.contain(words);
+    for (const words of [
+      'Due today',
+      '1,000 calls included, then USD 5.00 per 1,000 calls',
+      'At the limit',
+      '2xx are charged',
+      'the fee for it is not paid back',
+      'Continue to payment',
+    ])
+      expect(text).to.contain(words);
     const free = await buyer.get('/apis/cities/subscribe?plan=free');
     for (const words of ['No card is needed', 'refused with status 429', 'Subscribe for free']) expect(free.text).to.contain(words);
   });
@@ -55,7 +74,11 @@ describe('the buyer’s pages', function () {
     expect(status).to.equal(303);
     expect(location).to.match(/^\/subscriptions\/sub_/);
     const { text } = await buyer.get(location ?? '');
-    expect(text).to.contain('data-status="active"').and.to.contain('0</strong> of 500 calls').and.to.contain('/cities/cities').and.to.contain('Map');
+    expect(text)
+      .to.contain('data-status="active"')
+      .and.to.contain('0</strong> of 500 calls')
+      .and.to.contain('/cities/cities')
+      .and.to.contain('Map');
   });
 
   it('make one subscription and one app of a form that is sent twice at once', async () => {
@@ -83,7 +106,9 @@ describe('the buyer’s pages', function () {
     expect(location?.startsWith(portal.stripe.url)).to.equal(true);
     const [pending] = await portal.composition.store.subscriptions.ofOrganization(buyer.organizationId);
     const page = `/subscriptions/${pending?._id}`;
-    expect((await buyer.get(`${page}?checkout=cs_test_forged`)).text).to.contain('Not paid yet').and.to.contain('data-status="pending"');
+    expect((await buyer.get(`${page}?checkout=cs_test_forged`)).text)
+      .to.contain('Not paid yet')
+      .and.to.contain('data-status="pending"');
     await typeCard(location ?? '', CARDS.good);
     const returned = await buyer.get(`${page}?checkout=cs_test_whatever`);
     expect(returned.text).to.contain('data-status="active"').and.to.contain('of 1,000 calls');
@@ -96,7 +121,10 @@ describe('the buyer’s pages', function () {
     await typeCard(location ?? '', CARDS.chargeFails);
     const [one] = await portal.composition.store.subscriptions.ofOrganization(buyer.organizationId);
     const page = `/subscriptions/${one?._id}`;
-    expect((await buyer.get(page)).text).to.contain('The card was declined').and.to.contain('Nothing was charged').and.to.contain('data-name="resume"');
+    expect((await buyer.get(page)).text)
+      .to.contain('The card was declined')
+      .and.to.contain('Nothing was charged')
+      .and.to.contain('data-name="resume"');
     const resumed = await buyer.post(`${page}/resumption`);
     expect(resumed.location?.startsWith(portal.stripe.url)).to.equal(true);
     await typeCard(resumed.location ?? '', CARDS.good);
@@ -112,7 +140,9 @@ describe('the buyer’s pages', function () {
     const canceled = await buyer.get(`/subscriptions/${id}`);
     expect(canceled.text).to.contain('Your keys work until').and.to.contain('data-name="undo"').and.not.to.contain('data-name="cancel"');
     await buyer.post(`/subscriptions/${id}/cancellation/undo`);
-    expect((await buyer.get(`/subscriptions/${id}`)).text).to.contain('The cancellation is undone').and.to.contain('data-name="cancel"');
+    expect((await buyer.get(`/subscriptions/${id}`)).text)
+      .to.contain('The cancellation is undone')
+      .and.to.contain('data-name="cancel"');
   });
 
   it('show a secret once, with a call that works as it stands, and never again', async () => {
@@ -141,10 +171,15 @@ describe('the buyer’s pages', function () {
     const [first] = await portal.composition.store.apps.credentialsOf(app?._id ?? '');
     const rotated = await buyer.post(`${at}/credentials/${first?._id}/rotation`, { overlap: '15m', requestId: randomUUID() });
     expect(rotated.status).to.equal(201);
-    expect(rotated.text).to.match(/tgs_[A-Za-z0-9]+/).and.to.contain('works until').and.to.contain('SDK-HMAC-SHA256');
+    expect(rotated.text)
+      .to.match(/tgs_[A-Za-z0-9]+/)
+      .and.to.contain('works until')
+      .and.to.contain('SDK-HMAC-SHA256');
     await buyer.post(`${at}/credentials/${first?._id}/name`, { name: 'Old one' });
     await buyer.post(`${at}/credentials/${first?._id}/revocation`);
-    expect((await buyer.get(at)).text).to.contain('data-status="revoked"').and.to.contain('Old one');
+    expect((await buyer.get(at)).text)
+      .to.contain('data-status="revoked"')
+      .and.to.contain('Old one');
     const wrong = await buyer.post(`${at}/removal`, { confirmation: 'Mop' });
     expect(wrong.status).to.equal(422);
     expect(wrong.text).to.contain('exactly').and.to.contain('1 working key');
@@ -154,16 +189,28 @@ describe('the buyer’s pages', function () {
 
   it('show usage as the batches hold it: on the page, in the file, and call by call with its reason', async () => {
     const id = await active();
-    await portal.recordCalls(id, [{ count: 12, outcome: '200' }, { count: 3, outcome: '404' }, { count: 2, outcome: 'refused.throttled' }, { count: 5, outcome: '200', operation: 'GET /cities/{id}' }]);
+    await portal.recordCalls(id, [
+      { count: 12, outcome: '200' },
+      { count: 3, outcome: '404' },
+      { count: 2, outcome: 'refused.throttled' },
+      { count: 5, outcome: '200', operation: 'GET /cities/{id}' },
+    ]);
     const page = await buyer.get(`/usage?subscription=${id}&range=24h&by=operation`);
     expect(page.text).to.contain('GET /cities/{id}').and.to.contain('as of').and.to.contain('<svg');
     const csv = await buyer.get(`/usage.csv?subscription=${id}&range=24h&by=outcome`);
     expect(csv.headers.get('content-type')).to.contain('text/csv');
-    expect(csv.text.split('\r\n').slice(1).filter(Boolean).map((line) => line.split(',').slice(3, 8).join())).to.deep.equal([
-      '200,200,17,17,17', '404,404,3,0,0', 'refused.throttled,refused: throttled,2,0,0',
-    ]);
+    expect(
+      csv.text
+        .split('\r\n')
+        .slice(1)
+        .filter(Boolean)
+        .map((line) => line.split(',').slice(3, 8).join()),
+    ).to.deep.equal(['200,200,17,17,17', '404,404,3,0,0', 'refused.throttled,refused: throttled,2,0,0']);
     const calls = await buyer.get(`/usage/calls?subscription=${id}&range=24h`);
-    expect(calls.text).to.contain('refused by the gateway, never billed').and.to.contain('status 404 is not billed by this plan').and.to.contain('call_');
+    expect(calls.text)
+      .to.contain('refused by the gateway, never billed')
+      .and.to.contain('status 404 is not billed by this plan')
+      .and.to.contain('call_');
     const dashboard = await buyer.get('/dashboard');
     expect(dashboard.text).to.contain('20</strong> of 500 calls').and.to.contain('22 calls');
     const odd = await buyer.get(`/usage?subscription=${id}&range=custom&from=2026-02-01&to=2026-01-01`);
@@ -187,7 +234,8 @@ describe('the buyer’s pages', function () {
   it('lead a newcomer through four steps and then leave', async () => {
     const first = await buyer.get('/dashboard');
     expect(first.text).to.contain('Your first call').and.to.contain('Nothing yet').and.to.contain('aria-current="step"');
-    for (const path of ['/apps', '/subscriptions', '/usage', '/invoices', '/billing']) expect((await buyer.get(path)).status, path).to.equal(200);
+    for (const path of ['/apps', '/subscriptions', '/usage', '/invoices', '/billing'])
+      expect((await buyer.get(path)).status, path).to.equal(200);
     const id = await active();
     const [app] = await portal.composition.store.apps.appsOf(buyer.organizationId);
     await buyer.post(`/apps/${app?._id}/credentials`, { kind: 'code', name: '', expiry: 'never', requestId: randomUUID() });
@@ -202,18 +250,33 @@ describe('the buyer’s pages', function () {
     await buyer.post(`/apps/${app?._id}/credentials`, { kind: 'code', name: '', expiry: 'never', requestId: randomUUID() });
     const [credential] = await portal.composition.store.apps.credentialsOf(app?._id ?? '');
     const stranger = await portal.member('Stranger');
-    const reads = [`/subscriptions/${id}`, `/apps/${app?._id}`, `/invoices/inv_${id}_0`, `/invoices/inv_${id}_0.pdf`, `/invoices/inv_${id}_0.csv`, `/usage?subscription=${id}`, `/usage.csv?subscription=${id}`, `/usage/calls?subscription=${id}`];
+    const reads = [
+      `/subscriptions/${id}`,
+      `/apps/${app?._id}`,
+      `/invoices/inv_${id}_0`,
+      `/invoices/inv_${id}_0.pdf`,
+      `/invoices/inv_${id}_0.csv`,
+      `/usage?subscription=${id}`,
+      `/usage.csv?subscription=${id}`,
+      `/usage/calls?subscription=${id}`,
+    ];
     for (const path of reads) {
       expect((await stranger.get(path)).status, path).to.equal(404);
       expect((await portal.visitor().get(path)).status, `${path} for a visitor`).to.be.oneOf([303, 401]);
     }
     const requestId = randomUUID();
     const writes: [string, Record<string, string>][] = [
-      [`/subscriptions/${id}/cancellation`, {}], [`/subscriptions/${id}/cancellation/undo`, {}], [`/subscriptions/${id}/resumption`, {}],
-      [`/subscriptions/${id}/apps`, { appId: app?._id ?? '' }], [`/subscriptions/${id}/apps/removal`, { appId: app?._id ?? '' }], [`/invoices/inv_${id}_0/attempt`, {}],
-      [`/apps/${app?._id}`, { name: 'Mine', description: '' }], [`/apps/${app?._id}/removal`, { confirmation: 'Map' }],
+      [`/subscriptions/${id}/cancellation`, {}],
+      [`/subscriptions/${id}/cancellation/undo`, {}],
+      [`/subscriptions/${id}/resumption`, {}],
+      [`/subscriptions/${id}/apps`, { appId: app?._id ?? '' }],
+      [`/subscriptions/${id}/apps/removal`, { appId: app?._id ?? '' }],
+      [`/invoices/inv_${id}_0/attempt`, {}],
+      [`/apps/${app?._id}`, { name: 'Mine', description: '' }],
+      [`/apps/${app?._id}/removal`, { confirmation: 'Map' }],
       [`/apps/${app?._id}/credentials`, { kind: 'code', name: '', expiry: 'never', requestId }],
-      [`/apps/${app?._id}/credentials/${credential?._id}/rotation`, { overlap: 'now', requestId }], [`/apps/${app?._id}/credentials/${credential?._id}/revocation`, {}],
+      [`/apps/${app?._id}/credentials/${credential?._id}/rotation`, { overlap: 'now', requestId }],
+      [`/apps/${app?._id}/credentials/${credential?._id}/revocation`, {}],
       [`/apps/${app?._id}/credentials/${credential?._id}/name`, { name: 'x' }],
     ];
     for (const [path, fields] of writes) {

@@ -1,0 +1,78 @@
+import { boundary } from '../domain/period.ts';
+import { versionAt } from '../domain/subscription.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Store } from '../store/index.ts';
+import type { PeriodDoc } from '../store/periods.ts';
+import type { SubscriptionDoc } from '../store/subscriptions.ts';
+
+export interface SettlingDependencies {
+  readonly store: Pick<Store, 'apps' | 'periods' | 'products'>;
+  readonly clock: Clock;
+  readonly latenessSeconds: number;
+}
+
+/** What a subscription's state asks for beside itself: periods stored ahead, apps bound or released. Each may be done any number of times. */
+export function makeSubscriptionSettling({ store, clock, latenessSeconds }: SettlingDependencies) {
+  /** Boundaries are stored once: a period begins where the one before ends, and the end is counted from the anchor (rule N8). */
+  async function ensurePeriod(subscription: SubscriptionDoc, index: number): Promise<PeriodDoc> {
+    const { _id, anchorAt, interval, planId, planVersionId } = subscription;
+    const stored = await store.periods.get(_id, index);
+    if (stored) return stored;
+    if (anchorAt === null) throw new RangeError('a subscription without an anchor has no periods');
+    const before = index === 0 ? null : await store.periods.get(_id, index - 1);
+    const startAt = before?.endAt ?? boundary(anchorAt, interval, index);
+    const version =
+      index === subscription.periodIndex
+        ? planVersionId
+        : versionAt(await store.products.planVersionsOfPlan(planId), planVersionId, startAt);
+    await store.periods.add({
+      _id: `${_id}_${index}`,
+      subscriptionId: _id,
+      index,
+      startAt,
+      endAt: boundary(anchorAt, interval, index + 1),
+      windows: [{ changeIndex: 0, from: startAt, planVersionId: version }],
+      latenessSeconds,
+      status: 'open',
+      lease: null,
+      frozen: null,
+      frozenAt: null,
+    });
+    const period = await store.periods.get(_id, index);
+    if (!period) throw new AppError('internal', undefined, { cause: new Error(`period ${_id}_${index} is gone`) });
+    return period;
+  }
+
+  /** The app chosen at the purchase. A binding that exists, live or not, is left alone: its owner may have ended it since. */
+  async function bindChosenApp(subscription: SubscriptionDoc): Promise<void> {
+    if (await store.apps.binding(subscription.appId, subscription._id)) return;
+    const app = await store.apps.app(subscription.appId);
+    if (app && app.deletedAt === null) await addBinding(subscription, app._id);
+  }
+
+  /** False: another subscription pays for one of the APIs when this app calls it. */
+  async function addBinding(subscription: SubscriptionDoc, appId: string): Promise<boolean> {
+    const product = await store.products.product(subscription.productId);
+    if (!product) throw new AppError('not-found');
+    const added = await store.apps.addBinding({
+      _id: `${appId}.${subscription._id}`,
+      appId,
+      subscriptionId: subscription._id,
+      organizationId: subscription.organizationId,
+      gatewayId: subscription.gatewayId,
+      environmentId: product.environmentId,
+      apiIds: product.apiIds,
+      live: true,
+      createdAt: clock.now(),
+    });
+    return added || (await store.apps.binding(appId, subscription._id))?.live === true;
+  }
+
+  async function releaseBindings(subscriptionId: string): Promise<void> {
+    const bindings = await store.apps.bindingsOf(subscriptionId);
+    for (const { _id, live } of bindings) if (live) await store.apps.setBindingLive(_id, false);
+  }
+
+  return { addBinding, bindChosenApp, ensurePeriod, releaseBindings };
+}
