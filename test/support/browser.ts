@@ -9,7 +9,7 @@ import { BROWSER_ARGS } from './shots.ts';
 /** Looked at by people: what a journey saw when it failed, and what it keeps on purpose. */
 export const SCREENSHOTS = join(projectRoot(), '.local', 'screenshots');
 
-const VIEWPORTS = {
+export const VIEWPORTS = {
   wide: { width: 1280, height: 900 },
   narrow: { width: 375, height: 740 },
   phone: { width: 360, height: 740 },
