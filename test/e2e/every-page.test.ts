@@ -17,14 +17,28 @@ interface Seen {
 
 async function cookieOf(role: keyof Demo['users']): Promise<string> {
   const { email, password } = demo().users[role];
-  const answer = await fetch(`${webUrl()}/sign-in`, { method: 'POST', body: new URLSearchParams({ email, password }), redirect: 'manual', headers: { origin: webUrl() } });
+  const answer = await fetch(`${webUrl()}/sign-in`, {
+    method: 'POST',
+    body: new URLSearchParams({ email, password }),
+    redirect: 'manual',
+    headers: { origin: webUrl() },
+  });
   expect(answer.status, 'signing in').to.equal(303);
-  return answer.headers.getSetCookie().map((cookie) => cookie.split(';')[0]).join('; ');
+  return answer.headers
+    .getSetCookie()
+    .map((cookie) => cookie.split(';')[0])
+    .join('; ');
 }
 
 /** What is left of an address when its ids and its query's values are taken out. */
 const kindOf = (path: string): string =>
-  path.replace(/[a-z]+_[0-9a-z]{20,}(_v\d+)?/g, 'ID').replace(/=[^&]*/g, '').replace(/\/endpoints\/.*/, '/endpoints/X').replace(/^\/apis\/[^/?]+/, '/apis/X').replace(/^\/problems\/.*/, '/problems/X').replace(/\/\d+(?=\/|$)/g, '/N');
+  path
+    .replace(/[a-z]+_[0-9a-z]{20,}(_v\d+)?/g, 'ID')
+    .replace(/=[^&]*/g, '')
+    .replace(/\/endpoints\/.*/, '/endpoints/X')
+    .replace(/^\/apis\/[^/?]+/, '/apis/X')
+    .replace(/^\/problems\/.*/, '/problems/X')
+    .replace(/\/\d+(?=\/|$)/g, '/N');
 
 /** Follow every link of this site from the given pages on. */
 async function crawl(start: readonly string[], cookie: string): Promise<Seen[]> {
@@ -37,7 +51,9 @@ async function crawl(start: readonly string[], cookie: string): Promise<Seen[]> 
     const type = answer.headers.get('content-type') ?? '';
     const text = await answer.text();
     seen.push({ path, from, status: answer.status, type, text: type.startsWith('text/html') ? text : '' });
-    const links = [...text.matchAll(/<a [^>]*href="([^"]*)"/g)].map(([, href]) => (href ?? '').replaceAll('&#x3D;', '=').replaceAll('&amp;', '&').replace(/#.*/, '')).filter(Boolean);
+    const links = [...text.matchAll(/<a [^>]*href="([^"]*)"/g)]
+      .map(([, href]) => (href ?? '').replaceAll('&#x3D;', '=').replaceAll('&amp;', '&').replace(/#.*/, ''))
+      .filter(Boolean);
     const target = answer.headers.get('location');
     for (const href of type.startsWith('text/html') ? [...links, ...(target ? [target] : [])] : []) {
       const url = new URL(href, webUrl() + path);
@@ -74,7 +90,12 @@ function faultsOf({ path, from, status, type, text }: Seen): string[] {
 }
 
 describe('every page that a link leads to', () => {
-  const START = { visitor: ['/'], buyer: ['/dashboard', '/'], provider: ['/dashboard', '/selling'], operator: ['/dashboard', '/admin/reviews'] } as const;
+  const START = {
+    visitor: ['/'],
+    buyer: ['/dashboard', '/'],
+    provider: ['/dashboard', '/selling'],
+    operator: ['/dashboard', '/admin/reviews'],
+  } as const;
   for (const [role, start] of Object.entries(START)) {
     it(`is there and well made, for a ${role}`, async function () {
       this.timeout(240_000);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { demo, journey, type Visitor } from '../support/browser.ts';
-import { GOOD_CARD, payWith, subscribe, subscriptionOf, UNCOVERED_CARD, untilStatus } from './support/buying.ts';
-import { pathOf, press, send, unfold } from './support/forms.ts';
+import { ASKING_CARD, GOOD_CARD, payWith, subscribe, subscriptionOf, UNCOVERED_CARD, untilStatus } from './support/buying.ts';
+import { fill, pathOf, press, send, unfold } from './support/forms.ts';
 import { join, stranger } from './support/people.ts';
 
 /** A new buyer at the Checkout of the demonstration's paid plan. */
@@ -18,7 +18,9 @@ describe('a purchase', () => {
     await payWith(page, UNCOVERED_CARD);
     const subscriptionId = subscriptionOf(page);
     await untilStatus(visitor, subscriptionId, 'pending');
-    expect(await page.locator('.notice[data-tone=error]').innerText()).to.include('declined').and.to.include('Nothing was charged');
+    expect(await page.locator('.notice[data-tone=error]').innerText())
+      .to.include('declined')
+      .and.to.include('Nothing was charged');
     expect(await page.locator('table[data-name=invoices] [data-status=paid]').count()).to.equal(0);
 
     await press(page.locator('form[data-name=resume] button'));
@@ -26,6 +28,21 @@ describe('a purchase', () => {
     expect(subscriptionOf(page)).to.equal(subscriptionId);
     await untilStatus(visitor, subscriptionId, 'active');
     expect(await page.locator('table[data-name=invoices] [data-status=paid]').count()).to.equal(1);
+  });
+
+  journey('whose bank asks for a confirmation waits for it, and begins with it', async (visitor) => {
+    const { page } = visitor;
+    await atCheckout(visitor);
+    await fill(page.locator('form'), { number: ASKING_CARD, expiry: '12 / 34', cvc: '123' });
+    await press(page.getByRole('button', { name: 'Save card' }));
+    await press(page.getByRole('button', { name: 'Approve' })); // that the card may be saved
+    const subscriptionId = subscriptionOf(page);
+    await untilStatus(visitor, subscriptionId, 'pending');
+    expect(await page.locator('.notice').innerText()).to.include('bank');
+    await press(page.locator('form[data-name=resume] button'));
+    if ((await page.getByRole('button', { name: 'Approve' }).count()) === 0) await press(page.getByRole('button', { name: /^Pay with/ }));
+    await press(page.getByRole('button', { name: 'Approve' })); // that it may be charged
+    await untilStatus(visitor, subscriptionId, 'active');
   });
 
   journey('that is left at Checkout stays open, and can be given up without a charge', async (visitor) => {

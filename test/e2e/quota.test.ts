@@ -1,10 +1,12 @@
 import { expect } from 'chai';
-import { journey, theBrowser, visit } from '../support/browser.ts';
+import { eventually, journey, theBrowser, visit } from '../support/browser.ts';
 import { createKey, subscribe, subscriptionOf, untilStatus } from './support/buying.ts';
 import { call, readCurl } from './support/calling.ts';
 import { join, stranger, type Person } from './support/people.ts';
 import { approve, offer, TASTE } from './support/selling.ts';
 
+/** Usage is on the pages within this long after the call. */
+const USAGE_MS = 10_000;
 const LIMIT = Number(TASTE.quotaLimit);
 
 describe('a hard quota', () => {
@@ -41,7 +43,13 @@ describe('a hard quota', () => {
     expect(((await refused.json()) as { error_code: string }).error_code).to.equal('APIG.0501');
     expect(Number(refused.headers.get('retry-after'))).to.be.greaterThan(0);
 
-    await go(`/subscriptions/${subscriptionId}`);
-    expect(await page.locator('main').innerText()).to.include('Used up');
+    await eventually(
+      'the page shows it used up',
+      async () => {
+        await go(`/subscriptions/${subscriptionId}`);
+        return (await page.locator('main').innerText()).includes('Used up');
+      },
+      USAGE_MS,
+    );
   });
 });

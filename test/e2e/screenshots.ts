@@ -25,13 +25,20 @@ const OF_README = join(ROOT, 'docs', 'img');
 /** Wide, light, and cut at the first screen: what the README shows. */
 const README: readonly string[] = ['home', 'listing-pricing', 'dashboard', 'group-imports-new', 'usage', 'invoice'];
 const LOOKS = [
-  { width: 'wide', dark: false }, { width: 'wide', dark: true }, { width: 'phone', dark: false }, { width: 'phone', dark: true },
+  { width: 'wide', dark: false },
+  { width: 'wide', dark: true },
+  { width: 'phone', dark: false },
+  { width: 'phone', dark: true },
 ] as const;
 const only = process.argv.slice(2);
 
 async function shoot(page: Page, name: string, { width, dark }: (typeof LOOKS)[number]): Promise<void> {
-  await page.screenshot({ path: join(SCREENSHOTS, `${name}.${width === 'wide' ? 1280 : 360}.${dark ? 'dark' : 'light'}.png`), fullPage: true });
-  if (width === 'wide' && !dark && README.includes(name)) await page.screenshot({ path: join(OF_README, `${name}.png`), clip: { x: 0, y: 0, width: 1280, height: 800 } });
+  await page.screenshot({
+    path: join(SCREENSHOTS, `${name}.${width === 'wide' ? 1280 : 360}.${dark ? 'dark' : 'light'}.png`),
+    fullPage: true,
+  });
+  if (width === 'wide' && !dark && README.includes(name))
+    await page.screenshot({ path: join(OF_README, `${name}.png`), clip: { x: 0, y: 0, width: 1280, height: 800 } });
 }
 
 mkdirSync(SCREENSHOTS, { recursive: true });

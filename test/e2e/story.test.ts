@@ -37,11 +37,15 @@ describe('the whole story', () => {
       const answer = await call(shown);
       expect(answer.status, await answer.clone().text()).to.equal(200);
     }
-    await eventually('every call is on the usage page', async () => {
-      await go(`/usage?subscription=${subscriptionId}&range=period`);
-      const total = page.locator('table[data-name=usage] tfoot td[data-label=Calls]');
-      return (await total.count()) > 0 && (await total.innerText()) === String(CALLS);
-    }, USAGE_MS);
+    await eventually(
+      'every call is on the usage page',
+      async () => {
+        await go(`/usage?subscription=${subscriptionId}&range=period`);
+        const total = page.locator('table[data-name=usage] tfoot td[data-label=Calls]');
+        return (await total.count()) > 0 && (await total.innerText()) === String(CALLS);
+      },
+      USAGE_MS,
+    );
 
     await sandbox('/sandbox/clock', { advance: MONTH });
     await eventually('the month is invoiced and paid', async () => {
@@ -51,7 +55,10 @@ describe('the whole story', () => {
     await press(page.locator('table[data-name=invoices] tbody tr', { hasText: 'USD 10.03' }).locator('a'));
     const invoiceId = new URL(page.url()).pathname.split('/')[2] ?? '';
     const lines = page.locator('table[data-name=lines] tbody td[data-label=Amount]');
-    expect(await Promise.all((await lines.all()).map(minorOf)).then((amounts) => amounts.sort((a, b) => Number(b - a)))).to.deep.equal([BASE_MINOR, OVERAGE_MINOR]);
+    expect(await Promise.all((await lines.all()).map(minorOf)).then((amounts) => amounts.sort((a, b) => Number(b - a)))).to.deep.equal([
+      BASE_MINOR,
+      OVERAGE_MINOR,
+    ]);
     const total = await minorOf(page.locator('[data-name=total]'));
     expect(total, 'on the page').to.equal(BASE_MINOR + OVERAGE_MINOR);
 
@@ -62,7 +69,11 @@ describe('the whole story', () => {
       expect(await books.booked(`inv.finalized.${invoiceId}`, 'receivable'), 'owed, in the ledger').to.equal(total);
       expect(await books.booked(`pay.${invoiceId}`, 'stripe_clearing'), 'paid, in the ledger').to.equal(total);
       const atStripe = await books.stripeInvoice(invoice?.stripeInvoiceId ?? '');
-      expect({ status: atStripe.status, total: BigInt(atStripe.total), paid: BigInt(atStripe.amount_paid) }, 'at Stripe').to.deep.equal({ status: 'paid', total, paid: total });
+      expect({ status: atStripe.status, total: BigInt(atStripe.total), paid: BigInt(atStripe.amount_paid) }, 'at Stripe').to.deep.equal({
+        status: 'paid',
+        total,
+        paid: total,
+      });
       const deliveries = await eventually('the webhook is handled', async () => {
         const found = (await books.deliveries(atStripe.id ?? '')).filter(({ type }) => type === 'invoice.paid');
         return found.length > 0 && found.every(({ status }) => status === 'done') && found;

@@ -29,7 +29,11 @@ export async function openBooks() {
   const client = await new mongoose.mongo.MongoClient(required('MONGODB_URI'), { useBigInt64: true }).connect();
   const db = client.db();
   const stripeUrl = new URL(required('STRIPE_API_BASE'));
-  const stripe = new Stripe(required('STRIPE_SECRET_KEY'), { host: stripeUrl.hostname, port: stripeUrl.port, protocol: stripeUrl.protocol === 'https:' ? 'https' : 'http' });
+  const stripe = new Stripe(required('STRIPE_SECRET_KEY'), {
+    host: stripeUrl.hostname,
+    port: stripeUrl.port,
+    protocol: stripeUrl.protocol === 'https:' ? 'https' : 'http',
+  });
 
   return {
     invoice: async (id: string) => (await db.collection<BookedInvoice>('invoices').findOne({ _id: id })) ?? undefined,
@@ -37,10 +41,13 @@ export async function openBooks() {
     async booked(cause: string, account: string): Promise<bigint> {
       const transaction = await db.collection<Transaction>('ledgerTxns').findOne({ _id: cause });
       if (!transaction) throw new Error(`the ledger knows nothing of ${cause}`);
-      return transaction.entries.filter((entry) => entry.account.split(':')[0] === account).reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
+      return transaction.entries
+        .filter((entry) => entry.account.split(':')[0] === account)
+        .reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
     },
     /** Webhooks about an object of Stripe's, as they were taken in. */
-    deliveries: (objectId: string): Promise<Delivery[]> => db.collection<Delivery & { objectId: string }>('inbox').find({ objectId }).toArray(),
+    deliveries: (objectId: string): Promise<Delivery[]> =>
+      db.collection<Delivery & { objectId: string }>('inbox').find({ objectId }).toArray(),
     stripeInvoice: (id: string) => stripe.invoices.retrieve(id),
     close: () => client.close(),
   };

@@ -7,7 +7,9 @@ export interface ShownCall {
 
 /** Read a shown curl. @throws when it is not a plain call: the page promises one that can be pasted. */
 export function readCurl(text: string): ShownCall {
-  const words = [...text.replaceAll('\\\n', ' ').matchAll(/'((?:[^']|'\\'')*)'|"([^"]*)"|(\S+)/g)].map(([, single, double, plain]) => (single ?? double ?? plain ?? '').replaceAll("'\\''", "'"));
+  const words = [...text.replaceAll('\\\n', ' ').matchAll(/'((?:[^']|'\\'')*)'|"([^"]*)"|(\S+)/g)].map(([, single, double, plain]) =>
+    (single ?? double ?? plain ?? '').replaceAll("'\\''", "'"),
+  );
   if (words[0] !== 'curl') throw new Error(`no curl: ${text}`);
   const headers: Record<string, string> = {};
   let url = '';

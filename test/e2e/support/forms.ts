@@ -32,7 +32,12 @@ export async function press(button: Locator): Promise<void> {
 }
 
 /** Fill a form and send it. @throws when the page that comes back complains */
-export async function send(page: Page, form: string, entries: Readonly<Record<string, Entry>> = {}, button = 'button:not([type=button]):not([value=preview]):not([formaction])'): Promise<void> {
+export async function send(
+  page: Page,
+  form: string,
+  entries: Readonly<Record<string, Entry>> = {},
+  button = 'button:not([type=button]):not([value=preview]):not([formaction])',
+): Promise<void> {
   const found = page.locator(form).first();
   await fill(found, entries);
   await press(found.locator(button).last());
@@ -50,4 +55,5 @@ export async function withoutFaults(page: Page, after: string): Promise<void> {
 export const pathOf = (page: Page): string => new URL(page.url()).pathname;
 
 /** The integer of minor units that an amount on a page stands for. */
-export const minorOf = async (amount: Locator): Promise<bigint> => BigInt((await amount.locator('data').first().getAttribute('value')) ?? '');
+export const minorOf = async (amount: Locator): Promise<bigint> =>
+  BigInt((await amount.locator('data').first().getAttribute('value')) ?? '');

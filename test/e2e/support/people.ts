@@ -14,7 +14,12 @@ let people = 0;
 export function stranger(name: string, organization: string): Person {
   people += 1;
   const tag = `${process.pid.toString(36)}${people}`;
-  return { name, organization: `${organization} ${tag}`, email: `${name.split(' ')[0]?.toLowerCase()}-${tag}@example.test`, password: 'seven quiet green boats' };
+  return {
+    name,
+    organization: `${organization} ${tag}`,
+    email: `${name.split(' ')[0]?.toLowerCase()}-${tag}@example.test`,
+    password: 'seven quiet green boats',
+  };
 }
 
 /** Another person sits down at the browser. */
@@ -25,7 +30,12 @@ export async function join(visitor: Visitor, person: Person): Promise<void> {
   const { page, go } = visitor;
   await leave(visitor);
   await go('/sign-up');
-  await send(page, 'form[data-name=sign-up]', { name: person.name, organization: person.organization, email: person.email, password: person.password });
+  await send(page, 'form[data-name=sign-up]', {
+    name: person.name,
+    organization: person.organization,
+    email: person.email,
+    password: person.password,
+  });
   await eventually(`a mail to ${person.email}`, async () => {
     await go('/sandbox');
     return (await page.locator('table[data-name=mails] tr', { hasText: person.email }).count()) > 0;

@@ -12,10 +12,24 @@ export interface Offer {
 }
 
 export const STARTER = {
-  name: 'starter', title: 'Starter', summary: 'For the first customers', kind: 'fee', fee: '10.00', included: '10', price: '0.005', per: '1',
+  name: 'starter',
+  title: 'Starter',
+  summary: 'For the first customers',
+  kind: 'fee',
+  fee: '10.00',
+  included: '10',
+  price: '0.005',
+  per: '1',
 } as const satisfies Record<string, Entry>;
 /** Refuses the fourth call of a month. */
-export const TASTE = { name: 'taste', title: 'Taste', summary: 'To try it', kind: 'free', quota: 'hard', quotaLimit: '3' } as const satisfies Record<string, Entry>;
+export const TASTE = {
+  name: 'taste',
+  title: 'Taste',
+  summary: 'To try it',
+  kind: 'free',
+  quota: 'hard',
+  quotaLimit: '3',
+} as const satisfies Record<string, Entry>;
 
 const DOCUMENT = joined(projectRoot(), 'sandbox', 'upstreams', 'countries', 'openapi.yaml');
 
@@ -26,7 +40,12 @@ export async function offer(visitor: Visitor, provider: Person, { product, tagli
 
   await go('/selling');
   await go('/selling/profile');
-  await send(page, 'form[data-name=seller]', { displayName: provider.organization, slug: slugOf(provider.organization), website: 'https://maps.example.com', supportEmail: provider.email });
+  await send(page, 'form[data-name=seller]', {
+    displayName: provider.organization,
+    slug: slugOf(provider.organization),
+    website: 'https://maps.example.com',
+    supportEmail: provider.email,
+  });
 
   await go('/gateways/new');
   await send(page, 'form[data-name=gateway]', { name: 'Main' });
@@ -43,8 +62,14 @@ export async function offer(visitor: Visitor, provider: Person, { product, tagli
 
   await go(`/products/new?group=${groupId}`);
   await send(page, 'form[data-name=product]', {
-    name: product, tagline, description: `**${product}** answers what an address form asks.`, category: 'data', tags: 'countries, reference', terms: 'Keep the name of the source.',
-    dataSource: 'world-countries (mledoze/countries)', dataLicence: 'ODbL-1.0',
+    name: product,
+    tagline,
+    description: `**${product}** answers what an address form asks.`,
+    category: 'data',
+    tags: 'countries, reference',
+    terms: 'Keep the name of the source.',
+    dataSource: 'world-countries (mledoze/countries)',
+    dataLicence: 'ODbL-1.0',
   });
   const path = pathOf(page);
   for (const plan of plans) {

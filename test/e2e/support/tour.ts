@@ -9,9 +9,24 @@ export interface Stop {
 export type Guide = 'anybody' | 'buyer' | 'provider' | 'operator';
 
 const ANYBODY: readonly Stop[] = [
-  ['home', '/'], ['catalogue', '/apis'], ['catalogue-filtered', '/apis?category=geo'], ['catalogue-nothing', '/apis?q=zebra+crossing'], ['listing', '/apis/cities'], ['listing-endpoints', '/apis/cities/endpoints'],
-  ['listing-docs', '/apis/cities/docs'], ['listing-pricing', '/apis/cities/pricing?calls=25000'], ['docs', '/docs'], ['docs-authentication', '/docs/authentication'], ['problem', '/problems/quota-exceeded'],
-  ['sign-in', '/sign-in'], ['sign-up', '/sign-up'], ['password-reset', '/password-reset'], ['terms', '/terms'], ['privacy', '/privacy'], ['sandbox', '/sandbox'], ['not-found', '/nowhere'],
+  ['home', '/'],
+  ['catalogue', '/apis'],
+  ['catalogue-filtered', '/apis?category=geo'],
+  ['catalogue-nothing', '/apis?q=zebra+crossing'],
+  ['listing', '/apis/cities'],
+  ['listing-endpoints', '/apis/cities/endpoints'],
+  ['listing-docs', '/apis/cities/docs'],
+  ['listing-pricing', '/apis/cities/pricing?calls=25000'],
+  ['docs', '/docs'],
+  ['docs-authentication', '/docs/authentication'],
+  ['problem', '/problems/quota-exceeded'],
+  ['sign-in', '/sign-in'],
+  ['sign-up', '/sign-up'],
+  ['password-reset', '/password-reset'],
+  ['terms', '/terms'],
+  ['privacy', '/privacy'],
+  ['sandbox', '/sandbox'],
+  ['not-found', '/nowhere'],
 ].map(([name = '', path = '']) => ({ name, path }));
 
 /** Pages with ids in their addresses are found as a person finds them: by the links that lead there. */
@@ -23,14 +38,36 @@ async function links(page: Page, from: string, pattern: RegExp): Promise<string 
 
 const LISTS: Readonly<Record<Exclude<Guide, 'anybody'>, readonly Stop[]>> = {
   buyer: [
-    ['dashboard', '/dashboard'], ['apps', '/apps'], ['app-new', '/apps/new'], ['subscriptions', '/subscriptions'], ['subscribe', '/apis/httpbin/subscribe?plan=starter'], ['usage', '/usage?range=30d'], ['invoices', '/invoices'],
-    ['billing', '/billing'], ['account', '/account'], ['organization', '/organization'], ['members', '/organization/members'], ['audit', '/organization/audit'],
+    ['dashboard', '/dashboard'],
+    ['apps', '/apps'],
+    ['app-new', '/apps/new'],
+    ['subscriptions', '/subscriptions'],
+    ['subscribe', '/apis/httpbin/subscribe?plan=starter'],
+    ['usage', '/usage?range=30d'],
+    ['invoices', '/invoices'],
+    ['billing', '/billing'],
+    ['account', '/account'],
+    ['organization', '/organization'],
+    ['members', '/organization/members'],
+    ['audit', '/organization/audit'],
   ].map(stop),
   provider: [
-    ['selling', '/selling'], ['seller-profile', '/selling/profile'], ['gateways', '/gateways'], ['gateway-new', '/gateways/new'], ['upstream-test', '/upstream-test'], ['products', '/products'], ['product-new', '/products/new'],
+    ['selling', '/selling'],
+    ['seller-profile', '/selling/profile'],
+    ['gateways', '/gateways'],
+    ['gateway-new', '/gateways/new'],
+    ['upstream-test', '/upstream-test'],
+    ['products', '/products'],
+    ['product-new', '/products/new'],
     ['earnings', '/earnings'],
   ].map(stop),
-  operator: [['reviews', '/admin/reviews'], ['periods', '/admin/periods'], ['queues', '/admin/queues'], ['webhooks', '/admin/webhooks'], ['nodes', '/admin/nodes']].map(stop),
+  operator: [
+    ['reviews', '/admin/reviews'],
+    ['periods', '/admin/periods'],
+    ['queues', '/admin/queues'],
+    ['webhooks', '/admin/webhooks'],
+    ['nodes', '/admin/nodes'],
+  ].map(stop),
 };
 
 function stop([name = '', path = '']: readonly string[]): Stop {
@@ -39,26 +76,37 @@ function stop([name = '', path = '']: readonly string[]): Stop {
 
 /** All pages that a guide shows; the browser is signed in as that person and on a page of the portal. */
 export async function stops(page: Page, guide: Guide): Promise<readonly Stop[]> {
-  if (guide === 'anybody') return found([...ANYBODY, { name: 'operation', path: await links(page, '/apis/cities/endpoints', /^\/apis\/cities\/endpoints\// ) }]);
+  if (guide === 'anybody')
+    return found([...ANYBODY, { name: 'operation', path: await links(page, '/apis/cities/endpoints', /^\/apis\/cities\/endpoints\//) }]);
   if (guide === 'buyer') {
     const subscription = await links(page, '/subscriptions', /^\/subscriptions\/sub_/);
     return found([
-      ...LISTS.buyer, { name: 'subscription', path: subscription }, { name: 'app', path: await links(page, '/apps', /^\/apps\/app_/) }, { name: 'invoice', path: await links(page, '/invoices', /^\/invoices\/inv_/) },
+      ...LISTS.buyer,
+      { name: 'subscription', path: subscription },
+      { name: 'app', path: await links(page, '/apps', /^\/apps\/app_/) },
+      { name: 'invoice', path: await links(page, '/invoices', /^\/invoices\/inv_/) },
       { name: 'calls', path: subscription && `/usage/calls?subscription=${subscription.split('/')[2]}&range=30d` },
     ]);
   }
-  if (guide === 'operator') return found([...LISTS.operator, { name: 'review', path: await links(page, '/admin/reviews', /^\/admin\/reviews\/prd_/) }]);
+  if (guide === 'operator')
+    return found([...LISTS.operator, { name: 'review', path: await links(page, '/admin/reviews', /^\/admin\/reviews\/prd_/) }]);
   const gateway = (await links(page, '/gateways', /^\/gateways\/gw_/))?.split('/').slice(0, 3).join('/');
   const product = (await links(page, '/products', /^\/products\/prd_/))?.split('/').slice(0, 3).join('/');
   const group = gateway && (await links(page, `${gateway}/groups`, /\/groups\/grp_/));
   const api = group && (await links(page, group, /\/apis\/api_/));
   const plan = product && (await links(page, `${product}/plans`, /\/plans\/plan_/));
-  const below = (base: string | undefined, name: string, ...paths: string[]) => paths.map((path) => ({ name: `${name}${path.replaceAll('/', '-').replace(/\?.*$/, '')}`, path: base && `${base}${path}` }));
+  const below = (base: string | undefined, name: string, ...paths: string[]) =>
+    paths.map((path) => ({ name: `${name}${path.replaceAll('/', '-').replace(/\?.*$/, '')}`, path: base && `${base}${path}` }));
   return found([
-    ...LISTS.provider, ...below(gateway, 'gateway', '/groups', '/apis', '/environments', '/settings'), ...below(group, 'group', '', '/imports/new'),
-    ...below(api, 'api', '', '/publishing', '/access', '/test'), { name: 'api-new', path: group && gateway && `${gateway}/apis/new?group=${group.split('/').at(-1)}` },
-    ...below(product, 'product', '', '/listing', '/apis', '/plans', '/plans/new'), ...below(plan, 'plan', ''),
+    ...LISTS.provider,
+    ...below(gateway, 'gateway', '/groups', '/apis', '/environments', '/settings'),
+    ...below(group, 'group', '', '/imports/new'),
+    ...below(api, 'api', '', '/publishing', '/access', '/test'),
+    { name: 'api-new', path: group && gateway && `${gateway}/apis/new?group=${group.split('/').at(-1)}` },
+    ...below(product, 'product', '', '/listing', '/apis', '/plans', '/plans/new'),
+    ...below(plan, 'plan', ''),
   ]);
 }
 
-const found = (all: readonly { readonly name: string; readonly path: string | undefined }[]): Stop[] => all.flatMap(({ name, path }) => (path === undefined || path === '' ? [] : [{ name, path }]));
+const found = (all: readonly { readonly name: string; readonly path: string | undefined }[]): Stop[] =>
+  all.flatMap(({ name, path }) => (path === undefined || path === '' ? [] : [{ name, path }]));
