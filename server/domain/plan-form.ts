@@ -51,11 +51,25 @@ export const STATUS_CHOICES: readonly StatusChoice[] = [
 
 export const PER_CHOICES: readonly string[] = ['1', '100', '1000', '10000', '1000000'];
 
-export type PlanFormReading = { readonly plan: Plan; readonly document: PlanDocument; readonly faults?: undefined } | { readonly plan?: undefined; readonly document?: undefined; readonly faults: Readonly<Record<string, string>> };
+export type PlanFormReading =
+  | { readonly plan: Plan; readonly document: PlanDocument; readonly faults?: undefined }
+  | { readonly plan?: undefined; readonly document?: undefined; readonly faults: Readonly<Record<string, string>> };
 
 export const EMPTY_PLAN_FORM: PlanForm = {
-  kind: 'fee', currency: 'usd', interval: 'month', fee: '', included: '', price: '', per: '1000', quota: 'none', quotaLimit: '', rateCalls: '', rateSeconds: '1',
-  billable: '2', billAborted: false, tiers: [],
+  kind: 'fee',
+  currency: 'usd',
+  interval: 'month',
+  fee: '',
+  included: '',
+  price: '',
+  per: '1000',
+  quota: 'none',
+  quotaLimit: '',
+  rateCalls: '',
+  rateSeconds: '1',
+  billable: '2',
+  billAborted: false,
+  tiers: [],
 };
 
 /** Typed numbers may carry grouping commas. */
@@ -74,7 +88,8 @@ export function planFromForm(form: PlanForm): PlanFormReading {
   const whole = (field: string, text: string, min: number, max: number): number => {
     const value = /^[0-9]{1,15}$/.test(digits(text)) ? Number(digits(text)) : NaN;
     if (text.trim() === '') faults[field] ??= 'This is needed.';
-    else if (!(value >= min && value <= max)) faults[field] ??= `A whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}.`;
+    else if (!(value >= min && value <= max))
+      faults[field] ??= `A whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}.`;
     return Number.isNaN(value) ? min : value;
   };
   const unitPrice = (field: string, text: string): string => {
@@ -85,13 +100,16 @@ export function planFromForm(form: PlanForm): PlanFormReading {
   };
 
   const feeMinor = form.kind === 'fee' ? (parseMoney(form.fee, form.currency) ?? -1n) : 0n;
-  if (feeMinor < 0n) faults['fee'] = form.fee.trim() === '' ? 'This is needed.' : `This is no amount of ${currency.code.toUpperCase()}: it should look like 10.00.`;
+  if (feeMinor < 0n)
+    faults['fee'] =
+      form.fee.trim() === '' ? 'This is needed.' : `This is no amount of ${currency.code.toUpperCase()}: it should look like 10.00.`;
   if (form.kind === 'fee' && feeMinor === 0n) faults['fee'] ??= 'A fee of nothing is the kind “free”.';
 
   const document = {
     currency: form.currency,
     interval: form.interval,
-    base_amount: Number(feeMinor < 0n ? 0n : feeMinor) <= Number.MAX_SAFE_INTEGER ? Number(feeMinor < 0n ? 0n : feeMinor) : feeMinor.toString(),
+    base_amount:
+      Number(feeMinor < 0n ? 0n : feeMinor) <= Number.MAX_SAFE_INTEGER ? Number(feeMinor < 0n ? 0n : feeMinor) : feeMinor.toString(),
     meters: [
       {
         code: REQUESTS_METER,
@@ -99,19 +117,28 @@ export function planFromForm(form: PlanForm): PlanFormReading {
         ...(form.quota !== 'none' && { quota: { limit: whole('quotaLimit', form.quotaLimit, 1, 1e12), hard: form.quota === 'hard' } }),
       },
     ],
-    ...(form.rateCalls.trim() !== '' && { rate_limit: { calls: whole('rateCalls', form.rateCalls, 1, 1_000_000), seconds: whole('rateSeconds', form.rateSeconds, 1, 86_400) } }),
+    ...(form.rateCalls.trim() !== '' && {
+      rate_limit: { calls: whole('rateCalls', form.rateCalls, 1, 1_000_000), seconds: whole('rateSeconds', form.rateSeconds, 1, 86_400) },
+    }),
     billable_statuses: (STATUS_CHOICES.find(({ value }) => value === form.billable) ?? STATUS_CHOICES[0])?.statuses ?? ['2xx'],
     bill_aborted: form.billAborted,
   };
-  if (form.kind === 'free' && form.quota === 'none' && form.rateCalls.trim() === '') faults['quota'] ??= 'A free plan needs a bound: a quota, or a rate limit.';
+  if (form.kind === 'free' && form.quota === 'none' && form.rateCalls.trim() === '')
+    faults['quota'] ??= 'A free plan needs a bound: a quota, or a rate limit.';
   const [meter] = document.meters;
-  if (meter?.quota?.hard && Number(meter.quota.limit) < Number(meter.price.included ?? 0)) faults['quotaLimit'] ??= 'The quota ends before the included calls do.';
+  if (meter?.quota?.hard && Number(meter.quota.limit) < Number(meter.price.included ?? 0))
+    faults['quotaLimit'] ??= 'The quota ends before the included calls do.';
   if (Object.keys(faults).length > 0) return { faults };
   const reading = parsePlanDocument(document);
   return reading.fault ? { faults: { [fieldOf(reading.fault.path)]: `This ${reading.fault.message}.` } } : reading;
 }
 
-function priceOf(form: PlanForm, whole: (field: string, text: string, min: number, max: number) => number, unitPrice: (field: string, text: string) => string, faults: Record<string, string>): PriceDocument {
+function priceOf(
+  form: PlanForm,
+  whole: (field: string, text: string, min: number, max: number) => number,
+  unitPrice: (field: string, text: string) => string,
+  faults: Record<string, string>,
+): PriceDocument {
   const included = form.included.trim() === '' ? 0 : whole('included', form.included, 0, 1e12);
   const per = PER_CHOICES.includes(form.per) ? Number(form.per) : 1;
   switch (form.kind) {
@@ -122,7 +149,12 @@ function priceOf(form: PlanForm, whole: (field: string, text: string, min: numbe
     case 'fee': {
       // Without a price beyond the included calls they have to end there, or the fee would buy everything.
       if (form.price.trim() === '' && form.quota !== 'hard') faults['price'] = 'Give a price for further calls, or make the quota hard.';
-      return { model: 'per_unit', unit_amount_decimal: form.price.trim() === '' ? '0' : unitPrice('price', form.price), divide_by: per, included };
+      return {
+        model: 'per_unit',
+        unit_amount_decimal: form.price.trim() === '' ? '0' : unitPrice('price', form.price),
+        divide_by: per,
+        included,
+      };
     }
     case 'tiers':
       return { model: 'graduated', included, tiers: tiersOf(form.tiers, per, whole, unitPrice, faults) };
@@ -130,7 +162,10 @@ function priceOf(form: PlanForm, whole: (field: string, text: string, min: numbe
 }
 
 function tiersOf(
-  rows: readonly TierRow[], per: number, whole: (field: string, text: string, min: number, max: number) => number, unitPrice: (field: string, text: string) => string,
+  rows: readonly TierRow[],
+  per: number,
+  whole: (field: string, text: string, min: number, max: number) => number,
+  unitPrice: (field: string, text: string) => string,
   faults: Record<string, string>,
 ): TierDocument[] {
   const filled = rows.map((row, index) => ({ ...row, index })).filter(({ upTo, price }) => upTo.trim() !== '' || price.trim() !== '');
@@ -215,6 +250,11 @@ export function formOfPlan(document: PlanDocument): PlanForm | undefined {
     rateSeconds: document.rate_limit ? String(document.rate_limit.seconds) : '1',
     billable: STATUS_CHOICES.find(({ statuses }) => statuses.join() === document.billable_statuses.join())?.value ?? '2',
     billAborted: document.bill_aborted,
-    tiers: flat ? [] : terms.tiers.map(({ up_to, unit_amount_decimal }) => ({ upTo: up_to === null ? '' : String(up_to), price: majorOf(unit_amount_decimal ?? '0') })),
+    tiers: flat
+      ? []
+      : terms.tiers.map(({ up_to, unit_amount_decimal }) => ({
+          upTo: up_to === null ? '' : String(up_to),
+          price: majorOf(unit_amount_decimal ?? '0'),
+        })),
   };
 }

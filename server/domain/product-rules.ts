@@ -30,7 +30,16 @@ export interface ProductFields {
 }
 
 /** `a, b,  c` → its tags in lower case, each once, in the order of typing. */
-export const tagsOf = (text: string): string[] => [...new Set(text.slice(0, 2_000).toLowerCase().split(',').map((tag) => tag.trim().replace(/\s+/g, '-')).filter(Boolean))];
+export const tagsOf = (text: string): string[] => [
+  ...new Set(
+    text
+      .slice(0, 2_000)
+      .toLowerCase()
+      .split(',')
+      .map((tag) => tag.trim().replace(/\s+/g, '-'))
+      .filter(Boolean),
+  ),
+];
 
 /** Faults of a listing's texts by field. */
 export function productFaults(fields: ProductFields): Record<string, string> {
@@ -78,10 +87,20 @@ export function readiness({ seller, fields, apis, liveApis, openPlans }: Readine
     fields.category === '' && 'a category',
     Object.keys(productFaults(fields)).length > 0 && 'corrections in its fields',
   ].filter((text): text is string => text !== false);
-  const apisMissing = apis === 0 ? 'Choose at least one API.' : liveApis < apis ? `${apis - liveApis} of ${apis} APIs are not live with security APP: publish them, or take them out.` : '';
+  const apisMissing =
+    apis === 0
+      ? 'Choose at least one API.'
+      : liveApis < apis
+        ? `${apis - liveApis} of ${apis} APIs are not live with security APP: publish them, or take them out.`
+        : '';
   return [
     { id: 'seller', title: 'Seller profile', done: seller, missing: seller ? '' : 'Tell buyers who you are.' },
-    { id: 'texts', title: 'Listing', done: texts.length === 0, missing: texts.length === 0 ? '' : `The listing needs ${texts.join(', ')}.` },
+    {
+      id: 'texts',
+      title: 'Listing',
+      done: texts.length === 0,
+      missing: texts.length === 0 ? '' : `The listing needs ${texts.join(', ')}.`,
+    },
     { id: 'apis', title: 'APIs', done: apisMissing === '', missing: apisMissing },
     { id: 'plans', title: 'Plans', done: openPlans > 0, missing: openPlans > 0 ? '' : 'Add at least one plan.' },
   ];

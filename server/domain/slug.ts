@@ -5,7 +5,13 @@ export const isSlug = (text: string): boolean => text.length <= SLUG_MAX && /^[a
 
 /** The words of a name as a slug, cut at a word; empty when nothing of it can be written so. */
 export function slugOf(name: string): string {
-  const words = name.slice(0, 200).normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().split(/[^a-z0-9]+/).filter(Boolean);
+  const words = name
+    .slice(0, 200)
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter(Boolean);
   let slug = '';
   for (const word of words) {
     const next = slug === '' ? word.slice(0, SLUG_MAX) : `${slug}-${word}`;
@@ -17,9 +23,49 @@ export function slugOf(name: string): string {
 
 /** Names that would stand in the way of an address of our own, or that look official. */
 const RESERVED: ReadonlySet<string> = new Set([
-  'about', 'account', 'admin', 'api', 'apis', 'app', 'apps', 'assets', 'billing', 'dashboard', 'docs', 'gateway', 'health', 'help', 'legal', 'login', 'mail',
-  'new', 'official', 'ops', 'operator', 'payment', 'payments', 'platform', 'portal', 'privacy', 'root', 'sandbox', 'search', 'security', 'sign-in', 'sign-out',
-  'sign-up', 'status', 'support', 'system', 'terms', 'test', 'tollgate', 'v1', 'v2', 'webhooks', 'www',
+  'about',
+  'account',
+  'admin',
+  'api',
+  'apis',
+  'app',
+  'apps',
+  'assets',
+  'billing',
+  'dashboard',
+  'docs',
+  'gateway',
+  'health',
+  'help',
+  'legal',
+  'login',
+  'mail',
+  'new',
+  'official',
+  'ops',
+  'operator',
+  'payment',
+  'payments',
+  'platform',
+  'portal',
+  'privacy',
+  'root',
+  'sandbox',
+  'search',
+  'security',
+  'sign-in',
+  'sign-out',
+  'sign-up',
+  'status',
+  'support',
+  'system',
+  'terms',
+  'test',
+  'tollgate',
+  'v1',
+  'v2',
+  'webhooks',
+  'www',
 ]);
 
 /** @returns the fault for the form, or undefined */

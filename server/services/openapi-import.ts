@@ -56,7 +56,14 @@ interface Kept {
 const pack = promisify<Buffer, Buffer>(gzip);
 const unpack = promisify<Buffer, { maxOutputLength: number }, Buffer>(gunzip);
 
-export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader }: CatalogDependencies & { readonly reader: DocumentReader }): Importing {
+export function makeImporting({
+  store,
+  clock,
+  ids,
+  audit,
+  upstreamAllow,
+  reader,
+}: CatalogDependencies & { readonly reader: DocumentReader }): Importing {
   const { apis, documents } = store;
 
   /** When no operation could be called, one word beside the address says it better than a thousand refusals. */
@@ -66,11 +73,18 @@ export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader 
       if (fault !== undefined) throw faulty({ origin: fault });
       return;
     }
-    const origins = new Set(operations.flatMap(({ definition }) => (definition?.backend.kind === 'http' ? [definition.backend.origin] : [])));
+    const origins = new Set(
+      operations.flatMap(({ definition }) => (definition?.backend.kind === 'http' ? [definition.backend.origin] : [])),
+    );
     const faults = [...origins].map((one) => ({ one, fault: one === '' ? '' : readOrigin(one, upstreamAllow).fault }));
     if (origins.size === 0 || faults.some(({ fault }) => fault === undefined)) return;
     const [first] = faults;
-    throw faulty({ origin: first?.one === '' ? 'The document names no server that can be called. Give the address of the backend.' : `The document’s server ${first?.one ?? ''} cannot be called: ${first?.fault ?? ''} Give the address of the backend.` });
+    throw faulty({
+      origin:
+        first?.one === ''
+          ? 'The document names no server that can be called. Give the address of the backend.'
+          : `The document’s server ${first?.one ?? ''} cannot be called: ${first?.fault ?? ''} Give the address of the backend.`,
+    });
   }
 
   async function keep(groupId: string, bytes: Uint8Array, kept: Kept): Promise<number> {
@@ -96,7 +110,13 @@ export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader 
     const { operations, ...rest } = reading;
     const selling = (await store.products.productsOfGateway(group.organizationId, gatewayId)).filter(({ status }) => status !== 'retired');
     const products = new Map(selling.flatMap(({ apiIds, name }) => apiIds.map((id) => [id, name] as const)));
-    return { group, reading: rest, settings, present, lines: planImport(operations, settings, { present, products, allow: upstreamAllow, groupMax: APIS_PER_GROUP_MAX }) };
+    return {
+      group,
+      reading: rest,
+      settings,
+      present,
+      lines: planImport(operations, settings, { present, products, allow: upstreamAllow, groupMax: APIS_PER_GROUP_MAX }),
+    };
   }
 
   return {
@@ -120,9 +140,24 @@ export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader 
       const { organizationId } = group;
       const now = clock.now();
       const fresh = lines.flatMap((line): ApiDoc[] =>
-        line.action === 'create' && line.definition ? [{ _id: ids.next('api'), gatewayId, groupId, organizationId, definition: line.definition, createdAt: now, updatedAt: now, rev: 1 }] : [],
+        line.action === 'create' && line.definition
+          ? [
+              {
+                _id: ids.next('api'),
+                gatewayId,
+                groupId,
+                organizationId,
+                definition: line.definition,
+                createdAt: now,
+                updatedAt: now,
+                rev: 1,
+              },
+            ]
+          : [],
       );
-      const changes = lines.flatMap(({ action, api, definition }) => (action === 'update' && api && definition ? [{ id: api._id, rev: api.rev, definition }] : []));
+      const changes = lines.flatMap(({ action, api, definition }) =>
+        action === 'update' && api && definition ? [{ id: api._id, rev: api.rev, definition }] : [],
+      );
       const gone = lines.flatMap(({ action, api }) => (action === 'remove' && api ? [api] : []));
       const created = await apis.addApis(fresh);
       const updated = await apis.updateApis(changes, now);
@@ -131,8 +166,18 @@ export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader 
       const missed = fresh.length - created.size + changes.length - updated + gone.length - removed;
       if (created.size + updated + removed > 0) {
         await audit.append(actor, {
-          action: 'apig:apis:import', resource: `gateway:${gatewayId}/group:${groupId}`, before: { apis: present.length },
-          after: { title: reading.title, format: reading.format, upload: ordinal, created: created.size, updated, removed, refused: lines.filter(({ action }) => action === 'refuse').length },
+          action: 'apig:apis:import',
+          resource: `gateway:${gatewayId}/group:${groupId}`,
+          before: { apis: present.length },
+          after: {
+            title: reading.title,
+            format: reading.format,
+            upload: ordinal,
+            created: created.size,
+            updated,
+            removed,
+            refused: lines.filter(({ action }) => action === 'refuse').length,
+          },
         });
       }
       return { created: [...created], updated, removed, missed };

@@ -61,7 +61,11 @@ const STEPS: readonly ProbeStepName[] = ['address', 'name', 'connection', 'encry
  * Outgoing connections on a provider's word. The name is looked up once, every address it has must be public, and the connection goes to
  * the very address that was checked: a name that changes its mind in between leads nowhere else.
  */
-export function makeOutbound({ allow, monotonic, lookup = (host) => systemLookup(host, { all: true, verbatim: false }) }: OutboundDependencies): Outbound {
+export function makeOutbound({
+  allow,
+  monotonic,
+  lookup = (host) => systemLookup(host, { all: true, verbatim: false }),
+}: OutboundDependencies): Outbound {
   return {
     async probe({ origin, path, method, headers }) {
       const steps: ProbeStep[] = [];
@@ -69,7 +73,10 @@ export function makeOutbound({ allow, monotonic, lookup = (host) => systemLookup
       let status: number | null = null;
       let socket: Socket | TLSSocket | undefined;
 
-      async function step<T>(name: ProbeStepName, run: (restMs: number) => Promise<{ value: T; text: string; outcome?: 'warning' | 'skipped' }>): Promise<T> {
+      async function step<T>(
+        name: ProbeStepName,
+        run: (restMs: number) => Promise<{ value: T; text: string; outcome?: 'warning' | 'skipped' }>,
+      ): Promise<T> {
         const began = monotonic();
         try {
           const { value, text, outcome = 'ok' } = await run(Math.max(1, Math.min(STEP_MS, until - began)));
@@ -85,26 +92,49 @@ export function makeOutbound({ allow, monotonic, lookup = (host) => systemLookup
         const { host, port, secure } = await step('address', async () => {
           const reading = readOrigin(origin, allow);
           if (reading.fault !== undefined) throw new Refusal(reading.fault);
-          return { value: { host: reading.host, port: reading.port, secure: reading.origin.startsWith('https:') }, text: `${reading.origin} may be called.` };
+          return {
+            value: { host: reading.host, port: reading.port, secure: reading.origin.startsWith('https:') },
+            text: `${reading.origin} may be called.`,
+          };
         });
         const address = await step('name', async (restMs) => {
           const found = isIP(host) ? [{ address: host }] : await within(restMs, lookup(host), 'The name server did not answer.');
           const [first] = found;
           if (!first) throw new Refusal(`${host} has no address.`);
           const hidden = found.find((one) => isPrivateAddress(one.address));
-          if (hidden && !allow.has(`${host}:${port}`)) throw new Refusal(`${host} leads to ${hidden.address}, an address inside a private network. Only public addresses can be called.`);
-          return { value: first.address, text: isIP(host) ? `${host} is an address already.` : `${host} leads to ${first.address}${found.length > 1 ? ` and ${found.length - 1} more` : ''}.` };
+          if (hidden && !allow.has(`${host}:${port}`))
+            throw new Refusal(
+              `${host} leads to ${hidden.address}, an address inside a private network. Only public addresses can be called.`,
+            );
+          return {
+            value: first.address,
+            text: isIP(host)
+              ? `${host} is an address already.`
+              : `${host} leads to ${first.address}${found.length > 1 ? ` and ${found.length - 1} more` : ''}.`,
+          };
         });
-        const plain = await step('connection', async (restMs) => ({ value: await opened(address, port, restMs), text: `Port ${port} accepts connections.` }));
+        const plain = await step('connection', async (restMs) => ({
+          value: await opened(address, port, restMs),
+          text: `Port ${port} accepts connections.`,
+        }));
         socket = plain;
         socket = await step('encryption', async (restMs) => {
-          if (!secure) return { value: plain, text: 'Not encrypted: everything, keys included, travels in the clear. Use https if the server has it.', outcome: 'warning' as const };
+          if (!secure)
+            return {
+              value: plain,
+              text: 'Not encrypted: everything, keys included, travels in the clear. Use https if the server has it.',
+              outcome: 'warning' as const,
+            };
           const tls = await encrypted(plain, host, restMs);
           return { value: tls, text: `${tls.getProtocol() ?? 'TLS'}, and the certificate is good for ${host}.` };
         });
         const ready = socket;
         status = await step('answer', async (restMs) => {
-          const answer = await answered(ready, { host: port === (secure ? 443 : 80) ? bracketed(host) : `${bracketed(host)}:${port}`, path, method, headers }, restMs);
+          const answer = await answered(
+            ready,
+            { host: port === (secure ? 443 : 80) ? bracketed(host) : `${bracketed(host)}:${port}`, path, method, headers },
+            restMs,
+          );
           return { value: answer, ...statusWords(answer) };
         });
       } catch (error) {
@@ -150,9 +180,17 @@ function encrypted(plain: Socket, host: string, ms: number): Promise<TLSSocket> 
   });
 }
 
-function answered(socket: Socket, { host, path, method, headers }: { host: string; path: string; method: string; headers: Readonly<Record<string, string>> }, ms: number): Promise<number> {
+function answered(
+  socket: Socket,
+  { host, path, method, headers }: { host: string; path: string; method: string; headers: Readonly<Record<string, string>> },
+  ms: number,
+): Promise<number> {
   const call = request({
-    createConnection: () => socket, method, path, setHost: false, maxHeaderSize: HEADER_BYTES_MAX,
+    createConnection: () => socket,
+    method,
+    path,
+    setHost: false,
+    maxHeaderSize: HEADER_BYTES_MAX,
     headers: { ...headers, host, 'user-agent': 'Tollgate-Connection-Test', accept: '*/*', connection: 'close' },
   });
   const attempt = new Promise<number>((resolve, reject) => {
@@ -168,9 +206,12 @@ function answered(socket: Socket, { host, path, method, headers }: { host: strin
 
 function statusWords(status: number): { text: string; outcome?: 'warning' } {
   if (status >= 500) return { text: `Status ${status}: the server answers, and reports a fault of its own.`, outcome: 'warning' };
-  if (status === 401 || status === 403) return { text: `Status ${status}: the server answers, and asks for a key. Set it as a hidden backend header.`, outcome: 'warning' };
-  if (status === 404 || status === 410) return { text: `Status ${status}: the server answers, but has nothing at this path.`, outcome: 'warning' };
-  if (status >= 300 && status < 400) return { text: `Status ${status}: the server sends callers elsewhere, which is passed on to them, not followed.`, outcome: 'warning' };
+  if (status === 401 || status === 403)
+    return { text: `Status ${status}: the server answers, and asks for a key. Set it as a hidden backend header.`, outcome: 'warning' };
+  if (status === 404 || status === 410)
+    return { text: `Status ${status}: the server answers, but has nothing at this path.`, outcome: 'warning' };
+  if (status >= 300 && status < 400)
+    return { text: `Status ${status}: the server sends callers elsewhere, which is passed on to them, not followed.`, outcome: 'warning' };
   return { text: `Status ${status}.`, ...(status >= 400 && { outcome: 'warning' as const }) };
 }
 
@@ -199,5 +240,7 @@ function wordsOf(error: unknown): string {
   if (error instanceof Refusal) return error.message;
   const { code } = (error ?? {}) as { code?: unknown };
   if (typeof code !== 'string') return 'The server could not be called.';
-  return NETWORK_WORDS[code] ?? (code.startsWith('HPE_') ? 'What the server sends is no HTTP.' : `The server could not be called (${code}).`);
+  return (
+    NETWORK_WORDS[code] ?? (code.startsWith('HPE_') ? 'What the server sends is no HTTP.' : `The server could not be called (${code}).`)
+  );
 }

@@ -25,14 +25,19 @@ const PER_MINUTE = 20;
 const MINUTE_MS = 60_000;
 const PATH_MAX = 2_048;
 
-export function makeUpstreamTest({ store, outbound, clock }: Pick<CatalogDependencies, 'store'> & { outbound: Outbound; clock: Pick<Clock, 'monotonic'> }): UpstreamTest {
+export function makeUpstreamTest({
+  store,
+  outbound,
+  clock,
+}: Pick<CatalogDependencies, 'store'> & { outbound: Outbound; clock: Pick<Clock, 'monotonic'> }): UpstreamTest {
   const recent = new Map<string, number[]>();
 
   function count(actor: Actor): void {
     const now = clock.monotonic();
     for (const [key, times] of recent) if ((times.at(-1) ?? 0) < now - MINUTE_MS) recent.delete(key);
     const times = (recent.get(actor.organizationId) ?? []).filter((at) => at > now - MINUTE_MS);
-    if (times.length >= PER_MINUTE) throw new AppError('too-many-attempts', `At most ${PER_MINUTE} tests a minute. Wait a little.`, { retryAfterSeconds: 60 });
+    if (times.length >= PER_MINUTE)
+      throw new AppError('too-many-attempts', `At most ${PER_MINUTE} tests a minute. Wait a little.`, { retryAfterSeconds: 60 });
     recent.set(actor.organizationId, [...times, now]);
   }
 
@@ -41,7 +46,11 @@ export function makeUpstreamTest({ store, outbound, clock }: Pick<CatalogDepende
       count(actor);
       const target = path.startsWith('/') ? path.slice(0, PATH_MAX) : `/${path}`.slice(0, PATH_MAX);
       const clean = encodeURI(target.replace(/#.*$/s, '').replace(/\{[^}]*\}/g, '1'));
-      return { report: await outbound.probe({ origin, path: clean, method: 'GET', headers: {} }), called: `GET ${origin}${clean}`, notes: [] };
+      return {
+        report: await outbound.probe({ origin, path: clean, method: 'GET', headers: {} }),
+        called: `GET ${origin}${clean}`,
+        notes: [],
+      };
     },
 
     async api(actor, apiId) {
@@ -49,9 +58,15 @@ export function makeUpstreamTest({ store, outbound, clock }: Pick<CatalogDepende
       if (definition.backend.kind !== 'http') throw new AppError('conflict', 'A mock has no backend that could be tested.');
       count(actor);
       const { method, path, notes } = requestOf(definition);
-      const headers = Object.fromEntries(definition.backendParameters.filter((one) => one.in === 'header').map(({ name, value }) => [name, value]));
+      const headers = Object.fromEntries(
+        definition.backendParameters.filter((one) => one.in === 'header').map(({ name, value }) => [name, value]),
+      );
       const { origin } = definition.backend;
-      return { report: await outbound.probe({ origin, path, method, headers }), called: `${method} ${origin}${withoutHidden(path, definition)}`, notes };
+      return {
+        report: await outbound.probe({ origin, path, method, headers }),
+        called: `${method} ${origin}${withoutHidden(path, definition)}`,
+        notes,
+      };
     },
   };
 }
@@ -61,7 +76,11 @@ function sampleOf({ default: standard, example, enum: values, type, minimum }: R
   return example ?? standard ?? values?.[0] ?? (type === 'boolean' ? 'true' : type === 'string' ? 'test' : String(minimum ?? 1));
 }
 
-function requestOf({ backend, frontend, parameters, backendParameters }: ApiDefinition): { method: 'GET' | 'HEAD'; path: string; notes: string[] } {
+function requestOf({ backend, frontend, parameters, backendParameters }: ApiDefinition): {
+  method: 'GET' | 'HEAD';
+  path: string;
+  notes: string[];
+} {
   if (backend.kind !== 'http') return { method: 'GET', path: '/', notes: [] };
   const wanted = backend.method === 'SAME' ? frontend.method : backend.method;
   if (wanted !== 'GET' && wanted !== 'HEAD' && wanted !== 'ANY') {

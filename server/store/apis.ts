@@ -2,6 +2,9 @@ import { Schema, type Connection } from 'mongoose';
 import type { ApiDefinition } from '../domain/api.ts';
 import { routeKey } from '../domain/api-definition.ts';
 import { insertOnce, isDuplicateKey } from './connect.ts';
+import { chunks, makePublications, type Serving } from './publications.ts';
+
+export type { PublicationDoc, Refusal, Serving, SettlingDoc, Wanted } from './publications.ts';
 
 export interface ApiDoc {
   _id: string;
@@ -17,123 +20,49 @@ export interface ApiDoc {
   serving?: Serving;
 }
 
-/** An immutable record of one publishing; the one with `live` is what the gateway serves in that environment. */
-export interface PublicationDoc {
-  _id: string;
-  gatewayId: string;
-  groupId: string;
-  apiId: string;
-  environmentId: string;
-  /** 1, 2, 3 … per API and environment. */
-  ordinal: number;
-  definition: ApiDefinition;
-  live: boolean;
-  note: string;
-  publishedAt: number;
-  publishedBy: string;
-}
-
-/** Which publication an API is meant to have live in an environment; null = taken offline. Absent = never published there. */
-export type Serving = Readonly<Record<string, string | null>>;
-
-/**
- * The note that APIs are on their way from one live publication to another. While it stands, `serving` of those APIs is the truth and the
- * `live` flags follow; it outlives the change by a minute, so that no reader who overlapped it misses an API.
- */
-export interface SettlingDoc {
-  _id: string;
-  apiIds: string[];
-  startedAt: number;
-  done: boolean;
-  /** Set when done; the store removes it then. */
-  expiresAt: Date | null;
-}
-
-/** One API's place in one environment, and the record that shall be live in it. */
-export interface Wanted {
-  readonly apiId: string;
-  readonly environmentId: string;
-  readonly publicationId: string | null;
-}
-
-export interface Refusal {
-  readonly apiId: string;
-  readonly environmentId: string;
-  readonly publicationId: string;
-  /** The API whose live route is the same; null: somebody else moves this API at the same time. */
-  readonly holderId: string | null;
-}
-
 const text = { type: String, required: true } as const;
 const number = { type: Number, required: true } as const;
 const mixed = { type: Schema.Types.Mixed, required: true } as const;
 const options = { strict: 'throw', versionKey: false, minimize: false } as const;
 
-const CHUNK = 500;
-const SETTLED_KEEP_MS = 60_000;
-
-function chunks<T>(list: readonly T[]): T[][] {
-  const result: T[][] = [];
-  for (let at = 0; at < list.length; at += CHUNK) result.push(list.slice(at, at + CHUNK));
-  return result;
-}
-
 export function makeApisStore(connection: Connection) {
   const apis = new Schema<ApiDoc & { routeKey: string }>(
     {
-      _id: text, gatewayId: text, groupId: text, organizationId: text, definition: mixed, createdAt: number, updatedAt: number, rev: number,
-      routeKey: text, serving: { type: Schema.Types.Mixed, default: {} },
+      _id: text,
+      gatewayId: text,
+      groupId: text,
+      organizationId: text,
+      definition: mixed,
+      createdAt: number,
+      updatedAt: number,
+      rev: number,
+      routeKey: text,
+      serving: { type: Schema.Types.Mixed, default: {} },
     },
     options,
   );
   apis.index({ gatewayId: 1, groupId: 1 });
   // This index, not a check beforehand, forbids two APIs of a group that answer the same calls.
   apis.index({ groupId: 1, routeKey: 1 }, { unique: true, name: 'one_route' });
-  const publications = new Schema<PublicationDoc & { routeKey: string }>(
-    {
-      _id: text, gatewayId: text, groupId: text, apiId: text, environmentId: text, ordinal: number, definition: mixed,
-      live: { type: Boolean, required: true }, note: { type: String, default: '' }, publishedAt: number, publishedBy: { type: String, default: '' },
-      routeKey: text,
-    },
-    options,
-  );
-  publications.index({ apiId: 1, environmentId: 1, ordinal: 1 }, { unique: true });
-  publications.index({ apiId: 1, environmentId: 1 }, { unique: true, partialFilterExpression: { live: true }, name: 'one_live' });
-  publications.index({ groupId: 1, environmentId: 1, routeKey: 1 }, { unique: true, partialFilterExpression: { live: true }, name: 'one_live_route' });
-  publications.index({ groupId: 1 });
-  publications.index({ live: 1 });
-  const settlings = new Schema<SettlingDoc>(
-    { _id: text, apiIds: { type: [String], required: true }, startedAt: number, done: { type: Boolean, required: true }, expiresAt: { type: Date, default: null } },
-    options,
-  );
-  settlings.index({ done: 1 });
-  settlings.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
 
   const Apis = connection.model('Api', apis);
-  const Publications = connection.model('Publication', publications);
-  const Settlings = connection.model('Settling', settlings);
 
   const stored = (api: ApiDoc) => ({ ...api, routeKey: routeKey(api.definition.frontend), serving: {} });
-  const publicationsById = async (ids: string[]) => {
-    const found: PublicationDoc[] = [];
-    for (const some of chunks(ids)) found.push(...(await Publications.find({ _id: { $in: some } }).lean<PublicationDoc[]>()));
-    return found;
-  };
-
-  /** All in one command; where a unique index stops it, one by one, so that one conflict keeps nobody else down. */
-  async function putUp(ids: readonly string[]): Promise<void> {
-    try {
-      await Publications.updateMany({ _id: { $in: [...ids] }, live: false }, { $set: { live: true } });
-    } catch (error) {
-      if (!isDuplicateKey(error)) throw error;
-      await Publications.bulkWrite(ids.map((_id) => ({ updateOne: { filter: { _id, live: false }, update: { $set: { live: true } } } })), { ordered: false }).catch((again: unknown) => {
-        if (!isDuplicateKey(again)) throw again;
-      });
+  /** What the APIs are meant to have live, by API. */
+  async function servingOf(apiIds: readonly string[]): Promise<Map<string, Serving>> {
+    const found = new Map<string, Serving>();
+    for (const some of chunks(apiIds)) {
+      const rows = await Apis.find({ _id: { $in: some } }, { serving: 1 }).lean<{ _id: string; serving?: Serving }[]>();
+      for (const { _id, serving } of rows) found.set(_id, serving ?? {});
     }
+    return found;
   }
+  const { models, ...publications } = makePublications(connection, servingOf);
 
-  const store = {
-    models: [Apis, Publications, Settlings],
+  return {
+    ...publications,
+    models: [Apis, ...models],
+    servingOf,
     /** False: an API of the group answers the same calls, or this one exists already. */
     addApi: (api: ApiDoc) => insertOnce(() => Apis.create(stored(api))),
     /** Inserts what can be inserted. @returns the ids that stand in the store afterwards, whoever wrote them */
@@ -145,7 +74,8 @@ export function makeApisStore(connection: Connection) {
         } catch (error) {
           if (!isDuplicateKey(error)) throw error;
         }
-        for (const { _id } of await Apis.find({ _id: { $in: some.map((api) => api._id) } }, { _id: 1 }).lean<{ _id: string }[]>()) added.add(_id);
+        for (const { _id } of await Apis.find({ _id: { $in: some.map((api) => api._id) } }, { _id: 1 }).lean<{ _id: string }[]>())
+          added.add(_id);
       }
       return added;
     },
@@ -156,13 +86,17 @@ export function makeApisStore(connection: Connection) {
       return found;
     },
     /** Without the definitions, for counting. */
-    placesOfGateway: (gatewayId: string) => Apis.find({ gatewayId }, { groupId: 1, serving: 1 }).lean<Pick<ApiDoc, '_id' | 'groupId' | 'serving'>[]>(),
+    placesOfGateway: (gatewayId: string) =>
+      Apis.find({ gatewayId }, { groupId: 1, serving: 1 }).lean<Pick<ApiDoc, '_id' | 'groupId' | 'serving'>[]>(),
     apisOfGateway: (gatewayId: string) => Apis.find({ gatewayId }).lean<ApiDoc[]>(),
     apisOfGroup: (gatewayId: string, groupId: string) => Apis.find({ gatewayId, groupId }).lean<ApiDoc[]>(),
     /** Compare-and-set by `rev`. `taken`: another API of the group answers the same calls. */
     async updateApi(id: string, rev: number, definition: ApiDefinition, updatedAt: number): Promise<'done' | 'stale' | 'taken'> {
       try {
-        const { modifiedCount } = await Apis.updateOne({ _id: id, rev }, { $set: { definition, updatedAt, rev: rev + 1, routeKey: routeKey(definition.frontend) } });
+        const { modifiedCount } = await Apis.updateOne(
+          { _id: id, rev },
+          { $set: { definition, updatedAt, rev: rev + 1, routeKey: routeKey(definition.frontend) } },
+        );
         return modifiedCount === 1 ? 'done' : 'stale';
       } catch (error) {
         if (isDuplicateKey(error)) return 'taken';
@@ -175,7 +109,10 @@ export function makeApisStore(connection: Connection) {
       for (const some of chunks(list)) {
         const result = await Apis.bulkWrite(
           some.map(({ id, rev, definition }) => ({
-            updateOne: { filter: { _id: id, rev }, update: { $set: { definition, updatedAt, rev: rev + 1, routeKey: routeKey(definition.frontend) } } },
+            updateOne: {
+              filter: { _id: id, rev },
+              update: { $set: { definition, updatedAt, rev: rev + 1, routeKey: routeKey(definition.frontend) } },
+            },
           })),
           { ordered: false },
         );
@@ -185,87 +122,24 @@ export function makeApisStore(connection: Connection) {
     },
     /** Only while it still is meant to serve what the caller saw: nothing that goes live meanwhile is orphaned. */
     removeApi: async (id: string, rev: number, serving: Serving) => (await Apis.deleteOne({ _id: id, rev, serving })).deletedCount === 1,
-
-    publication: (id: string) => Publications.findById(id).lean<PublicationDoc>(),
-    publicationsOf: (apiId: string) => Publications.find({ apiId }).lean<PublicationDoc[]>(),
-    async publicationsOfApis(apiIds: readonly string[]): Promise<PublicationDoc[]> {
-      const found: PublicationDoc[] = [];
-      for (const some of chunks(apiIds)) found.push(...(await Publications.find({ apiId: { $in: some } }).lean<PublicationDoc[]>()));
-      return found;
-    },
-    /** Every record of a group, live or not. */
-    publicationsOfGroup: (groupId: string) => Publications.find({ groupId }).lean<PublicationDoc[]>(),
-    /** Inserts what can be inserted. @returns the ids that stand afterwards; a missing one lost its ordinal to another publishing */
-    async addPublications(list: readonly PublicationDoc[]): Promise<Set<string>> {
-      const added = new Set<string>();
-      for (const some of chunks(list)) {
-        try {
-          await Publications.insertMany(some.map((record) => ({ ...record, routeKey: routeKey(record.definition.frontend) })), { ordered: false, lean: true });
-        } catch (error) {
-          if (!isDuplicateKey(error)) throw error;
-        }
-        for (const { _id } of await Publications.find({ _id: { $in: some.map((record) => record._id) } }, { _id: 1 }).lean<{ _id: string }[]>()) added.add(_id);
-      }
-      return added;
-    },
-
-    /** What the APIs are meant to have live, by API. */
-    async servingOf(apiIds: readonly string[]): Promise<Map<string, Serving>> {
-      const found = new Map<string, Serving>();
-      for (const some of chunks(apiIds)) {
-        const rows = await Apis.find({ _id: { $in: some } }, { serving: 1 }).lean<{ _id: string; serving?: Serving }[]>();
-        for (const { _id, serving } of rows) found.set(_id, serving ?? {});
-      }
-      return found;
-    },
     /** The deciding write of publishing, rolling back and taking offline: the last one wins. */
     async setServing(environmentId: string, wanted: ReadonlyMap<string, string | null>): Promise<void> {
       for (const some of chunks([...wanted])) {
-        await Apis.bulkWrite(some.map(([_id, publicationId]) => ({ updateOne: { filter: { _id }, update: { $set: { [`serving.${environmentId}`]: publicationId } } } })), { ordered: false });
+        await Apis.bulkWrite(
+          some.map(([_id, publicationId]) => ({
+            updateOne: { filter: { _id }, update: { $set: { [`serving.${environmentId}`]: publicationId } } },
+          })),
+          { ordered: false },
+        );
       }
     },
     /** Take back what could not be put up, unless it was decided anew meanwhile. */
     unsetServing: async (apiId: string, environmentId: string, publicationId: string) =>
-      void (await Apis.updateOne({ _id: apiId, [`serving.${environmentId}`]: publicationId }, { $set: { [`serving.${environmentId}`]: null } })),
-    beginSettling: (settling: SettlingDoc) => insertOnce(() => Settlings.create(settling)),
-    endSettling: async (id: string, realNow: number) =>
-      void (await Settlings.updateOne({ _id: id }, { $set: { done: true, expiresAt: new Date(realNow + SETTLED_KEEP_MS) } })),
-    openSettlings: () => Settlings.find({ done: false }).lean<SettlingDoc[]>(),
-    /** First down, then up, for each API and environment; may be repeated. @returns what did not go up, with the API that answers its route, if any */
-    async flip(wanted: readonly Wanted[]): Promise<Refusal[]> {
-      const refused: Refusal[] = [];
-      for (const some of chunks(wanted)) {
-        const places = new Map(some.map(({ apiId, environmentId, publicationId }) => [`${apiId} ${environmentId}`, publicationId]));
-        // Only what is up has to go down, and all of it in one command: one by one, a thousand APIs would take half a minute.
-        const standing = await Publications.find({ apiId: { $in: some.map(({ apiId }) => apiId) }, live: true }, { apiId: 1, environmentId: 1 }).lean<PublicationDoc[]>();
-        const down = standing.filter(({ _id, apiId, environmentId }) => places.has(`${apiId} ${environmentId}`) && places.get(`${apiId} ${environmentId}`) !== _id);
-        if (down.length > 0) await Publications.updateMany({ _id: { $in: down.map(({ _id }) => _id) }, live: true }, { $set: { live: false } });
-        const up = [...places.values()].filter((publicationId): publicationId is string => publicationId !== null);
-        if (up.length === 0) continue;
-        await putUp(up);
-        for (const { _id, live, apiId, groupId, environmentId, definition } of await publicationsById(up)) {
-          if (live) continue;
-          const holder = await Publications.findOne({ groupId, environmentId, routeKey: routeKey(definition.frontend), live: true }).lean<PublicationDoc>();
-          refused.push({ apiId, environmentId, publicationId: _id, holderId: holder && holder.apiId !== apiId ? holder.apiId : null });
-        }
-      }
-      return refused;
-    },
-    /** What gateways serve. APIs on their way from one publication to another are given as decided, so that none is ever missing in between. */
-    async livePublications(): Promise<PublicationDoc[]> {
-      const flagged = await Publications.find({ live: true }).lean<PublicationDoc[]>();
-      // Read after the flags: whatever moved while they were read still has its note.
-      const moving = new Set((await Settlings.find().lean<SettlingDoc[]>()).flatMap(({ apiIds }) => apiIds));
-      if (moving.size === 0) return flagged;
-      const serving = await store.servingOf([...moving]);
-      const wanted = [...serving.values()].flatMap((entry) => Object.values(entry).filter((id): id is string => id !== null));
-      const decided = (await publicationsById(wanted)).map((record) => ({ ...record, live: true }));
-      return [...flagged.filter(({ apiId }) => !moving.has(apiId)), ...decided];
-    },
-    /** Live records of one group, all environments. */
-    livePublicationsOfGroup: async (groupId: string) => (await Publications.find({ groupId, live: true }).lean<PublicationDoc[]>()),
+      void (await Apis.updateOne(
+        { _id: apiId, [`serving.${environmentId}`]: publicationId },
+        { $set: { [`serving.${environmentId}`]: null } },
+      )),
   };
-  return store;
 }
 
 export type ApisStore = ReturnType<typeof makeApisStore>;

@@ -42,11 +42,15 @@ const options = { strict: 'throw', versionKey: false, minimize: false } as const
 export function makeGatewaysStore(connection: Connection) {
   const gateways = new Schema<GatewayDoc>(
     {
-      _id: text, organizationId: text, name: text, description: optional,
+      _id: text,
+      organizationId: text,
+      name: text,
+      description: optional,
       edition: { type: String, enum: ['basic', 'professional', 'enterprise', 'platinum'], required: true },
       parameters: { type: Schema.Types.Mixed, default: {} },
       tags: { type: Schema.Types.Mixed, default: [] },
-      createdAt: number, rev: number,
+      createdAt: number,
+      rev: number,
     },
     options,
   );

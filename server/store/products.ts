@@ -75,11 +75,29 @@ const options = { strict: 'throw', versionKey: false, minimize: false } as const
 export function makeProductsStore(connection: Connection) {
   const products = new Schema<ProductDoc>(
     {
-      _id: text, slug: text, organizationId: text, gatewayId: text, environmentId: text, groupId: text, apiIds: { type: [String], required: true },
-      name: text, tagline: optional, description: optional, category: optional, tags: { type: [String], default: [] },
-      logo: { ...mixed, default: null }, terms: optional, dataSource: optional, dataLicence: optional,
+      _id: text,
+      slug: text,
+      organizationId: text,
+      gatewayId: text,
+      environmentId: text,
+      groupId: text,
+      apiIds: { type: [String], required: true },
+      name: text,
+      tagline: optional,
+      description: optional,
+      category: optional,
+      tags: { type: [String], default: [] },
+      logo: { ...mixed, default: null },
+      terms: optional,
+      dataSource: optional,
+      dataLicence: optional,
       status: { type: String, enum: ['draft', 'submitted', 'listed', 'rejected', 'deprecated', 'retired'], required: true },
-      statusReason: optional, submittedAt: time, listedAt: time, createdAt: number, updatedAt: number, rev: number,
+      statusReason: optional,
+      submittedAt: time,
+      listedAt: time,
+      createdAt: number,
+      updatedAt: number,
+      rev: number,
     },
     options,
   );
@@ -88,16 +106,32 @@ export function makeProductsStore(connection: Connection) {
   products.index({ status: 1 });
   const plans = new Schema<PlanDoc>(
     {
-      _id: text, productId: text, name: text, title: text, summary: optional, ordinal: number, currentVersionId: { type: String, default: null },
-      versions: number, retired: { type: Boolean, required: true }, createdAt: number, rev: number,
+      _id: text,
+      productId: text,
+      name: text,
+      title: text,
+      summary: optional,
+      ordinal: number,
+      currentVersionId: { type: String, default: null },
+      versions: number,
+      retired: { type: Boolean, required: true },
+      createdAt: number,
+      rev: number,
     },
     options,
   );
   plans.index({ productId: 1, name: 1 }, { unique: true });
   const versions = new Schema<PlanVersionDoc>(
     {
-      _id: text, planId: text, planName: text, productId: text, n: number, document: { ...mixed, required: true }, hash: text,
-      publishedAt: number, effectiveAt: time,
+      _id: text,
+      planId: text,
+      planName: text,
+      productId: text,
+      n: number,
+      document: { ...mixed, required: true },
+      hash: text,
+      publishedAt: number,
+      effectiveAt: time,
     },
     options,
   );
@@ -120,11 +154,17 @@ export function makeProductsStore(connection: Connection) {
     updateProduct: async (id: string, rev: number, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId'>>) =>
       (await Products.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
     /** Compare-and-set on status as well: of two decisions one takes effect. */
-    moveProduct: async (id: string, rev: number, from: ProductStatus, to: ProductStatus, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId' | 'status'>>) =>
-      (await Products.updateOne({ _id: id, rev, status: from }, { $set: { ...change, status: to, rev: rev + 1 } })).modifiedCount === 1,
+    moveProduct: async (
+      id: string,
+      rev: number,
+      from: ProductStatus,
+      to: ProductStatus,
+      change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId' | 'status'>>,
+    ) => (await Products.updateOne({ _id: id, rev, status: from }, { $set: { ...change, status: to, rev: rev + 1 } })).modifiedCount === 1,
     productsOfGateway: async (organizationId: string, gatewayId: string) =>
       (await Products.find({ organizationId }).lean<ProductDoc[]>()).filter((product) => product.gatewayId === gatewayId),
-    removeProduct: async (id: string, rev: number, status: ProductStatus) => (await Products.deleteOne({ _id: id, rev, status })).deletedCount === 1,
+    removeProduct: async (id: string, rev: number, status: ProductStatus) =>
+      (await Products.deleteOne({ _id: id, rev, status })).deletedCount === 1,
     removePlansOf: async (productId: string) => void (await Plans.deleteMany({ productId })),
     addPlan: (plan: PlanDoc) => insertOnce(() => Plans.create(plan)),
     plan: (id: string) => Plans.findById(id).lean<PlanDoc>(),

@@ -30,7 +30,13 @@ describe('the GitHub API’s document', () => {
     const importing = makeImporting({ ...world.dependencies, reader: makeDocumentReader() });
     const gateway = await catalog.gateways.create(atlas, { name: 'GitHub', description: '' });
     const group = await catalog.groups.create(atlas, gateway._id, { name: 'GitHub', description: '', label: '' });
-    const ordinal = await importing.upload(atlas, gateway._id, group._id, fetched(), { origin: '', security: 'APP', appCode: true, timeoutMs: 5_000, mode: 'merge' });
+    const ordinal = await importing.upload(atlas, gateway._id, group._id, fetched(), {
+      origin: '',
+      security: 'APP',
+      appCode: true,
+      timeoutMs: 5_000,
+      mode: 'merge',
+    });
     const { lines, reading } = await importing.preview(atlas, gateway._id, group._id, ordinal);
     expect(reading.notes.join(' ')).to.not.contain('too large to be checked');
     expect(lines.length).to.be.at.least(1_000);

@@ -36,7 +36,7 @@ describe('accounts over HTTP', () => {
     expect((await stolen.get('/account', { cookie: `tollgate=${session}` })).status).to.equal(303);
   });
 
-  it('answers a known and an unknown address alike', async () => {
+  it('answers a known and an unknown address alike (sign-in-failed)', async () => {
     const person = portal.visitor();
     await portal.member('Grace');
     const [known, unknown] = [await person.post('/password-reset', { email: 'grace1@example.test' }), await person.post('/password-reset', { email: 'nobody@example.test' })];

@@ -71,7 +71,7 @@ for (const engine of ['undici', 'http-proxy'] as const)
       expect(world.upstream.seen.map(({ url }) => url)).to.deep.equal(['/a', '/a/', '/any/a-/x?q=//y&z=%2F..%2F']);
       expect(world.records.map(({ path }) => path)).to.deep.equal(['/a', '/a/', '/any/a-/x']);
     });
-    it('with methods that tunnel or echo, or that nobody knows, get 405 or 400', async () => {
+    it('with methods that tunnel or echo, or that nobody knows, get 405 (method-not-allowed) or 400', async () => {
       await refused(`CONNECT gw:80 HTTP/1.1\r\nHost: gw\r\n\r\n`, 405);
       await refused(head('TRACE /demo/any HTTP/1.1') + '\r\n', 405);
       await refused(head('PROPFIND /demo/any HTTP/1.1') + '\r\n', 400);
@@ -79,7 +79,7 @@ for (const engine of ['undici', 'http-proxy'] as const)
       await refused(head('get /demo/any HTTP/1.1') + '\r\n', 400);
       await refused(head('GET /demo/any HTTP/1.2') + '\r\n', 400);
     });
-    it('with too much get 413, 414 or 431 before the provider sees anything', async () => {
+    it('with too much get 413, 414 (uri-too-long) or 431 (headers-too-large) before the provider sees anything', async () => {
       await refused(head(`GET /demo/any?${'q'.repeat(33_000)} HTTP/1.1`) + '\r\n', 414);
       await refused(head(`GET /demo/any?${'q'.repeat(200_000)} HTTP/1.1`) + '\r\n', 414);
       await refused(head('GET /demo/any HTTP/1.1', ...Array.from({ length: 400 }, (_, i) => `X-${i}: ${'v'.repeat(90)}`)) + '\r\n', 431);
@@ -266,7 +266,7 @@ for (const engine of ['undici', 'http-proxy'] as const)
       ['a chunk size that is none', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhalf\r\n', 0, 200, 502],
       ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok', 502],
       ['101 unasked', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n', 502],
-      ['silence', () => undefined, 504],
+      ['silence (upstream-timeout)', () => undefined, 504],
       ['a head, then silence', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n', 504],
       ['bytes now and then, without end', (socket) => {
         socket.write('HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n');
@@ -322,7 +322,7 @@ for (const engine of ['undici', 'http-proxy'] as const)
       for (const name of ['set-cookie', 'strict-transport', 'clear-site', 'service-worker', 'alt-svc', 'x-usage', 'theirs', 'x-hop', 'trailer']) expect(answer.toLowerCase(), name).to.not.contain(name);
       expect(answer).to.match(/Usage-Cost: 0\.5;/);
     });
-    it('that cannot be reached, or live in our own network, give 502 and cost nothing', async () => {
+    it('that cannot be reached, or live in our own network, give 502 (upstream-unavailable) and cost nothing', async () => {
       for (const path of ['/demo/closed', '/demo/private', '/demo/named', '/demo/rebound']) {
         world.records.length = 0;
         expect((await world.call(path)).status, path).to.equal(502);

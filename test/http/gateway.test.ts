@@ -48,7 +48,7 @@ describe('a call through the gateway', () => {
     expect(await (await world.call('/demo/tree/x/y?z=1', { method: 'DELETE' })).json()).to.deep.include({ method: 'DELETE', url: '/root/x/y?z=1' });
     expect(await (await world.call('/demo/tree')).json()).to.deep.include({ url: '/root' });
   });
-  it('accepts the code as Bearer, refuses none, an unknown one, and one where the API takes none', async () => {
+  it('accepts the code as Bearer, refuses none (authentication-missing), an unknown one, and one where the API takes none', async () => {
     const status = async (path: string, headers: Record<string, string>) => (await fetch(`${world.url}${path}`, { headers })).status;
     expect(await status('/demo/hello', { Authorization: `Bearer ${APP_CODE}` })).to.equal(200);
     expect(await status('/demo/hello', {})).to.equal(401);

@@ -6,14 +6,61 @@ import { multipart } from '../support/multipart.ts';
 import { PASSWORD, startPortal, type Portal } from '../support/portal.ts';
 
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
-const LISTING = { name: 'Countries', slug: 'countries-http', tagline: 'All of them', description: '# Countries\n<script>alert(1)</script>', category: 'data', tags: 'geo, open data', terms: '', dataSource: '', dataLicence: '' };
-const API = {
-  name: 'One country', summary: '', description: '', tags: '', method: 'GET', path: '/countries/{code}', match: 'exact', security: 'APP', appCode: 'true', kind: 'http', backendPath: '', backendMethod: 'SAME', timeoutMs: '5000',
-  retries: '0', mockStatus: '200', mockBody: '', p0_name: 'code', p0_in: 'path', p0_type: 'string', p0_example: 'DE', p1_name: '',
+const LISTING = {
+  name: 'Countries',
+  slug: 'countries-http',
+  tagline: 'All of them',
+  description: '# Countries\n<script>alert(1)</script>',
+  category: 'data',
+  tags: 'geo, open data',
+  terms: '',
+  dataSource: '',
+  dataLicence: '',
 };
-const PLAN = { name: 'starter', title: 'Starter', summary: '', kind: 'fee', currency: 'usd', interval: 'month', fee: '10.00', included: '1000', price: '5.00', per: '1000', quota: 'none', quotaLimit: '', rateCalls: '', rateSeconds: '1', billable: '2', intent: 'save' };
+const API = {
+  name: 'One country',
+  summary: '',
+  description: '',
+  tags: '',
+  method: 'GET',
+  path: '/countries/{code}',
+  match: 'exact',
+  security: 'APP',
+  appCode: 'true',
+  kind: 'http',
+  backendPath: '',
+  backendMethod: 'SAME',
+  timeoutMs: '5000',
+  retries: '0',
+  mockStatus: '200',
+  mockBody: '',
+  p0_name: 'code',
+  p0_in: 'path',
+  p0_type: 'string',
+  p0_example: 'DE',
+  p1_name: '',
+};
+const PLAN = {
+  name: 'starter',
+  title: 'Starter',
+  summary: '',
+  kind: 'fee',
+  currency: 'usd',
+  interval: 'month',
+  fee: '10.00',
+  included: '1000',
+  price: '5.00',
+  per: '1000',
+  quota: 'none',
+  quotaLimit: '',
+  rateCalls: '',
+  rateSeconds: '1',
+  billable: '2',
+  intent: 'save',
+};
 
-describe('the provider’s side over HTTP', () => {
+describe('the provider’s side over HTTP', function () {
+  this.timeout(120_000);
   let portal: Portal;
   let upstream: Server;
   let origin: string;
@@ -55,7 +102,16 @@ describe('the provider’s side over HTTP', () => {
   it('leads from an empty organization to a listing by forms alone', async () => {
     const empty = await provider.get('/selling');
     expect(empty.text).to.contain('0 of 8 steps done').and.contain('/selling/profile');
-    await followed(provider, await provider.post('/selling/profile', { displayName: 'Atlas', slug: 'atlas-http', website: 'https://atlas.example.com', supportEmail: '', about: '' }));
+    await followed(
+      provider,
+      await provider.post('/selling/profile', {
+        displayName: 'Atlas',
+        slug: 'atlas-http',
+        website: 'https://atlas.example.com',
+        supportEmail: '',
+        about: '',
+      }),
+    );
     const { gateway, group, path } = await newGroup('Countries HTTP');
 
     const saved = await provider.post(`/gateways/${gateway}/apis`, { ...API, groupId: group, origin });
@@ -63,11 +119,16 @@ describe('the provider’s side over HTTP', () => {
     expect(saved.location).to.equal(`/gateways/${gateway}/apis/${api}/test`);
     const tested = await provider.post(`/gateways/${gateway}/apis/${api}/test`);
     expect(tested.text).to.contain('The server answers').and.contain(`GET ${origin}/countries/DE`);
-    const published = await followed(provider, await provider.post(`/gateways/${gateway}/apis/publication`, { groupId: group, all: 'true', back: path }));
+    const published = await followed(
+      provider,
+      await provider.post(`/gateways/${gateway}/apis/publication`, { groupId: group, all: 'true', back: path }),
+    );
     expect(published.text).to.contain('1 API is live in RELEASE').and.contain('data-status="published"');
 
     const product = idIn((await provider.post('/products', { ...LISTING, groupId: group, apiIds: api })).location, 'prd');
-    expect((await provider.get(`/products/${product}`)).text).to.contain('Add at least one plan').and.not.contain('<script>alert');
+    expect((await provider.get(`/products/${product}`)).text)
+      .to.contain('Add at least one plan')
+      .and.not.contain('<script>alert');
     const early = await followed(provider, await provider.post(`/products/${product}/submission`));
     expect(early.text).to.contain('Add at least one plan');
 
@@ -77,7 +138,13 @@ describe('the provider’s side over HTTP', () => {
     const plans = await followed(provider, await provider.post(`/products/${product}/plans`, PLAN));
     expect(plans.text).to.contain('The plan Starter is published');
 
-    const logo = await multipart(portal.origin, provider, `/products/${product}/logo`, {}, { name: 'logo', filename: '../../x.svg', bytes: PNG });
+    const logo = await multipart(
+      portal.origin,
+      provider,
+      `/products/${product}/logo`,
+      {},
+      { name: 'logo', filename: '../../x.svg', bytes: PNG },
+    );
     expect(logo.status).to.equal(303);
     const picture = await provider.get(`/products/${product}/logo`);
     expect(picture.headers.get('content-type')).to.equal('image/png');
@@ -85,7 +152,9 @@ describe('the provider’s side over HTTP', () => {
     expect((await portal.visitor().get(`/products/${product}/logo`)).status).to.equal(404);
 
     expect((await followed(provider, await provider.post(`/products/${product}/submission`))).text).to.contain('An operator looks at it');
-    expect((await operator.get('/admin/reviews')).text).to.contain('Countries').and.contain('Atlas');
+    expect((await operator.get('/admin/reviews')).text)
+      .to.contain('Countries')
+      .and.contain('Atlas');
     const dossier = await operator.get(`/admin/reviews/${product}`);
     const rev = /name="rev" value="(\d+)"/.exec(dossier.text)?.[1] ?? '';
     const bare = await operator.post(`/admin/reviews/${product}/rejection`, { rev, reason: ' ' });
@@ -98,21 +167,45 @@ describe('the provider’s side over HTTP', () => {
     await followed(provider, await provider.post(`/products/${product}/listing`, { ...LISTING, dataLicence: 'ODbL', rev: listingRev }));
     await provider.post(`/products/${product}/submission`);
     const again = /name="rev" value="(\d+)"/.exec((await operator.get(`/admin/reviews/${product}`)).text)?.[1] ?? '';
-    expect((await followed(operator, await operator.post(`/admin/reviews/${product}/approval`, { rev: again }))).text).to.contain('Approved');
+    expect((await followed(operator, await operator.post(`/admin/reviews/${product}/approval`, { rev: again }))).text).to.contain(
+      'Approved',
+    );
     expect((await provider.get(`/products/${product}`)).text).to.contain('data-status="listed"');
     expect((await portal.visitor().get(`/products/${product}/logo`)).status).to.equal(200);
     expect((await provider.get('/selling')).text).to.contain('Listed products');
-  }).timeout(60_000);
+  });
 
   it('keeps what was typed and says each fault beside its field', async () => {
     const { gateway, group } = await newGroup('Faulty');
-    const answer = await provider.post(`/gateways/${gateway}/apis`, { ...API, groupId: group, origin: 'http://169.254.169.254', path: '/a/{b}/{b}', p0_name: 'ghost', p1_name: 'X-Forwarded-For', p1_in: 'header', p1_type: 'string', h0_name: 'X-Key', h0_in: 'header', h0_value: 'k' });
+    const answer = await provider.post(`/gateways/${gateway}/apis`, {
+      ...API,
+      groupId: group,
+      origin: 'http://169.254.169.254',
+      path: '/a/{b}/{b}',
+      p0_name: 'ghost',
+      p1_name: 'X-Forwarded-For',
+      p1_in: 'header',
+      p1_type: 'string',
+      h0_name: 'X-Key',
+      h0_in: 'header',
+      h0_value: 'k',
+    });
     expect(answer.status).to.equal(422);
-    for (const [field, fault] of [['origin', 'private network'], ['path', 'names {b} twice'], ['p1_name', 'decided by the gateway']] as const) {
+    for (const [field, fault] of [
+      ['origin', 'private network'],
+      ['path', 'names {b} twice'],
+      ['p1_name', 'decided by the gateway'],
+    ] as const) {
       expect(answer.text, field).to.match(new RegExp(`id="${field}-error">[^<]*<span class="sr-only">Error: </span>[^<]*${fault}`));
     }
     expect(answer.text).to.contain('value="http://169.254.169.254"').and.contain('value="ghost"').and.contain('value="X-Key"');
-    const slug = await provider.post('/selling/profile', { displayName: '', slug: 'Not A Slug!', website: 'javascript:alert(1)', supportEmail: 'nobody', about: 'kept' });
+    const slug = await provider.post('/selling/profile', {
+      displayName: '',
+      slug: 'Not A Slug!',
+      website: 'javascript:alert(1)',
+      supportEmail: 'nobody',
+      about: 'kept',
+    });
     expect(slug.status).to.equal(422);
     expect(slug.text).to.contain('displayName-error').and.contain('website-error').and.contain('supportEmail-error').and.contain('kept');
     const extra = await provider.post('/gateways', { name: 'x', description: '', organizationId: 'org_other', edition: 'platinum' });
@@ -121,15 +214,33 @@ describe('the provider’s side over HTTP', () => {
 
   it('shows an import before it happens, and takes uploads and pasted text', async () => {
     const { gateway, group, path } = await newGroup('Imported');
-    const document = JSON.stringify({ openapi: '3.0.0', info: { title: '<img src=x onerror=alert(1)>', version: '1' }, paths: { '/a': { get: { summary: 'A', responses: {} }, trace: { responses: {} } } } });
+    const document = JSON.stringify({
+      openapi: '3.0.0',
+      info: { title: '<img src=x onerror=alert(1)>', version: '1' },
+      paths: { '/a': { get: { summary: 'A', responses: {} }, trace: { responses: {} } } },
+    });
     const settings = { text: '', origin: '', security: 'APP', appCode: 'true', timeoutMs: '5000', mode: 'merge' };
-    const nowhere = await multipart(portal.origin, provider, `${path}/imports`, settings, { name: 'document', filename: 'x.json', bytes: document });
+    const nowhere = await multipart(portal.origin, provider, `${path}/imports`, settings, {
+      name: 'document',
+      filename: 'x.json',
+      bytes: document,
+    });
     expect(nowhere.status).to.equal(422);
     expect(nowhere.text).to.contain('origin-error').and.contain('names no server');
-    const upload = await multipart(portal.origin, provider, `${path}/imports`, { ...settings, origin }, { name: 'document', filename: 'x.json', bytes: document });
+    const upload = await multipart(
+      portal.origin,
+      provider,
+      `${path}/imports`,
+      { ...settings, origin },
+      { name: 'document', filename: 'x.json', bytes: document },
+    );
     expect(upload.location).to.equal(`${path}/imports/1`);
     const report = await provider.get(`${path}/imports/1`);
-    expect(report.text).to.contain('data-status="create"').and.contain('data-status="refuse"').and.contain('method trace is not served').and.not.contain('<img src=x');
+    expect(report.text)
+      .to.contain('data-status="create"')
+      .and.contain('data-status="refuse"')
+      .and.contain('method trace is not served')
+      .and.not.contain('<img src=x');
     expect((await provider.get(path)).text).to.contain('No API yet');
     const applied = await followed(provider, await provider.post(`${path}/imports/1/application`));
     expect(applied.text).to.contain('1 API added');
@@ -137,10 +248,14 @@ describe('the provider’s side over HTTP', () => {
     expect(pasted.status).to.equal(422);
     expect(pasted.text).to.contain('document-error').and.contain('not valid YAML').and.contain('openapi: 3.0.0');
     expect((await multipart(portal.origin, provider, `${path}/imports`, settings)).text).to.contain('Choose a file, or paste');
-    const huge = await multipart(portal.origin, provider, `${path}/imports`, settings, { name: 'document', filename: 'x.json', bytes: Buffer.alloc(17 * 1024 * 1024, 0x20) });
+    const huge = await multipart(portal.origin, provider, `${path}/imports`, settings, {
+      name: 'document',
+      filename: 'x.json',
+      bytes: Buffer.alloc(17 * 1024 * 1024, 0x20),
+    });
     expect(huge.status).to.equal(413);
     expect([idIn(gateway, 'gw'), idIn(group, 'grp')]).to.deep.equal([gateway, group]);
-  }).timeout(60_000);
+  });
 
   it('asks before it takes something offline, in numbers', async () => {
     const { gateway, group, path } = await newGroup('Going');
@@ -150,23 +265,114 @@ describe('the provider’s side over HTTP', () => {
     expect(asked.status).to.equal(200);
     expect(asked.text).to.contain('Take 1 API offline').and.contain('Live subscriptions that call them');
     expect((await provider.get(`/gateways/${gateway}/apis/${api}/publishing`)).text).to.contain('data-status="published"');
-    const gone = await followed(provider, await provider.post(`/gateways/${gateway}/apis/offline`, { apiIds: api, back: path, confirmed: 'true' }));
+    const gone = await followed(
+      provider,
+      await provider.post(`/gateways/${gateway}/apis/offline`, { apiIds: api, back: path, confirmed: 'true' }),
+    );
     expect(gone.text).to.contain('1 API is offline').and.contain('data-status="offline"');
-    expect((await provider.post(`/gateways/${gateway}/apis/offline`, { apiIds: api, back: 'https://evil.example/', confirmed: 'true' })).location).to.equal(`/gateways/${gateway}/groups`);
+    expect(
+      (await provider.post(`/gateways/${gateway}/apis/offline`, { apiIds: api, back: 'https://evil.example/', confirmed: 'true' }))
+        .location,
+    ).to.equal(`/gateways/${gateway}/groups`);
+  });
+
+  it('shows every page, empty and filled', async () => {
+    const fresh = await portal.member('Fresh');
+    for (const [place, words] of [
+      ['/selling', '0 of 8 steps'],
+      ['/gateways', 'No gateway yet'],
+      ['/products', 'Nothing on sale yet'],
+      ['/products/new', 'No group yet'],
+      ['/upstream-test', 'Test an address'],
+      ['/selling/profile', 'Save and go on'],
+      ['/gateways/new', 'RELEASE'],
+    ] as const) {
+      const answer = await fresh.get(place);
+      expect([answer.status, answer.text.includes(words)], place).to.deep.equal([200, true]);
+    }
+    const { gateway, group, path } = await newGroup('Filled');
+    expect((await provider.get(path)).text).to.contain('No API yet');
+    expect((await provider.get(`/gateways/${gateway}/apis`)).text).to.contain('No API yet');
+    const api = idIn((await provider.post(`/gateways/${gateway}/apis`, { ...API, groupId: group, origin })).location, 'api');
+    const product = idIn(
+      (await provider.post('/products', { ...LISTING, slug: 'filled-http', groupId: group, apiIds: api })).location,
+      'prd',
+    );
+    expect((await provider.get(`/products/${product}/plans`)).text).to.contain('No plan yet');
+    await provider.post(`/products/${product}/plans`, PLAN);
+    const plan = /\/plans\/(plan_[0-9a-z]{26})/.exec((await provider.get(`/products/${product}/plans`)).text)?.[1] ?? '';
+    for (const place of [
+      '/gateways',
+      `/gateways/${gateway}/groups`,
+      `/gateways/${gateway}/apis`,
+      `/gateways/${gateway}/apis?q=countries`,
+      `/gateways/${gateway}/environments`,
+      `/gateways/${gateway}/settings`,
+      path,
+      `${path}?q=nothing-like-it`,
+      `${path}/imports/new`,
+      `/gateways/${gateway}/apis/new?group=${group}`,
+      `/gateways/${gateway}/apis/${api}`,
+      `/gateways/${gateway}/apis/${api}/publishing`,
+      `/gateways/${gateway}/apis/${api}/access`,
+      `/gateways/${gateway}/apis/${api}/test`,
+      '/products',
+      '/products/new',
+      `/products/new?group=${group}`,
+      `/products/${product}`,
+      `/products/${product}/listing`,
+      `/products/${product}/apis`,
+      `/products/${product}/plans`,
+      `/products/${product}/plans/new`,
+      `/products/${product}/plans/${plan}`,
+    ]) {
+      const answer = await provider.get(place);
+      expect([answer.status, (answer.text.match(/<h1/g) ?? []).length], place).to.deep.equal([200, 1]);
+    }
+    const changed = await followed(
+      provider,
+      await provider.post(`/products/${product}/plans/${plan}`, {
+        ...PLAN,
+        name: 'starter',
+        fee: '12.00',
+        rev: /name="rev" value="(\d+)"/.exec((await provider.get(`/products/${product}/plans/${plan}`)).text)?.[1] ?? '',
+      }),
+    );
+    expect(changed.text).to.contain('Version 2 is published').and.contain('USD 12.00');
+    expect((await followed(provider, await provider.post(`/products/${product}/plans/${plan}/retirement`))).text).to.contain(
+      'no longer offered',
+    );
+    expect((await provider.get(`/products/${product}/plans/${plan}`)).text).to.contain('This plan is no longer offered');
+    const refused = await provider.post('/upstream-test', { origin: 'http://10.0.0.1', path: '/' });
+    expect(refused.text).to.contain('The server cannot be called').and.contain('private network');
+    const grant = await provider.post(`/gateways/${gateway}/apis/${api}/authorizations`, { appId: 'app_unknown' });
+    expect(grant.status).to.equal(422);
+    expect(grant.text).to.contain('There is no such app');
+    expect((await followed(provider, await provider.post(`/products/${product}/deletion`))).text).to.contain('The draft is deleted');
+    expect((await followed(provider, await provider.post(`/gateways/${gateway}/apis/${api}/deletion`))).text).to.contain('is deleted');
+    expect((await followed(provider, await provider.post(`${path}/deletion`))).text).to.contain('The group is deleted');
+    expect((await followed(provider, await provider.post(`/gateways/${gateway}/deletion`))).text).to.contain('The gateway is deleted');
   });
 
   it('refuses pictures that are none, and reviews to everybody else', async () => {
     const { group } = await newGroup('Picture');
     const product = idIn((await provider.post('/products', { ...LISTING, slug: 'pictured-http', groupId: group })).location, 'prd');
     for (const bytes of ['<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>', '<html><script>1</script>', '']) {
-      const answer = await multipart(portal.origin, provider, `/products/${product}/logo`, {}, { name: 'logo', filename: 'logo.png', bytes, type: 'image/png' });
+      const answer = await multipart(
+        portal.origin,
+        provider,
+        `/products/${product}/logo`,
+        {},
+        { name: 'logo', filename: 'logo.png', bytes, type: 'image/png' },
+      );
       expect(answer.status).to.equal(422);
       expect(answer.text).to.contain('logo-logo-error');
     }
     expect((await provider.get('/admin/reviews')).status).to.equal(404);
     expect((await provider.post(`/admin/reviews/${product}/approval`, { rev: '1' })).status).to.equal(404);
     const stranger = await portal.member('Stranger');
-    for (const place of [`/products/${product}`, `/products/${product}/plans`, `/products/${product}/listing`]) expect((await stranger.get(place)).status).to.equal(404);
+    for (const place of [`/products/${product}`, `/products/${product}/plans`, `/products/${product}/listing`])
+      expect((await stranger.get(place)).status).to.equal(404);
     expect((await portal.visitor().get(`/products/${product}`)).location).to.contain('/sign-in');
   });
 });

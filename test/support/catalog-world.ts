@@ -23,17 +23,36 @@ export async function catalogWorld() {
   };
   const dependencies = { store, clock, ids, audit, changes, upstreamAllow: new Set(['127.0.0.1:3201']) };
   const actor = (organizationId: string): Actor => ({
-    kind: 'user', userId: ids.next('usr'), organizationId, policies: ['Administrator'], address: '192.0.2.7', requestId: ids.next('req'),
+    kind: 'user',
+    userId: ids.next('usr'),
+    organizationId,
+    policies: ['Administrator'],
+    address: '192.0.2.7',
+    requestId: ids.next('req'),
   });
   const organization = async (name: string) => {
     const id = ids.next('org');
     await store.accounts.addOrganization({
-      _id: id, name, kind: 'customer', ownerId: ids.next('usr'), seller: null, sellerSlug: null, stripeCustomerId: null, paymentMethod: null, createdAt: clock.now(), rev: 1,
+      _id: id,
+      name,
+      kind: 'customer',
+      ownerId: ids.next('usr'),
+      seller: null,
+      sellerSlug: null,
+      stripeCustomerId: null,
+      paymentMethod: null,
+      createdAt: clock.now(),
+      rev: 1,
     });
     return actor(id);
   };
   return {
-    store, clock, ids, audit, announced, dependencies,
+    store,
+    clock,
+    ids,
+    audit,
+    announced,
+    dependencies,
     catalog: makeCatalog(dependencies),
     atlas: await organization('Atlas Data'),
     harbor: await organization('Harbor Apps'),
@@ -48,13 +67,33 @@ export async function catalogWorld() {
 export type CatalogWorld = Awaited<ReturnType<typeof catalogWorld>>;
 
 export const definition = (path = '/countries', change: Partial<ApiDefinition> = {}): ApiDefinition => ({
-  name: `Get ${path}`, summary: 'Countries of the world', description: '', tags: ['countries'], frontend: { method: 'GET', path, match: 'exact' }, security: 'APP', appCode: true,
-  parameters: [], backend: { kind: 'http', origin: 'http://127.0.0.1:3201', method: 'SAME', path, timeoutMs: 5_000, retries: 0 }, backendParameters: [], cors: false,
-  streaming: false, upgrade: false, operation: null, ...change,
+  name: `Get ${path}`,
+  summary: 'Countries of the world',
+  description: '',
+  tags: ['countries'],
+  frontend: { method: 'GET', path, match: 'exact' },
+  security: 'APP',
+  appCode: true,
+  parameters: [],
+  backend: { kind: 'http', origin: 'http://127.0.0.1:3201', method: 'SAME', path, timeoutMs: 5_000, retries: 0 },
+  backendParameters: [],
+  cors: false,
+  streaming: false,
+  upgrade: false,
+  operation: null,
+  ...change,
 });
 
 export const productFields = (change: Partial<ProductFields> = {}): ProductFields => ({
-  name: 'Countries', slug: '', tagline: 'Every country with its facts', description: '## Countries\nAll of them.', category: 'data', tags: ['countries'], terms: '', dataSource: '', dataLicence: '',
+  name: 'Countries',
+  slug: '',
+  tagline: 'Every country with its facts',
+  description: '## Countries\nAll of them.',
+  category: 'data',
+  tags: ['countries'],
+  terms: '',
+  dataSource: '',
+  dataLicence: '',
   ...change,
 });
 
@@ -66,7 +105,13 @@ export function planDocument(change: Partial<PlanForm> = { kind: 'free', quota: 
 
 /** The whole way of a provider: profile, gateway, group, published APIs, product with a free plan. */
 export async function readyProduct({ catalog, atlas }: CatalogWorld, slug = 'countries') {
-  await catalog.sellers.save(atlas, { displayName: 'Atlas Data', slug: 'atlas-data', website: 'https://atlas.example.com', supportEmail: 'help@atlas.example.com', about: '' });
+  await catalog.sellers.save(atlas, {
+    displayName: 'Atlas Data',
+    slug: 'atlas-data',
+    website: 'https://atlas.example.com',
+    supportEmail: 'help@atlas.example.com',
+    about: '',
+  });
   const gateway = await catalog.gateways.create(atlas, { name: 'Main', description: '' });
   const group = await catalog.groups.create(atlas, gateway._id, { name: 'Countries', description: '', label: '' });
   const api = await catalog.apis.create(atlas, gateway._id, group._id, definition());

@@ -104,6 +104,8 @@ export async function recordingUpstream(answer?: (req: IncomingMessage, res: Ser
 }
 
 export interface WorldOptions {
+  /** In place of the counting double. */
+  readonly limits?: GatewayDependencies['limits'];
   readonly apis: (origin: string) => ApiDefinition[];
   readonly engine?: 'undici' | 'http-proxy';
   readonly answer?: Parameters<typeof recordingUpstream>[0];
@@ -133,7 +135,7 @@ export async function gatewayWorld(options: WorldOptions) {
     clock: makeClock(),
     log: makeLog('silent', 'test'),
     snapshots: held.snapshots,
-    limits: counting.limits,
+    limits: options.limits ?? counting.limits,
     meter: metering.meter,
     replays,
     ...(options.resolve && { resolve: options.resolve }),

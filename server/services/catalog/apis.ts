@@ -31,7 +31,10 @@ export interface Apis {
 }
 
 /** For the audit record: what is hidden from callers may be a key. */
-const audited = (definition: ApiDefinition): unknown => ({ ...definition, backendParameters: definition.backendParameters.map(({ name, in: place }) => ({ name, in: place, value: '[secret]' })) });
+const audited = (definition: ApiDefinition): unknown => ({
+  ...definition,
+  backendParameters: definition.backendParameters.map(({ name, in: place }) => ({ name, in: place, value: '[secret]' })),
+});
 
 /** The one spelling of an origin; everything else is kept as typed. */
 export function tidied(definition: ApiDefinition, allow: ReadonlySet<string>): ApiDefinition {
@@ -51,18 +54,33 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
 
   async function taken(groupId: string, gatewayId: string, definition: ApiDefinition, selfId: string): Promise<AppError> {
     const other = (await apis.apisOfGroup(gatewayId, groupId)).find(
-      (api) => api._id !== selfId && api.definition.frontend.method === definition.frontend.method && shapeOf(api.definition) === shapeOf(definition),
+      (api) =>
+        api._id !== selfId &&
+        api.definition.frontend.method === definition.frontend.method &&
+        shapeOf(api.definition) === shapeOf(definition),
     );
-    return faulty({ path: `${other ? `${other.definition.name} (${operationOf(other.definition.frontend)})` : 'Another API of this group'} answers the same calls.` });
+    return faulty({
+      path: `${other ? `${other.definition.name} (${operationOf(other.definition.frontend)})` : 'Another API of this group'} answers the same calls.`,
+    });
   }
 
   return {
     async list(actor, gatewayId, groupId) {
       await ownGroup(store, actor, gatewayId, groupId);
-      const [all, live, releaseId] = await Promise.all([apis.apisOfGroup(gatewayId, groupId), apis.livePublicationsOfGroup(groupId), releaseOf(gatewayId)]);
-      const served = new Map(live.filter(({ environmentId }) => environmentId === releaseId).map((record) => [record.apiId, record.definition]));
+      const [all, live, releaseId] = await Promise.all([
+        apis.apisOfGroup(gatewayId, groupId),
+        apis.livePublicationsOfGroup(groupId),
+        releaseOf(gatewayId),
+      ]);
+      const served = new Map(
+        live.filter(({ environmentId }) => environmentId === releaseId).map((record) => [record.apiId, record.definition]),
+      );
       return all
-        .map((api) => ({ api, status: statusOf(api, releaseId), changed: served.has(api._id) && canonicalJson(served.get(api._id)) !== canonicalJson(api.definition) }))
+        .map((api) => ({
+          api,
+          status: statusOf(api, releaseId),
+          changed: served.has(api._id) && canonicalJson(served.get(api._id)) !== canonicalJson(api.definition),
+        }))
         .sort((a, b) => compareOperations(a.api.definition, b.api.definition));
     },
 
@@ -71,18 +89,36 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
       const releaseId = await releaseOf(api.gatewayId);
       const publicationId = api.serving?.[releaseId];
       const live = publicationId ? await apis.publication(publicationId) : null;
-      return { api, status: statusOf(api, releaseId), changed: live !== null && canonicalJson(live.definition) !== canonicalJson(api.definition) };
+      return {
+        api,
+        status: statusOf(api, releaseId),
+        changed: live !== null && canonicalJson(live.definition) !== canonicalJson(api.definition),
+      };
     },
 
     async create(actor, gatewayId, groupId, given) {
       const group = await ownGroup(store, actor, gatewayId, groupId);
       const definition = tidied(given, upstreamAllow);
       refuseFaults(checkDefinition(definition, upstreamAllow));
-      if ((await apis.apisOfGroup(gatewayId, groupId)).length >= APIS_PER_GROUP_MAX) throw new AppError('conflict', `A group may have ${APIS_PER_GROUP_MAX} APIs.`);
+      if ((await apis.apisOfGroup(gatewayId, groupId)).length >= APIS_PER_GROUP_MAX)
+        throw new AppError('conflict', `A group may have ${APIS_PER_GROUP_MAX} APIs.`);
       const now = clock.now();
-      const api: ApiDoc = { _id: ids.next('api'), gatewayId, groupId, organizationId: group.organizationId, definition, createdAt: now, updatedAt: now, rev: 1 };
+      const api: ApiDoc = {
+        _id: ids.next('api'),
+        gatewayId,
+        groupId,
+        organizationId: group.organizationId,
+        definition,
+        createdAt: now,
+        updatedAt: now,
+        rev: 1,
+      };
       if (!(await apis.addApi(api)) && !(await apis.api(api._id))) throw await taken(groupId, gatewayId, definition, api._id);
-      await audit.append(actor, { action: 'apig:apis:create', resource: `gateway:${gatewayId}/group:${groupId}/api:${api._id}`, after: audited(definition) });
+      await audit.append(actor, {
+        action: 'apig:apis:create',
+        resource: `gateway:${gatewayId}/group:${groupId}/api:${api._id}`,
+        after: audited(definition),
+      });
       return api;
     },
 
@@ -98,18 +134,28 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
         if (present.rev !== rev + 1 || canonicalJson(present.definition) !== canonicalJson(definition)) throw new AppError('conflict');
       }
       await audit.append(actor, {
-        action: 'apig:apis:update', resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`, before: audited(api.definition), after: audited(definition),
+        action: 'apig:apis:update',
+        resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`,
+        before: audited(api.definition),
+        after: audited(definition),
       });
     },
 
     async remove(actor, apiId) {
       const api = await ownApi(store, actor, apiId);
       const { serving = {} } = api;
-      if (Object.values(serving).some((publicationId) => publicationId !== null)) throw new AppError('conflict', 'This API is live. Take it offline first.');
-      const selling = (await store.products.productsOfGateway(api.organizationId, api.gatewayId)).find(({ apiIds, status }) => status !== 'retired' && apiIds.includes(apiId));
+      if (Object.values(serving).some((publicationId) => publicationId !== null))
+        throw new AppError('conflict', 'This API is live. Take it offline first.');
+      const selling = (await store.products.productsOfGateway(api.organizationId, api.gatewayId)).find(
+        ({ apiIds, status }) => status !== 'retired' && apiIds.includes(apiId),
+      );
       if (selling) throw new AppError('conflict', `The product ${selling.name} contains this API. Take it out there first.`);
       if (!(await apis.removeApi(apiId, api.rev, serving)) && (await apis.api(apiId))) throw new AppError('conflict');
-      await audit.append(actor, { action: 'apig:apis:delete', resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`, before: audited(api.definition) });
+      await audit.append(actor, {
+        action: 'apig:apis:delete',
+        resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`,
+        before: audited(api.definition),
+      });
     },
   };
 }

@@ -53,12 +53,23 @@ export function makeAuthorizations({ store, clock, audit, changes }: CatalogDepe
       const environment = await gateways.environmentByName(api.gatewayId, RELEASE);
       if (!environment) throw new AppError('not-found');
       const authorization: AuthorizationDoc = {
-        _id: `${appId}.${apiId}.${environment._id}`, appId, apiId, environmentId: environment._id, gatewayId: api.gatewayId, providerId: api.organizationId,
-        organizationId: app.organizationId, live: true, createdAt: clock.now(), revokedAt: null,
+        _id: `${appId}.${apiId}.${environment._id}`,
+        appId,
+        apiId,
+        environmentId: environment._id,
+        gatewayId: api.gatewayId,
+        providerId: api.organizationId,
+        organizationId: app.organizationId,
+        live: true,
+        createdAt: clock.now(),
+        revokedAt: null,
       };
-      if (!(await apps.addAuthorization(authorization)) && !(await apps.setAuthorizationLive(authorization._id, true, null))) return authorization;
+      if (!(await apps.addAuthorization(authorization)) && !(await apps.setAuthorizationLive(authorization._id, true, null)))
+        return authorization;
       await audit.append(actor, {
-        action: 'apig:apis:grantAppAccess', resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`, after: { appId, organizationId: app.organizationId, environment: RELEASE },
+        action: 'apig:apis:grantAppAccess',
+        resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`,
+        after: { appId, organizationId: app.organizationId, environment: RELEASE },
       });
       await changes.announce('catalogue-changed', { what: 'authorization', id: authorization._id });
       return authorization;
@@ -70,7 +81,9 @@ export function makeAuthorizations({ store, clock, audit, changes }: CatalogDepe
       if (!found) throw new AppError('not-found');
       if (!(await apps.setAuthorizationLive(authorizationId, false, clock.now()))) return;
       await audit.append(actor, {
-        action: 'apig:apis:relieveAppAccess', resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`, before: { appId: found.appId, organizationId: found.organizationId },
+        action: 'apig:apis:relieveAppAccess',
+        resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`,
+        before: { appId: found.appId, organizationId: found.organizationId },
       });
       await changes.announce('catalogue-changed', { what: 'authorization', id: authorizationId });
     },

@@ -53,9 +53,18 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
     async create(actor, { name, description }) {
       checkNamed({ name, description });
       if (actor.organizationId === '') throw new AppError('forbidden');
-      if ((await gateways.gatewaysOf(actor.organizationId)).length >= GATEWAYS_MAX) throw new AppError('conflict', `An organization may have ${GATEWAYS_MAX} gateways.`);
+      if ((await gateways.gatewaysOf(actor.organizationId)).length >= GATEWAYS_MAX)
+        throw new AppError('conflict', `An organization may have ${GATEWAYS_MAX} gateways.`);
       const gateway: GatewayDoc = {
-        _id: ids.next('gw'), organizationId: actor.organizationId, name, description, edition: 'basic', parameters: {}, tags: [], createdAt: clock.now(), rev: 1,
+        _id: ids.next('gw'),
+        organizationId: actor.organizationId,
+        name,
+        description,
+        edition: 'basic',
+        parameters: {},
+        tags: [],
+        createdAt: clock.now(),
+        rev: 1,
       };
       // The environment first: were we stopped in between, it belongs to a gateway that never came to be, and nobody sees it.
       await gateways.addEnvironment({ _id: ids.next('env'), gatewayId: gateway._id, name: RELEASE, createdAt: clock.now() });
@@ -70,7 +79,12 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
       checkNamed({ name, description });
       if (!(await gateways.updateGateway(gatewayId, rev, { name, description }))) throw new AppError('conflict');
       const before = { name: gateway.name, description: gateway.description };
-      await audit.append(actor, { action: 'apig:instances:update', resource: `gateway:${gatewayId}`, before, after: { name, description } });
+      await audit.append(actor, {
+        action: 'apig:instances:update',
+        resource: `gateway:${gatewayId}`,
+        before,
+        after: { name, description },
+      });
     },
 
     async environments(actor, gatewayId) {
@@ -80,9 +94,14 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
 
     async remove(actor, gatewayId) {
       const gateway = await ownGateway(store, actor, gatewayId);
-      if ((await gateways.groupsOf(gatewayId)).length > 0) throw new AppError('conflict', 'The gateway still holds groups. Delete them first.');
+      if ((await gateways.groupsOf(gatewayId)).length > 0)
+        throw new AppError('conflict', 'The gateway still holds groups. Delete them first.');
       if (!(await gateways.removeGateway(gatewayId, gateway.rev)) && (await gateways.gateway(gatewayId))) throw new AppError('conflict');
-      await audit.append(actor, { action: 'apig:instances:delete', resource: `gateway:${gatewayId}`, before: { name: gateway.name, description: gateway.description } });
+      await audit.append(actor, {
+        action: 'apig:instances:delete',
+        resource: `gateway:${gatewayId}`,
+        before: { name: gateway.name, description: gateway.description },
+      });
       await changes.announce('catalogue-changed', { what: 'gateway', id: gatewayId });
     },
   };
@@ -95,7 +114,15 @@ export function makeGroups({ store, clock, ids, audit, changes }: CatalogDepende
   async function insert(group: GroupDoc, fixed: boolean): Promise<GroupDoc> {
     const slug = group.label;
     for (let tries = 0; tries < LABEL_TRIES; tries++) {
-      const label = tries === 0 && slug.length >= 3 && slugFault(slug) === undefined ? slug : `${slug.slice(0, 45) || 'api'}-${ids.secret(8).toLowerCase().replace(/[^a-z0-9]/g, '').slice(0, 4).padEnd(4, 'x')}`;
+      const label =
+        tries === 0 && slug.length >= 3 && slugFault(slug) === undefined
+          ? slug
+          : `${slug.slice(0, 45) || 'api'}-${ids
+              .secret(8)
+              .toLowerCase()
+              .replace(/[^a-z0-9]/g, '')
+              .slice(0, 4)
+              .padEnd(4, 'x')}`;
       if (await gateways.addGroup({ ...group, label })) return { ...group, label };
       const own = await gateways.group(group._id);
       if (own) return own;
@@ -116,14 +143,26 @@ export function makeGroups({ store, clock, ids, audit, changes }: CatalogDepende
       checkNamed({ name, description });
       const fault = label === '' ? undefined : slugFault(label);
       refuseFaults(fault === undefined ? {} : { label: fault });
-      if ((await gateways.groupsOf(gatewayId)).length >= GROUPS_MAX) throw new AppError('conflict', `A gateway may have ${GROUPS_MAX} groups.`);
+      if ((await gateways.groupsOf(gatewayId)).length >= GROUPS_MAX)
+        throw new AppError('conflict', `A gateway may have ${GROUPS_MAX} groups.`);
       const group = await insert(
         {
-          _id: ids.next('grp'), gatewayId, organizationId: gateway.organizationId, label: label || slugOf(name), name, description, createdAt: clock.now(), rev: 1,
+          _id: ids.next('grp'),
+          gatewayId,
+          organizationId: gateway.organizationId,
+          label: label || slugOf(name),
+          name,
+          description,
+          createdAt: clock.now(),
+          rev: 1,
         },
         label !== '',
       );
-      await audit.append(actor, { action: 'apig:groups:create', resource: `gateway:${gatewayId}/group:${group._id}`, after: { name, description, label: group.label } });
+      await audit.append(actor, {
+        action: 'apig:groups:create',
+        resource: `gateway:${gatewayId}/group:${group._id}`,
+        after: { name, description, label: group.label },
+      });
       await changes.announce('catalogue-changed', { what: 'group', id: group._id });
       return group;
     },
@@ -133,16 +172,27 @@ export function makeGroups({ store, clock, ids, audit, changes }: CatalogDepende
       checkNamed({ name, description });
       if (!(await gateways.updateGroup(groupId, rev, { name, description }))) throw new AppError('conflict');
       const before = { name: group.name, description: group.description };
-      await audit.append(actor, { action: 'apig:groups:update', resource: `gateway:${gatewayId}/group:${groupId}`, before, after: { name, description } });
+      await audit.append(actor, {
+        action: 'apig:groups:update',
+        resource: `gateway:${gatewayId}/group:${groupId}`,
+        before,
+        after: { name, description },
+      });
     },
 
     async remove(actor, gatewayId, groupId) {
       const group = await ownGroup(store, actor, gatewayId, groupId);
-      if ((await apis.apisOfGroup(gatewayId, groupId)).length > 0) throw new AppError('conflict', 'The group still holds APIs. Delete them first.');
+      if ((await apis.apisOfGroup(gatewayId, groupId)).length > 0)
+        throw new AppError('conflict', 'The group still holds APIs. Delete them first.');
       // A freed label could be taken by a stranger, to whom old callers would then send their credentials.
-      if ((await apis.publicationsOfGroup(groupId)).length > 0) throw new AppError('conflict', 'APIs of this group were published: its address stays reserved, so the group cannot be deleted.');
+      if ((await apis.publicationsOfGroup(groupId)).length > 0)
+        throw new AppError('conflict', 'APIs of this group were published: its address stays reserved, so the group cannot be deleted.');
       await gateways.removeGroup(groupId);
-      await audit.append(actor, { action: 'apig:groups:delete', resource: `gateway:${gatewayId}/group:${groupId}`, before: { name: group.name, label: group.label } });
+      await audit.append(actor, {
+        action: 'apig:groups:delete',
+        resource: `gateway:${gatewayId}/group:${groupId}`,
+        before: { name: group.name, label: group.label },
+      });
       await changes.announce('catalogue-changed', { what: 'group', id: groupId });
     },
   };

@@ -28,25 +28,37 @@ export function makeOverview({ store }: Pick<CatalogDependencies, 'store'>): Ove
       .sort((a, b) => a.createdAt - b.createdAt)
       .map((group) => {
         const own = places.filter(({ groupId }) => groupId === group._id);
-        return { group, apis: own.length, live: own.filter(({ serving }) => Object.values(serving ?? {}).some((id) => id !== null)).length };
+        return {
+          group,
+          apis: own.length,
+          live: own.filter(({ serving }) => Object.values(serving ?? {}).some((id) => id !== null)).length,
+        };
       });
   }
 
   return {
     async selling(actor) {
       const [organization, gateways, products] = await Promise.all([
-        store.accounts.organization(actor.organizationId), store.gateways.gatewaysOf(actor.organizationId), store.products.productsOf(actor.organizationId),
+        store.accounts.organization(actor.organizationId),
+        store.gateways.gatewaysOf(actor.organizationId),
+        store.products.productsOf(actor.organizationId),
       ]);
       const plans = await store.products.plansOfProducts(products.map(({ _id }) => _id));
-      const subscriptions = (await Promise.all(products.map(({ _id }) => store.subscriptions.ofProduct(_id)))).flat().filter(({ live }) => live);
+      const subscriptions = (await Promise.all(products.map(({ _id }) => store.subscriptions.ofProduct(_id))))
+        .flat()
+        .filter(({ live }) => live);
       return {
         seller: organization?.seller ?? null,
-        gateways: await Promise.all(gateways.sort((a, b) => a.createdAt - b.createdAt).map(async (gateway) => ({ gateway, groups: await counted(gateway._id) }))),
+        gateways: await Promise.all(
+          gateways.sort((a, b) => a.createdAt - b.createdAt).map(async (gateway) => ({ gateway, groups: await counted(gateway._id) })),
+        ),
         products: products
           .sort((a, b) => a.createdAt - b.createdAt)
           .map((product) => ({
             product,
-            plans: plans.filter(({ productId, retired, currentVersionId }) => productId === product._id && !retired && currentVersionId !== null).length,
+            plans: plans.filter(
+              ({ productId, retired, currentVersionId }) => productId === product._id && !retired && currentVersionId !== null,
+            ).length,
             subscribers: subscriptions.filter(({ productId }) => productId === product._id).length,
           })),
       };

@@ -25,9 +25,11 @@ export function owned<T extends { organizationId: string }>(actor: Actor, thing:
   return thing;
 }
 
-export const ownGateway = async ({ gateways }: Pick<Store, 'gateways'>, actor: Actor, id: string): Promise<GatewayDoc> => owned(actor, await gateways.gateway(id));
+export const ownGateway = async ({ gateways }: Pick<Store, 'gateways'>, actor: Actor, id: string): Promise<GatewayDoc> =>
+  owned(actor, await gateways.gateway(id));
 export const ownApi = async ({ apis }: Pick<Store, 'apis'>, actor: Actor, id: string): Promise<ApiDoc> => owned(actor, await apis.api(id));
-export const ownProduct = async ({ products }: Pick<Store, 'products'>, actor: Actor, id: string): Promise<ProductDoc> => owned(actor, await products.product(id));
+export const ownProduct = async ({ products }: Pick<Store, 'products'>, actor: Actor, id: string): Promise<ProductDoc> =>
+  owned(actor, await products.product(id));
 
 /** @throws not-found also when the group is of another gateway: an address with a foreign pair leads nowhere */
 export async function ownGroup({ gateways }: Pick<Store, 'gateways'>, actor: Actor, gatewayId: string, id: string): Promise<GroupDoc> {

@@ -48,7 +48,9 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
 
   function checkFields({ title, summary }: Omit<PlanFields, 'name'>): void {
     refuseFaults({
-      ...(title.trim() === '' ? { title: 'This is needed.' } : title.length > TITLE_MAX && { title: `At most ${TITLE_MAX} characters fit.` }),
+      ...(title.trim() === ''
+        ? { title: 'This is needed.' }
+        : title.length > TITLE_MAX && { title: `At most ${TITLE_MAX} characters fit.` }),
       ...(summary.length > SUMMARY_MAX && { summary: `At most ${SUMMARY_MAX} characters fit.` }),
     });
   }
@@ -56,7 +58,10 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
   /** Publish terms as the next version and make it current; equal terms are the version that stands. Safe to repeat. */
   async function publish(actor: Actor, planId: string, given: PlanDocument): Promise<PlanVersionDoc> {
     const reading = parsePlanDocument(given);
-    if (reading.fault) throw new AppError('invalid-form', `${reading.fault.path} ${reading.fault.message}.`, { fields: { document: `${reading.fault.path} ${reading.fault.message}.` } });
+    if (reading.fault)
+      throw new AppError('invalid-form', `${reading.fault.path} ${reading.fault.message}.`, {
+        fields: { document: `${reading.fault.path} ${reading.fault.message}.` },
+      });
     const { document } = reading;
     const hash = planHash(document);
     for (let tries = 0; tries < PUBLISH_TRIES; tries++) {
@@ -68,12 +73,26 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       const version: PlanVersionDoc =
         newest?.hash === hash
           ? newest
-          : { _id: `${planId}_v${n}`, planId, planName: plan.name, productId: plan.productId, n, document, hash, publishedAt: clock.now(), effectiveAt: null };
-      if (version !== newest && !(await products.addPlanVersion(version)) && (await products.planVersion(version._id))?.hash !== hash) continue;
+          : {
+              _id: `${planId}_v${n}`,
+              planId,
+              planName: plan.name,
+              productId: plan.productId,
+              n,
+              document,
+              hash,
+              publishedAt: clock.now(),
+              effectiveAt: null,
+            };
+      if (version !== newest && !(await products.addPlanVersion(version)) && (await products.planVersion(version._id))?.hash !== hash)
+        continue;
       if (plan.currentVersionId === version._id) return version;
       if (!(await products.updatePlan(planId, plan.rev, { currentVersionId: version._id, versions: version.n }))) continue;
       await audit.append(actor, {
-        action: 'market:products:update', resource: `product:${plan.productId}`, before: { planVersionId: plan.currentVersionId }, after: { planVersionId: version._id, document },
+        action: 'market:products:update',
+        resource: `product:${plan.productId}`,
+        before: { planVersionId: plan.currentVersionId },
+        after: { planVersionId: version._id, document },
       });
       await changes.announce('catalogue-changed', { what: 'plan', id: planId });
       return version;
@@ -86,7 +105,8 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       await ownProduct(store, actor, productId);
       const plans = (await products.plansOf(productId)).sort((a, b) => a.ordinal - b.ordinal);
       const [versions, subscriptions] = await Promise.all([
-        products.planVersions(plans.flatMap(({ currentVersionId }) => (currentVersionId === null ? [] : [currentVersionId]))), store.subscriptions.ofProduct(productId),
+        products.planVersions(plans.flatMap(({ currentVersionId }) => (currentVersionId === null ? [] : [currentVersionId]))),
+        store.subscriptions.ofProduct(productId),
       ]);
       return plans.map((plan) => ({
         plan,
@@ -104,7 +124,8 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
     async create(actor, productId, { name, title, summary }, document) {
       const product = await ownProduct(store, actor, productId);
       if (product.status === 'retired') throw new AppError('conflict', 'This product is retired.');
-      if (!isSlug(name) || name.length > 30) throw faulty({ name: 'Use lower-case letters, digits and single hyphens, at most 30 characters.' });
+      if (!isSlug(name) || name.length > 30)
+        throw faulty({ name: 'Use lower-case letters, digits and single hyphens, at most 30 characters.' });
       checkFields({ title, summary });
       const reading = parsePlanDocument(document);
       if (reading.fault) throw faulty({ document: `${reading.fault.path} ${reading.fault.message}.` });
@@ -112,13 +133,28 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       const present = held.find((plan) => plan.name === name);
       // What an interrupted attempt left is taken up again; a plan that was published is somebody's.
       if (present && present.currentVersionId !== null) throw faulty({ name: 'Another plan of this product has this name.' });
-      if (!present && held.length >= PRODUCT_LIMITS.plansMax) throw new AppError('conflict', `A product may have ${PRODUCT_LIMITS.plansMax} plans.`);
+      if (!present && held.length >= PRODUCT_LIMITS.plansMax)
+        throw new AppError('conflict', `A product may have ${PRODUCT_LIMITS.plansMax} plans.`);
       const plan: PlanDoc = present ?? {
-        _id: ids.next('plan'), productId, name, title, summary, ordinal: Math.max(0, ...held.map(({ ordinal }) => ordinal)) + 1, currentVersionId: null, versions: 0,
-        retired: false, createdAt: clock.now(), rev: 1,
+        _id: ids.next('plan'),
+        productId,
+        name,
+        title,
+        summary,
+        ordinal: Math.max(0, ...held.map(({ ordinal }) => ordinal)) + 1,
+        currentVersionId: null,
+        versions: 0,
+        retired: false,
+        createdAt: clock.now(),
+        rev: 1,
       };
-      if (!present && !(await products.addPlan(plan)) && !(await products.plan(plan._id))) throw faulty({ name: 'Another plan of this product has this name.' });
-      await audit.append(actor, { action: 'market:products:update', resource: `product:${productId}`, after: { plan: plan._id, name, title, summary } });
+      if (!present && !(await products.addPlan(plan)) && !(await products.plan(plan._id)))
+        throw faulty({ name: 'Another plan of this product has this name.' });
+      await audit.append(actor, {
+        action: 'market:products:update',
+        resource: `product:${productId}`,
+        after: { plan: plan._id, name, title, summary },
+      });
       await publish(actor, plan._id, document);
       return (await products.plan(plan._id)) ?? plan;
     },
@@ -128,10 +164,16 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       checkFields({ title, summary });
       if (plan.rev !== rev) throw new AppError('conflict');
       if (plan.retired) throw new AppError('conflict', 'This plan is retired.');
-      if ((plan.title !== title || plan.summary !== summary) && !(await products.updatePlan(planId, rev, { title, summary }))) throw new AppError('conflict');
+      if ((plan.title !== title || plan.summary !== summary) && !(await products.updatePlan(planId, rev, { title, summary })))
+        throw new AppError('conflict');
       if (plan.title !== title || plan.summary !== summary) {
         const before = { plan: planId, title: plan.title, summary: plan.summary };
-        await audit.append(actor, { action: 'market:products:update', resource: `product:${plan.productId}`, before, after: { plan: planId, title, summary } });
+        await audit.append(actor, {
+          action: 'market:products:update',
+          resource: `product:${plan.productId}`,
+          before,
+          after: { plan: planId, title, summary },
+        });
       }
       return publish(actor, planId, document);
     },
@@ -140,10 +182,19 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       const plan = await ownPlan(actor, planId);
       if (plan.retired) return;
       const product = await products.product(plan.productId);
-      const others = (await products.plansOf(plan.productId)).filter(({ _id, retired, currentVersionId }) => _id !== planId && !retired && currentVersionId !== null);
-      if (product?.status === 'listed' && others.length === 0) throw new AppError('conflict', 'A listed product needs at least one open plan. Add another one first.');
-      if (!(await products.updatePlan(planId, plan.rev, { retired: true })) && !(await products.plan(planId))?.retired) throw new AppError('conflict');
-      await audit.append(actor, { action: 'market:products:update', resource: `product:${plan.productId}`, before: { plan: planId, retired: false }, after: { plan: planId, retired: true } });
+      const others = (await products.plansOf(plan.productId)).filter(
+        ({ _id, retired, currentVersionId }) => _id !== planId && !retired && currentVersionId !== null,
+      );
+      if (product?.status === 'listed' && others.length === 0)
+        throw new AppError('conflict', 'A listed product needs at least one open plan. Add another one first.');
+      if (!(await products.updatePlan(planId, plan.rev, { retired: true })) && !(await products.plan(planId))?.retired)
+        throw new AppError('conflict');
+      await audit.append(actor, {
+        action: 'market:products:update',
+        resource: `product:${plan.productId}`,
+        before: { plan: planId, retired: false },
+        after: { plan: planId, retired: true },
+      });
       await changes.announce('catalogue-changed', { what: 'plan', id: planId });
     },
   };

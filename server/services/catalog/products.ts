@@ -1,7 +1,7 @@
 import type { Actor } from '../../domain/actor.ts';
 import { readImage } from '../../domain/image.ts';
 import { canMove, type ProductStatus } from '../../domain/lifecycles.ts';
-import { PRODUCT_LIMITS, isUnsold, productFaults, readiness, type ProductFields, type ReadinessItem } from '../../domain/product-rules.ts';
+import { PRODUCT_LIMITS, isUnsold, productFaults, type ProductFields, type ReadinessItem } from '../../domain/product-rules.ts';
 import { slugFault, slugOf } from '../../domain/slug.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { sha256Hex } from '../../kernel/ids.ts';
@@ -11,6 +11,7 @@ import type { GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
 import { RELEASE } from './gateways.ts';
 import { faulty, ownGroup, ownProduct, refuseFaults, type CatalogDependencies } from './own.ts';
+import { fieldsOf, readinessOf } from './product-readiness.ts';
 
 export const PRODUCTS_MAX = 100;
 
@@ -47,23 +48,6 @@ export interface Products {
   logo(actor: Actor, productId: string): Promise<NonNullable<ProductDoc['logo']> | undefined>;
 }
 
-const fieldsOf = ({ name, slug, tagline, description, category, tags, terms, dataSource, dataLicence }: ProductDoc): ProductFields => ({
-  name, slug, tagline, description, category, tags, terms, dataSource, dataLicence,
-});
-
-/** The list of {@link readiness} from the store. */
-export async function readinessOf(store: CatalogDependencies['store'], product: ProductDoc): Promise<ReadinessItem[]> {
-  const [organization, drafts, plans] = await Promise.all([
-    store.accounts.organization(product.organizationId), store.apis.apis(product.apiIds), store.products.plansOf(product._id),
-  ]);
-  const records = new Map((await store.apis.livePublicationsOfGroup(product.groupId)).map((record) => [`${record.apiId} ${record.environmentId}`, record]));
-  const liveApis = drafts.filter(({ _id }) => records.get(`${_id} ${product.environmentId}`)?.definition.security.startsWith('APP')).length;
-  return readiness({
-    seller: organization?.seller != null, fields: fieldsOf(product), apis: product.apiIds.length, liveApis,
-    openPlans: plans.filter(({ retired, currentVersionId }) => !retired && currentVersionId !== null).length,
-  });
-}
-
 export function makeProducts({ store, clock, ids, audit, changes }: CatalogDependencies): Products {
   const { products } = store;
 
@@ -80,9 +64,16 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
     return wanted;
   }
 
-  async function move(actor: Actor, product: ProductDoc, to: ProductStatus, action: string, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId' | 'status'>> = {}) {
+  async function move(
+    actor: Actor,
+    product: ProductDoc,
+    to: ProductStatus,
+    action: string,
+    change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId' | 'status'>> = {},
+  ) {
     if (product.status === to) return;
-    if (!canMove('product', product.status, to)) throw new AppError('conflict', `This product is ${product.status} and cannot become ${to}.`);
+    if (!canMove('product', product.status, to))
+      throw new AppError('conflict', `This product is ${product.status} and cannot become ${to}.`);
     const now = clock.now();
     if (!(await products.moveProduct(product._id, product.rev, product.status, to, { ...change, updatedAt: now }))) {
       if ((await products.product(product._id))?.status !== to) throw new AppError('conflict');
@@ -92,7 +83,14 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
     await changes.announce('catalogue-changed', { what: 'product', id: product._id });
   }
 
-  async function write(actor: Actor, product: ProductDoc, rev: number, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId'>>, before: unknown, after: unknown) {
+  async function write(
+    actor: Actor,
+    product: ProductDoc,
+    rev: number,
+    change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId'>>,
+    before: unknown,
+    after: unknown,
+  ) {
     try {
       if (!(await products.updateProduct(product._id, rev, { ...change, updatedAt: clock.now() }))) throw new AppError('conflict');
     } catch (error) {
@@ -116,18 +114,40 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
       const group = await store.gateways.group(groupId);
       await ownGroup(store, actor, group?.gatewayId ?? '', groupId);
       check(fields);
-      const [environment, held] = await Promise.all([store.gateways.environmentByName(group?.gatewayId ?? '', RELEASE), products.productsOf(actor.organizationId)]);
+      const [environment, held] = await Promise.all([
+        store.gateways.environmentByName(group?.gatewayId ?? '', RELEASE),
+        products.productsOf(actor.organizationId),
+      ]);
       if (!group || !environment) throw new AppError('not-found');
       if (held.length >= PRODUCTS_MAX) throw new AppError('conflict', `An organization may have ${PRODUCTS_MAX} products.`);
       const now = clock.now();
       const product: ProductDoc = {
-        _id: ids.next('prd'), organizationId: group.organizationId, gatewayId: group.gatewayId, environmentId: environment._id, groupId,
-        apiIds: await choose(groupId, apiIds), ...fields, tags: [...fields.tags], slug: fields.slug || slugOf(fields.name), logo: null, status: 'draft',
-        statusReason: '', submittedAt: null, listedAt: null, createdAt: now, updatedAt: now, rev: 1,
+        _id: ids.next('prd'),
+        organizationId: group.organizationId,
+        gatewayId: group.gatewayId,
+        environmentId: environment._id,
+        groupId,
+        apiIds: await choose(groupId, apiIds),
+        ...fields,
+        tags: [...fields.tags],
+        slug: fields.slug || slugOf(fields.name),
+        logo: null,
+        status: 'draft',
+        statusReason: '',
+        submittedAt: null,
+        listedAt: null,
+        createdAt: now,
+        updatedAt: now,
+        rev: 1,
       };
       if (slugFault(product.slug) !== undefined) throw faulty({ slug: 'Choose an address: none can be made of the name.' });
-      if (!(await products.addProduct(product)) && !(await products.product(product._id))) throw faulty({ slug: 'Another product has this address.' });
-      await audit.append(actor, { action: 'market:products:create', resource: `product:${product._id}`, after: { ...fieldsOf(product), apiIds: product.apiIds.length } });
+      if (!(await products.addProduct(product)) && !(await products.product(product._id)))
+        throw faulty({ slug: 'Another product has this address.' });
+      await audit.append(actor, {
+        action: 'market:products:create',
+        resource: `product:${product._id}`,
+        after: { ...fieldsOf(product), apiIds: product.apiIds.length },
+      });
       return product;
     },
 
@@ -136,7 +156,8 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
       check(fields);
       if (fields.slug === '') throw faulty({ slug: 'This is needed.' });
       // Links, programs and bills name it: the address of what was listed once stays.
-      if (product.listedAt !== null && fields.slug !== product.slug) throw faulty({ slug: 'The address of a product that was listed cannot change.' });
+      if (product.listedAt !== null && fields.slug !== product.slug)
+        throw faulty({ slug: 'The address of a product that was listed cannot change.' });
       await write(actor, product, rev, { ...fields, tags: [...fields.tags] }, fieldsOf(product), fields);
     },
 
@@ -145,27 +166,48 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
       const chosen = await choose(product.groupId, apiIds);
       if (!isUnsold(product.status)) {
         const subscribers = await subscribersOf(productId);
-        if (subscribers > 0) throw new AppError('conflict', `${subscribers} live subscriptions hold the list of APIs they were sold. It can change when there are none.`);
+        if (subscribers > 0)
+          throw new AppError(
+            'conflict',
+            `${subscribers} live subscriptions hold the list of APIs they were sold. It can change when there are none.`,
+          );
       }
-      await write(actor, product, rev, { apiIds: chosen }, { apiIds: product.apiIds.slice(0, 100) }, { apiIds: chosen.slice(0, 100), count: chosen.length });
+      await write(
+        actor,
+        product,
+        rev,
+        { apiIds: chosen },
+        { apiIds: product.apiIds.slice(0, 100) },
+        { apiIds: chosen.slice(0, 100), count: chosen.length },
+      );
     },
 
     async setLogo(actor, productId, bytes) {
       const product = await ownProduct(store, actor, productId);
       const reading = bytes && readImage(bytes);
       if (reading && 'fault' in reading) throw faulty({ logo: reading.fault });
-      const logo = bytes && reading ? { contentType: reading.contentType, data: Buffer.from(bytes), hash: sha256Hex(Buffer.from(bytes)).slice(0, 16) } : null;
+      const logo =
+        bytes && reading
+          ? { contentType: reading.contentType, data: Buffer.from(bytes), hash: sha256Hex(Buffer.from(bytes)).slice(0, 16) }
+          : null;
       await write(actor, product, product.rev, { logo }, { logo: product.logo?.hash ?? null }, { logo: logo?.hash ?? null });
     },
 
     async sellable(actor, groupId) {
       const found = await store.gateways.group(groupId);
       const group = await ownGroup(store, actor, found?.gatewayId ?? '', groupId);
-      const [all, live] = await Promise.all([store.apis.apisOfGroup(group.gatewayId, groupId), store.apis.livePublicationsOfGroup(groupId)]);
+      const [all, live] = await Promise.all([
+        store.apis.apisOfGroup(group.gatewayId, groupId),
+        store.apis.livePublicationsOfGroup(groupId),
+      ]);
       const served = new Set(live.map(({ apiId }) => apiId));
       return {
         group,
-        apis: all.map((api) => ({ api, live: served.has(api._id), reason: api.definition.security.startsWith('APP') ? '' : 'Its security does not know who calls: choose APP to sell it.' })),
+        apis: all.map((api) => ({
+          api,
+          live: served.has(api._id),
+          reason: api.definition.security.startsWith('APP') ? '' : 'Its security does not know who calls: choose APP to sell it.',
+        })),
       };
     },
 
@@ -190,7 +232,8 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
     async retire(actor, productId) {
       const product = await ownProduct(store, actor, productId);
       const before = await subscribersOf(productId);
-      if (before > 0) throw new AppError('conflict', `${before} live subscriptions use this product. It can be retired when there are none.`);
+      if (before > 0)
+        throw new AppError('conflict', `${before} live subscriptions use this product. It can be retired when there are none.`);
       // Closed to new buyers first, so that nobody slips in between the count and the end.
       if (product.status === 'listed') await move(actor, product, 'deprecated', 'market:products:update', {});
       const closed = await ownProduct(store, actor, productId);
@@ -204,16 +247,27 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
 
     async discard(actor, productId) {
       const product = await ownProduct(store, actor, productId);
-      if (product.listedAt !== null || (product.status !== 'draft' && product.status !== 'rejected')) throw new AppError('conflict', 'Only a draft that was never listed can be deleted.');
-      if (!(await products.removeProduct(productId, product.rev, product.status)) && (await products.product(productId))) throw new AppError('conflict');
+      if (product.listedAt !== null || (product.status !== 'draft' && product.status !== 'rejected'))
+        throw new AppError('conflict', 'Only a draft that was never listed can be deleted.');
+      if (!(await products.removeProduct(productId, product.rev, product.status)) && (await products.product(productId)))
+        throw new AppError('conflict');
       await products.removePlansOf(productId);
-      await audit.append(actor, { action: 'market:products:update', resource: `product:${productId}`, before: fieldsOf(product), after: null });
+      await audit.append(actor, {
+        action: 'market:products:update',
+        resource: `product:${productId}`,
+        before: fieldsOf(product),
+        after: null,
+      });
     },
 
     async logo(actor, productId) {
       const product = await products.product(productId);
       if (!product?.logo) return undefined;
-      const shown = product.status === 'listed' || product.status === 'deprecated' || product.organizationId === actor.organizationId || actor.organizationId === 'org_platform';
+      const shown =
+        product.status === 'listed' ||
+        product.status === 'deprecated' ||
+        product.organizationId === actor.organizationId ||
+        actor.organizationId === 'org_platform';
       if (!shown) return undefined;
       const { contentType, data, hash } = product.logo;
       // The store gives binary values in its own wrapping.

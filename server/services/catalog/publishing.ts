@@ -95,12 +95,19 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
     const good = drafts.filter(({ _id: apiId, groupId, definition }) => {
       const operation = operationOf(definition.frontend);
       const fault = Object.values(checkDefinition(definition, upstreamAllow))[0];
-      if (fault !== undefined) return refused.push({ apiId, operation, reason: fault }), false;
+      if (fault !== undefined) return (refused.push({ apiId, operation, reason: fault }), false);
       const present = liveByApi.get(apiId);
-      if (present && canonicalJson(present.definition) === canonicalJson(definition)) return unchanged.push(apiId), false;
+      if (present && canonicalJson(present.definition) === canonicalJson(definition)) return (unchanged.push(apiId), false);
       const other = liveByRoute.get(`${groupId} ${routeKey(definition.frontend)}`);
       if (other && other.apiId !== apiId) {
-        return refused.push({ apiId, operation, reason: `${other.definition.name}, which is live, answers the same calls. Take it offline or publish its change first.` }), false;
+        return (
+          refused.push({
+            apiId,
+            operation,
+            reason: `${other.definition.name}, which is live, answers the same calls. Take it offline or publish its change first.`,
+          }),
+          false
+        );
       }
       return true;
     });
@@ -117,7 +124,9 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
       const drafts = await ownApis(actor, gatewayId, apiIds);
       const environment = await releaseOf(gatewayId);
       const groupIds = [...new Set(drafts.map(({ groupId }) => groupId))];
-      const live = (await Promise.all(groupIds.map((groupId) => apis.livePublicationsOfGroup(groupId)))).flat().filter((record) => record.environmentId === environment._id);
+      const live = (await Promise.all(groupIds.map((groupId) => apis.livePublicationsOfGroup(groupId))))
+        .flat()
+        .filter((record) => record.environmentId === environment._id);
       const { good, unchanged, refused } = sift(drafts, live);
 
       const ordinals = new Map<string, number>();
@@ -125,21 +134,43 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
         if (environmentId === environment._id) ordinals.set(apiId, Math.max(ordinal, ordinals.get(apiId) ?? 0));
       }
       const records = good.map((api): PublicationDoc => ({
-        _id: ids.next('pub'), gatewayId, groupId: api.groupId, apiId: api._id, environmentId: environment._id, ordinal: (ordinals.get(api._id) ?? 0) + 1,
-        definition: api.definition, live: false, note: note.slice(0, NOTE_MAX), publishedAt: clock.now(), publishedBy: actor.userId,
+        _id: ids.next('pub'),
+        gatewayId,
+        groupId: api.groupId,
+        apiId: api._id,
+        environmentId: environment._id,
+        ordinal: (ordinals.get(api._id) ?? 0) + 1,
+        definition: api.definition,
+        live: false,
+        note: note.slice(0, NOTE_MAX),
+        publishedAt: clock.now(),
+        publishedBy: actor.userId,
       }));
       const standing = await apis.addPublications(records);
       const own = records.filter(({ _id }) => standing.has(_id));
-      const say = ({ apiId, definition }: PublicationDoc, reason: string) => refused.push({ apiId, operation: operationOf(definition.frontend), reason });
-      for (const record of records) if (!standing.has(record._id)) say(record, 'Somebody else published it at the same moment. Look at it again.');
+      const say = ({ apiId, definition }: PublicationDoc, reason: string) =>
+        refused.push({ apiId, operation: operationOf(definition.frontend), reason });
+      for (const record of records)
+        if (!standing.has(record._id)) say(record, 'Somebody else published it at the same moment. Look at it again.');
 
-      const forbidden = new Set(own.length === 0 ? [] : (await decide(environment._id, new Map(own.map(({ apiId, _id }) => [apiId, _id])))).map(({ apiId }) => apiId));
-      for (const record of own) if (forbidden.has(record.apiId)) say(record, 'Another API that answers the same calls went live at the same moment.');
+      const forbidden = new Set(
+        own.length === 0
+          ? []
+          : (await decide(environment._id, new Map(own.map(({ apiId, _id }) => [apiId, _id])))).map(({ apiId }) => apiId),
+      );
+      for (const record of own)
+        if (forbidden.has(record.apiId)) say(record, 'Another API that answers the same calls went live at the same moment.');
       const published = own.filter(({ apiId }) => !forbidden.has(apiId)).map((record) => ({ ...record, live: true }));
       if (published.length > 0) {
         await audit.append(actor, {
-          action: 'apig:apis:publish', resource: resourceOf(gatewayId, drafts),
-          after: { environment: RELEASE, note, publications: published.slice(0, 100).map(({ apiId, ordinal }) => ({ apiId, ordinal })), count: published.length },
+          action: 'apig:apis:publish',
+          resource: resourceOf(gatewayId, drafts),
+          after: {
+            environment: RELEASE,
+            note,
+            publications: published.slice(0, 100).map(({ apiId, ordinal }) => ({ apiId, ordinal })),
+            count: published.length,
+          },
         });
         await changes.announce('catalogue-changed', { what: 'publication', id: gatewayId });
       }
@@ -152,9 +183,13 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
       if (!record || record.apiId !== apiId) throw new AppError('not-found');
       const before = api.serving?.[record.environmentId] ?? null;
       const [forbidden] = await decide(record.environmentId, new Map([[apiId, publicationId]]));
-      if (forbidden) throw new AppError('conflict', 'Another live API of the group answers the same calls as this record. Take that one offline first.');
+      if (forbidden)
+        throw new AppError('conflict', 'Another live API of the group answers the same calls as this record. Take that one offline first.');
       await audit.append(actor, {
-        action: 'apig:apis:publish', resource: resourceOf(api.gatewayId, [api]), before: { publicationId: before }, after: { publicationId, ordinal: record.ordinal, rollback: true },
+        action: 'apig:apis:publish',
+        resource: resourceOf(api.gatewayId, [api]),
+        before: { publicationId: before },
+        after: { publicationId, ordinal: record.ordinal, rollback: true },
       });
       await changes.announce('catalogue-changed', { what: 'publication', id: apiId });
     },
@@ -165,7 +200,10 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
       if (online.length === 0) return 0;
       await decide(environment._id, new Map(online.map(({ _id }) => [_id, null])));
       await audit.append(actor, {
-        action: 'apig:apis:offline', resource: resourceOf(gatewayId, online), before: { live: online.slice(0, 100).map(({ _id }) => _id), count: online.length }, after: { live: [] },
+        action: 'apig:apis:offline',
+        resource: resourceOf(gatewayId, online),
+        before: { live: online.slice(0, 100).map(({ _id }) => _id), count: online.length },
+        after: { live: [] },
       });
       await changes.announce('catalogue-changed', { what: 'publication', id: gatewayId });
       return online.length;
@@ -175,7 +213,9 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
       const environment = await releaseOf(gatewayId);
       const online = (await ownApis(actor, gatewayId, apiIds)).filter(({ serving }) => serving?.[environment._id]);
       const gone = new Set(online.map(({ _id }) => _id));
-      const selling = (await store.products.productsOfGateway(online[0]?.organizationId ?? '', gatewayId)).filter((product) => product.apiIds.some((id) => gone.has(id)));
+      const selling = (await store.products.productsOfGateway(online[0]?.organizationId ?? '', gatewayId)).filter((product) =>
+        product.apiIds.some((id) => gone.has(id)),
+      );
       const subscriptions = (await Promise.all(selling.map(({ _id }) => store.subscriptions.ofProduct(_id)))).flat();
       const authorizations = (await Promise.all([...gone].slice(0, 100).map((id) => store.apps.authorizationsOfApi(id)))).flat();
       return {
@@ -189,7 +229,9 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
     async history(actor, apiId) {
       const { serving = {} } = await ownApi(store, actor, apiId);
       const records = await apis.publicationsOf(apiId);
-      return records.map((record) => ({ ...record, live: serving[record.environmentId] === record._id })).sort((a, b) => b.ordinal - a.ordinal);
+      return records
+        .map((record) => ({ ...record, live: serving[record.environmentId] === record._id }))
+        .sort((a, b) => b.ordinal - a.ordinal);
     },
 
     async settleAbandoned() {
@@ -205,7 +247,9 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
 }
 
 function wantedOf(serving: ReadonlyMap<string, Serving>): Wanted[] {
-  return [...serving].flatMap(([apiId, places]) => Object.entries(places).map(([environmentId, publicationId]) => ({ apiId, environmentId, publicationId })));
+  return [...serving].flatMap(([apiId, places]) =>
+    Object.entries(places).map(([environmentId, publicationId]) => ({ apiId, environmentId, publicationId })),
+  );
 }
 
 const sameServing = (a: ReadonlyMap<string, Serving>, b: ReadonlyMap<string, Serving>): boolean =>

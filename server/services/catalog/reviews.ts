@@ -7,7 +7,7 @@ import type { PublicationDoc } from '../../store/apis.ts';
 import type { GroupDoc } from '../../store/gateways.ts';
 import type { PlanDoc, PlanVersionDoc, ProductDoc } from '../../store/products.ts';
 import { faulty, type CatalogDependencies } from './own.ts';
-import { readinessOf } from './products.ts';
+import { readinessOf } from './product-readiness.ts';
 
 /** All an operator needs to decide. */
 export interface Dossier {
@@ -39,14 +39,26 @@ export function makeReviews({ store, clock, audit, changes }: CatalogDependencie
     return product;
   }
 
-  async function decide(actor: Actor, productId: string, rev: number, to: 'listed' | 'rejected', change: Partial<Pick<ProductDoc, 'listedAt' | 'statusReason'>>) {
+  async function decide(
+    actor: Actor,
+    productId: string,
+    rev: number,
+    to: 'listed' | 'rejected',
+    change: Partial<Pick<ProductDoc, 'listedAt' | 'statusReason'>>,
+  ) {
     const product = await submitted(productId);
     if (!(await products.moveProduct(productId, rev, 'submitted', to, { ...change, updatedAt: clock.now() }))) {
       const present = await submitted(productId);
       // Ours all the same, when only the answer of the write was lost.
-      if (present.status !== to || present.rev !== rev + 1 || present.statusReason !== (change.statusReason ?? '')) throw new AppError('conflict');
+      if (present.status !== to || present.rev !== rev + 1 || present.statusReason !== (change.statusReason ?? ''))
+        throw new AppError('conflict');
     }
-    const entry = { action: 'platform:reviews:decide', resource: `product:${productId}`, before: { status: product.status }, after: { status: to, reason: change.statusReason ?? '' } };
+    const entry = {
+      action: 'platform:reviews:decide',
+      resource: `product:${productId}`,
+      before: { status: product.status },
+      after: { status: to, reason: change.statusReason ?? '' },
+    };
     await audit.append(actor, entry);
     await changes.announce('catalogue-changed', { what: 'product', id: productId });
   }
@@ -54,7 +66,9 @@ export function makeReviews({ store, clock, audit, changes }: CatalogDependencie
   return {
     async waiting() {
       const list = (await products.productsIn('submitted')).sort((a, b) => (a.submittedAt ?? 0) - (b.submittedAt ?? 0));
-      const sellers = new Map((await store.accounts.organizations([...new Set(list.map(({ organizationId }) => organizationId))])).map((one) => [one._id, one]));
+      const sellers = new Map(
+        (await store.accounts.organizations([...new Set(list.map(({ organizationId }) => organizationId))])).map((one) => [one._id, one]),
+      );
       return list.map((product) => {
         const seller = sellers.get(product.organizationId);
         return { product, sellerName: seller?.seller?.displayName ?? seller?.name ?? '' };
@@ -64,13 +78,23 @@ export function makeReviews({ store, clock, audit, changes }: CatalogDependencie
     async dossier(_actor, productId) {
       const product = await submitted(productId);
       const [seller, group, plans, live, items] = await Promise.all([
-        store.accounts.organization(product.organizationId), store.gateways.group(product.groupId), products.plansOf(productId),
-        store.apis.livePublicationsOfGroup(product.groupId), readinessOf(store, product),
+        store.accounts.organization(product.organizationId),
+        store.gateways.group(product.groupId),
+        products.plansOf(productId),
+        store.apis.livePublicationsOfGroup(product.groupId),
+        readinessOf(store, product),
       ]);
-      const open = plans.filter(({ retired, currentVersionId }) => !retired && currentVersionId !== null).sort((a, b) => a.ordinal - b.ordinal);
-      const versions = new Map((await products.planVersions(open.map(({ currentVersionId }) => currentVersionId ?? ''))).map((version) => [version._id, version]));
+      const open = plans
+        .filter(({ retired, currentVersionId }) => !retired && currentVersionId !== null)
+        .sort((a, b) => a.ordinal - b.ordinal);
+      const versions = new Map(
+        (await products.planVersions(open.map(({ currentVersionId }) => currentVersionId ?? ''))).map((version) => [version._id, version]),
+      );
       return {
-        product, seller, group, readiness: items,
+        product,
+        seller,
+        group,
+        readiness: items,
         apis: live.filter(({ apiId, environmentId }) => environmentId === product.environmentId && product.apiIds.includes(apiId)),
         plans: open.flatMap((plan) => {
           const version = versions.get(plan.currentVersionId ?? '');

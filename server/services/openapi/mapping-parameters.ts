@@ -39,7 +39,8 @@ export function mapParameters(root: JsonMap, shared: unknown, own: unknown, path
   const parameters: RequestParameter[] = [];
   for (const one of found.values()) {
     const mapped = mapOne(root, one, pathNames, notes);
-    if (mapped && parameters.length >= LIMITS.parametersMax) notes.push(`${named(one.place, one.name)} is not checked: at most ${LIMITS.parametersMax} are.`);
+    if (mapped && parameters.length >= LIMITS.parametersMax)
+      notes.push(`${named(one.place, one.name)} is not checked: at most ${LIMITS.parametersMax} are.`);
     else if (mapped) parameters.push(mapped);
   }
   for (const name of pathNames) {
@@ -56,24 +57,26 @@ function mapOne(root: JsonMap, { name, place, map }: Found, pathNames: readonly 
   const who = named(place, name);
   switch (place) {
     case 'path':
-      if (!pathNames.includes(name)) return notes.push(`${who} was left out: the path has no {${name.slice(0, 64)}}.`), undefined;
+      if (!pathNames.includes(name)) return (notes.push(`${who} was left out: the path has no {${name.slice(0, 64)}}.`), undefined);
       break;
     case 'query':
-      if (!/^[A-Za-z0-9_.$[\]@:-]{1,64}$/.test(name)) return notes.push(`${who} is passed on unchecked: its name has characters that are not read here.`), undefined;
+      if (!/^[A-Za-z0-9_.$[\]@:-]{1,64}$/.test(name))
+        return (notes.push(`${who} is passed on unchecked: its name has characters that are not read here.`), undefined);
       break;
     case 'header':
       if (IGNORED_HEADERS.has(name.toLowerCase())) return undefined;
-      if (isReservedHeader(name)) return notes.push(`${who} was left out: the gateway decides this header.`), undefined;
-      if (!/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/.test(name)) return notes.push(`${who} is passed on unchecked: its name has characters that are not read here.`), undefined;
+      if (isReservedHeader(name)) return (notes.push(`${who} was left out: the gateway decides this header.`), undefined);
+      if (!/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/.test(name))
+        return (notes.push(`${who} is passed on unchecked: its name has characters that are not read here.`), undefined);
       break;
     case 'body':
     case 'formData':
       // The body of Swagger 2.0: passed on as it comes.
       return undefined;
     case 'cookie':
-      return notes.push(`${who} was left out: cookies are not passed on.`), undefined;
+      return (notes.push(`${who} was left out: cookies are not passed on.`), undefined);
     default:
-      return notes.push(`${who} was left out: “${place.slice(0, 40)}” is no place of a parameter.`), undefined;
+      return (notes.push(`${who} was left out: “${place.slice(0, 40)}” is no place of a parameter.`), undefined);
   }
   const schema = schemaOf(root, map, who, notes);
   const scalar = schema && scalarType(schema);
@@ -106,16 +109,30 @@ function scalarType(schema: JsonMap): RequestParameter['type'] | undefined {
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, LIMITS.valueMax) : '');
 const numberOf = (value: unknown): number | undefined => (typeof value === 'number' && Number.isFinite(value) ? value : undefined);
-const lengthOf = (value: unknown): number | undefined => (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined);
-const scalarText = (value: unknown): string | undefined => (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined);
+const lengthOf = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+const scalarText = (value: unknown): string | undefined =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 
-function scalarRules(type: RequestParameter['type'], schema: JsonMap, map: JsonMap, who: string, notes: string[]): Omit<RequestParameter, 'name' | 'in' | 'required'> {
+function scalarRules(
+  type: RequestParameter['type'],
+  schema: JsonMap,
+  map: JsonMap,
+  who: string,
+  notes: string[],
+): Omit<RequestParameter, 'name' | 'in' | 'required'> {
   const allowed = enumOf(type, schema, who, notes);
   const standard = scalarText(schema['default']);
-  const fits = standard !== undefined && isOfType(standard, type) && standard.length <= LIMITS.valueMax && (allowed === undefined || allowed.includes(standard));
+  const fits =
+    standard !== undefined &&
+    isOfType(standard, type) &&
+    standard.length <= LIMITS.valueMax &&
+    (allowed === undefined || allowed.includes(standard));
   if (standard !== undefined && !fits) notes.push(`${who} loses its default, which is not one of its values.`);
   if (typeof schema['pattern'] === 'string') notes.push(`${who}: its pattern is not checked.`);
-  const example = scalarText(map['example'] ?? schema['example'] ?? (Array.isArray(schema['examples']) ? schema['examples'][0] : undefined));
+  const example = scalarText(
+    map['example'] ?? schema['example'] ?? (Array.isArray(schema['examples']) ? schema['examples'][0] : undefined),
+  );
   return {
     type,
     description: textOf(map['description'] ?? schema['description']),
@@ -129,7 +146,9 @@ function scalarRules(type: RequestParameter['type'], schema: JsonMap, map: JsonM
 
 function enumOf(type: RequestParameter['type'], schema: JsonMap, who: string, notes: string[]): string[] | undefined {
   if (!Array.isArray(schema['enum']) || schema['enum'].length === 0) return undefined;
-  const values = [...new Set(schema['enum'].map(scalarText))].filter((value): value is string => value !== undefined && isOfType(value, type) && value.length <= LIMITS.valueMax);
+  const values = [...new Set(schema['enum'].map(scalarText))].filter(
+    (value): value is string => value !== undefined && isOfType(value, type) && value.length <= LIMITS.valueMax,
+  );
   if (values.length === 0 || values.length > LIMITS.enumMax) {
     notes.push(`${who}: its list of values is not checked${values.length === 0 ? '' : `, for it has more than ${LIMITS.enumMax}`}.`);
     return undefined;

@@ -7,7 +7,15 @@ import { OPERATIONS_MAX, type DocumentReading, type ReadOperation } from './read
 import { resolve } from './refs.ts';
 import { serverOf, serverOfSwagger, type Server } from './servers.ts';
 
-const METHODS: Readonly<Record<string, HttpMethod>> = { delete: 'DELETE', get: 'GET', head: 'HEAD', options: 'OPTIONS', patch: 'PATCH', post: 'POST', put: 'PUT' };
+const METHODS: Readonly<Record<string, HttpMethod>> = {
+  delete: 'DELETE',
+  get: 'GET',
+  head: 'HEAD',
+  options: 'OPTIONS',
+  patch: 'PATCH',
+  post: 'POST',
+  put: 'PUT',
+};
 /** Keys of a path item that are no operations. */
 const NO_METHOD: ReadonlySet<string> = new Set(['$ref', 'description', 'parameters', 'servers', 'summary']);
 
@@ -17,23 +25,41 @@ export type MapResult = { readonly reading: DocumentReading; readonly refusal?: 
 export function mapDocument(root: JsonMap, parseNotes: readonly string[]): MapResult {
   const format = formatOf(root);
   if (format === undefined) return { refusal: 'The document says neither “openapi: 3.0” or “3.1” nor “swagger: 2.0”.' };
-  if (format.startsWith('OpenAPI') && !/^OpenAPI 3\.[01](\.|$)/.test(format)) return { refusal: `${format} is not read here: OpenAPI 3.0, 3.1 and Swagger 2.0 are.` };
+  if (format.startsWith('OpenAPI') && !/^OpenAPI 3\.[01](\.|$)/.test(format))
+    return { refusal: `${format} is not read here: OpenAPI 3.0, 3.1 and Swagger 2.0 are.` };
   const notes = [...parseNotes];
   const info = isMap(root['info']) ? root['info'] : {};
-  if (!isMap(root['paths'])) notes.push(isMap(root['webhooks']) ? 'The document describes webhooks only: calls that the provider makes. There is nothing to serve.' : 'The document has no paths.');
+  if (!isMap(root['paths']))
+    notes.push(
+      isMap(root['webhooks'])
+        ? 'The document describes webhooks only: calls that the provider makes. There is nothing to serve.'
+        : 'The document has no paths.',
+    );
   const server = format.startsWith('Swagger') ? serverOfSwagger(root) : (serverOf(root['servers'], notes) ?? { origin: '', basePath: '' });
   const operations: ReadOperation[] = [];
   const routes = new Map<string, string>();
   for (const [path, given] of Object.entries(isMap(root['paths']) ? root['paths'] : {})) {
     if (path.startsWith('x-')) continue;
     for (const operation of mapPath(root, path, given, server)) {
-      if (operations.length >= OPERATIONS_MAX) return { refusal: `The document has more than ${OPERATIONS_MAX.toLocaleString('en')} operations. Split it into several groups.` };
+      if (operations.length >= OPERATIONS_MAX)
+        return { refusal: `The document has more than ${OPERATIONS_MAX.toLocaleString('en')} operations. Split it into several groups.` };
       operations.push(withoutTwin(operation, routes));
     }
   }
-  if (isMap(root['paths']) && isMap(root['webhooks']) && Object.keys(root['webhooks']).length > 0) notes.push('Webhooks are calls that the provider makes; they were left out.');
+  if (isMap(root['paths']) && isMap(root['webhooks']) && Object.keys(root['webhooks']).length > 0)
+    notes.push('Webhooks are calls that the provider makes; they were left out.');
   notes.push(...securityNotes(root));
-  return { reading: { format, title: text(info['title'], 200), description: text(info['description'], LIMITS.descriptionMax), operations, notes, faults: [], moreFaults: 0 } };
+  return {
+    reading: {
+      format,
+      title: text(info['title'], 200),
+      description: text(info['description'], LIMITS.descriptionMax),
+      operations,
+      notes,
+      faults: [],
+      moreFaults: 0,
+    },
+  };
 }
 
 function formatOf(root: JsonMap): string | undefined {
@@ -80,10 +106,13 @@ function mapOperation(root: JsonMap, { operation, method, path: given, item, des
   const server = serverOf(description['servers'], notes) ?? serverOf(item['servers'], notes) ?? common;
   const { parameters, notes: parameterNotes } = mapParameters(root, item['parameters'], description['parameters'], names);
   notes.push(...parameterNotes);
-  if (isMap(description['callbacks']) && Object.keys(description['callbacks']).length > 0) notes.push('Its callbacks were left out: they are calls that the provider makes.');
+  if (isMap(description['callbacks']) && Object.keys(description['callbacks']).length > 0)
+    notes.push('Its callbacks were left out: they are calls that the provider makes.');
   const streaming = answersStream(root, description);
   if (streaming) notes.push('It answers a stream of events: it is served as streaming.');
-  const names64 = [description['operationId'], description['summary'], operation].map((value) => text(value, LIMITS.nameMax).trim()).find(Boolean) ?? operation;
+  const names64 =
+    [description['operationId'], description['summary'], operation].map((value) => text(value, LIMITS.nameMax).trim()).find(Boolean) ??
+    operation;
   const definition: ApiDefinition = {
     name: names64,
     summary: shortened(description['summary'] ?? item['summary'], LIMITS.summaryMax, 'summary', notes),
@@ -93,7 +122,14 @@ function mapOperation(root: JsonMap, { operation, method, path: given, item, des
     security: 'APP',
     appCode: true,
     parameters,
-    backend: { kind: 'http', origin: server.origin, method: 'SAME', path: `${server.basePath}${path}`.slice(0, LIMITS.pathMax), timeoutMs: TIMEOUT_DEFAULT_MS, retries: 0 },
+    backend: {
+      kind: 'http',
+      origin: server.origin,
+      method: 'SAME',
+      path: `${server.basePath}${path}`.slice(0, LIMITS.pathMax),
+      timeoutMs: TIMEOUT_DEFAULT_MS,
+      retries: 0,
+    },
     backendParameters: [],
     cors: false,
     streaming,
@@ -108,7 +144,9 @@ function mapOperation(root: JsonMap, { operation, method, path: given, item, des
 
 const ANY_UPSTREAM: ReadonlySet<string> = new Set();
 
-type PathReading = { readonly path: string; readonly names: readonly string[]; readonly fault?: undefined } | { readonly path: ''; readonly names: readonly []; readonly fault: string };
+type PathReading =
+  | { readonly path: string; readonly names: readonly string[]; readonly fault?: undefined }
+  | { readonly path: ''; readonly names: readonly []; readonly fault: string };
 
 /** Names that routes cannot hold are rewritten; the backend's path gets the same ones, so the calls stay the same. */
 function readPath(given: string, notes: string[]): PathReading {
@@ -142,7 +180,9 @@ function shortened(value: unknown, max: number, what: string, notes: string[]): 
 }
 
 const tagsOf = (tags: unknown): string[] =>
-  (Array.isArray(tags) ? tags : []).filter((tag): tag is string => typeof tag === 'string' && tag !== '' && tag.length <= LIMITS.tagMax).slice(0, LIMITS.tagsMax);
+  (Array.isArray(tags) ? tags : [])
+    .filter((tag): tag is string => typeof tag === 'string' && tag !== '' && tag.length <= LIMITS.tagMax)
+    .slice(0, LIMITS.tagsMax);
 
 function answersStream(root: JsonMap, { responses, produces }: JsonMap): boolean {
   if (Array.isArray(produces) && produces.includes('text/event-stream')) return true;
@@ -164,7 +204,11 @@ function withoutTwin(read: ReadOperation, routes: Map<string, string>): ReadOper
 
 function securityNotes(root: JsonMap): string[] {
   const components = isMap(root['components']) ? root['components'] : {};
-  const schemes = isMap(root['securityDefinitions']) ? root['securityDefinitions'] : isMap(components['securitySchemes']) ? components['securitySchemes'] : {};
+  const schemes = isMap(root['securityDefinitions'])
+    ? root['securityDefinitions']
+    : isMap(components['securitySchemes'])
+      ? components['securitySchemes']
+      : {};
   const kinds = Object.values(schemes).flatMap((scheme) => {
     const { value } = resolve(root, scheme);
     if (!isMap(value)) return [];
@@ -173,5 +217,7 @@ function securityNotes(root: JsonMap): string[] {
     return [text(value['type'], 20)];
   });
   if (kinds.length === 0) return [];
-  return [`The upstream asks for ${[...new Set(kinds)].slice(0, 8).join(', ')}. Callers show their app to the gateway instead; what the upstream itself needs is set as a hidden backend header.`];
+  return [
+    `The upstream asks for ${[...new Set(kinds)].slice(0, 8).join(', ')}. Callers show their app to the gateway instead; what the upstream itself needs is set as a hidden backend header.`,
+  ];
 }

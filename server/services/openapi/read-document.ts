@@ -18,7 +18,10 @@ export async function readDocument(bytes: Uint8Array, tell: (message: WorkerMess
 
 async function faultsOf(document: object): Promise<{ faults: string[]; moreFaults: number }> {
   try {
-    const result = await validate(document as Parameters<typeof validate>[0], { resolve: { external: false }, validate: { errors: { colorize: false } } });
+    const result = await validate(document as Parameters<typeof validate>[0], {
+      resolve: { external: false },
+      validate: { errors: { colorize: false } },
+    });
     if (result.valid) return { faults: [], moreFaults: 0 };
     const faults = result.errors.map(({ message }) => firstLines(message));
     return { faults: faults.slice(0, FAULTS_MAX), moreFaults: result.additionalErrors + Math.max(0, faults.length - FAULTS_MAX) };
@@ -30,7 +33,10 @@ async function faultsOf(document: object): Promise<{ faults: string[]; moreFault
 
 /** A message of the validator in one line: what is wrong and where, as the document reads when it is indented by two spaces. */
 function firstLines(message: string): string {
-  const lines = message.split('\n').map((line) => line.trim()).filter(Boolean);
+  const lines = message
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
   const place = /^>\s*(\d+) \|\s*(.*)$/.exec(lines.find((line) => line.startsWith('>')) ?? '');
   const what = /^\|\s*\^+\s*(.*?)!?$/.exec(lines.find((line) => /^\|\s*\^/.test(line)) ?? '')?.[1];
   const words = what ?? lines[0] ?? '';

@@ -28,13 +28,17 @@ export interface DocumentReader {
 }
 
 /** @param onFault  told what ended a reading unforeseen: a mistake of ours, for the log */
-export function makeDocumentReader({ limits = READ_LIMITS, onFault = () => undefined }: { limits?: ReadLimits; onFault?: (error: Error) => void } = {}): DocumentReader {
+export function makeDocumentReader({
+  limits = READ_LIMITS,
+  onFault = () => undefined,
+}: { limits?: ReadLimits; onFault?: (error: Error) => void } = {}): DocumentReader {
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
   return {
     async read(bytes) {
       if (bytes.length > DOCUMENT_BYTES_MAX) return { refusal: 'The document has more than 16 MiB.' };
-      if (waiting > WAITING_MAX) throw new AppError('too-many-attempts', 'Other documents are being read. Try again in a minute.', { retryAfterSeconds: 60 });
+      if (waiting > WAITING_MAX)
+        throw new AppError('too-many-attempts', 'Other documents are being read. Try again in a minute.', { retryAfterSeconds: 60 });
       waiting += 1;
       // One at a time: two of the largest would take the machine from everybody else.
       const turn = last.then(() => readInWorker(bytes, limits, onFault));
@@ -48,14 +52,20 @@ export function makeDocumentReader({ limits = READ_LIMITS, onFault = () => undef
   };
 }
 
-const tooBig = ({ timeMs, memoryMb }: ReadLimits) => `Reading the document took more than ${timeMs / 1_000} seconds or ${memoryMb} MB. Split it, or make it simpler.`;
+const tooBig = ({ timeMs, memoryMb }: ReadLimits) =>
+  `Reading the document took more than ${timeMs / 1_000} seconds or ${memoryMb} MB. Split it, or make it simpler.`;
 const UNCHECKED = 'The document is too large to be checked against its specification; its operations were read all the same.';
 
 function readInWorker(bytes: Uint8Array, limits: ReadLimits, onFault: (error: Error) => void): Promise<DocumentResult> {
   return new Promise((resolve) => {
     const worker = startWorker({
       // The thread knows nothing of the environment, whatever a document may make of it.
-      workerData: bytes, env: {}, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: limits.memoryMb, maxYoungGenerationSizeMb: 64 }, stdout: true, stderr: true,
+      workerData: bytes,
+      env: {},
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: limits.memoryMb, maxYoungGenerationSizeMb: 64 },
+      stdout: true,
+      stderr: true,
     });
     let reading: DocumentReading | undefined;
     const end = (result: DocumentResult) => {

@@ -1,75 +1,50 @@
 import { z } from 'zod';
 import type { ApiDefinition, BackendParameter, RequestParameter } from '../../domain/api.ts';
 import { LIMITS, METHODS, TIMEOUT_DEFAULT_MS } from '../../domain/api-definition.ts';
+import { API_FIELDS, HIDDEN_FIELDS, PARAMETER_FIELDS, PLACES, TYPES } from './api-fields.ts';
 import { formModel, type FieldModel, type FieldSpec } from './form.ts';
 
-const options = (values: readonly string[], words: Readonly<Record<string, string>> = {}) => values.map((value) => ({ value, label: words[value] ?? value }));
-const PLACES = ['query', 'path', 'header'] as const;
-const TYPES = ['string', 'integer', 'number', 'boolean'] as const;
 /** Empty rows behind those that are filled: saving gives new ones. */
 const BLANK_ROWS = 2;
-
-export const API_FIELDS = {
-  name: { label: 'Name', required: true, maxlength: LIMITS.nameMax, help: 'Seen by buyers in the list of endpoints.' },
-  summary: { label: 'Summary', maxlength: LIMITS.summaryMax },
-  description: { label: 'Description', type: 'textarea', rows: 5, maxlength: LIMITS.descriptionMax, help: 'Markdown.' },
-  tags: { label: 'Tags', maxlength: 400, help: 'Separated by commas. Endpoints are grouped by the first one.' },
-  method: { label: 'Method', type: 'select', options: options([...METHODS, 'ANY'], { ANY: 'Any method' }) },
-  path: { label: 'Path', required: true, maxlength: LIMITS.pathMax, placeholder: '/countries/{code}', help: 'Begins with /. {name} stands for one segment, a last {name+} for all that follow.' },
-  match: {
-    label: 'Match', type: 'radio', required: true,
-    options: [{ value: 'exact', label: 'Exactly this path' }, { value: 'prefix', label: 'This path and everything below', help: 'What follows is appended to the backend’s path.' }],
-  },
-  security: {
-    label: 'Who may call', type: 'radio', required: true,
-    options: [{ value: 'APP', label: 'Apps with a credential (APP)', help: 'Needed for everything that is sold.' }, { value: 'NONE', label: 'Everybody (NONE)', help: 'Logged and throttled, never billed.' }],
-  },
-  appCode: { label: 'AppCodes are accepted beside signatures', type: 'checkbox', help: 'A code in one header: the easiest way to call.' },
-  kind: { label: 'Backend', type: 'radio', required: true, options: [{ value: 'http', label: 'A server over HTTP' }, { value: 'mock', label: 'A fixed answer (mock)', help: 'Never billed.' }] },
-  origin: { label: 'Address of the server', maxlength: 512, placeholder: 'https://api.example.com', help: 'Scheme, host and port. Only public addresses are called.' },
-  backendPath: { label: 'Path there', maxlength: LIMITS.pathMax, help: 'Empty: the same path. It may use the {name}s of the path.' },
-  backendMethod: { label: 'Method there', type: 'select', options: options(['SAME', ...METHODS], { SAME: 'The caller’s method' }) },
-  timeoutMs: { label: 'Timeout', type: 'number', min: 1, max: LIMITS.timeoutMaxMs, suffix: 'ms' },
-  retries: { label: 'Further tries', type: 'select', options: options(['0', '1', '2', '3']), help: 'Of idempotent methods, when no connection came about.' },
-  mockStatus: { label: 'Status', type: 'number', min: 200, max: 599 },
-  mockBody: { label: 'Body', type: 'textarea', rows: 4, maxlength: LIMITS.mockBodyMax },
-  cors: { label: 'Web pages of other sites may call (CORS)', type: 'checkbox' },
-  streaming: { label: 'Answers are long or endless streams', type: 'checkbox', help: 'Recorded by the minute; a call that breaks off counts as far as it came.' },
-  upgrade: { label: 'WebSocket and other upgrades are admitted', type: 'checkbox' },
-} satisfies Record<string, FieldSpec>;
-
-const PARAMETER: Record<string, FieldSpec> = {
-  name: { label: 'Name', maxlength: 64 },
-  in: { label: 'Place', type: 'select', options: options(PLACES) },
-  type: { label: 'Type', type: 'select', options: options(TYPES) },
-  required: { label: 'Required', type: 'checkbox' },
-  enum: { label: 'Allowed values', maxlength: 4_000, help: 'Separated by commas; empty: all.' },
-  default: { label: 'Default', maxlength: LIMITS.valueMax },
-  minimum: { label: 'Least', inputmode: 'decimal', maxlength: 20 },
-  maximum: { label: 'Greatest', inputmode: 'decimal', maxlength: 20 },
-  minLength: { label: 'Shortest', inputmode: 'numeric', maxlength: 9 },
-  maxLength: { label: 'Longest', inputmode: 'numeric', maxlength: 9 },
-  description: { label: 'Description', maxlength: LIMITS.valueMax },
-  example: { label: 'Example', maxlength: LIMITS.valueMax },
-};
-const HIDDEN: Record<string, FieldSpec> = {
-  name: { label: 'Name', maxlength: 64 },
-  in: { label: 'Place', type: 'select', options: options(['header', 'query']) },
-  value: { label: 'Value', maxlength: LIMITS.valueMax, autocomplete: 'off' },
-};
 
 const ROW = /^([ph])([0-9]{1,2})_([A-Za-z]{2,20})$/;
 
 const line = (max: number) => z.string().trim().max(max).default('');
-const flag = z.literal(['true', 'on', '1']).optional().transform((value) => value !== undefined);
+const flag = z
+  .literal(['true', 'on', '1'])
+  .optional()
+  .transform((value) => value !== undefined);
 const ApiForm = z.strictObject({
-  rev: z.coerce.number().int().min(0).optional(), groupId: z.string().max(64).optional(),
-  name: z.string().trim().min(1).max(LIMITS.nameMax), summary: line(LIMITS.summaryMax), description: z.string().max(LIMITS.descriptionMax).default(''), tags: line(400),
-  method: z.enum([...METHODS, 'ANY']), path: z.string().trim().min(1).max(LIMITS.pathMax), match: z.enum(['exact', 'prefix']), security: z.enum(['APP', 'NONE']), appCode: flag,
-  kind: z.enum(['http', 'mock']), origin: line(512), backendPath: line(LIMITS.pathMax), backendMethod: z.enum(['SAME', ...METHODS]).default('SAME'),
-  timeoutMs: z.string().trim().regex(/^[0-9]{1,6}$/, 'A whole number of milliseconds').default(String(TIMEOUT_DEFAULT_MS)), retries: z.enum(['0', '1', '2', '3']).default('0'),
-  mockStatus: z.string().trim().regex(/^([2-5][0-9]{2})?$/, 'A status is a number from 200 to 599').default('200'), mockBody: z.string().max(LIMITS.mockBodyMax).default(''),
-  cors: flag, streaming: flag, upgrade: flag,
+  rev: z.coerce.number().int().min(0).optional(),
+  groupId: z.string().max(64).optional(),
+  name: z.string().trim().min(1).max(LIMITS.nameMax),
+  summary: line(LIMITS.summaryMax),
+  description: z.string().max(LIMITS.descriptionMax).default(''),
+  tags: line(400),
+  method: z.enum([...METHODS, 'ANY']),
+  path: z.string().trim().min(1).max(LIMITS.pathMax),
+  match: z.enum(['exact', 'prefix']),
+  security: z.enum(['APP', 'NONE']),
+  appCode: flag,
+  kind: z.enum(['http', 'mock']),
+  origin: line(512),
+  backendPath: line(LIMITS.pathMax),
+  backendMethod: z.enum(['SAME', ...METHODS]).default('SAME'),
+  timeoutMs: z
+    .string()
+    .trim()
+    .regex(/^[0-9]{1,6}$/, 'A whole number of milliseconds')
+    .default(String(TIMEOUT_DEFAULT_MS)),
+  retries: z.enum(['0', '1', '2', '3']).default('0'),
+  mockStatus: z
+    .string()
+    .trim()
+    .regex(/^([2-5][0-9]{2})?$/, 'A status is a number from 200 to 599')
+    .default('200'),
+  mockBody: z.string().max(LIMITS.mockBodyMax).default(''),
+  cors: flag,
+  streaming: flag,
+  upgrade: flag,
 });
 
 type Row = Record<string, string>;
@@ -83,7 +58,10 @@ function rowsOf(typed: Readonly<Record<string, unknown>>, kind: 'p' | 'h'): { ro
     const index = Number(match[2]);
     rows.set(index, { ...rows.get(index), [match[3] ?? '']: value.trim() });
   }
-  return [...rows].filter(([, { name = '' }]) => name !== '').map(([index, row]) => ({ row, index })).sort((a, b) => a.index - b.index);
+  return [...rows]
+    .filter(([, { name = '' }]) => name !== '')
+    .map(([index, row]) => ({ row, index }))
+    .sort((a, b) => a.index - b.index);
 }
 
 export interface ApiFormReading {
@@ -95,23 +73,52 @@ export interface ApiFormReading {
 }
 
 /** @throws what `parse` throws on the plain fields */
-export function readApiForm(typed: Readonly<Record<string, unknown>>, operation: string | null, parse: <S extends z.ZodType>(schema: S, value: unknown) => z.output<S>): ApiFormReading {
+export function readApiForm(
+  typed: Readonly<Record<string, unknown>>,
+  operation: string | null,
+  parse: <S extends z.ZodType>(schema: S, value: unknown) => z.output<S>,
+): ApiFormReading {
   const form = parse(ApiForm, Object.fromEntries(Object.entries(typed).filter(([key]) => !ROW.test(key))));
   const faults: Record<string, string> = {};
   const parameterRows = rowsOf(typed, 'p');
   const hiddenRows = rowsOf(typed, 'h');
   const definition: ApiDefinition = {
-    name: form.name, summary: form.summary, description: form.description, tags: form.tags.split(',').map((tag) => tag.trim()).filter(Boolean), frontend: { method: form.method, path: form.path, match: form.match },
-    security: form.security, appCode: form.appCode && form.security === 'APP',
+    name: form.name,
+    summary: form.summary,
+    description: form.description,
+    tags: form.tags
+      .split(',')
+      .map((tag) => tag.trim())
+      .filter(Boolean),
+    frontend: { method: form.method, path: form.path, match: form.match },
+    security: form.security,
+    appCode: form.appCode && form.security === 'APP',
     parameters: parameterRows.map(({ row, index }) => parameterOf(row, index, faults)),
-    backend: form.kind === 'mock'
-      ? { kind: 'mock', status: Number(form.mockStatus || '200'), headers: [], body: form.mockBody }
-      : { kind: 'http', origin: form.origin, method: form.backendMethod, path: form.backendPath || form.path.replace(/\{([^{}]+)\+\}$/, '{$1}'), timeoutMs: Number(form.timeoutMs), retries: Number(form.retries) },
-    backendParameters: hiddenRows.map(({ row }): BackendParameter => ({ name: row['name'] ?? '', in: row['in'] === 'query' ? 'query' : 'header', value: row['value'] ?? '' })),
-    cors: form.cors, streaming: form.streaming, upgrade: form.upgrade, operation,
+    backend:
+      form.kind === 'mock'
+        ? { kind: 'mock', status: Number(form.mockStatus || '200'), headers: [], body: form.mockBody }
+        : {
+            kind: 'http',
+            origin: form.origin,
+            method: form.backendMethod,
+            path: form.backendPath || form.path.replace(/\{([^{}]+)\+\}$/, '{$1}'),
+            timeoutMs: Number(form.timeoutMs),
+            retries: Number(form.retries),
+          },
+    backendParameters: hiddenRows.map(({ row }): BackendParameter => ({
+      name: row['name'] ?? '',
+      in: row['in'] === 'query' ? 'query' : 'header',
+      value: row['value'] ?? '',
+    })),
+    cors: form.cors,
+    streaming: form.streaming,
+    upgrade: form.upgrade,
+    operation,
   };
   return {
-    form, definition, faults,
+    form,
+    definition,
+    faults,
     fieldOf(fault) {
       const [list, position, field = 'name'] = fault.split('.');
       const rows = list === 'parameters' ? parameterRows : list === 'backendParameters' ? hiddenRows : undefined;
@@ -126,25 +133,53 @@ function parameterOf(row: Row, index: number, faults: Record<string, string>): R
     const text = row[field] ?? '';
     if (text === '') return {};
     const value = Number(text);
-    if (!Number.isFinite(value) || (whole && !(Number.isSafeInteger(value) && value >= 0))) faults[`p${index}_${field}`] = whole ? 'A whole number.' : 'A number.';
+    if (!Number.isFinite(value) || (whole && !(Number.isSafeInteger(value) && value >= 0)))
+      faults[`p${index}_${field}`] = whole ? 'A whole number.' : 'A number.';
     return { [field]: Number.isFinite(value) ? value : 0 };
   };
   const place = PLACES.find((one) => one === row['in']) ?? 'query';
-  const values = (row['enum'] ?? '').split(',').map((value) => value.trim()).filter(Boolean);
+  const values = (row['enum'] ?? '')
+    .split(',')
+    .map((value) => value.trim())
+    .filter(Boolean);
   return {
-    name: row['name'] ?? '', in: place, required: place === 'path' || row['required'] !== undefined, type: TYPES.find((one) => one === row['type']) ?? 'string', description: row['description'] ?? '',
-    ...(values.length > 0 && { enum: values }), ...number('minimum', false), ...number('maximum', false), ...number('minLength', true), ...number('maxLength', true),
-    ...(row['default'] ? { default: row['default'] } : {}), ...(row['example'] ? { example: row['example'] } : {}),
+    name: row['name'] ?? '',
+    in: place,
+    required: place === 'path' || row['required'] !== undefined,
+    type: TYPES.find((one) => one === row['type']) ?? 'string',
+    description: row['description'] ?? '',
+    ...(values.length > 0 && { enum: values }),
+    ...number('minimum', false),
+    ...number('maximum', false),
+    ...number('minLength', true),
+    ...number('maxLength', true),
+    ...(row['default'] ? { default: row['default'] } : {}),
+    ...(row['example'] ? { example: row['example'] } : {}),
   };
 }
 
 /** What the form shows of a stored definition. */
 export function valuesOf({ frontend, backend, ...rest }: ApiDefinition): Record<string, unknown> {
   const values: Record<string, unknown> = {
-    name: rest.name, summary: rest.summary, description: rest.description, tags: rest.tags.join(', '), ...frontend, security: rest.security === 'NONE' ? 'NONE' : 'APP', appCode: rest.appCode,
-    cors: rest.cors, streaming: rest.streaming, upgrade: rest.upgrade, kind: backend.kind,
+    name: rest.name,
+    summary: rest.summary,
+    description: rest.description,
+    tags: rest.tags.join(', '),
+    ...frontend,
+    security: rest.security === 'NONE' ? 'NONE' : 'APP',
+    appCode: rest.appCode,
+    cors: rest.cors,
+    streaming: rest.streaming,
+    upgrade: rest.upgrade,
+    kind: backend.kind,
     ...(backend.kind === 'http'
-      ? { origin: backend.origin, backendPath: backend.path === frontend.path ? '' : backend.path, backendMethod: backend.method, timeoutMs: backend.timeoutMs, retries: String(backend.retries) }
+      ? {
+          origin: backend.origin,
+          backendPath: backend.path === frontend.path ? '' : backend.path,
+          backendMethod: backend.method,
+          timeoutMs: backend.timeoutMs,
+          retries: String(backend.retries),
+        }
       : { mockStatus: backend.status, mockBody: backend.body }),
   };
   rest.parameters.forEach((parameter, index) => {
@@ -157,14 +192,25 @@ export function valuesOf({ frontend, backend, ...rest }: ApiDefinition): Record<
 }
 
 export const NEW_API_VALUES: Record<string, unknown> = {
-  method: 'GET', match: 'exact', security: 'APP', appCode: true, kind: 'http', backendMethod: 'SAME', timeoutMs: TIMEOUT_DEFAULT_MS, retries: '0', mockStatus: 200,
+  method: 'GET',
+  match: 'exact',
+  security: 'APP',
+  appCode: true,
+  kind: 'http',
+  backendMethod: 'SAME',
+  timeoutMs: TIMEOUT_DEFAULT_MS,
+  retries: '0',
+  mockStatus: 200,
 };
 
 /** The form with as many rows as are filled, and two more. */
 export function apiFormModel(values: Readonly<Record<string, unknown>>, faults: Readonly<Record<string, string>> = {}) {
   const lists = { p: rowsOfValues(values, 'p'), h: rowsOfValues(values, 'h') };
   const specs: Record<string, FieldSpec> = { ...API_FIELDS };
-  for (const [kind, fields] of [['p', PARAMETER], ['h', HIDDEN]] as const) {
+  for (const [kind, fields] of [
+    ['p', PARAMETER_FIELDS],
+    ['h', HIDDEN_FIELDS],
+  ] as const) {
     for (const index of lists[kind].all) for (const [field, spec] of Object.entries(fields)) specs[`${kind}${index}_${field}`] = spec;
   }
   const form = formModel(specs, values, faults) as Record<string, unknown> & { faults: unknown };
@@ -172,16 +218,26 @@ export function apiFormModel(values: Readonly<Record<string, unknown>>, faults: 
     lists[kind].all.map((index) => {
       const row = Object.fromEntries(Object.keys(fields).map((field) => [field, form[`${kind}${index}_${field}`] as FieldModel]));
       const filled = lists[kind].filled.includes(index);
-      return { ...row, filled, open: Object.values(row).some(({ error }) => error !== null), title: filled ? `${row['name']?.value ?? ''}` : '', place: row['in']?.value || 'query' };
+      return {
+        ...row,
+        filled,
+        open: Object.values(row).some(({ error }) => error !== null),
+        title: filled ? `${row['name']?.value ?? ''}` : '',
+        place: row['in']?.value || 'query',
+      };
     });
-  return { ...form, parameters: rows('p', PARAMETER), hidden: rows('h', HIDDEN) };
+  return { ...form, parameters: rows('p', PARAMETER_FIELDS), hidden: rows('h', HIDDEN_FIELDS) };
 }
 
 function rowsOfValues(values: Readonly<Record<string, unknown>>, kind: 'p' | 'h'): { filled: number[]; all: number[] } {
-  const filled = [...new Set(Object.entries(values).flatMap(([key, value]) => {
-    const match = ROW.exec(key);
-    return match?.[1] === kind && match[3] === 'name' && value !== '' ? [Number(match[2])] : [];
-  }))].sort((a, b) => a - b);
+  const filled = [
+    ...new Set(
+      Object.entries(values).flatMap(([key, value]) => {
+        const match = ROW.exec(key);
+        return match?.[1] === kind && match[3] === 'name' && value !== '' ? [Number(match[2])] : [];
+      }),
+    ),
+  ].sort((a, b) => a - b);
   const next = (filled.at(-1) ?? -1) + 1;
   return { filled, all: [...filled, ...Array.from({ length: BLANK_ROWS }, (_, i) => next + i)] };
 }

@@ -6,14 +6,22 @@ import { grouped } from './number.ts';
 const per = PER_CHOICES.map((value) => ({ value, label: value === '1' ? 'per call' : `per ${grouped(value)} calls` }));
 
 const NAMES = {
-  name: { label: 'Short name', required: true, maxlength: 30, placeholder: 'starter', help: 'In addresses and programs; it cannot change later.' },
+  name: {
+    label: 'Short name',
+    required: true,
+    maxlength: 30,
+    placeholder: 'starter',
+    help: 'In addresses and programs; it cannot change later.',
+  },
   title: { label: 'Title', required: true, maxlength: 40, placeholder: 'Starter' },
   summary: { label: 'For whom', maxlength: 160, help: 'One line under the price.' },
 } satisfies Record<string, FieldSpec>;
 
 const TERMS = {
   kind: {
-    label: 'Kind', type: 'radio', required: true,
+    label: 'Kind',
+    type: 'radio',
+    required: true,
     options: [
       { value: 'free', label: 'Free', help: 'With a quota or a rate limit as its bound.' },
       { value: 'fee', label: 'Fee', help: 'An amount each period, with calls included, and a price for those beyond.' },
@@ -21,15 +29,32 @@ const TERMS = {
       { value: 'tiers', label: 'Tiers', help: 'Each call is charged at the price of the tier it falls in.' },
     ],
   },
-  currency: { label: 'Currency', type: 'select', options: [...CURRENCIES.keys()].sort().map((code) => ({ value: code, label: code.toUpperCase() })) },
-  interval: { label: 'Period', type: 'select', options: [{ value: 'month', label: 'Month' }, { value: 'year', label: 'Year' }] },
+  currency: {
+    label: 'Currency',
+    type: 'select',
+    options: [...CURRENCIES.keys()].sort().map((code) => ({ value: code, label: code.toUpperCase() })),
+  },
+  interval: {
+    label: 'Period',
+    type: 'select',
+    options: [
+      { value: 'month', label: 'Month' },
+      { value: 'year', label: 'Year' },
+    ],
+  },
   fee: { label: 'Fee for a period', inputmode: 'decimal', maxlength: 24, placeholder: '10.00' },
   included: { label: 'Calls included', inputmode: 'numeric', maxlength: 20, placeholder: '1,000' },
   price: { label: 'Price', inputmode: 'decimal', maxlength: 26, placeholder: '5.00', help: 'Empty with a fee: no calls beyond the quota.' },
   per: { label: 'For how many calls', type: 'select', options: per },
   quota: {
-    label: 'Quota of a period', type: 'radio', required: true,
-    options: [{ value: 'none', label: 'None' }, { value: 'hard', label: 'Hard', help: 'Further calls are refused and cost nothing.' }, { value: 'soft', label: 'Soft', help: 'Further calls pass and are charged.' }],
+    label: 'Quota of a period',
+    type: 'radio',
+    required: true,
+    options: [
+      { value: 'none', label: 'None' },
+      { value: 'hard', label: 'Hard', help: 'Further calls are refused and cost nothing.' },
+      { value: 'soft', label: 'Soft', help: 'Further calls pass and are charged.' },
+    ],
   },
   quotaLimit: { label: 'Calls in the quota', inputmode: 'numeric', maxlength: 20, placeholder: '500' },
   rateCalls: { label: 'Rate limit: calls', inputmode: 'numeric', maxlength: 12, placeholder: '10', help: 'Empty: none of the plan’s own.' },
@@ -39,25 +64,45 @@ const TERMS = {
 } satisfies Record<string, FieldSpec>;
 
 const TIER: readonly (readonly [string, FieldSpec])[] = Array.from({ length: TIER_ROWS }, (_, i) => [
-  [`tierUpTo${i}`, { label: `Tier ${i + 1}: up to call`, inputmode: 'numeric', maxlength: 20, ...(i === 0 && { placeholder: '10,000' }) }] as const,
+  [
+    `tierUpTo${i}`,
+    { label: `Tier ${i + 1}: up to call`, inputmode: 'numeric', maxlength: 20, ...(i === 0 && { placeholder: '10,000' }) },
+  ] as const,
   [`tierPrice${i}`, { label: `Tier ${i + 1}: price`, inputmode: 'decimal', maxlength: 26 }] as const,
 ]).flat();
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-const oneOf = <T extends string>(value: unknown, choices: readonly T[], otherwise: T): T => choices.find((choice) => choice === value) ?? otherwise;
+const oneOf = <T extends string>(value: unknown, choices: readonly T[], otherwise: T): T =>
+  choices.find((choice) => choice === value) ?? otherwise;
 
 /** What was typed, as the domain reads it; everything it does not know becomes its default. */
 export function planFormOf(typed: Readonly<Record<string, unknown>>): PlanForm {
   return {
-    kind: oneOf(typed['kind'], ['free', 'fee', 'payg', 'tiers'], 'fee'), currency: text(typed['currency']) || EMPTY_PLAN_FORM.currency, interval: oneOf(typed['interval'], ['month', 'year'], 'month'),
-    fee: text(typed['fee']), included: text(typed['included']), price: text(typed['price']), per: text(typed['per']) || '1', quota: oneOf(typed['quota'], ['none', 'hard', 'soft'], 'none'),
-    quotaLimit: text(typed['quotaLimit']), rateCalls: text(typed['rateCalls']), rateSeconds: text(typed['rateSeconds']) || '1', billable: text(typed['billable']) || '2',
-    billAborted: typed['billAborted'] !== undefined && typed['billAborted'] !== '', tiers: Array.from({ length: TIER_ROWS }, (_, i) => ({ upTo: text(typed[`tierUpTo${i}`]), price: text(typed[`tierPrice${i}`]) })),
+    kind: oneOf(typed['kind'], ['free', 'fee', 'payg', 'tiers'], 'fee'),
+    currency: text(typed['currency']) || EMPTY_PLAN_FORM.currency,
+    interval: oneOf(typed['interval'], ['month', 'year'], 'month'),
+    fee: text(typed['fee']),
+    included: text(typed['included']),
+    price: text(typed['price']),
+    per: text(typed['per']) || '1',
+    quota: oneOf(typed['quota'], ['none', 'hard', 'soft'], 'none'),
+    quotaLimit: text(typed['quotaLimit']),
+    rateCalls: text(typed['rateCalls']),
+    rateSeconds: text(typed['rateSeconds']) || '1',
+    billable: text(typed['billable']) || '2',
+    billAborted: typed['billAborted'] !== undefined && typed['billAborted'] !== '',
+    tiers: Array.from({ length: TIER_ROWS }, (_, i) => ({ upTo: text(typed[`tierUpTo${i}`]), price: text(typed[`tierPrice${i}`]) })),
   };
 }
 
 export const planValues = ({ tiers, ...form }: PlanForm): Record<string, unknown> => ({
-  ...form, ...Object.fromEntries(tiers.flatMap(({ upTo, price }, i) => [[`tierUpTo${i}`, upTo], [`tierPrice${i}`, price]])),
+  ...form,
+  ...Object.fromEntries(
+    tiers.flatMap(({ upTo, price }, i) => [
+      [`tierUpTo${i}`, upTo],
+      [`tierPrice${i}`, price],
+    ]),
+  ),
 });
 
 /** @param fixed  the plan exists: its short name is no field any more */
@@ -65,6 +110,10 @@ export function planFormModel(values: Readonly<Record<string, unknown>>, faults:
   const { name, ...words } = NAMES;
   const specs: Record<string, FieldSpec> = { ...(fixed ? words : { name, ...words }), ...TERMS, ...Object.fromEntries(TIER) };
   const form = formModel(specs, values, faults);
-  const tiers = Array.from({ length: TIER_ROWS }, (_, i) => ({ n: i + 1, upTo: form[`tierUpTo${i}`] as FieldModel, price: form[`tierPrice${i}`] as FieldModel }));
+  const tiers = Array.from({ length: TIER_ROWS }, (_, i) => ({
+    n: i + 1,
+    upTo: form[`tierUpTo${i}`] as FieldModel,
+    price: form[`tierPrice${i}`] as FieldModel,
+  }));
   return { ...form, tiers };
 }

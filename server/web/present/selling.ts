@@ -23,13 +23,55 @@ export function sellingSteps({ seller, gateways, products }: Selling): Step[] {
   const productPath = open ? `/products/${open.product._id}` : '/products/new';
   const sent = products.some(({ product }) => !['draft', 'rejected'].includes(product.status));
   const steps = [
-    { title: 'Seller profile', text: 'Who you are to buyers, and where they turn with questions.', done: seller !== null, href: '/selling/profile', action: 'Write it' },
-    { title: 'Gateway', text: 'A space of your own for APIs, credentials and limits.', done: gateways.length > 0, href: '/gateways/new', action: 'Create a gateway' },
-    { title: 'Group', text: 'APIs of one group share an address and are sold together.', done: groups.length > 0, href: gateway ? `/gateways/${gateway._id}/groups` : '/gateways', action: 'Add a group' },
-    { title: 'APIs', text: 'Import an OpenAPI document, or describe them by hand.', done: filled !== undefined, href: group ? `${groupPath(group)}/imports/new` : '/gateways', action: 'Import a document' },
-    { title: 'Test and publish', text: 'Try whether your server can be reached, then make the APIs live.', done: live, href: groupPath(), action: 'To the APIs' },
-    { title: 'Product', text: 'Choose the APIs, and write the listing: texts, category, logo, terms.', done: products.length > 0, href: '/products/new', action: 'Make a product' },
-    { title: 'Plans', text: 'Free, a monthly fee, pay per call, or prices that fall with volume.', done: products.some(({ plans }) => plans > 0), href: open ? `${productPath}/plans` : '/products', action: 'Add a plan' },
+    {
+      title: 'Seller profile',
+      text: 'Who you are to buyers, and where they turn with questions.',
+      done: seller !== null,
+      href: '/selling/profile',
+      action: 'Write it',
+    },
+    {
+      title: 'Gateway',
+      text: 'A space of your own for APIs, credentials and limits.',
+      done: gateways.length > 0,
+      href: '/gateways/new',
+      action: 'Create a gateway',
+    },
+    {
+      title: 'Group',
+      text: 'APIs of one group share an address and are sold together.',
+      done: groups.length > 0,
+      href: gateway ? `/gateways/${gateway._id}/groups` : '/gateways',
+      action: 'Add a group',
+    },
+    {
+      title: 'APIs',
+      text: 'Import an OpenAPI document, or describe them by hand.',
+      done: filled !== undefined,
+      href: group ? `${groupPath(group)}/imports/new` : '/gateways',
+      action: 'Import a document',
+    },
+    {
+      title: 'Test and publish',
+      text: 'Try whether your server can be reached, then make the APIs live.',
+      done: live,
+      href: groupPath(),
+      action: 'To the APIs',
+    },
+    {
+      title: 'Product',
+      text: 'Choose the APIs, and write the listing: texts, category, logo, terms.',
+      done: products.length > 0,
+      href: '/products/new',
+      action: 'Make a product',
+    },
+    {
+      title: 'Plans',
+      text: 'Free, a monthly fee, pay per call, or prices that fall with volume.',
+      done: products.some(({ plans }) => plans > 0),
+      href: open ? `${productPath}/plans` : '/products',
+      action: 'Add a plan',
+    },
     { title: 'Review', text: 'An operator looks at it before it is listed.', done: sent, href: productPath, action: 'Submit it' },
   ];
   const next = steps.findIndex(({ done }) => !done);

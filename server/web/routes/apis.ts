@@ -15,18 +15,24 @@ import { safePath } from '../safe-path.ts';
 import { body, many, orAgain, part, press } from './provider-kit.ts';
 
 const GrantForm = z.strictObject({ appId: z.string().trim().min(1).max(64) });
-const AddressForm = z.strictObject({ origin: z.string().trim().min(1).max(512), path: z.string().trim().max(512).default('/') });
 const RollbackForm = z.strictObject({ publicationId: z.string().max(64) });
 const FIELDS = {
-  grant: { appId: { label: 'App', required: true, maxlength: 64, placeholder: 'app_…', help: 'The id of the app. Its owner finds it on the app’s page.' } },
-  address: {
-    origin: { label: 'Address of the server', required: true, maxlength: 512, placeholder: 'https://api.example.com' },
-    path: { label: 'Path', maxlength: 512, placeholder: '/status' },
+  grant: {
+    appId: {
+      label: 'App',
+      required: true,
+      maxlength: 64,
+      placeholder: 'app_…',
+      help: 'The id of the app. Its owner finds it on the app’s page.',
+    },
   },
 } satisfies Record<string, Record<string, FieldSpec>>;
 
 /** The editor of APIs, their publishing, who may call them free of charge, and the test of their upstream. */
-export function apiRoutes({ catalog, upstreamTest, apps }: Pick<Services, 'catalog' | 'upstreamTest' | 'apps'>, { gatewayUrl }: { gatewayUrl: string }): Router {
+export function apiRoutes(
+  { catalog, upstreamTest, apps }: Pick<Services, 'catalog' | 'upstreamTest' | 'apps'>,
+  { gatewayUrl }: { gatewayUrl: string },
+): Router {
   const router = Router();
   const pathOf = (req: Request) => `/gateways/${encodeURIComponent(part(req, 'id'))}/apis/${encodeURIComponent(part(req, 'apiId'))}`;
 
@@ -41,8 +47,12 @@ export function apiRoutes({ catalog, upstreamTest, apps }: Pick<Services, 'catal
     return {
       summary,
       model: {
-        gateway: gatewayModel(gateway), group: groupModel(group, gatewayUrl), api: apiModel(summary), tabs: apiTabs(gateway._id, summary.api._id, current),
-        trail: groupTrail(gateway, group, { text: summary.api.definition.name }), url: `${gatewayUrl}/${group.label}${summary.api.definition.frontend.path}`,
+        gateway: gatewayModel(gateway),
+        group: groupModel(group, gatewayUrl),
+        api: apiModel(summary),
+        tabs: apiTabs(gateway._id, summary.api._id, current),
+        trail: groupTrail(gateway, group, { text: summary.api.definition.name }),
+        url: `${gatewayUrl}/${group.label}${summary.api.definition.frontend.path}`,
       },
     };
   }
@@ -50,22 +60,35 @@ export function apiRoutes({ catalog, upstreamTest, apps }: Pick<Services, 'catal
   const newApi = async (req: Request, res: Response, groupId: string, values: Record<string, unknown>, faults = {}, status = 200) => {
     const gateway = await catalog.gateways.get(actorOf(req), part(req, 'id'));
     const group = await catalog.groups.get(actorOf(req), gateway._id, groupId);
-    page(res, 'provider/api-new', {
-      gateway: gatewayModel(gateway), group: groupModel(group, gatewayUrl), trail: groupTrail(gateway, group, { text: 'New API' }), form: apiFormModel(values, faults),
-    }, status);
+    page(
+      res,
+      'provider/api-new',
+      {
+        gateway: gatewayModel(gateway),
+        group: groupModel(group, gatewayUrl),
+        trail: groupTrail(gateway, group, { text: 'New API' }),
+        form: apiFormModel(values, faults),
+      },
+      status,
+    );
   };
-  router.get('/gateways/:id/apis/new', may('apig:apis:create'), (req, res) => newApi(req, res, String(req.query['group'] ?? ''), NEW_API_VALUES));
+  router.get('/gateways/:id/apis/new', may('apig:apis:create'), (req, res) =>
+    newApi(req, res, String(req.query['group'] ?? ''), NEW_API_VALUES),
+  );
   router.post('/gateways/:id/apis', may('apig:apis:create'), (req, res) => {
     let fieldOf = (fault: string) => fault;
     const groupId = String(body(req)['groupId'] ?? '');
-    return orAgain(async () => {
-      const reading = readApiForm(body(req), null, parseForm);
-      fieldOf = reading.fieldOf;
-      if (Object.keys(reading.faults).length > 0) throw new AppError('invalid-form', undefined, { fields: reading.faults });
-      const api = await catalog.apis.create(actorOf(req), part(req, 'id'), groupId, reading.definition);
-      flash(req, 'success', 'Saved as a draft. Test the connection, then publish it.');
-      res.redirect(303, `/gateways/${api.gatewayId}/apis/${api._id}/test`);
-    }, (faults, status) => newApi(req, res, groupId, body(req), renamed(faults, fieldOf), status));
+    return orAgain(
+      async () => {
+        const reading = readApiForm(body(req), null, parseForm);
+        fieldOf = reading.fieldOf;
+        if (Object.keys(reading.faults).length > 0) throw new AppError('invalid-form', undefined, { fields: reading.faults });
+        const api = await catalog.apis.create(actorOf(req), part(req, 'id'), groupId, reading.definition);
+        flash(req, 'success', 'Saved as a draft. Test the connection, then publish it.');
+        res.redirect(303, `/gateways/${api.gatewayId}/apis/${api._id}/test`);
+      },
+      (faults, status) => newApi(req, res, groupId, body(req), renamed(faults, fieldOf), status),
+    );
   });
 
   /** Publishing and taking offline: several at once, from the list of a group, or one from its own page. */
@@ -73,15 +96,23 @@ export function apiRoutes({ catalog, upstreamTest, apps }: Pick<Services, 'catal
   async function chosen(req: Request): Promise<string[]> {
     const { groupId, all } = body(req);
     if (all !== 'true' || typeof groupId !== 'string') return many(body(req)['apiIds']);
-    return (await catalog.apis.list(actorOf(req), part(req, 'id'), groupId)).filter(({ status, changed }) => status !== 'published' || changed).map(({ api }) => api._id);
+    return (await catalog.apis.list(actorOf(req), part(req, 'id'), groupId))
+      .filter(({ status, changed }) => status !== 'published' || changed)
+      .map(({ api }) => api._id);
   }
   router.post('/gateways/:id/apis/publication', may('apig:apis:publish'), async (req, res) => {
     const apiIds = await chosen(req);
     if (apiIds.length === 0) flash(req, 'warning', 'Nothing was chosen: mark the APIs that shall be published.');
     else {
-      const { published, unchanged, refused } = await catalog.publishing.publish(actorOf(req), part(req, 'id'), apiIds, String(body(req)['note'] ?? '').slice(0, 255));
+      const { published, unchanged, refused } = await catalog.publishing.publish(
+        actorOf(req),
+        part(req, 'id'),
+        apiIds,
+        String(body(req)['note'] ?? '').slice(0, 255),
+      );
       if (published.length > 0) flash(req, 'success', `${counted(published.length, 'API is', 'APIs are')} live in RELEASE.`);
-      if (published.length === 0 && refused.length === 0) flash(req, 'info', `${counted(unchanged.length, 'API was', 'APIs were')} live exactly so already.`);
+      if (published.length === 0 && refused.length === 0)
+        flash(req, 'info', `${counted(unchanged.length, 'API was', 'APIs were')} live exactly so already.`);
       for (const { operation, reason } of refused.slice(0, 5)) flash(req, 'error', `${operation} was not published. ${reason}`);
       if (refused.length > 5) flash(req, 'error', `${refused.length - 5} more were not published.`);
     }
@@ -99,80 +130,147 @@ export function apiRoutes({ catalog, upstreamTest, apps }: Pick<Services, 'catal
       flash(req, 'success', `${counted(count, 'API is', 'APIs are')} offline: calls are answered with 404.`);
       return res.redirect(303, back(req));
     }
-    const [gateway, effect] = await Promise.all([catalog.gateways.get(actorOf(req), gatewayId), catalog.publishing.offlineEffect(actorOf(req), gatewayId, apiIds)]);
-    page(res, 'provider/offline', { gateway: gatewayModel(gateway), effect, apiIds, back: back(req), trail: [{ text: 'Gateways', href: '/gateways' }, { text: gateway.name, href: back(req) }, { text: 'Take offline' }] });
+    const [gateway, effect] = await Promise.all([
+      catalog.gateways.get(actorOf(req), gatewayId),
+      catalog.publishing.offlineEffect(actorOf(req), gatewayId, apiIds),
+    ]);
+    page(res, 'provider/offline', {
+      gateway: gatewayModel(gateway),
+      effect,
+      apiIds,
+      back: back(req),
+      trail: [{ text: 'Gateways', href: '/gateways' }, { text: gateway.name, href: back(req) }, { text: 'Take offline' }],
+    });
   });
 
   const editor = async (req: Request, res: Response, values?: Record<string, unknown>, faults = {}, status = 200) => {
     const { model, summary } = await head(req, 'definition');
-    page(res, 'provider/api', { ...model, form: apiFormModel(values ?? valuesOf(summary.api.definition), faults), rev: values?.['rev'] ?? summary.api.rev }, status);
+    page(
+      res,
+      'provider/api',
+      { ...model, form: apiFormModel(values ?? valuesOf(summary.api.definition), faults), rev: values?.['rev'] ?? summary.api.rev },
+      status,
+    );
   };
   router.get('/gateways/:id/apis/:apiId', may('apig:apis:get'), (req, res) => editor(req, res));
   router.post('/gateways/:id/apis/:apiId', may('apig:apis:update'), (req, res) => {
     let fieldOf = (fault: string) => fault;
-    return orAgain(async () => {
-      const { summary } = await placed(actorOf(req), part(req, 'id'), part(req, 'apiId'));
-      const old = summary.api.definition;
-      const reading = readApiForm(body(req), old.operation, parseForm);
-      fieldOf = reading.fieldOf;
-      if (Object.keys(reading.faults).length > 0) throw new AppError('invalid-form', undefined, { fields: reading.faults });
-      // The form has no field for a mock's headers; what is set stays.
-      const { backend } = reading.definition;
-      const definition = backend.kind === 'mock' && old.backend.kind === 'mock' ? { ...reading.definition, backend: { ...backend, headers: old.backend.headers } } : reading.definition;
-      await catalog.apis.update(actorOf(req), summary.api._id, reading.form.rev ?? -1, definition);
-      flash(req, 'success', summary.status === 'published' ? 'Saved as a draft. Callers see it once it is published.' : 'Saved.');
-      res.redirect(303, pathOf(req));
-    }, (faults, status) => editor(req, res, body(req), renamed(faults, fieldOf), status));
+    return orAgain(
+      async () => {
+        const { summary } = await placed(actorOf(req), part(req, 'id'), part(req, 'apiId'));
+        const old = summary.api.definition;
+        const reading = readApiForm(body(req), old.operation, parseForm);
+        fieldOf = reading.fieldOf;
+        if (Object.keys(reading.faults).length > 0) throw new AppError('invalid-form', undefined, { fields: reading.faults });
+        // The form has no field for a mock's headers; what is set stays.
+        const { backend } = reading.definition;
+        const definition =
+          backend.kind === 'mock' && old.backend.kind === 'mock'
+            ? { ...reading.definition, backend: { ...backend, headers: old.backend.headers } }
+            : reading.definition;
+        await catalog.apis.update(actorOf(req), summary.api._id, reading.form.rev ?? -1, definition);
+        flash(req, 'success', summary.status === 'published' ? 'Saved as a draft. Callers see it once it is published.' : 'Saved.');
+        res.redirect(303, pathOf(req));
+      },
+      (faults, status) => editor(req, res, body(req), renamed(faults, fieldOf), status),
+    );
   });
   router.post('/gateways/:id/apis/:apiId/deletion', may('apig:apis:delete'), async (req, res, next) => {
     const { summary } = await placed(actorOf(req), part(req, 'id'), part(req, 'apiId'));
     let gone = false;
-    await press((r) => (gone ? `/gateways/${part(r, 'id')}/groups/${summary.api.groupId}` : `${pathOf(r)}/publishing`), async (r) => {
-      await catalog.apis.remove(actorOf(r), summary.api._id);
-      gone = true;
-      return `${summary.api.definition.name} is deleted.`;
-    })(req, res, next);
+    await press(
+      (r) => (gone ? `/gateways/${part(r, 'id')}/groups/${summary.api.groupId}` : `${pathOf(r)}/publishing`),
+      async (r) => {
+        await catalog.apis.remove(actorOf(r), summary.api._id);
+        gone = true;
+        return `${summary.api.definition.name} is deleted.`;
+      },
+    )(req, res, next);
   });
 
   router.get('/gateways/:id/apis/:apiId/publishing', may('apig:apis:get'), async (req, res) => {
     const { model, summary } = await head(req, 'publishing');
-    const [history, effect] = await Promise.all([catalog.publishing.history(actorOf(req), summary.api._id), catalog.publishing.offlineEffect(actorOf(req), summary.api.gatewayId, [summary.api._id])]);
+    const [history, effect] = await Promise.all([
+      catalog.publishing.history(actorOf(req), summary.api._id),
+      catalog.publishing.offlineEffect(actorOf(req), summary.api.gatewayId, [summary.api._id]),
+    ]);
     page(res, 'provider/api-publishing', {
-      ...model, effect, here: `${pathOf(req)}/publishing`,
-      history: history.map(({ _id, ordinal, note, publishedAt, live, definition }) => ({ id: _id, ordinal, note, publishedAt, live, operation: `${definition.frontend.method} ${definition.frontend.path}` })),
+      ...model,
+      effect,
+      here: `${pathOf(req)}/publishing`,
+      history: history.map(({ _id, ordinal, note, publishedAt, live, definition }) => ({
+        id: _id,
+        ordinal,
+        note,
+        publishedAt,
+        live,
+        operation: `${definition.frontend.method} ${definition.frontend.path}`,
+      })),
     });
   });
-  router.post('/gateways/:id/apis/:apiId/rollback', may('apig:apis:publish'), press((req) => `${pathOf(req)}/publishing`, async (req) => {
-    const { publicationId } = parseForm(RollbackForm, req.body);
-    await placed(actorOf(req), part(req, 'id'), part(req, 'apiId'));
-    await catalog.publishing.rollback(actorOf(req), part(req, 'apiId'), publicationId);
-    return 'The earlier record is live again. The draft stays as it is.';
-  }));
+  router.post(
+    '/gateways/:id/apis/:apiId/rollback',
+    may('apig:apis:publish'),
+    press(
+      (req) => `${pathOf(req)}/publishing`,
+      async (req) => {
+        const { publicationId } = parseForm(RollbackForm, req.body);
+        await placed(actorOf(req), part(req, 'id'), part(req, 'apiId'));
+        await catalog.publishing.rollback(actorOf(req), part(req, 'apiId'), publicationId);
+        return 'The earlier record is live again. The draft stays as it is.';
+      },
+    ),
+  );
 
   const access = async (req: Request, res: Response, values = {}, faults = {}, status = 200) => {
     const { model, summary } = await head(req, 'access');
     const [rows, own] = await Promise.all([catalog.authorizations.ofApi(actorOf(req), summary.api._id), apps.list(actorOf(req))]);
-    page(res, 'provider/api-access', {
-      ...model, form: formModel(FIELDS.grant, values, faults), own: own.map(({ app }) => ({ id: app._id, name: app.name })),
-      grants: rows.map(({ authorization, appName, organizationName }) => ({ id: authorization._id, appId: authorization.appId, appName, organizationName, since: authorization.createdAt })),
-    }, status);
+    page(
+      res,
+      'provider/api-access',
+      {
+        ...model,
+        form: formModel(FIELDS.grant, values, faults),
+        own: own.map(({ app }) => ({ id: app._id, name: app.name })),
+        grants: rows.map(({ authorization, appName, organizationName }) => ({
+          id: authorization._id,
+          appId: authorization.appId,
+          appName,
+          organizationName,
+          since: authorization.createdAt,
+        })),
+      },
+      status,
+    );
   };
   router.get('/gateways/:id/apis/:apiId/access', may('apig:apis:get'), (req, res) => access(req, res));
   router.post('/gateways/:id/apis/:apiId/authorizations', may('apig:apis:grantAppAccess'), (req, res) =>
-    orAgain(async () => {
-      await placed(actorOf(req), part(req, 'id'), part(req, 'apiId'));
-      await catalog.authorizations.grant(actorOf(req), part(req, 'apiId'), parseForm(GrantForm, req.body).appId);
-      flash(req, 'success', 'The app may call this API, free of charge.');
-      res.redirect(303, `${pathOf(req)}/access`);
-    }, (faults, status) => access(req, res, body(req), faults, status)),
+    orAgain(
+      async () => {
+        await placed(actorOf(req), part(req, 'id'), part(req, 'apiId'));
+        await catalog.authorizations.grant(actorOf(req), part(req, 'apiId'), parseForm(GrantForm, req.body).appId);
+        flash(req, 'success', 'The app may call this API, free of charge.');
+        res.redirect(303, `${pathOf(req)}/access`);
+      },
+      (faults, status) => access(req, res, body(req), faults, status),
+    ),
   );
-  router.post('/gateways/:id/apis/:apiId/authorizations/:authorizationId/revocation', may('apig:apis:relieveAppAccess'), press((req) => `${pathOf(req)}/access`, async (req) => {
-    await placed(actorOf(req), part(req, 'id'), part(req, 'apiId'));
-    await catalog.authorizations.revoke(actorOf(req), part(req, 'apiId'), part(req, 'authorizationId'));
-    return 'The authorization is taken back.';
-  }));
+  router.post(
+    '/gateways/:id/apis/:apiId/authorizations/:authorizationId/revocation',
+    may('apig:apis:relieveAppAccess'),
+    press(
+      (req) => `${pathOf(req)}/access`,
+      async (req) => {
+        await placed(actorOf(req), part(req, 'id'), part(req, 'apiId'));
+        await catalog.authorizations.revoke(actorOf(req), part(req, 'apiId'), part(req, 'authorizationId'));
+        return 'The authorization is taken back.';
+      },
+    ),
+  );
 
-  router.get('/gateways/:id/apis/:apiId/test', may('apig:apis:get'), async (req, res) => page(res, 'provider/api-test', (await head(req, 'test')).model));
+  router.get('/gateways/:id/apis/:apiId/test', may('apig:apis:get'), async (req, res) =>
+    page(res, 'provider/api-test', (await head(req, 'test')).model),
+  );
   router.post('/gateways/:id/apis/:apiId/test', may('apig:apis:update'), async (req, res) => {
     const { model, summary } = await head(req, 'test');
     await orAgain(
@@ -180,14 +278,8 @@ export function apiRoutes({ catalog, upstreamTest, apps }: Pick<Services, 'catal
       (faults, status) => page(res, 'provider/api-test', { ...model, refused: Object.values(faults).join(' ') }, status),
     );
   });
-  router.get('/upstream-test', may('apig:apis:get'), (req, res) => page(res, 'provider/upstream-test', { form: formModel(FIELDS.address, { path: '/', origin: req.query['origin'] }) }));
-  router.post('/upstream-test', may('apig:apis:update'), (req, res) =>
-    orAgain(
-      async () => page(res, 'provider/upstream-test', { form: formModel(FIELDS.address, body(req)), result: testModel(await upstreamTest.address(actorOf(req), parseForm(AddressForm, req.body))) }),
-      (faults, status) => page(res, 'provider/upstream-test', { form: formModel(FIELDS.address, body(req), faults) }, status),
-    ),
-  );
   return router;
 }
 
-const renamed = (faults: Record<string, string>, fieldOf: (fault: string) => string): Record<string, string> => Object.fromEntries(Object.entries(faults).map(([name, fault]) => [fieldOf(name), fault]));
+const renamed = (faults: Record<string, string>, fieldOf: (fault: string) => string): Record<string, string> =>
+  Object.fromEntries(Object.entries(faults).map(([name, fault]) => [fieldOf(name), fault]));

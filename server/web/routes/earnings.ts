@@ -1,6 +1,7 @@
 import { Router } from 'express';
 import type { Services } from '../../services/index.ts';
 import { actorOf, may } from '../guards.ts';
+import { numberWords } from '../present/invoice.ts';
 import { page } from '../render.ts';
 
 const SHOWN_DAYS = 400;
@@ -18,7 +19,7 @@ export function earningsRoutes({ invoicing, earnings, clock }: Pick<Services, 'i
       days: SHOWN_DAYS,
       owed: [...owed].map(([currency, amountMinor]) => ({ currency, amountMinor })),
       invoices: invoices.map((invoice) => ({
-        id: invoice._id, number: invoice.number, issuedAt: invoice.issuedAt, state: invoice.status, currency: invoice.currency, productId: invoice.productId,
+        id: invoice._id, label: numberWords(invoice), issuedAt: invoice.issuedAt, state: invoice.status, currency: invoice.currency, productId: invoice.productId,
         grossMinor: invoice.subtotalMinor, feeMinor: sum(invoice.lines, 'feeMinor'), netMinor: sum(invoice.lines, 'providerMinor'),
       })),
     });

@@ -36,54 +36,88 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
     const { gateways } = await catalog.overview.selling(actorOf(req));
     page(res, 'provider/gateways', {
       gateways: gateways.map(({ gateway, groups }) => ({
-        ...gatewayModel(gateway), groups: groups.length, apis: groups.reduce((sum, { apis }) => sum + apis, 0), live: groups.reduce((sum, { live }) => sum + live, 0),
+        ...gatewayModel(gateway),
+        groups: groups.length,
+        apis: groups.reduce((sum, { apis }) => sum + apis, 0),
+        live: groups.reduce((sum, { live }) => sum + live, 0),
       })),
     });
   });
 
   const newGateway = (res: Response, values = {}, faults = {}, status = 200) =>
-    page(res, 'provider/gateway-new', { form: formModel(FIELDS.gateway, values, faults), trail: [{ text: 'Gateways', href: '/gateways' }, { text: 'New' }] }, status);
+    page(
+      res,
+      'provider/gateway-new',
+      { form: formModel(FIELDS.gateway, values, faults), trail: [{ text: 'Gateways', href: '/gateways' }, { text: 'New' }] },
+      status,
+    );
   router.get('/gateways/new', may('apig:instances:create'), (_req, res) => newGateway(res));
   router.post('/gateways', may('apig:instances:create'), (req, res) =>
-    orAgain(async () => {
-      const gateway = await catalog.gateways.create(actorOf(req), parseForm(NamedForm, req.body));
-      flash(req, 'success', `${gateway.name} is ready, with the environment RELEASE. Add a group for your APIs.`);
-      res.redirect(303, `/gateways/${gateway._id}/groups`);
-    }, (faults, status) => newGateway(res, body(req), faults, status)),
+    orAgain(
+      async () => {
+        const gateway = await catalog.gateways.create(actorOf(req), parseForm(NamedForm, req.body));
+        flash(req, 'success', `${gateway.name} is ready, with the environment RELEASE. Add a group for your APIs.`);
+        res.redirect(303, `/gateways/${gateway._id}/groups`);
+      },
+      (faults, status) => newGateway(res, body(req), faults, status),
+    ),
   );
-  router.get('/gateways/:id', may('apig:instances:get'), (req, res) => res.redirect(303, `/gateways/${encodeURIComponent(part(req, 'id'))}/groups`));
+  router.get('/gateways/:id', may('apig:instances:get'), (req, res) =>
+    res.redirect(303, `/gateways/${encodeURIComponent(part(req, 'id'))}/groups`),
+  );
 
   const settings = async (req: Request, res: Response, values?: Record<string, unknown>, faults = {}, status = 200) => {
     const gateway = await catalog.gateways.get(actorOf(req), part(req, 'id'));
-    page(res, 'provider/gateway-settings', {
-      gateway: gatewayModel(gateway), tabs: gatewayTabs(gateway, 'settings'), trail: gatewayTrail(gateway), form: formModel(FIELDS.gateway, values ?? { ...gateway }, faults), rev: values?.['rev'] ?? gateway.rev,
-    }, status);
+    page(
+      res,
+      'provider/gateway-settings',
+      {
+        gateway: gatewayModel(gateway),
+        tabs: gatewayTabs(gateway, 'settings'),
+        trail: gatewayTrail(gateway),
+        form: formModel(FIELDS.gateway, values ?? { ...gateway }, faults),
+        rev: values?.['rev'] ?? gateway.rev,
+      },
+      status,
+    );
   };
   router.get('/gateways/:id/settings', may('apig:instances:get'), (req, res) => settings(req, res));
   router.post('/gateways/:id/settings', may('apig:instances:update'), (req, res) =>
-    orAgain(async () => {
-      const { rev, ...fields } = parseForm(ChangeForm, req.body);
-      await catalog.gateways.update(actorOf(req), part(req, 'id'), rev, fields);
-      flash(req, 'success', 'Saved.');
-      res.redirect(303, `/gateways/${part(req, 'id')}/settings`);
-    }, (faults, status) => settings(req, res, body(req), faults, status)),
+    orAgain(
+      async () => {
+        const { rev, ...fields } = parseForm(ChangeForm, req.body);
+        await catalog.gateways.update(actorOf(req), part(req, 'id'), rev, fields);
+        flash(req, 'success', 'Saved.');
+        res.redirect(303, `/gateways/${part(req, 'id')}/settings`);
+      },
+      (faults, status) => settings(req, res, body(req), faults, status),
+    ),
   );
 
   router.post('/gateways/:id/deletion', may('apig:instances:delete'), async (req, res, next) => {
     let gone = false;
-    await press((r) => (gone ? '/gateways' : `/gateways/${encodeURIComponent(part(r, 'id'))}/settings`), async (r) => {
-      await catalog.gateways.remove(actorOf(r), part(r, 'id'));
-      gone = true;
-      return 'The gateway is deleted.';
-    })(req, res, next);
+    await press(
+      (r) => (gone ? '/gateways' : `/gateways/${encodeURIComponent(part(r, 'id'))}/settings`),
+      async (r) => {
+        await catalog.gateways.remove(actorOf(r), part(r, 'id'));
+        gone = true;
+        return 'The gateway is deleted.';
+      },
+    )(req, res, next);
   });
 
   router.get('/gateways/:id/environments', may('apig:instances:get'), async (req, res) => {
     const actor = actorOf(req);
     const gateway = await catalog.gateways.get(actor, part(req, 'id'));
-    const [environments, groups] = await Promise.all([catalog.gateways.environments(actor, gateway._id), catalog.overview.groups(actor, gateway._id)]);
+    const [environments, groups] = await Promise.all([
+      catalog.gateways.environments(actor, gateway._id),
+      catalog.overview.groups(actor, gateway._id),
+    ]);
     page(res, 'provider/environments', {
-      gateway: gatewayModel(gateway), tabs: gatewayTabs(gateway, 'environments'), trail: gatewayTrail(gateway), live: groups.reduce((sum, { live }) => sum + live, 0),
+      gateway: gatewayModel(gateway),
+      tabs: gatewayTabs(gateway, 'environments'),
+      trail: gatewayTrail(gateway),
+      live: groups.reduce((sum, { live }) => sum + live, 0),
       environments: environments.map(({ _id, name: title, createdAt }) => ({ id: _id, name: title, createdAt })),
     });
   });
@@ -92,66 +126,122 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
     const actor = actorOf(req);
     const gateway = await catalog.gateways.get(actor, part(req, 'id'));
     const counted = await catalog.overview.groups(actor, gateway._id);
-    page(res, 'provider/groups', {
-      gateway: gatewayModel(gateway), tabs: gatewayTabs(gateway, 'groups'), trail: gatewayTrail(gateway), groups: counted.map((one) => countsModel(one, gatewayUrl)), gatewayUrl,
-      form: formModel(FIELDS.group, values, faults), open: Object.keys(faults).length > 0 || counted.length === 0,
-    }, status);
+    page(
+      res,
+      'provider/groups',
+      {
+        gateway: gatewayModel(gateway),
+        tabs: gatewayTabs(gateway, 'groups'),
+        trail: gatewayTrail(gateway),
+        groups: counted.map((one) => countsModel(one, gatewayUrl)),
+        gatewayUrl,
+        form: formModel(FIELDS.group, values, faults),
+        open: Object.keys(faults).length > 0 || counted.length === 0,
+      },
+      status,
+    );
   };
   router.get('/gateways/:id/groups', may('apig:groups:get'), (req, res) => groups(req, res));
   router.post('/gateways/:id/groups', may('apig:groups:create'), (req, res) =>
-    orAgain(async () => {
-      const group = await catalog.groups.create(actorOf(req), part(req, 'id'), parseForm(GroupForm, req.body));
-      flash(req, 'success', `The group answers at ${gatewayUrl}/${group.label} as soon as one of its APIs is published.`);
-      res.redirect(303, `/gateways/${group.gatewayId}/groups/${group._id}`);
-    }, (faults, status) => groups(req, res, body(req), faults, status)),
+    orAgain(
+      async () => {
+        const group = await catalog.groups.create(actorOf(req), part(req, 'id'), parseForm(GroupForm, req.body));
+        flash(req, 'success', `The group answers at ${gatewayUrl}/${group.label} as soon as one of its APIs is published.`);
+        res.redirect(303, `/gateways/${group.gatewayId}/groups/${group._id}`);
+      },
+      (faults, status) => groups(req, res, body(req), faults, status),
+    ),
   );
 
   router.get('/gateways/:id/apis', may('apig:apis:get'), async (req, res) => {
     const actor = actorOf(req);
     const gateway = await catalog.gateways.get(actor, part(req, 'id'));
     const counted = await catalog.overview.groups(actor, gateway._id);
-    const lists = await Promise.all(counted.filter(({ apis }) => apis > 0).map(async ({ group }) => (await catalog.apis.list(actor, gateway._id, group._id)).map((summary) => ({ ...apiModel(summary), group: group.name }))));
+    const lists = await Promise.all(
+      counted
+        .filter(({ apis }) => apis > 0)
+        .map(async ({ group }) =>
+          (await catalog.apis.list(actor, gateway._id, group._id)).map((summary) => ({ ...apiModel(summary), group: group.name })),
+        ),
+    );
     const asked = String(req.query['q'] ?? '').slice(0, 200);
     const found = lists.flat().filter(matching(asked));
     const number = pageOf(req.query['page']);
     page(res, 'provider/apis', {
-      gateway: gatewayModel(gateway), tabs: gatewayTabs(gateway, 'apis'), trail: gatewayTrail(gateway), query: asked, total: found.length, all: lists.flat().length,
-      apis: found.slice((number - 1) * APIS_PAGE_SIZE, number * APIS_PAGE_SIZE), groups: counted.map((one) => countsModel(one, gatewayUrl)),
+      gateway: gatewayModel(gateway),
+      tabs: gatewayTabs(gateway, 'apis'),
+      trail: gatewayTrail(gateway),
+      query: asked,
+      total: found.length,
+      all: lists.flat().length,
+      apis: found.slice((number - 1) * APIS_PAGE_SIZE, number * APIS_PAGE_SIZE),
+      groups: counted.map((one) => countsModel(one, gatewayUrl)),
       pages: pagination(`/gateways/${gateway._id}/apis`, req.query, { page: number, size: APIS_PAGE_SIZE, total: found.length }),
     });
   });
 
-  const group = async (req: Request, res: Response, values?: Record<string, unknown>, faults: Record<string, string> = {}, status = 200) => {
+  const group = async (
+    req: Request,
+    res: Response,
+    values?: Record<string, unknown>,
+    faults: Record<string, string> = {},
+    status = 200,
+  ) => {
     const actor = actorOf(req);
-    const [gateway, found] = await Promise.all([catalog.gateways.get(actor, part(req, 'id')), catalog.groups.get(actor, part(req, 'id'), part(req, 'groupId'))]);
+    const [gateway, found] = await Promise.all([
+      catalog.gateways.get(actor, part(req, 'id')),
+      catalog.groups.get(actor, part(req, 'id'), part(req, 'groupId')),
+    ]);
     const all = (await catalog.apis.list(actor, gateway._id, found._id)).map(apiModel);
     const asked = String(req.query['q'] ?? '').slice(0, 200);
     const shown = all.filter(matching(asked));
     const number = pageOf(req.query['page']);
     const path = `/gateways/${gateway._id}/groups/${found._id}`;
-    page(res, 'provider/group', {
-      gateway: gatewayModel(gateway), trail: groupTrail(gateway, found), group: groupModel(found, gatewayUrl), query: asked, total: shown.length, all: all.length,
-      apis: shown.slice((number - 1) * APIS_PAGE_SIZE, number * APIS_PAGE_SIZE), pages: pagination(path, req.query, { page: number, size: APIS_PAGE_SIZE, total: shown.length }),
-      live: all.filter(({ state }) => state === 'published').length, waiting: all.filter(({ state, changed }) => state !== 'published' || changed).length, drafts: all.filter(({ state }) => state === 'draft').length,
-      here: address(path, req.query), form: formModel(FIELDS.groupChange, values ?? { ...found }, faults, 'group-'), rev: values?.['rev'] ?? found.rev, open: Object.keys(faults).length > 0,
-    }, status);
+    page(
+      res,
+      'provider/group',
+      {
+        gateway: gatewayModel(gateway),
+        trail: groupTrail(gateway, found),
+        group: groupModel(found, gatewayUrl),
+        query: asked,
+        total: shown.length,
+        all: all.length,
+        apis: shown.slice((number - 1) * APIS_PAGE_SIZE, number * APIS_PAGE_SIZE),
+        pages: pagination(path, req.query, { page: number, size: APIS_PAGE_SIZE, total: shown.length }),
+        live: all.filter(({ state }) => state === 'published').length,
+        waiting: all.filter(({ state, changed }) => state !== 'published' || changed).length,
+        drafts: all.filter(({ state }) => state === 'draft').length,
+        here: address(path, req.query),
+        form: formModel(FIELDS.groupChange, values ?? { ...found }, faults, 'group-'),
+        rev: values?.['rev'] ?? found.rev,
+        open: Object.keys(faults).length > 0,
+      },
+      status,
+    );
   };
   router.get('/gateways/:id/groups/:groupId', may('apig:groups:get'), (req, res) => group(req, res));
   router.post('/gateways/:id/groups/:groupId', may('apig:groups:update'), (req, res) =>
-    orAgain(async () => {
-      const { rev, ...fields } = parseForm(ChangeForm, req.body);
-      await catalog.groups.update(actorOf(req), part(req, 'id'), part(req, 'groupId'), rev, fields);
-      flash(req, 'success', 'Saved.');
-      res.redirect(303, `/gateways/${part(req, 'id')}/groups/${part(req, 'groupId')}`);
-    }, (faults, status) => group(req, res, body(req), faults, status)),
+    orAgain(
+      async () => {
+        const { rev, ...fields } = parseForm(ChangeForm, req.body);
+        await catalog.groups.update(actorOf(req), part(req, 'id'), part(req, 'groupId'), rev, fields);
+        flash(req, 'success', 'Saved.');
+        res.redirect(303, `/gateways/${part(req, 'id')}/groups/${part(req, 'groupId')}`);
+      },
+      (faults, status) => group(req, res, body(req), faults, status),
+    ),
   );
   router.post('/gateways/:id/groups/:groupId/deletion', may('apig:groups:delete'), async (req, res, next) => {
     let gone = false;
-    await press((r) => (gone ? `/gateways/${part(r, 'id')}/groups` : `/gateways/${part(r, 'id')}/groups/${part(r, 'groupId')}`), async (r) => {
-      await catalog.groups.remove(actorOf(r), part(r, 'id'), part(r, 'groupId'));
-      gone = true;
-      return 'The group is deleted.';
-    })(req, res, next);
+    await press(
+      (r) => (gone ? `/gateways/${part(r, 'id')}/groups` : `/gateways/${part(r, 'id')}/groups/${part(r, 'groupId')}`),
+      async (r) => {
+        await catalog.groups.remove(actorOf(r), part(r, 'id'), part(r, 'groupId'));
+        gone = true;
+        return 'The group is deleted.';
+      },
+    )(req, res, next);
   });
   return router;
 }
@@ -159,5 +249,6 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
 /** Words of a search in method, path and name, each of them somewhere. */
 const matching = (asked: string) => {
   const words = asked.toLowerCase().split(/\s+/).filter(Boolean);
-  return ({ operation, name: title }: { operation: string; name: string }) => words.every((word) => `${operation} ${title}`.toLowerCase().includes(word));
+  return ({ operation, name: title }: { operation: string; name: string }) =>
+    words.every((word) => `${operation} ${title}`.toLowerCase().includes(word));
 };

@@ -19,6 +19,7 @@ import { reviewRoutes } from './reviews.ts';
 import { sellingRoutes } from './selling.ts';
 import { storefrontRoutes } from './storefront.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
+import { upstreamTestRoutes } from './upstream-test.ts';
 import { usageRoutes } from './usage.ts';
 
 export interface PortalParts {
@@ -47,5 +48,6 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   sellingRoutes(services),
   storefrontRoutes(services, addresses),
   subscriptionRoutes(services),
+  upstreamTestRoutes(services),
   usageRoutes(services),
 ];

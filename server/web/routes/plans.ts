@@ -20,8 +20,15 @@ const NameForm = z.object({ name: z.string().trim().toLowerCase().min(1).max(30)
 /** Plans with their prices in words, for lists and cards. */
 export const planRows = (rows: readonly PlanRow[]) =>
   rows.map(({ plan, version, subscriptions }) => ({
-    id: plan._id, name: plan.name, title: plan.title, retired: plan.retired, subscriptions, versions: plan.versions,
-    card: version ? planModel({ id: plan._id, name: plan.name, title: plan.title, summary: plan.summary, plan: planOf(version.document) }) : null,
+    id: plan._id,
+    name: plan.name,
+    title: plan.title,
+    retired: plan.retired,
+    subscriptions,
+    versions: plan.versions,
+    card: version
+      ? planModel({ id: plan._id, name: plan.name, title: plan.title, summary: plan.summary, plan: planOf(version.document) })
+      : null,
   }));
 
 /** Plans of a product: what it costs, in versions that never change. */
@@ -31,7 +38,10 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
 
   async function productOf(req: Request) {
     const product = await catalog.products.get(actorOf(req), part(req, 'id'));
-    return { product, model: { product: { id: product._id, name: product.name, state: product.status }, tabs: productTabs(product._id, 'plans') } };
+    return {
+      product,
+      model: { product: { id: product._id, name: product.name, state: product.status }, tabs: productTabs(product._id, 'plans') },
+    };
   }
   async function planIn(req: Request) {
     const found = await catalog.plans.get(actorOf(req), part(req, 'planId'));
@@ -44,62 +54,120 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
     return reading.faults ? { faults: reading.faults, card: null } : { faults: {}, card: cardOf(typed, reading.plan) };
   };
   const cardOf = (typed: Readonly<Record<string, unknown>>, plan: Plan) =>
-    planModel({ id: '', name: String(typed['name'] ?? ''), title: String(typed['title'] || 'Untitled').slice(0, 40), summary: String(typed['summary'] ?? '').slice(0, 160), plan });
+    planModel({
+      id: '',
+      name: String(typed['name'] ?? ''),
+      title: String(typed['title'] || 'Untitled').slice(0, 40),
+      summary: String(typed['summary'] ?? '').slice(0, 160),
+      plan,
+    });
 
   router.get('/products/:id/plans', may('market:products:get'), async (req, res) => {
     const { product, model } = await productOf(req);
     const rows = planRows(await catalog.plans.list(actorOf(req), product._id));
-    page(res, 'provider/plans', { ...model, trail: productTrail(product), plans: rows.filter(({ retired }) => !retired), retired: rows.filter(({ retired }) => retired) });
+    page(res, 'provider/plans', {
+      ...model,
+      trail: productTrail(product),
+      plans: rows.filter(({ retired }) => !retired),
+      retired: rows.filter(({ retired }) => retired),
+    });
   });
 
   const fresh = async (req: Request, res: Response, values: Record<string, unknown>, faults: Record<string, string> = {}, status = 200) => {
     const { product, model } = await productOf(req);
-    page(res, 'provider/plan-new', { ...model, trail: productTrail(product, { text: 'Plans', href: `/products/${product._id}/plans` }, { text: 'New' }), form: planFormModel(values, faults), preview: previewed(values).card }, status);
+    page(
+      res,
+      'provider/plan-new',
+      {
+        ...model,
+        trail: productTrail(product, { text: 'Plans', href: `/products/${product._id}/plans` }, { text: 'New' }),
+        form: planFormModel(values, faults),
+        preview: previewed(values).card,
+      },
+      status,
+    );
   };
   router.get('/products/:id/plans/new', may('market:products:update'), (req, res) => fresh(req, res, planValues(EMPTY_PLAN_FORM)));
   router.post('/products/:id/plans', may('market:products:update'), (req, res) => {
     const typed = body(req);
     // The button “Show the price” saves nothing; the script presses it while somebody types.
     if (typed['intent'] === 'preview') return fresh(req, res, typed, previewed(typed).faults);
-    return orAgain(async () => {
-      const words = collected(() => parseForm(WordsForm.extend(NameForm.shape), typed), planFromForm(planFormOf(typed)));
-      await catalog.plans.create(actorOf(req), part(req, 'id'), words.fields, words.document);
-      flash(req, 'success', `The plan ${words.fields.title} is published.`);
-      res.redirect(303, pathOf(req));
-    }, (faults, status) => fresh(req, res, typed, faults, status));
+    return orAgain(
+      async () => {
+        const words = collected(() => parseForm(WordsForm.extend(NameForm.shape), typed), planFromForm(planFormOf(typed)));
+        await catalog.plans.create(actorOf(req), part(req, 'id'), words.fields, words.document);
+        flash(req, 'success', `The plan ${words.fields.title} is published.`);
+        res.redirect(303, pathOf(req));
+      },
+      (faults, status) => fresh(req, res, typed, faults, status),
+    );
   });
 
-  const change = async (req: Request, res: Response, values?: Record<string, unknown>, faults: Record<string, string> = {}, status = 200) => {
+  const change = async (
+    req: Request,
+    res: Response,
+    values?: Record<string, unknown>,
+    faults: Record<string, string> = {},
+    status = 200,
+  ) => {
     const { product, model } = await productOf(req);
     const { plan, version, versions } = await planIn(req);
     const stored = version ? formOfPlan(version.document) : EMPTY_PLAN_FORM;
     const shown = values ?? (stored ? { ...planValues(stored), title: plan.title, summary: plan.summary } : undefined);
     const rows = (await catalog.plans.list(actorOf(req), product._id)).filter((row) => row.plan._id === plan._id);
-    page(res, 'provider/plan', {
-      ...model, trail: productTrail(product, { text: 'Plans', href: `/products/${product._id}/plans` }, { text: plan.title }),
-      plan: { id: plan._id, name: plan.name, title: plan.title, retired: plan.retired, subscriptions: rows[0]?.subscriptions ?? 0 }, rev: values?.['rev'] ?? plan.rev,
-      // Terms that were made by a program may have what this form has no fields for: saving would lose it.
-      form: shown && !plan.retired ? planFormModel(shown, faults, true) : null, card: planRows(rows)[0]?.card ?? null, preview: shown ? previewed({ ...shown, name: plan.name }).card : null,
-      versions: versions.map((one) => ({ id: one._id, n: one.n, publishedAt: one.publishedAt, current: one._id === plan.currentVersionId, usage: planModel({ id: '', name: '', title: '', summary: '', plan: planOf(one.document) }).usage })),
-    }, status);
+    page(
+      res,
+      'provider/plan',
+      {
+        ...model,
+        trail: productTrail(product, { text: 'Plans', href: `/products/${product._id}/plans` }, { text: plan.title }),
+        plan: { id: plan._id, name: plan.name, title: plan.title, retired: plan.retired, subscriptions: rows[0]?.subscriptions ?? 0 },
+        rev: values?.['rev'] ?? plan.rev,
+        // Terms that were made by a program may have what this form has no fields for: saving would lose it.
+        form: shown && !plan.retired ? planFormModel(shown, faults, true) : null,
+        card: planRows(rows)[0]?.card ?? null,
+        preview: shown ? previewed({ ...shown, name: plan.name }).card : null,
+        versions: versions.map((one) => ({
+          id: one._id,
+          n: one.n,
+          publishedAt: one.publishedAt,
+          current: one._id === plan.currentVersionId,
+          usage: planModel({ id: '', name: '', title: '', summary: '', plan: planOf(one.document) }).usage,
+        })),
+      },
+      status,
+    );
   };
   router.get('/products/:id/plans/:planId', may('market:products:get'), (req, res) => change(req, res));
   router.post('/products/:id/plans/:planId', may('market:products:update'), (req, res) => {
     const typed = body(req);
     if (typed['intent'] === 'preview') return change(req, res, typed, previewed(typed).faults);
-    return orAgain(async () => {
-      const { plan, version } = await planIn(req);
-      const words = collected(() => parseForm(WordsForm, typed), planFromForm(planFormOf(typed)));
-      const now = await catalog.plans.update(actorOf(req), plan._id, Number(typed['rev']), words.fields, words.document);
-      flash(req, 'success', now._id === version?._id ? 'Saved.' : `Version ${now.n} is published: it holds for new subscribers. Whoever has subscribed keeps the terms of the version bought.`);
-      res.redirect(303, pathOf(req));
-    }, (faults, status) => change(req, res, typed, faults, status));
+    return orAgain(
+      async () => {
+        const { plan, version } = await planIn(req);
+        const words = collected(() => parseForm(WordsForm, typed), planFromForm(planFormOf(typed)));
+        const now = await catalog.plans.update(actorOf(req), plan._id, Number(typed['rev']), words.fields, words.document);
+        flash(
+          req,
+          'success',
+          now._id === version?._id
+            ? 'Saved.'
+            : `Version ${now.n} is published: it holds for new subscribers. Whoever has subscribed keeps the terms of the version bought.`,
+        );
+        res.redirect(303, pathOf(req));
+      },
+      (faults, status) => change(req, res, typed, faults, status),
+    );
   });
-  router.post('/products/:id/plans/:planId/retirement', may('market:products:update'), press(pathOf, async (req) => {
-    const { plan } = await planIn(req);
-    await catalog.plans.retire(actorOf(req), plan._id);
-    return `${plan.title} is no longer offered. Its subscribers keep it.`;
-  }));
+  router.post(
+    '/products/:id/plans/:planId/retirement',
+    may('market:products:update'),
+    press(pathOf, async (req) => {
+      const { plan } = await planIn(req);
+      await catalog.plans.retire(actorOf(req), plan._id);
+      return `${plan.title} is no longer offered. Its subscribers keep it.`;
+    }),
+  );
   return router;
 }
 

@@ -11,7 +11,16 @@ import { page } from '../render.ts';
 import { body, orAgain, part, press } from './provider-kit.ts';
 
 const APIS_SHOWN = 200;
-const FIELDS = { reason: { label: 'What has to change', type: 'textarea', rows: 4, required: true, maxlength: PRODUCT_LIMITS.reasonMax, help: 'The provider reads this.' } } satisfies Record<string, FieldSpec>;
+const FIELDS = {
+  reason: {
+    label: 'What has to change',
+    type: 'textarea',
+    rows: 4,
+    required: true,
+    maxlength: PRODUCT_LIMITS.reasonMax,
+    help: 'The provider reads this.',
+  },
+} satisfies Record<string, FieldSpec>;
 
 /** The operator's look at products before they are listed. */
 export function reviewRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayUrl }: { gatewayUrl: string }): Router {
@@ -20,44 +29,92 @@ export function reviewRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayUr
   router.get('/admin/reviews', may('platform:reviews:get'), async (req, res) => {
     const waiting = await catalog.reviews.waiting(actorOf(req));
     page(res, 'admin/reviews', {
-      waiting: waiting.map(({ product, sellerName }) => ({ id: product._id, name: product.name, tagline: product.tagline, category: categoryName(product.category), submittedAt: product.submittedAt, apis: product.apiIds.length, sellerName })),
+      waiting: waiting.map(({ product, sellerName }) => ({
+        id: product._id,
+        name: product.name,
+        tagline: product.tagline,
+        category: categoryName(product.category),
+        submittedAt: product.submittedAt,
+        apis: product.apiIds.length,
+        sellerName,
+      })),
     });
   });
 
   const dossier = async (req: Request, res: Response, values = {}, faults: Record<string, string> = {}, status = 200) => {
     const { product, seller, group, apis, plans, readiness } = await catalog.reviews.dossier(actorOf(req), part(req, 'id'));
-    page(res, 'admin/review', {
-      trail: [{ text: 'Reviews', href: '/admin/reviews' }, { text: product.name }],
-      product: {
-        id: product._id, name: product.name, slug: product.slug, tagline: product.tagline, description: product.description, terms: product.terms, category: categoryName(product.category), tags: product.tags, state: product.status,
-        dataSource: product.dataSource, dataLicence: product.dataLicence, submittedAt: product.submittedAt, rev: product.rev, waiting: product.status === 'submitted', logo: product.logo ? `/products/${product._id}/logo?v=${product.logo.hash}` : '',
-        reason: product.statusReason,
+    page(
+      res,
+      'admin/review',
+      {
+        trail: [{ text: 'Reviews', href: '/admin/reviews' }, { text: product.name }],
+        product: {
+          id: product._id,
+          name: product.name,
+          slug: product.slug,
+          tagline: product.tagline,
+          description: product.description,
+          terms: product.terms,
+          category: categoryName(product.category),
+          tags: product.tags,
+          state: product.status,
+          dataSource: product.dataSource,
+          dataLicence: product.dataLicence,
+          submittedAt: product.submittedAt,
+          rev: product.rev,
+          waiting: product.status === 'submitted',
+          logo: product.logo ? `/products/${product._id}/logo?v=${product.logo.hash}` : '',
+          reason: product.statusReason,
+        },
+        seller: {
+          organization: seller?.name ?? '',
+          name: seller?.seller?.displayName ?? '',
+          website: seller?.seller?.website ?? '',
+          supportEmail: seller?.seller?.supportEmail ?? '',
+          since: seller?.createdAt ?? null,
+        },
+        address: group ? `${gatewayUrl}/${group.label}` : '',
+        missing: readiness.filter(({ done }) => !done).map(({ missing }) => missing),
+        apis: apis
+          .map(({ definition: { frontend, name, backend } }) => ({
+            method: frontend.method,
+            path: frontend.path,
+            name,
+            backend: backend.kind === 'mock' ? 'fixed answer' : backend.origin,
+          }))
+          .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+          .slice(0, APIS_SHOWN),
+        apiCount: apis.length,
+        more: Math.max(0, apis.length - APIS_SHOWN),
+        plans: plans.map(({ plan, version }) =>
+          planModel({ id: plan._id, name: plan.name, title: plan.title, summary: plan.summary, plan: planOf(version.document) }),
+        ),
+        form: formModel(FIELDS, values, faults),
       },
-      seller: { organization: seller?.name ?? '', name: seller?.seller?.displayName ?? '', website: seller?.seller?.website ?? '', supportEmail: seller?.seller?.supportEmail ?? '', since: seller?.createdAt ?? null },
-      address: group ? `${gatewayUrl}/${group.label}` : '', missing: readiness.filter(({ done }) => !done).map(({ missing }) => missing),
-      apis: apis
-        .map(({ definition: { frontend, name, backend } }) => ({ method: frontend.method, path: frontend.path, name, backend: backend.kind === 'mock' ? 'fixed answer' : backend.origin }))
-        .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)).slice(0, APIS_SHOWN),
-      apiCount: apis.length, more: Math.max(0, apis.length - APIS_SHOWN),
-      plans: plans.map(({ plan, version }) => planModel({ id: plan._id, name: plan.name, title: plan.title, summary: plan.summary, plan: planOf(version.document) })),
-      form: formModel(FIELDS, values, faults),
-    }, status);
+      status,
+    );
   };
   router.get('/admin/reviews/:id', may('platform:reviews:get'), (req, res) => dossier(req, res));
   router.post('/admin/reviews/:id/approval', may('platform:reviews:decide'), async (req, res, next) => {
     let done = false;
-    await press((r) => (done ? '/admin/reviews' : `/admin/reviews/${encodeURIComponent(part(r, 'id'))}`), async (r) => {
-      await catalog.reviews.approve(actorOf(r), part(r, 'id'), Number(body(r)['rev']));
-      done = true;
-      return 'Approved: it is in the storefront.';
-    })(req, res, next);
+    await press(
+      (r) => (done ? '/admin/reviews' : `/admin/reviews/${encodeURIComponent(part(r, 'id'))}`),
+      async (r) => {
+        await catalog.reviews.approve(actorOf(r), part(r, 'id'), Number(body(r)['rev']));
+        done = true;
+        return 'Approved: it is in the storefront.';
+      },
+    )(req, res, next);
   });
   router.post('/admin/reviews/:id/rejection', may('platform:reviews:decide'), (req, res) =>
-    orAgain(async () => {
-      await catalog.reviews.reject(actorOf(req), part(req, 'id'), Number(body(req)['rev']), String(body(req)['reason'] ?? ''));
-      flash(req, 'success', 'Rejected. The provider sees your reason.');
-      res.redirect(303, '/admin/reviews');
-    }, (faults, status) => dossier(req, res, body(req), faults, status)),
+    orAgain(
+      async () => {
+        await catalog.reviews.reject(actorOf(req), part(req, 'id'), Number(body(req)['rev']), String(body(req)['reason'] ?? ''));
+        flash(req, 'success', 'Rejected. The provider sees your reason.');
+        res.redirect(303, '/admin/reviews');
+      },
+      (faults, status) => dossier(req, res, body(req), faults, status),
+    ),
   );
   return router;
 }

@@ -9,16 +9,28 @@ import { sellingSteps } from '../present/selling.ts';
 import { page } from '../render.ts';
 import { body, orAgain } from './provider-kit.ts';
 
-const optionalUrl = z.string().trim().max(300).refine((text) => text === '' || /^https?:\/\/[^\s]+$/i.test(text), 'This is not a web address: it should look like https://example.com');
+const optionalUrl = z
+  .string()
+  .trim()
+  .max(300)
+  .refine((text) => text === '' || /^https?:\/\/[^\s]+$/i.test(text), 'This is not a web address: it should look like https://example.com');
 const ProfileForm = z.strictObject({
-  displayName: field.name, slug: z.string().trim().toLowerCase().min(1).max(50), website: optionalUrl.default(''),
-  supportEmail: z.union([z.literal(''), field.email]).default(''), about: field.text(2_000),
+  displayName: field.name,
+  slug: z.string().trim().toLowerCase().min(1).max(50),
+  website: optionalUrl.default(''),
+  supportEmail: z.union([z.literal(''), field.email]).default(''),
+  about: field.text(2_000),
 });
 const FIELDS = {
   displayName: { label: 'Name as seller', required: true, maxlength: 80, autocomplete: 'organization' },
   slug: { label: 'Short name', required: true, maxlength: 50, help: 'In addresses: lower-case letters, digits and hyphens.' },
   website: { label: 'Website', type: 'url', maxlength: 300, placeholder: 'https://example.com' },
-  supportEmail: { label: 'Support address', type: 'email', maxlength: 254, help: 'Where buyers turn with questions. Shown on your listings.' },
+  supportEmail: {
+    label: 'Support address',
+    type: 'email',
+    maxlength: 254,
+    help: 'Where buyers turn with questions. Shown on your listings.',
+  },
   about: { label: 'About', type: 'textarea', rows: 5, maxlength: 2_000, help: 'Markdown.' },
 } satisfies Record<string, FieldSpec>;
 
@@ -30,25 +42,48 @@ export function sellingRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
     const { seller, gateways, products } = await catalog.overview.selling(actorOf(req));
     const steps = sellingSteps({ seller, gateways, products });
     page(res, 'provider/selling', {
-      steps, done: steps.filter((step) => step.done).length, complete: steps.every((step) => step.done), seller: seller && { name: seller.displayName, slug: seller.slug },
-      live: gateways.flatMap(({ groups }) => groups).reduce((sum, { live }) => sum + live, 0), subscribers: products.reduce((sum, one) => sum + one.subscribers, 0),
+      steps,
+      done: steps.filter((step) => step.done).length,
+      complete: steps.every((step) => step.done),
+      seller: seller && { name: seller.displayName, slug: seller.slug },
+      live: gateways.flatMap(({ groups }) => groups).reduce((sum, { live }) => sum + live, 0),
+      subscribers: products.reduce((sum, one) => sum + one.subscribers, 0),
       listed: products.filter(({ product }) => product.status === 'listed').length,
-      products: products.map(({ product, plans, subscribers }) => ({ id: product._id, name: product.name, state: product.status, reason: product.status === 'rejected' ? product.statusReason : '', plans, subscribers })),
+      products: products.map(({ product, plans, subscribers }) => ({
+        id: product._id,
+        name: product.name,
+        state: product.status,
+        reason: product.status === 'rejected' ? product.statusReason : '',
+        plans,
+        subscribers,
+      })),
     });
   });
 
   const profile = async (req: Request, res: Response, values?: Record<string, unknown>, faults = {}, status = 200) => {
     const organization = await catalog.sellers.profile(actorOf(req));
     const start = organization.seller ?? { displayName: organization.name };
-    page(res, 'provider/seller-profile', { form: formModel(FIELDS, values ?? start, faults), fresh: organization.seller === null, trail: [{ text: 'Selling', href: '/selling' }, { text: 'Seller profile' }] }, status);
+    page(
+      res,
+      'provider/seller-profile',
+      {
+        form: formModel(FIELDS, values ?? start, faults),
+        fresh: organization.seller === null,
+        trail: [{ text: 'Selling', href: '/selling' }, { text: 'Seller profile' }],
+      },
+      status,
+    );
   };
   router.get('/selling/profile', may('market:seller:update'), (req, res) => profile(req, res));
   router.post('/selling/profile', may('market:seller:update'), (req, res) =>
-    orAgain(async () => {
-      await catalog.sellers.save(actorOf(req), parseForm(ProfileForm, req.body));
-      flash(req, 'success', 'Your seller profile is saved.');
-      res.redirect(303, '/selling');
-    }, (faults, status) => profile(req, res, body(req), faults, status)),
+    orAgain(
+      async () => {
+        await catalog.sellers.save(actorOf(req), parseForm(ProfileForm, req.body));
+        flash(req, 'success', 'Your seller profile is saved.');
+        res.redirect(303, '/selling');
+      },
+      (faults, status) => profile(req, res, body(req), faults, status),
+    ),
   );
   return router;
 }

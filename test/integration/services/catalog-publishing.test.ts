@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { catalogWorld, definition, type CatalogWorld } from '../../support/catalog-world.ts';
 import { refusal } from '../../support/refusal.ts';
 
-describe('publishing an API', () => {
+describe('publishing an API', function () {
+  this.timeout(60_000);
   let world: CatalogWorld;
   before(async () => (world = await catalogWorld()));
   after(() => world.close());
@@ -38,7 +39,10 @@ describe('publishing an API', () => {
     await catalog.publishing.publish(atlas, gateway._id, [api._id], '');
     await catalog.publishing.rollback(atlas, api._id, first.published[0]?._id ?? '');
     expect((await served(api._id)).map(({ ordinal }) => ordinal)).to.deep.equal([1]);
-    expect((await catalog.publishing.history(atlas, api._id)).map(({ ordinal, live }) => [ordinal, live])).to.deep.equal([[2, false], [1, true]]);
+    expect((await catalog.publishing.history(atlas, api._id)).map(({ ordinal, live }) => [ordinal, live])).to.deep.equal([
+      [2, false],
+      [1, true],
+    ]);
     expect(await catalog.publishing.offline(atlas, gateway._id, [api._id])).to.equal(1);
     expect(await served(api._id)).to.deep.equal([]);
     expect((await catalog.apis.get(atlas, api._id)).status).to.equal('offline');
@@ -52,15 +56,20 @@ describe('publishing an API', () => {
     await catalog.apis.update(atlas, api._id, 1, definition('/countries', { summary: 'Changed' }));
     await Promise.allSettled(
       Array.from({ length: 50 }, (_, i) =>
-        i % 3 === 0 ? catalog.publishing.offline(atlas, gateway._id, [api._id]) : i % 3 === 1 ? catalog.publishing.rollback(atlas, api._id, first) : catalog.publishing.publish(atlas, gateway._id, [api._id], ''),
+        i % 3 === 0
+          ? catalog.publishing.offline(atlas, gateway._id, [api._id])
+          : i % 3 === 1
+            ? catalog.publishing.rollback(atlas, api._id, first)
+            : catalog.publishing.publish(atlas, gateway._id, [api._id], ''),
       ),
     );
     // Whoever gave up left its note, which the sweep finds.
     const wanted = Object.values((await store.apis.servingOf([api._id])).get(api._id) ?? {})[0];
     const flagged = (await store.apis.publicationsOf(api._id)).filter(({ live }) => live).map(({ _id }) => _id);
-    if ((await store.apis.openSettlings()).every(({ apiIds }) => !apiIds.includes(api._id))) expect(flagged).to.deep.equal(wanted ? [wanted] : []);
+    if ((await store.apis.openSettlings()).every(({ apiIds }) => !apiIds.includes(api._id)))
+      expect(flagged).to.deep.equal(wanted ? [wanted] : []);
     expect((await served(api._id)).map(({ _id }) => _id)).to.deep.equal(wanted ? [wanted] : []);
-  }).timeout(60_000);
+  });
 
   it('finishes what a crash between the two flags left, and serves it meanwhile', async () => {
     const { catalog, atlas, store, ids, clock } = world;
@@ -69,7 +78,13 @@ describe('publishing an API', () => {
     const old = (await catalog.publishing.publish(atlas, gateway._id, [api._id], '')).published[0];
     const next = { ...(old as NonNullable<typeof old>), _id: ids.next('pub'), ordinal: 2, live: false, groupId: group._id };
     await store.apis.addPublications([next]);
-    await store.apis.beginSettling({ _id: ids.next('evt'), apiIds: [api._id], startedAt: clock.real() - 60_000, done: false, expiresAt: null });
+    await store.apis.beginSettling({
+      _id: ids.next('evt'),
+      apiIds: [api._id],
+      startedAt: clock.real() - 60_000,
+      done: false,
+      expiresAt: null,
+    });
     await store.apis.setServing(environmentId, new Map([[api._id, next._id]]));
     await store.apis.flip([{ apiId: api._id, environmentId, publicationId: null }]); // the old one is down; here the process died
     expect((await served(api._id)).map(({ ordinal }) => ordinal)).to.deep.equal([2]);
@@ -94,12 +109,14 @@ describe('publishing an API', () => {
     done = true;
     await reader;
     expect([...counts]).to.deep.equal([1]);
-  }).timeout(60_000);
+  });
 
   it('has one API for the same calls in a group, among drafts and among what is live', async () => {
     const { catalog, atlas } = world;
     const { gateway, group } = await newGroup();
-    const drafts = await Promise.allSettled(['/a/{x}', '/a/{y}', '/a/{z}'].map((path) => catalog.apis.create(atlas, gateway._id, group._id, definition(path))));
+    const drafts = await Promise.allSettled(
+      ['/a/{x}', '/a/{y}', '/a/{z}'].map((path) => catalog.apis.create(atlas, gateway._id, group._id, definition(path))),
+    );
     expect(drafts.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
     const first = await catalog.apis.create(atlas, gateway._id, group._id, definition('/b'));
     await catalog.publishing.publish(atlas, gateway._id, [first._id], '');
@@ -119,7 +136,9 @@ describe('publishing an API', () => {
   it('lets one of two writers change a draft', async () => {
     const { catalog, atlas } = world;
     const { api } = await newApi();
-    const outcomes = await Promise.allSettled([1, 2].map((n) => catalog.apis.update(atlas, api._id, 1, definition('/countries', { summary: `Writer ${n}` }))));
+    const outcomes = await Promise.allSettled(
+      [1, 2].map((n) => catalog.apis.update(atlas, api._id, 1, definition('/countries', { summary: `Writer ${n}` }))),
+    );
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
   });
 
@@ -140,10 +159,20 @@ describe('publishing an API', () => {
   it('gives an app a free grant that both sides see, and takes it back', async () => {
     const { catalog, atlas, harbor, store, ids, clock } = world;
     const { api } = await newApi();
-    const app = { _id: ids.next('app'), organizationId: harbor.organizationId, name: 'Harbor mobile', description: '', createdAt: clock.now(), deletedAt: null, rev: 0 };
+    const app = {
+      _id: ids.next('app'),
+      organizationId: harbor.organizationId,
+      name: 'Harbor mobile',
+      description: '',
+      createdAt: clock.now(),
+      deletedAt: null,
+      rev: 0,
+    };
     await store.apps.addApp(app);
     const { _id } = await catalog.authorizations.grant(atlas, api._id, app._id);
-    expect((await catalog.authorizations.ofApi(atlas, api._id)).map(({ appName, organizationName }) => [appName, organizationName])).to.deep.equal([['Harbor mobile', 'Harbor Apps']]);
+    expect(
+      (await catalog.authorizations.ofApi(atlas, api._id)).map(({ appName, organizationName }) => [appName, organizationName]),
+    ).to.deep.equal([['Harbor mobile', 'Harbor Apps']]);
     expect((await catalog.authorizations.ofApp(harbor, app._id)).map(({ apiName }) => apiName)).to.deep.equal(['Get /countries']);
     expect((await refusal(catalog.authorizations.ofApp(atlas, app._id))).code).to.equal('not-found');
     expect((await store.apps.liveAuthorizations()).map(({ appId }) => appId)).to.include(app._id);

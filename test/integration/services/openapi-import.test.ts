@@ -13,10 +13,19 @@ const EXAMPLES = 'node_modules/@readme/oas-examples';
 const SETTINGS: ImportSettings = { origin: '', security: 'APP', appCode: true, timeoutMs: 5_000, mode: 'merge' };
 
 const document = (paths: unknown, more: Record<string, unknown> = {}) =>
-  Buffer.from(JSON.stringify({ openapi: '3.0.3', info: { title: 'Countries', version: '1' }, servers: [{ url: 'https://api.example.com' }], paths, ...more }));
+  Buffer.from(
+    JSON.stringify({
+      openapi: '3.0.3',
+      info: { title: 'Countries', version: '1' },
+      servers: [{ url: 'https://api.example.com' }],
+      paths,
+      ...more,
+    }),
+  );
 const operation = (summary: string) => ({ summary, responses: { 200: { description: 'ok' } } });
 
-describe('importing an OpenAPI document into a group', () => {
+describe('importing an OpenAPI document into a group', function () {
+  this.timeout(120_000);
   let world: CatalogWorld;
   let importing: Importing;
   before(async () => {
@@ -35,7 +44,12 @@ describe('importing an OpenAPI document into a group', () => {
 
   it('shows what it would do, does it, and finds it done', async () => {
     const place = await newGroup();
-    const ordinal = await importing.upload(world.atlas, ...place, document({ '/a': { get: operation('A'), trace: operation('T') }, '/b': { post: operation('B') } }), SETTINGS);
+    const ordinal = await importing.upload(
+      world.atlas,
+      ...place,
+      document({ '/a': { get: operation('A'), trace: operation('T') }, '/b': { post: operation('B') } }),
+      SETTINGS,
+    );
     expect(await outcome(place, ordinal)).to.deep.equal(['create GET /a', 'refuse TRACE /a', 'create POST /b']);
     expect(await world.catalog.apis.list(world.atlas, ...place)).to.deep.equal([]);
     const result = await importing.apply(world.atlas, ...place, ordinal);
@@ -49,11 +63,20 @@ describe('importing an OpenAPI document into a group', () => {
 
   it('keeps by merging what was set by hand, and lets it go by overriding', async () => {
     const place = await newGroup();
-    const first = await importing.upload(world.atlas, ...place, document({ '/a': { get: operation('A') }, '/old': { get: operation('Old') }, '/live': { get: operation('Live') } }), SETTINGS);
+    const first = await importing.upload(
+      world.atlas,
+      ...place,
+      document({ '/a': { get: operation('A') }, '/old': { get: operation('Old') }, '/live': { get: operation('Live') } }),
+      SETTINGS,
+    );
     await importing.apply(world.atlas, ...place, first);
     const apis = await world.catalog.apis.list(world.atlas, ...place);
     const at = (path: string) => apis.find(({ api }) => api.definition.frontend.path === path)?.api ?? apis[0]?.api;
-    const byHand: ApiDefinition = { ...(at('/a')?.definition as ApiDefinition), appCode: false, backendParameters: [{ name: 'X-Key', in: 'header', value: 'k' }] };
+    const byHand: ApiDefinition = {
+      ...(at('/a')?.definition as ApiDefinition),
+      appCode: false,
+      backendParameters: [{ name: 'X-Key', in: 'header', value: 'k' }],
+    };
     await world.catalog.apis.update(world.atlas, at('/a')?._id ?? '', 1, byHand);
     await world.catalog.publishing.publish(world.atlas, place[0], [at('/live')?._id ?? ''], '');
 
@@ -61,10 +84,19 @@ describe('importing an OpenAPI document into a group', () => {
     const merge = await importing.upload(world.atlas, ...place, next, SETTINGS);
     expect(await outcome(place, merge)).to.deep.equal(['update GET /a', 'create GET /new']);
     const override = await importing.upload(world.atlas, ...place, next, { ...SETTINGS, mode: 'override' });
-    expect((await outcome(place, override)).sort()).to.deep.equal(['create GET /new', 'keep GET /live', 'remove GET /old', 'update GET /a']);
+    expect((await outcome(place, override)).sort()).to.deep.equal([
+      'create GET /new',
+      'keep GET /live',
+      'remove GET /old',
+      'update GET /a',
+    ]);
 
     await importing.apply(world.atlas, ...place, merge);
-    expect((await world.store.apis.api(at('/a')?._id ?? ''))?.definition).to.deep.include({ summary: 'A, better', appCode: false, backendParameters: byHand.backendParameters });
+    expect((await world.store.apis.api(at('/a')?._id ?? ''))?.definition).to.deep.include({
+      summary: 'A, better',
+      appCode: false,
+      backendParameters: byHand.backendParameters,
+    });
     expect(await importing.apply(world.atlas, ...place, override)).to.deep.include({ updated: 1, removed: 1, missed: 0 });
     const left = await world.catalog.apis.list(world.atlas, ...place);
     expect(left.map(({ api }) => api.definition.frontend.path)).to.deep.equal(['/a', '/live', '/new']);
@@ -75,18 +107,26 @@ describe('importing an OpenAPI document into a group', () => {
     const place = await newGroup();
     const api = await world.catalog.apis.create(world.atlas, ...place, definition('/sold'));
     await world.catalog.products.create(world.atlas, place[1], [api._id], productFields({ slug: 'holds-it', name: 'Holder' }));
-    const ordinal = await importing.upload(world.atlas, ...place, document({ '/a': { get: operation('A') } }), { ...SETTINGS, mode: 'override' });
-    expect((await importing.preview(world.atlas, ...place, ordinal)).lines.map(({ action, reason }) => `${action} ${reason}`)[1]).to.contain('keep').and.contain('Holder');
+    const ordinal = await importing.upload(world.atlas, ...place, document({ '/a': { get: operation('A') } }), {
+      ...SETTINGS,
+      mode: 'override',
+    });
+    expect((await importing.preview(world.atlas, ...place, ordinal)).lines.map(({ action, reason }) => `${action} ${reason}`)[1])
+      .to.contain('keep')
+      .and.contain('Holder');
   });
 
   it('says beside the address when no backend can be made of the document', async () => {
     const place = await newGroup();
-    const upload = (servers: unknown, origin = '') => importing.upload(world.atlas, ...place, document({ '/a': { get: operation('A') } }, { servers }), { ...SETTINGS, origin });
+    const upload = (servers: unknown, origin = '') =>
+      importing.upload(world.atlas, ...place, document({ '/a': { get: operation('A') } }, { servers }), { ...SETTINGS, origin });
     expect((await refusal(upload([]))).fields['origin']).to.contain('names no server');
     expect((await refusal(upload([{ url: 'http://localhost:8080' }]))).fields['origin']).to.contain('private network');
     expect((await refusal(upload([{ url: 'http://169.254.169.254' }]))).fields['origin']).to.contain('private network');
     expect((await refusal(upload([], 'http://10.0.0.1'))).fields['origin']).to.contain('private network');
-    expect(await outcome(place, await upload([{ url: 'http://localhost:8080' }], 'http://127.0.0.1:3201'))).to.deep.equal(['create GET /a']);
+    expect(await outcome(place, await upload([{ url: 'http://localhost:8080' }], 'http://127.0.0.1:3201'))).to.deep.equal([
+      'create GET /a',
+    ]);
   });
 
   it('keeps the last five uploads, also large ones in parts', async () => {
@@ -105,7 +145,12 @@ describe('importing an OpenAPI document into a group', () => {
   it('is hidden from other organizations', async () => {
     const place = await newGroup();
     const ordinal = await importing.upload(world.atlas, ...place, document({ '/a': { get: operation('A') } }), SETTINGS);
-    const tries = [importing.upload(world.harbor, ...place, document({}), SETTINGS), importing.preview(world.harbor, ...place, ordinal), importing.apply(world.harbor, ...place, ordinal), importing.list(world.harbor, ...place)];
+    const tries = [
+      importing.upload(world.harbor, ...place, document({}), SETTINGS),
+      importing.preview(world.harbor, ...place, ordinal),
+      importing.apply(world.harbor, ...place, ordinal),
+      importing.list(world.harbor, ...place),
+    ];
     expect((await Promise.all(tries.map(refusal))).map(({ code }) => code)).to.deep.equal(tries.map(() => 'not-found'));
   });
 
@@ -124,15 +169,27 @@ describe('importing an OpenAPI document into a group', () => {
       },
     };
     const quick = makeImporting({ ...world.dependencies, reader: inProcess });
-    const files = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' }).filter((name) => /^[23]\.\d\/.*\.(json|yaml)$/.test(name)).sort();
+    const files = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' })
+      .filter((name) => /^[23]\.\d\/.*\.(json|yaml)$/.test(name))
+      .sort();
     expect(files.length).to.be.at.least(129);
     const seen = { operations: 0, applied: 0, refused: 0 };
     const gateway = await world.catalog.gateways.create(world.atlas, { name: 'Examples', description: '' });
     let group = await world.catalog.groups.create(world.atlas, gateway._id, { name: 'Examples', description: '', label: '' });
     for (const [i, file] of files.entries()) {
-      if (i % 2 === 0) group = { ...group, _id: (await world.store.gateways.addGroup({ ...group, _id: world.ids.next('grp'), label: `examples-${i}` })) ? (await world.store.gateways.groupByLabel(`examples-${i}`))?._id ?? '' : '' };
+      if (i % 2 === 0)
+        group = {
+          ...group,
+          _id: (await world.store.gateways.addGroup({ ...group, _id: world.ids.next('grp'), label: `examples-${i}` }))
+            ? ((await world.store.gateways.groupByLabel(`examples-${i}`))?._id ?? '')
+            : '',
+        };
       const bytes = readFileSync(join(EXAMPLES, file));
-      const ordinal = await quick.upload(world.atlas, gateway._id, group._id, bytes, { ...SETTINGS, origin: 'https://api.example.com', mode: 'override' });
+      const ordinal = await quick.upload(world.atlas, gateway._id, group._id, bytes, {
+        ...SETTINGS,
+        origin: 'https://api.example.com',
+        mode: 'override',
+      });
       const { lines } = await quick.preview(world.atlas, gateway._id, group._id, ordinal);
       for (const line of lines) expect(line.action === 'refuse' ? line.reason : 'ok', `${file} ${line.operation}`).to.not.equal('');
       const { created, updated, missed } = await quick.apply(world.atlas, gateway._id, group._id, ordinal);
@@ -144,5 +201,5 @@ describe('importing an OpenAPI document into a group', () => {
     expect(seen.applied + seen.refused).to.equal(seen.operations);
     expect(seen.operations).to.be.at.least(800);
     expect(seen.refused / seen.operations).to.be.at.most(0.05);
-  }).timeout(120_000);
+  });
 });

@@ -32,14 +32,22 @@ describe('readImage', () => {
   });
 
   it('refuses what is none, what is too large, and what would unpack to a hundred megapixels', () => {
-    for (const text of ['', '<svg xmlns="http://www.w3.org/2000/svg"/>', '<!doctype html><script>', 'GIF89a', '\x89PNG']) expect(readImage(Buffer.from(text, 'latin1')), text).to.have.key('fault');
+    for (const text of ['', '<svg xmlns="http://www.w3.org/2000/svg"/>', '<!doctype html><script>', 'GIF89a', '\x89PNG'])
+      expect(readImage(Buffer.from(text, 'latin1')), text).to.have.key('fault');
     expect(readImage(png(10_000, 10_000))).to.have.key('fault');
     expect(readImage(png(0, 10))).to.have.key('fault');
     expect(readImage(Buffer.alloc(LOGO_BYTES_MAX + 1))).to.deep.equal({ fault: 'The picture has more than 256 KB.' });
   });
 
   it('reads any bytes without failing', () => {
-    const starts = fc.constantFrom(Buffer.from('ffd8ff', 'hex'), Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.from('RIFF0000WEBPVP8 '), Buffer.alloc(0));
-    fc.assert(fc.property(starts, fc.uint8Array({ maxLength: 200 }), (start, rest) => typeof readImage(Buffer.concat([start, rest])) === 'object'));
+    const starts = fc.constantFrom(
+      Buffer.from('ffd8ff', 'hex'),
+      Buffer.from('89504e470d0a1a0a', 'hex'),
+      Buffer.from('RIFF0000WEBPVP8 '),
+      Buffer.alloc(0),
+    );
+    fc.assert(
+      fc.property(starts, fc.uint8Array({ maxLength: 200 }), (start, rest) => typeof readImage(Buffer.concat([start, rest])) === 'object'),
+    );
   });
 });

@@ -17,7 +17,8 @@ describe('slugs', () => {
   });
 
   it('leave out what is reserved, odd or short', () => {
-    for (const slug of ['admin', 'www', 'tollgate', 'a', 'A-b', 'a--b', '-a', 'a-', 'a/b', 'a b', 'x'.repeat(51)]) expect(slugFault(slug), slug).to.be.a('string');
+    for (const slug of ['admin', 'www', 'tollgate', 'a', 'A-b', 'a--b', '-a', 'a-', 'a/b', 'a b', 'x'.repeat(51)])
+      expect(slugFault(slug), slug).to.be.a('string');
     expect(slugFault('countries')).to.equal(undefined);
   });
 });
@@ -31,6 +32,8 @@ describe('a listing’s texts', () => {
 
   it('answer huge entries at once', () => {
     const huge = 'x'.repeat(50_000);
-    expect(Object.keys(productFaults(productFields({ name: huge, tagline: huge, description: huge, category: huge, tags: tagsOf(huge) })))).to.include.members(['name', 'tagline', 'description', 'category', 'tags']);
+    expect(
+      Object.keys(productFaults(productFields({ name: huge, tagline: huge, description: huge, category: huge, tags: tagsOf(huge) }))),
+    ).to.include.members(['name', 'tagline', 'description', 'category', 'tags']);
   });
 });

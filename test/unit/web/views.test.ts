@@ -20,10 +20,10 @@ const server = ['server', 'jobs'].flatMap((folder) => files(join(projectRoot(), 
 /** Every node of a template, with the scopes around it from the outside in. */
 function* nodesOf(node: Node, scopes: readonly ('context' | 'partial')[] = []): Generator<{ node: Node; scopes: readonly ('context' | 'partial')[] }> {
   yield { node, scopes };
-  const block = node as hbs.AST.BlockStatement & hbs.AST.PartialBlockStatement;
+  const block = node as unknown as { path: unknown; hash: { pairs: unknown[] } | null; name: unknown };
   const opens = node.type === 'BlockStatement' && ['each', 'with'].includes((block.path as hbs.AST.PathExpression).original) ? 'context' : undefined;
   // A partial's block whose call adds values runs in a context of its own: `../` in it costs one more step.
-  const shifts = node.type === 'PartialBlockStatement' && block.hash?.pairs.length > 0 && !(block.name as hbs.AST.PathExpression).original.startsWith('layouts/') ? 'partial' : undefined;
+  const shifts = node.type === 'PartialBlockStatement' && (block.hash?.pairs.length ?? 0) > 0 && !(block.name as hbs.AST.PathExpression).original.startsWith('layouts/') ? 'partial' : undefined;
   for (const [key, value] of Object.entries(node)) {
     if (key === 'loc' || key === 'strip') continue;
     const inside = (opens ?? shifts) && key === 'program' ? [...scopes, (opens ?? shifts) as 'context' | 'partial'] : scopes;

@@ -1,0 +1,56 @@
+// Callers in a closed loop over kept connections: each sends its next call when its last answer is whole.
+import { connect } from 'node:net';
+import { codeOf } from './world.ts';
+import { settings } from './processes.ts';
+
+const { port, path, connections, seconds, keys } = settings<{ port: number; path: string; connections: number; seconds: number; keys: number }>();
+const requests = Array.from({ length: keys }, (_, n) => Buffer.from(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX-Apig-AppCode: ${codeOf(n)}\r\nAccept: */*\r\n\r\n`));
+const statuses: Record<string, number> = {};
+const latencies: number[] = [];
+let answered = 0;
+let over = false;
+let next = 0;
+
+const callers = Array.from({ length: connections }, () => {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  return new Promise<void>((resolve, reject) => {
+    let begun = 0;
+    let pending = '';
+    let missing = -1;
+    const send = () => {
+      if (over) {
+        socket.destroy();
+        return resolve();
+      }
+      begun = performance.now();
+      socket.write(requests[next++ % keys] as Buffer);
+    };
+    socket.on('connect', send);
+    socket.on('error', reject);
+    socket.on('close', () => (over ? resolve() : reject(new Error('a connection was closed'))));
+    socket.on('data', (chunk) => {
+      pending += chunk.toString('latin1');
+      if (missing < 0) {
+        const end = pending.indexOf('\r\n\r\n');
+        if (end < 0) return;
+        const length = /content-length: (\d+)/i.exec(pending.slice(0, end));
+        if (!length) return reject(new Error(`no length in ${pending}`));
+        missing = end + 4 + Number(length[1]);
+      }
+      if (pending.length < missing) return;
+      const status = pending.slice(9, 12);
+      statuses[status] = (statuses[status] ?? 0) + 1;
+      answered += 1;
+      if (answered % 16 === 0) latencies.push(performance.now() - begun);
+      pending = pending.slice(missing);
+      missing = -1;
+      send();
+    });
+  });
+});
+setTimeout(() => (over = true), seconds * 1_000);
+await Promise.all(callers);
+latencies.sort((a, b) => a - b);
+const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? 0;
+process.send?.({ answered, statuses, p50: at(0.5), p99: at(0.99) });
+process.disconnect?.();
