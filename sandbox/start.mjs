@@ -5,6 +5,7 @@ import { Fault, red } from './setup/say.mjs';
 const [mode = 'start', ...args] = process.argv.slice(2);
 
 const MODES = {
+  bench: async () => (await import('./bench.mjs')).runBench(args),
   start: async () => (await import('./marketplace.mjs')).runMarketplace(),
   doctor: async () => (await import('./doctor.mjs')).runDoctor(args),
   build: async () => (await import('./setup/build.mjs')).ensureBuilt(),

@@ -69,7 +69,7 @@ export async function startGateway({ config, log, lifecycle, clock, ids, store, 
   const { changes, metering } = services;
   const node = config.gatewayNode;
   const folder = join(config.dataDir, 'gateway', node);
-  const journal = await openJournal({ dataDir: config.dataDir, node, clock, log, strict: config.meterStrict, bytesMax: config.journalBytesMax });
+  const journal = openJournal({ dataDir: config.dataDir, node, clock, log, strict: config.meterStrict, bytesMax: config.journalBytesMax });
   const counters = makeCounters({ url: config.redisUrl, prefix: config.redisPrefix, onAway: (error) => log.warn({ err: error.message }, 'the shared counts are away') });
   const limits = makeLimits({
     counters, clock, ids, log, node, boot: journal.boot,

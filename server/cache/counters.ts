@@ -173,7 +173,7 @@ export function makeCounters({ url, prefix, onAway }: { url: string; prefix: str
     },
     async total(name, epoch) {
       const [at, total, cold] = await redis.ask((client) => client.hmGet(counterKey(name), ['epoch', 'total', 'cold']));
-      return at === epoch && total != null && cold == null ? Number(total) : null;
+      return at === epoch && typeof total === 'string' && (cold === null || cold === undefined) ? Number(total) : null;
     },
     onTotal: (listener) => void totalListeners.push(listener),
     recall: async (name) => void (await redis.ask((client) => client.publish(channel, `recall ${name}`))),

@@ -1,4 +1,4 @@
-import { PROBLEMS } from '../kernel/problems.ts';
+import type { PROBLEMS } from '../kernel/problems.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { CallRecord, Outcome } from '../domain/metering.ts';
 import { commitmentOf, receiptOf, streamOf } from '../domain/receipts.ts';
@@ -68,7 +68,7 @@ export function makeEnding({ limits, meter, clock, buffers, node, boot, onEnd }:
       buffers.release(call);
       const { held } = call;
       // Forwarded or answered for the provider, or refused to a subscription that is known: these have a record.
-      call.recorded = call.served !== null && (call.forwarded || !outcome.startsWith('refused.') || call.grant?.subscriptionId != null);
+      call.recorded = call.served !== null && (call.forwarded || !outcome.startsWith('refused.') || (call.grant?.subscriptionId ?? null) !== null);
       const written = call.recorded ? meter.record(recordOf(call, outcome, status)) : null;
       if (held) limits.settle(held, outcome);
       return written;

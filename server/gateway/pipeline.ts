@@ -54,9 +54,9 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
     res.on('close', () => closed(call));
     res.on('error', ignore);
     try {
-      guard(call);
+      void guard(call);
       if (isOwnPage(call)) own(call);
-      else run(call, 0);
+      else void run(call, 0);
     } catch (error) {
       refuse(call, asAppError(error));
     }

@@ -24,7 +24,7 @@ export function addUsageHeaders(call: Call, headers: string[], ending: Ending): 
   if (held === null) return;
   if (held.limits !== null) for (const text of limitHeaders(held.limits, call.admittedAt)) headers.push(text);
   const subscriptionId = call.grant?.subscriptionId;
-  if (terms === null || subscriptionId == null) return;
+  if (terms === null || subscriptionId === null || subscriptionId === undefined) return;
   const units = held.units.requests ?? 0;
   const quota = held.limits?.quota ?? null;
   const used = quota === null ? null : Math.max(0, quota.limit - quota.remaining - units);

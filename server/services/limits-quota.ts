@@ -97,7 +97,7 @@ export function makeQuotas({ counters, members, clock, log, holder, stored }: Qu
   const byName = new Map<string, QuotaCounter>();
   const warming = new Map<string, Promise<boolean>>();
   let lastBatch = 0;
-  let moves: { name: string; units: number; batch: number; epoch: string; done(): void }[] = [];
+  const moves: { name: string; units: number; batch: number; epoch: string; done(): void }[] = [];
   let moving = false;
   /** While holdings are posted: a batch stored meanwhile is moved under the new epoch, where its number tells whether the post held it. */
   let posting: string | null = null;

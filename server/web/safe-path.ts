@@ -1,7 +1,6 @@
 /** A path of this site and nothing else: no scheme, no host, no backslash, no control byte; otherwise `fallback`. */
 export function safePath(given: unknown, fallback: string): string {
   const text = typeof given === 'string' ? given : '';
-  // eslint-disable-next-line no-control-regex
   if (!/^\/(?![/\\])[^\\\u0000-\u001f]*$/.test(text)) return fallback;
   const resolved = new URL(text, 'http://portal.invalid');
   return resolved.host === 'portal.invalid' && !resolved.pathname.startsWith('//') ? resolved.pathname + resolved.search + resolved.hash : fallback;

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { expect } from 'chai';
@@ -233,7 +234,7 @@ for (const engine of ['undici', 'http-proxy'] as const)
     });
 
     /** The call fails as the provider's failure, is recorded as broken, its place comes back, and the next call works. */
-    async function survives(bytes: string | ((socket: import('node:net').Socket) => void), ...statuses: number[]) {
+    async function survives(bytes: string | ((socket: Socket) => void), ...statuses: number[]) {
       provider.answerWith((socket) => (typeof bytes === 'string' ? void socket.write(bytes, 'latin1') : bytes(socket)));
       const answer = await world.call('/demo/x').then(
         async (response) => ({ status: response.status, text: await response.text().catch(() => 'broken'), headers: response.headers }),
@@ -249,7 +250,7 @@ for (const engine of ['undici', 'http-proxy'] as const)
       expect([next.status, await next.text()]).to.deep.equal([200, 'ok']);
       return answer;
     }
-    const cases: [string, string | ((socket: import('node:net').Socket) => void), ...number[]][] = [
+    const cases: [string, string | ((socket: Socket) => void), ...number[]][] = [
       ['status 099', 'HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nok', 502],
       ['status 042', 'HTTP/1.1 042 Odd\r\nContent-Length: 2\r\n\r\nok', 502],
       ['status 999', 'HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\nok', 502],

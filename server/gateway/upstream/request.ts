@@ -18,7 +18,7 @@ export function upstreamRequest(call: Call, served: Served, trustedHops: number)
   headers.push('X-Request-Id', call.id, 'X-Forwarded-For', call.clientAddress, 'X-Forwarded-Proto', trustedHops > 0 && isSecure(call, trustedHops) && call.fields.forwardedProto !== '' ? 'https' : 'http');
   if (call.fields.host !== '') headers.push('X-Forwarded-Host', call.fields.host);
   if (call.credential !== null) headers.push('X-Consumer-Id', call.credential.row.appId);
-  if (call.grant?.subscriptionId != null) headers.push('X-Subscription-Id', call.grant.subscriptionId);
+  if (call.grant?.subscriptionId) headers.push('X-Subscription-Id', call.grant.subscriptionId);
   if (backend.headers.length > 0) replace(headers, backend.headers);
   const hasBody = call.contentLength !== 0;
   call.body ??= hasBody ? streamBody(call, served.bodyBytesMax) : null;

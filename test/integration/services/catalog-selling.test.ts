@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { AppError } from '../../../server/kernel/errors.ts';
+import type { AppError } from '../../../server/kernel/errors.ts';
 import { catalogWorld, definition, planDocument, productFields, readyProduct, type CatalogWorld } from '../../support/catalog-world.ts';
 import { refusal } from '../../support/refusal.ts';
 

@@ -1,0 +1,20 @@
+import { startEngines } from './engines/engines.mjs';
+import { makeChildren, ORDER } from './processes/children.mjs';
+import { ROOT } from './setup/paths.mjs';
+import { scratchFolder } from './tests.mjs';
+
+/** Run one file of bench/ over engines of its own. @returns its exit code */
+export async function runBench([file, ...args]) {
+  const children = makeChildren();
+  try {
+    const dataDir = scratchFolder(children);
+    const { mongoUri, redisUrl } = await startEngines(children, { dataDir });
+    const env = { ...process.env, MONGODB_URI: mongoUri, REDIS_URL: redisUrl, DATA_DIR: dataDir };
+    const bench = children.launch({ name: 'bench', command: process.execPath, args: ['--import', 'tsx', `bench/${file}.ts`, ...args], env, cwd: ROOT, order: ORDER.tests, inherit: true });
+    const { code } = await bench.exited;
+    return code ?? 1;
+  } finally {
+    await children.stopAll();
+    await children.release();
+  }
+}
