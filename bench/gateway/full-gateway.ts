@@ -48,7 +48,7 @@ async function stop(): Promise<void> {
   await gateway.close(1_000);
   await journal.stop();
   await shipping.stop();
-  const batches = await store.connection.collection('usagebatches').find().toArray();
+  const batches = await store.connection.collection('usageBatches').find().toArray();
   const metered = batches.flatMap((batch) => batch.entries as { outcome: string; calls: number | bigint }[]).reduce((sum, entry) => (entry.outcome === '200' ? sum + Number(entry.calls) : sum), 0);
   process.send?.({ metered });
   await limits.stop();

@@ -169,6 +169,7 @@ describe('store contract', () => {
         'apps.setAuthorizationLive': ['Authorization', { live: false }, (id) => store.apps.setAuthorizationLive(id, true, null)],
         'apps.setBindingLive': ['Binding', { live: false }, (id) => store.apps.setBindingLive(id, true)],
         'apps.updateApp': ['App', { rev: 1, name: 'before' }, (id, writer) => store.apps.updateApp(id, 1, { name: `writer ${writer}` })],
+        'gateways.removeGateway': ['Gateway', { rev: 1 }, (id) => store.gateways.removeGateway(id, 1)],
         'gateways.removeGroup': ['Group', { rev: 1 }, (id) => store.gateways.removeGroup(id)],
         'gateways.updateGateway': [
           'Gateway',
