@@ -88,17 +88,9 @@ try {
           .toArray()
       ).length,
   );
-  await measure(
-    '20 newest of all, `sort` + `limit`',
-    20,
-    async () => (await rows.find({ org: 'one' }).sort({ seq: -1 }).limit(20).toArray()).length,
-  );
+  await measure('20 newest of all, `sort` + `limit`', 20, async () => (await rows.find({ org: 'one' }).sort({ seq: -1 }).limit(20).toArray()).length);
   await measure('20 by a range on `_id`', 20, async () => (await rows.find({ _id: { $gte: id(5_000), $lt: id(5_020) } }).toArray()).length);
-  await measure(
-    '2 by `$or` of two indexed equalities',
-    2,
-    async () => (await rows.find({ $or: [{ key: 'k1' }, { key: 'k2' }] }).toArray()).length,
-  );
+  await measure('2 by `$or` of two indexed equalities', 2, async () => (await rows.find({ $or: [{ key: 'k1' }, { key: 'k2' }] }).toArray()).length);
   await measure('`countDocuments` of 10,000', DOCUMENTS, async () => Number(await rows.countDocuments({ org: 'one' })));
   await measure(
     '`updateOne` by `_id` and `rev`',
@@ -120,14 +112,10 @@ try {
   const plain = db.collection<{ _id: number; n?: number }>('plain');
   await rate('`insertOne`, one writer', 1, 1, 300, (n) => plain.insertOne({ _id: n }));
   await rate('`insertOne`, 20 writers', 1, 20, 1_000, (n) => plain.insertOne({ _id: 10_000 + n }));
-  await rate('`insertMany` of 500', 500, 1, 10, (n) =>
-    plain.insertMany(Array.from({ length: 500 }, (_, k) => ({ _id: 100_000 + n * 500 + k }))),
-  );
+  await rate('`insertMany` of 500', 500, 1, 10, (n) => plain.insertMany(Array.from({ length: 500 }, (_, k) => ({ _id: 100_000 + n * 500 + k }))));
   await rate('`bulkWrite` of 500 upserts', 500, 1, 4, (n) =>
     plain.bulkWrite(
-      Array.from({ length: 500 }, (_, k) => ({
-        updateOne: { filter: { _id: 900_000 + n * 500 + k }, update: { $set: { n } }, upsert: true },
-      })),
+      Array.from({ length: 500 }, (_, k) => ({ updateOne: { filter: { _id: 900_000 + n * 500 + k }, update: { $set: { n } }, upsert: true } })),
       { ordered: false },
     ),
   );

@@ -5,7 +5,6 @@ export const invoiceSubscription: Job<'invoice-subscription'> = {
   name: 'invoice-subscription',
   async run({ subscriptionId, periodIndex }, { invoicing, queue }) {
     const closing = await invoicing.issuePeriod(subscriptionId, periodIndex);
-    if (closing.state === 'invoiced' && closing.invoice?.unsettled)
-      await queue.enqueue('collect-invoice', { invoiceId: closing.invoice._id });
+    if (closing.state === 'invoiced' && closing.invoice?.unsettled) await queue.enqueue('collect-invoice', { invoiceId: closing.invoice._id });
   },
 };

@@ -10,7 +10,15 @@ export async function runBench([file, ...args]) {
     const dataDir = scratchFolder(children);
     const { mongoUri, redisUrl } = await startEngines(children, { dataDir });
     const env = { ...process.env, MONGODB_URI: mongoUri, REDIS_URL: redisUrl, DATA_DIR: dataDir };
-    const bench = children.launch({ name: 'bench', command: process.execPath, args: ['--import', 'tsx', `bench/${file}.ts`, ...args], env, cwd: ROOT, order: ORDER.tests, inherit: true });
+    const bench = children.launch({
+      name: 'bench',
+      command: process.execPath,
+      args: ['--import', 'tsx', `bench/${file}.ts`, ...args],
+      env,
+      cwd: ROOT,
+      order: ORDER.tests,
+      inherit: true,
+    });
     const { code } = await bench.exited;
     return code ?? 1;
   } finally {

@@ -49,20 +49,14 @@ async function machineFindings(running) {
   );
   const venv = readStamp();
   const found = async (command) => (await run(command, ['--version'])).code === 0;
-  const engines = [process.env.MONGODB_URI || (await found('mongod')), process.env.REDIS_URL || (await found('redis-server'))].every(
-    Boolean,
-  );
+  const engines = [process.env.MONGODB_URI || (await found('mongod')), process.env.REDIS_URL || (await found('redis-server'))].every(Boolean);
   await attempt(
     'Python',
     async () => `${(await findPython()).version}${venv ? '; .local/venv is whole' : '; npm start makes .local/venv'}`,
     engines ? 'warning' : 'fault',
   );
   const chromium = findChromium();
-  findings.push(
-    chromium
-      ? finding('Browser', 'ok', chromium)
-      : finding('Browser', 'warning', 'none; npm run e2e needs one: apt-get install -y chromium'),
-  );
+  findings.push(chromium ? finding('Browser', 'ok', chromium) : finding('Browser', 'warning', 'none; npm run e2e needs one: apt-get install -y chromium'));
   if (!running) {
     const ports = portsFrom(process.env);
     for (const { name, what, variable } of PORTS) {

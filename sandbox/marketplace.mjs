@@ -24,15 +24,7 @@ const SEED_MS = 300_000;
  * @returns addresses, the environment of its tools, its programs (`kill`, `pid`) and `stop()`
  * @throws Fault that a person can act on
  */
-export async function startMarketplace({
-  ports,
-  dataDir,
-  env = process.env,
-  seed = true,
-  onLine = () => {},
-  tell = () => {},
-  children = makeChildren(),
-}) {
+export async function startMarketplace({ ports, dataDir, env = process.env, seed = true, onLine = () => {}, tell = () => {}, children = makeChildren() }) {
   const chosen = ports ?? portsFrom(env);
   const simulator = !env.STRIPE_SECRET_KEY;
   mkdirSync(dataDir, { recursive: true });
@@ -63,8 +55,7 @@ export async function startMarketplace({
     if (simulator) await step('Stripe simulator and the demo’s API servers', () => Promise.all(outside.map((program) => program.ready())));
     await step('Portal, gateway and worker', () => Promise.all(roles.map((program) => program.ready())));
     writeRunFile(dataDir, environment);
-    if (seed && !existsSync(join(dataDir, 'demo.json')))
-      await step('The demonstration world', (note) => runSeed(children, environment, dataDir, note));
+    if (seed && !existsSync(join(dataDir, 'demo.json'))) await step('The demonstration world', (note) => runSeed(children, environment, dataDir, note));
   } catch (error) {
     await stop();
     throw error;
@@ -94,11 +85,7 @@ function outsidePrograms({ children, ports, simulator, httpbin, shared }) {
   );
   if (simulator)
     programs.unshift(
-      supervise(children, {
-        ...base('stripe'),
-        env: simulatorEnv(shared('stripe').env, ports),
-        args: ['--enable-source-maps', compiled('stripe', 'main.js')],
-      }),
+      supervise(children, { ...base('stripe'), env: simulatorEnv(shared('stripe').env, ports), args: ['--enable-source-maps', compiled('stripe', 'main.js')] }),
     );
   if (httpbin) programs.push(supervise(children, { ...base('httpbin'), command: venvPython(), args: httpbinArgs(ports.httpbin) }));
   return programs;
@@ -137,8 +124,7 @@ async function runSeed(children, env, dataDir, note, options = []) {
 
 /** For the tools run beside it (`npm run doctor`, `npm run seed`): where everything is. Holds keys, so only its owner reads it. */
 function writeRunFile(dataDir, environment) {
-  const names =
-    /^(NODE_ENV|SANDBOX|DATA_DIR|PORT|[A-Z_]+_(PORTS?|URL|URI|ALLOW|DOMAIN|NODE)|STRIPE_[A-Z_]+|SECRET_KEYS|SESSION_SECRET|LATENESS_SECONDS)$/;
+  const names = /^(NODE_ENV|SANDBOX|DATA_DIR|PORT|[A-Z_]+_(PORTS?|URL|URI|ALLOW|DOMAIN|NODE)|STRIPE_[A-Z_]+|SECRET_KEYS|SESSION_SECRET|LATENESS_SECONDS)$/;
   const kept = Object.fromEntries(Object.entries(environment).filter(([name]) => names.test(name)));
   const file = join(dataDir, 'run.json');
   writeFileSync(file, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });
@@ -185,12 +171,7 @@ export async function runMarketplace() {
     say('');
     const startedAt = performance.now();
     // While it starts, the steps tell enough; a role that fails is quoted. Everything is in the logs.
-    const pending = startMarketplace({
-      dataDir,
-      children,
-      onLine: (line) => marketplace && say(line),
-      tell: (text) => say(`  ${yellow('!')} ${text}`),
-    });
+    const pending = startMarketplace({ dataDir, children, onLine: (line) => marketplace && say(line), tell: (text) => say(`  ${yellow('!')} ${text}`) });
     marketplace = await Promise.race([pending, stopped.then(() => undefined)]);
     if (!marketplace) {
       await pending.catch(() => {});

@@ -67,9 +67,7 @@ export function supervise(children, { name, command = process.execPath, args, en
         .map((line) => readable(name, line))
         .join('\n');
       throw new Fault(
-        child.running
-          ? `${name} did not become ready${last ? ` (${last})` : ''}. It last said:\n${said}`
-          : `${name} ended while starting. It said:\n${said}`,
+        child.running ? `${name} did not become ready${last ? ` (${last})` : ''}. It last said:\n${said}` : `${name} ended while starting. It said:\n${said}`,
       );
     },
     async stop() {

@@ -12,13 +12,7 @@ export const PORTS = [
   { name: 'webOps', variable: 'WEB_OPS_PORT', fallback: 3001, what: 'health of the portal' },
   { name: 'gatewayOps', variable: 'GATEWAY_OPS_PORT', fallback: 8081, what: 'health of the gateway' },
   { name: 'workerOps', variable: 'WORKER_OPS_PORT', fallback: 3002, what: 'health of the worker' },
-  {
-    name: 'stripe',
-    variable: 'STRIPE_API_BASE',
-    fallback: 3100,
-    what: 'the Stripe simulator',
-    example: (port) => `STRIPE_API_BASE=http://127.0.0.1:${port}`,
-  },
+  { name: 'stripe', variable: 'STRIPE_API_BASE', fallback: 3100, what: 'the Stripe simulator', example: (port) => `STRIPE_API_BASE=http://127.0.0.1:${port}` },
   ...UPSTREAMS.map((name, index) => ({
     name,
     variable: 'UPSTREAM_PORTS',
@@ -57,13 +51,10 @@ export async function checkPorts(ports, { simulator }) {
   for (const { name, variable, what, example = (port) => `${variable}=${port}` } of PORTS) {
     const port = ports[name];
     if (name === 'stripe' && !simulator) continue;
-    if (used.has(port))
-      throw new Fault(`Port ${port} is wanted twice: for ${used.get(port)} and for ${what}. Set ${variable} to another one.`);
+    if (used.has(port)) throw new Fault(`Port ${port} is wanted twice: for ${used.get(port)} and for ${what}. Set ${variable} to another one.`);
     used.set(port, what);
     if (!(await isFree(port)))
-      throw new Fault(
-        `Port ${port} (${what}) is taken by another program. Stop that one, or use another port: ${example(port + 1000)} npm start`,
-      );
+      throw new Fault(`Port ${port} (${what}) is taken by another program. Stop that one, or use another port: ${example(port + 1000)} npm start`);
   }
 }
 

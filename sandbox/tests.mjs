@@ -40,22 +40,13 @@ export async function runTests(mode, args, { prepare } = {}) {
     await children.stopAll();
     await children.release();
   };
-  for (const signal of ['SIGINT', 'SIGTERM'])
-    process.once(signal, () => void end().then(() => process.exit(signal === 'SIGINT' ? 130 : 143)));
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void end().then(() => process.exit(signal === 'SIGINT' ? 130 : 143)));
   try {
     const dataDir = scratchFolder(children);
     const engines = await startEngines(children, { dataDir });
     const env = { ...process.env, MONGODB_URI: engines.mongoUri, REDIS_URL: engines.redisUrl, DATA_DIR: dataDir };
     Object.assign(env, await prepare?.({ children, dataDir, env }));
-    const mocha = children.launch({
-      name: 'mocha',
-      command: process.execPath,
-      args: mochaArgs(mode, args),
-      env,
-      cwd: ROOT,
-      order: ORDER.tests,
-      inherit: true,
-    });
+    const mocha = children.launch({ name: 'mocha', command: process.execPath, args: mochaArgs(mode, args), env, cwd: ROOT, order: ORDER.tests, inherit: true });
     const { code } = await mocha.exited;
     return code ?? 1;
   } finally {
@@ -66,11 +57,5 @@ export async function runTests(mode, args, { prepare } = {}) {
 function mochaArgs(mode, args) {
   const named = args.some((arg) => !arg.startsWith('-') && existsSync(join(ROOT, arg)));
   const files = named ? [] : suitesOf(mode).map((suite) => `test/${suite}/**/*.test.ts`);
-  return [
-    join(ROOT, 'node_modules', 'mocha', 'bin', 'mocha.js'),
-    '--reporter',
-    join(ROOT, 'test', 'support', 'reporter.mjs'),
-    ...args,
-    ...files,
-  ];
+  return [join(ROOT, 'node_modules', 'mocha', 'bin', 'mocha.js'), '--reporter', join(ROOT, 'test', 'support', 'reporter.mjs'), ...args, ...files];
 }

@@ -70,8 +70,22 @@ export async function compose(config: Config, role: string, overrides: Overrides
   lifecycle.add({ name: 'queue', stop: () => queue.close() });
   const roster = makeRoster({ redis });
   const services = makeServices({
-    payments, queue, simulator: config.stripe.apiBase === '' ? null : makeSimulatorControl(config.stripe.apiBase), latenessSeconds: config.latenessSeconds, platformFeeBps: config.platformFeeBps,
-    clock, gatewayUrl: config.gatewayUrl, ids, log, mailer, roster, secretKeys: config.secretKeys, signals, store, upstreamAllow: config.upstreamAllow, webUrl: config.webUrl,
+    payments,
+    queue,
+    simulator: config.stripe.apiBase === '' ? null : makeSimulatorControl(config.stripe.apiBase),
+    latenessSeconds: config.latenessSeconds,
+    platformFeeBps: config.platformFeeBps,
+    clock,
+    gatewayUrl: config.gatewayUrl,
+    ids,
+    log,
+    mailer,
+    roster,
+    secretKeys: config.secretKeys,
+    signals,
+    store,
+    upstreamAllow: config.upstreamAllow,
+    webUrl: config.webUrl,
     render: (view, model) => renderer().render(view, model, NOBODY),
   });
   lifecycle.add({ name: 'clock control', stop: () => services.clockControl.stop() });

@@ -17,7 +17,12 @@ export class ConfigError extends Error {
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
 const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ''));
 const flag = z.enum(['0', '1']).transform((text) => text === '1');
-const list = z.string().transform((text) => text.split(',').map((part) => part.trim()).filter(Boolean));
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean),
+);
 
 /** One line, one variable: what it is, its default, and (`describe`) the sentence that `.env.example` shows. Sorted by concern. */
 const Environment = z.object({
@@ -32,10 +37,22 @@ const Environment = z.object({
   WEB_URL: url.default('http://localhost:3000').describe('the portal’s address as people see it'),
   GATEWAY_URL: url.default('http://127.0.0.1:8080').describe('the gateway’s address as callers see it; another host than the portal’s'),
   GATEWAY_DOMAIN: z.string().default('').describe('wildcard domain for <label>.<domain>; empty: none'),
-  GATEWAY_NODE: z.string().regex(/^[a-z0-9-]{1,32}$/).default('gw1').describe('names the journal’s folder; unique per gateway process'),
+  GATEWAY_NODE: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/)
+    .default('gw1')
+    .describe('names the journal’s folder; unique per gateway process'),
   GATEWAY_ENGINE: z.enum(['undici', 'http-proxy']).default('undici').describe('how ordinary calls are forwarded'),
-  MONGODB_URI: z.string().regex(/^mongodb(\+srv)?:\/\//).default('mongodb://127.0.0.1:27017/tollgate?directConnection=true').describe('MongoDB; npm start sets it to the engine it resolved'),
-  REDIS_URL: z.string().regex(/^rediss?:\/\//).default('redis://127.0.0.1:6379').describe('Redis; npm start sets it to the engine it resolved'),
+  MONGODB_URI: z
+    .string()
+    .regex(/^mongodb(\+srv)?:\/\//)
+    .default('mongodb://127.0.0.1:27017/tollgate?directConnection=true')
+    .describe('MongoDB; npm start sets it to the engine it resolved'),
+  REDIS_URL: z
+    .string()
+    .regex(/^rediss?:\/\//)
+    .default('redis://127.0.0.1:6379')
+    .describe('Redis; npm start sets it to the engine it resolved'),
   REDIS_PREFIX: z.string().default('tollgate:').describe('begins every key, so that deployments can share a Redis'),
   SMTP_URL: z.string().default('').describe('mail server; empty: the sandbox’s mailbox'),
   MAIL_FROM: z.string().default('Tollgate <no-reply@tollgate.test>').describe('sender of every mail'),
@@ -177,7 +194,8 @@ function crossFaults(env: ConfigVariables): string[] {
   if (env.STRIPE_API_BASE !== '') faults.push('STRIPE_API_BASE: refused in production');
   if (env.SMTP_URL === '') faults.push('SMTP_URL: needed in production');
   if (!env.WEB_URL.startsWith('https://')) faults.push('WEB_URL: https is needed in production');
-  if (new URL(env.WEB_URL).hostname === new URL(env.GATEWAY_URL).hostname) faults.push('GATEWAY_URL: needs another host name than WEB_URL, or cookies would be shared');
+  if (new URL(env.WEB_URL).hostname === new URL(env.GATEWAY_URL).hostname)
+    faults.push('GATEWAY_URL: needs another host name than WEB_URL, or cookies would be shared');
   return faults;
 }
 

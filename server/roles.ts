@@ -50,10 +50,7 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
   server.headersTimeout = 15_000;
   server.requestTimeout = 60_000;
   const ops = makeOps({
-    checks: {
-      mongo: async () => (await store.ping(clock.monotonic)) < 5_000,
-      redis: () => redis.available() || 'away',
-    },
+    checks: { mongo: async () => (await store.ping(clock.monotonic)) < 5_000, redis: () => redis.available() || 'away' },
     ...(config.sandbox && { extra: sandboxOps(services) }),
   });
   const opsPort = await ops.listen(config.opsPorts.web);
@@ -65,19 +62,45 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
 }
 
 /** The metering proxy, on a listener and host of its own. */
-export async function startGateway({ config, log, lifecycle, clock, ids, store, redis, signals, roster, services }: Composition): Promise<{ port: number; opsPort: number }> {
+export async function startGateway({
+  config,
+  log,
+  lifecycle,
+  clock,
+  ids,
+  store,
+  redis,
+  signals,
+  roster,
+  services,
+}: Composition): Promise<{ port: number; opsPort: number }> {
   const { changes, metering } = services;
   const node = config.gatewayNode;
   const folder = join(config.dataDir, 'gateway', node);
   const journal = openJournal({ dataDir: config.dataDir, node, clock, log, strict: config.meterStrict, bytesMax: config.journalBytesMax });
-  const counters = makeCounters({ url: config.redisUrl, prefix: config.redisPrefix, onAway: (error) => log.warn({ err: error.message }, 'the shared counts are away') });
+  const counters = makeCounters({
+    url: config.redisUrl,
+    prefix: config.redisPrefix,
+    onAway: (error) => log.warn({ err: error.message }, 'the shared counts are away'),
+  });
   const limits = makeLimits({
-    counters, clock, ids, log, node, boot: journal.boot,
+    counters,
+    clock,
+    ids,
+    log,
+    node,
+    boot: journal.boot,
     liveNodes: () => metering.liveNodes(),
     storedCount: ({ subscriptionId, window, meter }) => metering.storedPlaces(subscriptionId, window, meter),
   });
   const shipping = makeShipping({
-    store, journal, limits, clock, log, readCalls: readLog, makeReplay: (boot) => makeReplay({ node, boot, receivedAt: () => clock.now() }),
+    store,
+    journal,
+    limits,
+    clock,
+    log,
+    readCalls: readLog,
+    makeReplay: (boot) => makeReplay({ node, boot, receivedAt: () => clock.now() }),
   });
   const snapshots = makeSnapshots({ store, changes, signals, roster, clock, log, node, folder });
   limits.start();
@@ -100,11 +123,7 @@ export async function startGateway({ config, log, lifecycle, clock, ids, store, 
 
   const gateway = makeGateway({ config, boot: journal.boot, clock, log, snapshots, limits, meter: journal, replays: makeReplays({ redis }) });
   const ops = makeOps({
-    checks: {
-      snapshot: () => snapshots.ready(),
-      journal: () => journal.ready() || 'cannot record calls',
-      redis: () => redis.available() || 'away',
-    },
+    checks: { snapshot: () => snapshots.ready(), journal: () => journal.ready() || 'cannot record calls', redis: () => redis.available() || 'away' },
   });
   const opsPort = await ops.listen(config.opsPorts.gateway);
   lifecycle.add({ name: 'ops', stop: () => ops.close() });

@@ -25,19 +25,42 @@ const store = await openStore(mongodbUri);
 const journal = openJournal({ dataDir, node: 'bench', clock, log, strict, bytesMax: 8 * 1024 ** 3 });
 const counters = makeCounters({ url: redisUrl, prefix: redisPrefix });
 const limits = makeLimits({
-  counters, clock, ids: makeIds(), log, node: 'bench', boot: journal.boot,
+  counters,
+  clock,
+  ids: makeIds(),
+  log,
+  node: 'bench',
+  boot: journal.boot,
   liveNodes: () => Promise.resolve(['bench']),
   storedCount: () => Promise.resolve({ units: 0n, batches: new Map() }),
 });
-const shipping = makeShipping({ store, journal, limits, clock, log, readCalls: readLog, makeReplay: (boot) => makeReplay({ node: 'bench', boot, receivedAt: () => clock.now() }) });
+const shipping = makeShipping({
+  store,
+  journal,
+  limits,
+  clock,
+  log,
+  readCalls: readLog,
+  makeReplay: (boot) => makeReplay({ node: 'bench', boot, receivedAt: () => clock.now() }),
+});
 limits.start();
 shipping.start();
 const snapshot = benchSnapshot(world, clock.now());
 const gateway = makeGateway({
   config: {
-    gatewayDomain: '', gatewayEngine: engine, gatewayNode: 'bench', secretKeys: RING, trustedHops: 0, upstreamAllow: new Set([`127.0.0.1:${world.upstream}`]), webUrl: 'http://localhost:3000',
+    gatewayDomain: '',
+    gatewayEngine: engine,
+    gatewayNode: 'bench',
+    secretKeys: RING,
+    trustedHops: 0,
+    upstreamAllow: new Set([`127.0.0.1:${world.upstream}`]),
+    webUrl: 'http://localhost:3000',
   },
-  boot: journal.boot, clock, log, limits, meter: journal,
+  boot: journal.boot,
+  clock,
+  log,
+  limits,
+  meter: journal,
   snapshots: { current: () => snapshot, onChange: () => undefined, unknownCredential: () => undefined },
   replays: { first: () => Promise.resolve(true) },
 });
@@ -49,7 +72,9 @@ async function stop(): Promise<void> {
   await journal.stop();
   await shipping.stop();
   const batches = await store.connection.collection('usageBatches').find().toArray();
-  const metered = batches.flatMap((batch) => batch.entries as { outcome: string; calls: number | bigint }[]).reduce((sum, entry) => (entry.outcome === '200' ? sum + Number(entry.calls) : sum), 0);
+  const metered = batches
+    .flatMap((batch) => batch.entries as { outcome: string; calls: number | bigint }[])
+    .reduce((sum, entry) => (entry.outcome === '200' ? sum + Number(entry.calls) : sum), 0);
   process.send?.({ metered });
   await limits.stop();
   await counters.close();

@@ -4,7 +4,9 @@ import { codeOf } from './world.ts';
 import { settings } from './processes.ts';
 
 const { port, path, connections, seconds, keys } = settings<{ port: number; path: string; connections: number; seconds: number; keys: number }>();
-const requests = Array.from({ length: keys }, (_, n) => Buffer.from(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX-Apig-AppCode: ${codeOf(n)}\r\nAccept: */*\r\n\r\n`));
+const requests = Array.from({ length: keys }, (_, n) =>
+  Buffer.from(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX-Apig-AppCode: ${codeOf(n)}\r\nAccept: */*\r\n\r\n`),
+);
 const statuses: Record<string, number> = {};
 const latencies: number[] = [];
 let answered = 0;

@@ -10,7 +10,11 @@ const FLOOR = 1.4;
 const GOAL = 1.7;
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '4' }, connections: { type: 'string', default: '64' }, engine: { type: 'string', default: 'undici' }, loose: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
+    connections: { type: 'string', default: '64' },
+    engine: { type: 'string', default: 'undici' },
+    loose: { type: 'boolean', default: false },
   },
 });
 const { MONGODB_URI, REDIS_URL } = process.env;
@@ -21,7 +25,13 @@ mongodbUri.pathname = `/bench_gateway_${process.pid}`;
 const upstream = await startPeer('./upstream.ts', 'other');
 const plain = await startPeer('./plain-proxy.ts', 'gateway', { upstream: upstream.port });
 const full = await startPeer('./full-gateway.ts', 'gateway', {
-  upstream: upstream.port, subscriptions: KEYS, engine: values.engine, strict: !values.loose, mongodbUri: mongodbUri.toString(), redisUrl: REDIS_URL, redisPrefix: `bench:${process.pid}:`,
+  upstream: upstream.port,
+  subscriptions: KEYS,
+  engine: values.engine,
+  strict: !values.loose,
+  mongodbUri: mongodbUri.toString(),
+  redisUrl: REDIS_URL,
+  redisPrefix: `bench:${process.pid}:`,
 });
 
 interface Round {
@@ -34,9 +44,11 @@ interface Round {
 
 async function round(peer: Peer, path: string, seconds: number): Promise<Round> {
   const before = await peer.cpuMicros();
-  const { answered, statuses, p50, p99 } = await runOnce<{ answered: number; statuses: Record<string, number>; p50: number; p99: number }>('./load.ts', 'other', {
-    port: peer.port, path, connections: Number(values.connections), seconds, keys: KEYS,
-  });
+  const { answered, statuses, p50, p99 } = await runOnce<{ answered: number; statuses: Record<string, number>; p50: number; p99: number }>(
+    './load.ts',
+    'other',
+    { port: peer.port, path, connections: Number(values.connections), seconds, keys: KEYS },
+  );
   const cpuSeconds = ((await peer.cpuMicros()) - before) / 1e6;
   if (Object.keys(statuses).join() !== '200') throw new Error(`not every answer was 200: ${JSON.stringify(statuses)}`);
   return { perCpuSecond: answered / cpuSeconds, perSecond: answered / seconds, p50, p99, answered };
@@ -62,7 +74,10 @@ const median = (numbers: number[]): number => numbers.toSorted((a, b) => a - b)[
 await check();
 const rounds: Record<'full' | 'plain', Round[]> = { full: [], plain: [] };
 let counted = CHECKED;
-for (const [peer, path] of [[plain, '/items'], [full, '/bench/items']] as const) {
+for (const [peer, path] of [
+  [plain, '/items'],
+  [full, '/bench/items'],
+] as const) {
   const { answered } = await round(peer, path, 2);
   if (peer === full) counted += answered;
 }
@@ -71,11 +86,15 @@ for (let n = 0; n < Number(values.rounds); n++)
     const result = await round(name === 'full' ? full : plain, name === 'full' ? '/bench/items' : '/items', Number(values.seconds));
     rounds[name].push(result);
     if (name === 'full') counted += result.answered;
-    console.log(`${name.padEnd(6)} ${Math.round(result.perCpuSecond)} per CPU-s, ${Math.round(result.perSecond)}/s, p50 ${result.p50.toFixed(1)} ms, p99 ${result.p99.toFixed(1)} ms`);
+    console.log(
+      `${name.padEnd(6)} ${Math.round(result.perCpuSecond)} per CPU-s, ${Math.round(result.perSecond)}/s, p50 ${result.p50.toFixed(1)} ms, p99 ${result.p99.toFixed(1)} ms`,
+    );
   }
 const perCpu = (name: 'full' | 'plain') => median(rounds[name].map(({ perCpuSecond }) => perCpuSecond));
 const ratio = perCpu('full') / perCpu('plain');
-console.log(`plain http-proxy: ${Math.round(perCpu('plain'))} calls per CPU-second; the full job: ${Math.round(perCpu('full'))}; ratio ${ratio.toFixed(2)} (floor ${FLOOR}, goal ${GOAL})`);
+console.log(
+  `plain http-proxy: ${Math.round(perCpu('plain'))} calls per CPU-second; the full job: ${Math.round(perCpu('full'))}; ratio ${ratio.toFixed(2)} (floor ${FLOOR}, goal ${GOAL})`,
+);
 const { metered } = await full.ask<{ metered: number }>('stop');
 console.log(`answered ${counted}, metered in the store ${metered}`);
 await Promise.all([plain.stop(), upstream.stop()]);

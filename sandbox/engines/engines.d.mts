@@ -25,13 +25,5 @@ export interface Place {
 }
 export function resolveMongo(env?: Record<string, string | undefined>): Promise<EngineSource>;
 export function resolveRedis(env?: Record<string, string | undefined>): Promise<EngineSource>;
-export function startMongo(
-  children: Children,
-  source: EngineSource,
-  place: Place,
-): Promise<{ child: EngineProcess; uri: string; port: number }>;
-export function startRedis(
-  children: Children,
-  source: EngineSource,
-  place: Place,
-): Promise<{ child: EngineProcess; url: string; port: number }>;
+export function startMongo(children: Children, source: EngineSource, place: Place): Promise<{ child: EngineProcess; uri: string; port: number }>;
+export function startRedis(children: Children, source: EngineSource, place: Place): Promise<{ child: EngineProcess; url: string; port: number }>;

@@ -29,8 +29,7 @@ export async function resolveRedis(env = process.env) {
   if (env.REDIS_URL) return { kind: 'given', url: env.REDIS_URL, label: 'REDIS_URL' };
   const { code, output } = await run('redis-server', ['--version']);
   const version = /v=(\d[\d.]*)/.exec(output)?.[1];
-  if (code === 0 && version && Number.parseFloat(version) >= 6.2)
-    return { kind: 'server', command: 'redis-server', label: `redis-server ${version}` };
+  if (code === 0 && version && Number.parseFloat(version) >= 6.2) return { kind: 'server', command: 'redis-server', label: `redis-server ${version}` };
   await ensureVenv();
   return { kind: 'server', command: venvRedisServer(), label: 'built-in (Redis)' };
 }
@@ -38,13 +37,9 @@ export async function resolveRedis(env = process.env) {
 /** Start the database over `dir` and wait until it answers. One directory takes one process. */
 export async function startMongo(children, source, { dir, port, logFile }) {
   mkdirSync(dir, { recursive: true });
-  const child =
-    source.kind === 'mongod' ? launchMongod(children, { dir, port, logFile }) : launchSecantus(children, { dir, port, logFile });
+  const child = source.kind === 'mongod' ? launchMongod(children, { dir, port, logFile }) : launchSecantus(children, { dir, port, logFile });
   const uri = `mongodb://127.0.0.1:${port}/${DATABASE}?directConnection=true`;
-  const ready = await waitUntil(async () => (await answers(port)) && (await pingMongo(uri, source.kind === 'mongod')), {
-    child,
-    deadlineMs: READY_MS,
-  });
+  const ready = await waitUntil(async () => (await answers(port)) && (await pingMongo(uri, source.kind === 'mongod')), { child, deadlineMs: READY_MS });
   if (!ready) throw await notStarted('MongoDB', child);
   return { ...child, child, uri, port };
 }
@@ -81,8 +76,7 @@ async function pingMongo(uri, replicaSet) {
     const admin = client.db('admin');
     if (!replicaSet) return (await admin.command({ ping: 1 })).ok === 1;
     const hello = await admin.command({ hello: 1 });
-    if (!hello.setName)
-      await admin.command({ replSetInitiate: { _id: 'rs0', members: [{ _id: 0, host: uri.split('/')[2] }] } }).catch(() => {});
+    if (!hello.setName) await admin.command({ replSetInitiate: { _id: 'rs0', members: [{ _id: 0, host: uri.split('/')[2] }] } }).catch(() => {});
     return hello.isWritablePrimary === true;
   } catch {
     return false;
@@ -94,15 +88,7 @@ async function pingMongo(uri, replicaSet) {
 export async function startRedis(children, source, { dir, port, logFile }) {
   mkdirSync(dir, { recursive: true });
   const args = ['--bind', '127.0.0.1', '--port', String(port), '--dir', dir, '--appendonly', 'yes', '--save', ''];
-  const child = children.launch({
-    name: 'redis',
-    command: source.command,
-    args,
-    cwd: dir,
-    order: ORDER.engines,
-    graceMs: STOP_MS,
-    logFile,
-  });
+  const child = children.launch({ name: 'redis', command: source.command, args, cwd: dir, order: ORDER.engines, graceMs: STOP_MS, logFile });
   const ready = await waitUntil(() => pingRedis(port), { child, deadlineMs: READY_MS });
   if (!ready) throw await notStarted('Redis', child);
   return { ...child, child, url: `redis://127.0.0.1:${port}`, port };

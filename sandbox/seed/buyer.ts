@@ -19,11 +19,7 @@ export interface DemoApp {
 type Buying = Pick<Services, 'apps' | 'credentials' | 'subscriptions'>;
 
 /** The buyer's app with a key and a code. Secrets are shown once: `kept` are those that an earlier seed wrote down. */
-export async function seedApp(
-  { apps, credentials }: Buying,
-  buyer: Actor,
-  kept: Partial<DemoApp> | undefined,
-): Promise<Omit<DemoApp, 'subscriptions'>> {
+export async function seedApp({ apps, credentials }: Buying, buyer: Actor, kept: Partial<DemoApp> | undefined): Promise<Omit<DemoApp, 'subscriptions'>> {
   const app =
     (await apps.list(buyer)).find(({ app: { name } }) => name === APP_NAME)?.app ??
     (await apps.create(buyer, { name: APP_NAME, description: 'Calls from the demonstration' }));

@@ -107,12 +107,7 @@ export interface SeedPlan {
 
 /** The three plans of every listing. */
 export const PLANS: readonly SeedPlan[] = [
-  {
-    name: 'free',
-    title: 'Free',
-    summary: '500 calls a month, then it stops',
-    form: { ...EMPTY_PLAN_FORM, kind: 'free', quota: 'hard', quotaLimit: '500' },
-  },
+  { name: 'free', title: 'Free', summary: '500 calls a month, then it stops', form: { ...EMPTY_PLAN_FORM, kind: 'free', quota: 'hard', quotaLimit: '500' } },
   {
     name: 'starter',
     title: 'Starter',

@@ -47,9 +47,7 @@ try {
     ['cities', 'starter'],
   ] as const) {
     const listing = listings[slug];
-    const id =
-      listing &&
-      (await seedSubscription(services, people.buyer, { listing, plan, appId: app.appId, payAtSimulator: config.stripe.apiBase !== '' }));
+    const id = listing && (await seedSubscription(services, people.buyer, { listing, plan, appId: app.appId, payAtSimulator: config.stripe.apiBase !== '' }));
     if (id !== undefined) subscriptions[slug] = id;
   }
   await seedCrowd(services, { size: values.size, seed: Number(values.seed), listings: Object.values(listings), requestId, tell });

@@ -14,14 +14,7 @@ export async function actorOf(accounts: Accounts, email: string, requestId: stri
   const memberships = await accounts.memberships(user._id);
   const found = memberships.find(({ organization }) => organization._id === organizationId) ?? memberships[0];
   if (!found) throw new Error(`${email} belongs to no organization`);
-  return {
-    kind: 'user',
-    userId: user._id,
-    organizationId: found.organization._id,
-    policies: found.membership.policies,
-    address: '127.0.0.1',
-    requestId,
-  };
+  return { kind: 'user', userId: user._id, organizationId: found.organization._id, policies: found.membership.policies, address: '127.0.0.1', requestId };
 }
 
 /** Four people and their organizations; whoever is there already stays as they are. */
@@ -29,14 +22,11 @@ export async function seedPeople(accounts: Accounts, requestId: string): Promise
   await accounts.register({ email: emailOf('provider'), password: PASSWORD, name: 'Paula Provider', organization: 'Atlas Data' });
   await accounts.register({ email: emailOf('buyer'), password: PASSWORD, name: 'Bruno Buyer', organization: 'Harbor Apps' });
   const buyer = await actorOf(accounts, emailOf('buyer'), requestId);
-  await accounts.registerMember({ email: emailOf('admin'), password: PASSWORD, name: 'Ada Admin' }, buyer.organizationId, [
+  await accounts.registerMember({ email: emailOf('admin'), password: PASSWORD, name: 'Ada Admin' }, buyer.organizationId, ['Administrator']);
+  const operator = await accounts.registerMember({ email: emailOf('operator'), password: PASSWORD, name: 'Olaf Operator' }, PLATFORM_ORGANIZATION, [
     'Administrator',
+    'Operator',
   ]);
-  const operator = await accounts.registerMember(
-    { email: emailOf('operator'), password: PASSWORD, name: 'Olaf Operator' },
-    PLATFORM_ORGANIZATION,
-    ['Administrator', 'Operator'],
-  );
   if (operator) await accounts.addOperators(operator);
   return {
     buyer,

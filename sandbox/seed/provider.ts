@@ -55,8 +55,7 @@ export async function seedListing(
     const found = present.find(({ plan }) => plan.name === name && plan.currentVersionId !== null)?.plan;
     plans[name] = (found ?? (await catalog.plans.create(provider, product._id, { name, title, summary }, reading.document)))._id;
   }
-  if (['draft', 'rejected'].includes((await catalog.products.get(provider, product._id)).status))
-    await catalog.products.submit(provider, product._id);
+  if (['draft', 'rejected'].includes((await catalog.products.get(provider, product._id)).status)) await catalog.products.submit(provider, product._id);
   const submitted = await catalog.products.get(provider, product._id);
   if (submitted.status === 'submitted') await catalog.reviews.approve(operator, product._id, submitted.rev);
   return { productId: product._id, plans };

@@ -21,11 +21,7 @@ export async function ensureBuilt() {
     // A build that was interrupted, or a dist/ somebody removed: the compiler's notes on what is up to date are not to be believed.
     if (!existsSync(STAMP)) rmSync(join(ROOT, '.local', 'tsc', 'build.tsbuildinfo'), { force: true });
     rmSync(STAMP, { force: true });
-    const { code, output } = await run(
-      process.execPath,
-      [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
-      { cwd: ROOT },
-    );
+    const { code, output } = await run(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'], { cwd: ROOT });
     if (code !== 0) throw new Fault(`The build failed:\n${output.trim().split('\n').slice(0, 40).join('\n')}`);
     removeOrphans(files);
     for (const file of files.filter((path) => ASSET.test(path))) {

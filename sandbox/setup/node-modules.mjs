@@ -57,7 +57,5 @@ function installedMatches(lock) {
   const hidden = join(MODULES, '.package-lock.json');
   if (!existsSync(hidden)) return false;
   const installed = JSON.parse(readFileSync(hidden, 'utf8')).packages ?? {};
-  return Object.entries(lock.packages ?? {}).every(
-    ([path, wanted]) => path === '' || wanted.optional === true || installed[path]?.version === wanted.version,
-  );
+  return Object.entries(lock.packages ?? {}).every(([path, wanted]) => path === '' || wanted.optional === true || installed[path]?.version === wanted.version);
 }

@@ -32,8 +32,7 @@ export async function findPython(env = process.env) {
   );
 }
 
-const redisPackageFor = ({ minor }) =>
-  process.platform === 'linux' && process.arch === 'x64' && minor <= 12 ? REDIS_PACKAGE : REDIS_PACKAGE_ELSEWHERE;
+const redisPackageFor = ({ minor }) => (process.platform === 'linux' && process.arch === 'x64' && minor <= 12 ? REDIS_PACKAGE : REDIS_PACKAGE_ELSEWHERE);
 
 export function readStamp() {
   try {
@@ -74,9 +73,7 @@ export async function ensureVenv() {
 
 function isComplete(stamp) {
   const has = new Set(stamp?.packages ?? []);
-  return (
-    [MONGO_PACKAGE, ...HTTPBIN_PACKAGES].every((name) => has.has(name)) && (has.has(REDIS_PACKAGE) || has.has(REDIS_PACKAGE_ELSEWHERE))
-  );
+  return [MONGO_PACKAGE, ...HTTPBIN_PACKAGES].every((name) => has.has(name)) && (has.has(REDIS_PACKAGE) || has.has(REDIS_PACKAGE_ELSEWHERE));
 }
 
 async function build(python, building, note) {
@@ -87,9 +84,7 @@ async function build(python, building, note) {
     run(
       join(building, 'bin', 'python3'),
       ['-m', 'pip', 'install', '--disable-pip-version-check', '--only-binary', ':all:', '--no-binary', 'flasgger', ...packages],
-      {
-        onLine: (line) => note(`(${line.slice(0, 60)})`),
-      },
+      { onLine: (line) => note(`(${line.slice(0, 60)})`) },
     );
   const packages = [MONGO_PACKAGE, redisPackageFor(python), ...HTTPBIN_PACKAGES];
   let installed = await pip(packages);
@@ -97,8 +92,7 @@ async function build(python, building, note) {
     packages[1] = REDIS_PACKAGE_ELSEWHERE;
     installed = await pip(packages);
   }
-  if (installed.code !== 0)
-    throw new Fault(`pip could not install ${packages.join(', ')}:\n${installed.output.trim().split('\n').slice(-12).join('\n')}`);
+  if (installed.code !== 0) throw new Fault(`pip could not install ${packages.join(', ')}:\n${installed.output.trim().split('\n').slice(-12).join('\n')}`);
   writeFileSync(join(building, STAMP), JSON.stringify({ python: python.version, packages }));
 }
 

@@ -2,8 +2,7 @@
 export class Fault extends Error {}
 
 const live = process.stdout.isTTY === true && process.env.CI === undefined;
-const paint = (code, text) =>
-  process.stdout.isTTY === true && process.env.NO_COLOR === undefined ? `\u001b[${code}m${text}\u001b[0m` : text;
+const paint = (code, text) => (process.stdout.isTTY === true && process.env.NO_COLOR === undefined ? `\u001b[${code}m${text}\u001b[0m` : text);
 
 export const bold = (text) => paint(1, text);
 export const dim = (text) => paint(2, text);

@@ -13,9 +13,7 @@ export function sandboxSecrets(dataDir) {
     try {
       return JSON.parse(readFileSync(file, 'utf8'));
     } catch {
-      throw new Fault(
-        `${file} is damaged. Without it the stored credentials cannot be decrypted: restore it, or remove ${dataDir} to begin anew.`,
-      );
+      throw new Fault(`${file} is damaged. Without it the stored credentials cannot be decrypted: restore it, or remove ${dataDir} to begin anew.`);
     }
   }
   const secrets = {

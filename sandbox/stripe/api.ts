@@ -56,8 +56,7 @@ export function makeApi({ world, disturbances, tick, observe }: ApiParts): Api {
       if (fate.status) throw disturbance(fate.status);
       const run = prepare(method, url, body);
       if (key !== null) {
-        if (key.length > KEY_CHARACTERS_MAX)
-          throw invalid(`Idempotency keys may have at most ${KEY_CHARACTERS_MAX} characters.`, { early: true });
+        if (key.length > KEY_CHARACTERS_MAX) throw invalid(`Idempotency keys may have at most ${KEY_CHARACTERS_MAX} characters.`, { early: true });
         if (inFlight.has(key)) {
           throw new StripeFault(
             409,
@@ -127,12 +126,7 @@ export function makeApi({ world, disturbances, tick, observe }: ApiParts): Api {
           { early: true },
         );
       }
-      return {
-        status: before.status,
-        body: before.body,
-        requestId,
-        headers: { 'Idempotent-Replayed': 'true', 'Original-Request': before.requestId },
-      };
+      return { status: before.status, body: before.body, requestId, headers: { 'Idempotent-Replayed': 'true', 'Original-Request': before.requestId } };
     }
     const mark = { id: requestId, idempotencyKey: key };
     const remember = ({ status, body }: Answer) => (key === null ? null : { id: key, request: run.hash, status, body, requestId });
@@ -185,10 +179,7 @@ function checkCaller(request: IncomingMessage): void {
   if (version !== undefined && version !== API_VERSION)
     throw invalid(`Invalid Stripe API version: ${String(version)}. This simulator speaks ${API_VERSION} only.`, { early: true });
   if (request.headers['stripe-account'] !== undefined)
-    throw new StripeFault(403, 'invalid_request_error', 'This simulator has no connected accounts.', {
-      code: 'account_invalid',
-      early: true,
-    });
+    throw new StripeFault(403, 'invalid_request_error', 'This simulator has no connected accounts.', { code: 'account_invalid', early: true });
 }
 
 function disturbance(status: number): StripeFault {

@@ -55,13 +55,7 @@ export const DECLINES: Readonly<Record<string, Decline>> = Object.fromEntries(
   [GENERIC, FUNDS, LOST, STOLEN, EXPIRED, CVC, PROCESSING, VELOCITY].map((each) => [each.declineCode, each]),
 );
 
-const card = (number: string, label: string, more: Partial<TestCard> = {}): TestCard => ({
-  number,
-  label,
-  brand: 'visa',
-  funding: 'credit',
-  ...more,
-});
+const card = (number: string, label: string, more: Partial<TestCard> = {}): TestCard => ({ number, label, brand: 'visa', funding: 'credit', ...more });
 
 const CARDS: readonly TestCard[] = [
   card('4242424242424242', 'Accepted'),

@@ -192,8 +192,7 @@ export function settleOutOfBand(tx: Tx, invoice: Invoice): Invoice {
 
 export function voidInvoice(tx: Tx, invoice: Invoice): Invoice {
   if (invoice.status === 'paid') throw invalid('Invoices with `paid` payments cannot be voided.');
-  if (invoice.status !== 'open' && invoice.status !== 'uncollectible')
-    throw invalid('You can only pass in open invoices. This invoice isn’t open.');
+  if (invoice.status !== 'open' && invoice.status !== 'uncollectible') throw invalid('You can only pass in open invoices. This invoice isn’t open.');
   cancelPayment(tx, invoice);
   Object.assign(invoice, { status: 'void', auto_advance: false });
   invoice.status_transitions.voided_at = tx.now;

@@ -89,8 +89,7 @@ export async function control(parts: Parts, request: IncomingMessage, response: 
     if (typeof body !== 'object' || body === null) throw new Refusal('send a JSON object');
     answer(response, 200, await verb(body as Body, parts));
   } catch (error) {
-    if (error instanceof Refusal || error instanceof SyntaxError || error instanceof StripeFault)
-      return answer(response, 400, { error: error.message });
+    if (error instanceof Refusal || error instanceof SyntaxError || error instanceof StripeFault) return answer(response, 400, { error: error.message });
     throw error;
   }
 }

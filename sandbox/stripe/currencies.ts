@@ -4,8 +4,7 @@ import { invalid } from './faults.ts';
 const ZERO_DECIMAL = 'bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf'.split(' ');
 const TENS = 'bhd jod kwd omr tnd'.split(' ');
 const HUNDREDS = ['isk'];
-const TWO_DECIMAL =
-  'aed aud brl cad chf cny czk dkk eur gbp hkd huf idr ils inr mxn myr nok nzd php pln ron sar sek sgd thb try twd usd zar'.split(' ');
+const TWO_DECIMAL = 'aed aud brl cad chf cny czk dkk eur gbp hkd huf idr ils inr mxn myr nok nzd php pln ron sar sek sgd thb try twd usd zar'.split(' ');
 
 const MINIMUMS: Readonly<Record<string, number>> = {
   gbp: 30,
@@ -43,8 +42,5 @@ export function checkCurrency(currency: string, amount = 0): void {
   }
   const step = TENS.includes(currency) ? 10 : HUNDREDS.includes(currency) ? 100 : 1;
   if (amount % step !== 0)
-    throw invalid(`Invalid amount: amounts in ${currency} must be a multiple of ${step}.`, {
-      code: 'parameter_invalid_integer',
-      param: 'amount',
-    });
+    throw invalid(`Invalid amount: amounts in ${currency} must be a multiple of ${step}.`, { code: 'parameter_invalid_integer', param: 'amount' });
 }

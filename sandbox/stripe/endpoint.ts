@@ -33,11 +33,7 @@ export function one<S extends Shape>(
 }
 
 /** An endpoint that answers with a page of objects, newest first. */
-export function many<S extends Shape>(
-  path: string,
-  params: S,
-  run: (tx: Tx, params: Values<S>, named: Record<string, string>) => Thing[],
-): Endpoint {
+export function many<S extends Shape>(path: string, params: S, run: (tx: Tx, params: Values<S>, named: Record<string, string>) => Thing[]): Endpoint {
   return {
     method: 'GET',
     path,
@@ -51,19 +47,12 @@ export function many<S extends Shape>(
 }
 
 /** The plain list of a kind, filtered by equality on the parameters named, and by `created`. */
-export function listOf<K extends Kind, S extends Shape>(
-  path: string,
-  kind: K,
-  params: S,
-  keep: (thing: Kinds[K], params: Values<S>) => boolean,
-): Endpoint {
+export function listOf<K extends Kind, S extends Shape>(path: string, kind: K, params: S, keep: (thing: Kinds[K], params: Values<S>) => boolean): Endpoint {
   return many(path, { ...params, created: range() }, (tx, values) =>
     tx
       .all(kind)
       .filter(
-        (thing) =>
-          within((thing.created ?? thing.date) as number, (values as { created?: Range }).created) &&
-          keep(thing, values as unknown as Values<S>),
+        (thing) => within((thing.created ?? thing.date) as number, (values as { created?: Range }).created) && keep(thing, values as unknown as Values<S>),
       ),
   );
 }
@@ -74,10 +63,7 @@ interface Paging {
   ending_before?: string;
 }
 
-function pageOf(
-  things: Thing[],
-  { limit = 10, starting_after: after, ending_before: before }: Paging,
-): { things: Thing[]; hasMore: boolean } {
+function pageOf(things: Thing[], { limit = 10, starting_after: after, ending_before: before }: Paging): { things: Thing[]; hasMore: boolean } {
   if (after !== undefined && before !== undefined)
     throw invalid('You may only specify one of these parameters: starting_after, ending_before.', { early: true });
   const indexOf = (id: string, param: string) => {

@@ -45,8 +45,7 @@ export class StripeFault extends Error {
   }
 }
 
-export const invalid = (message: string, details: FaultDetails = {}): StripeFault =>
-  new StripeFault(400, 'invalid_request_error', message, details);
+export const invalid = (message: string, details: FaultDetails = {}): StripeFault => new StripeFault(400, 'invalid_request_error', message, details);
 
 /** 404 for the object the address names, 400 for one that a parameter names. */
 export const missing = (what: string, id: string, param: string, inPath = false): StripeFault =>

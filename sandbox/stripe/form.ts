@@ -45,5 +45,4 @@ function insert(root: FormNode, path: string[], value: string, key: string): voi
 // No prototype: a parameter called `__proto__` or `constructor` is a name like any other.
 const emptyNode = (): FormNode => Object.create(null) as FormNode;
 
-const clash = (key: string) =>
-  invalid(`Invalid request: ${key} is sent both as a value and as nested parameters`, { param: key.split('[')[0]!, early: true });
+const clash = (key: string) => invalid(`Invalid request: ${key} is sent both as a value and as nested parameters`, { param: key.split('[')[0]!, early: true });

@@ -1,16 +1,4 @@
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What one request changed: written as one line, so that a request is kept whole or not at all. */
@@ -34,10 +22,7 @@ interface Snapshot {
 }
 
 /** Append-only file plus snapshot. Without a folder nothing is kept. */
-export function openJournal(
-  folder: string | undefined,
-  { restore, replay }: { restore(state: unknown): void; replay(change: Change): void },
-): Journal {
+export function openJournal(folder: string | undefined, { restore, replay }: { restore(state: unknown): void; replay(change: Change): void }): Journal {
   if (folder === undefined) {
     let lines = 0;
     return {
@@ -60,8 +45,7 @@ export function openJournal(
   const pathOf = (number: number) => join(folder, `journal.${number}.jsonl`);
   let lines = readLines(pathOf(generation), replay);
   let file = openSync(pathOf(generation), 'a');
-  for (const name of readdirSync(folder))
-    if (/^journal\.\d+\.jsonl$/.test(name) && name !== `journal.${generation}.jsonl`) rmSync(join(folder, name));
+  for (const name of readdirSync(folder)) if (/^journal\.\d+\.jsonl$/.test(name) && name !== `journal.${generation}.jsonl`) rmSync(join(folder, name));
   return {
     append(change) {
       const line = Buffer.from(`${JSON.stringify(change)}\n`);

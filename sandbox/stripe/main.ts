@@ -16,9 +16,7 @@ const simulator = await startStripeSimulator({
   ...(WEBHOOK_SECRET && { webhookSecret: WEBHOOK_SECRET }),
 }).catch((error: unknown) => {
   console.error(
-    error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-      ? `Port ${port} is taken: stop what uses it, or set STRIPE_SIM_PORT.`
-      : error,
+    error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' ? `Port ${port} is taken: stop what uses it, or set STRIPE_SIM_PORT.` : error,
   );
   process.exit(1);
 });

@@ -63,14 +63,8 @@ export function integer({ min = -999_999_999_999, max = 999_999_999_999 }: { min
         });
       }
       const number = Number(value);
-      if (number < min)
-        throw invalid(`This value must be greater than or equal to ${min}.`, {
-          code: 'parameter_invalid_integer',
-          param: path,
-          early: true,
-        });
-      if (number > max)
-        throw invalid(`This value must be less than or equal to ${max}.`, { code: 'parameter_invalid_integer', param: path, early: true });
+      if (number < min) throw invalid(`This value must be greater than or equal to ${min}.`, { code: 'parameter_invalid_integer', param: path, early: true });
+      if (number > max) throw invalid(`This value must be less than or equal to ${max}.`, { code: 'parameter_invalid_integer', param: path, early: true });
       return number;
     },
   };
@@ -114,14 +108,12 @@ export const metadata = (): Param<Metadata | null> => ({
   type: 'metadata',
   read(value, path) {
     if (value === '') return null;
-    if (typeof value !== 'object' || Array.isArray(value))
-      throw invalid('Invalid metadata: must be an object', { param: path, early: true });
+    if (typeof value !== 'object' || Array.isArray(value)) throw invalid('Invalid metadata: must be an object', { param: path, early: true });
     const entries = Object.entries(value);
     if (entries.length > 50) throw invalid('Invalid metadata: cannot have more than 50 keys', { param: path, early: true });
     for (const [key, each] of entries) {
       if (key.length > 40) throw invalid('Invalid metadata key: exceeds 40 characters', { param: `${path}[${key}]`, early: true });
-      if (typeof each !== 'string')
-        throw invalid(`Invalid metadata value: ${JSON.stringify(each)}`, { param: `${path}[${key}]`, early: true });
+      if (typeof each !== 'string') throw invalid(`Invalid metadata value: ${JSON.stringify(each)}`, { param: `${path}[${key}]`, early: true });
       if (each.length > 500) throw invalid('Invalid metadata value: exceeds 500 characters', { param: `${path}[${key}]`, early: true });
     }
     return Object.fromEntries(entries) as Metadata;
@@ -161,8 +153,7 @@ export function readAll<S extends Shape>(shape: S, node: FormNode, path = ''): V
   }
   for (const [key, param] of Object.entries(shape)) {
     const name = path ? `${path}[${key}]` : key;
-    if (param.required && result[key] === undefined)
-      throw invalid(`Missing required param: ${name}.`, { code: 'parameter_missing', param: name, early: true });
+    if (param.required && result[key] === undefined) throw invalid(`Missing required param: ${name}.`, { code: 'parameter_missing', param: name, early: true });
   }
   return result as Values<S>;
 }

@@ -35,11 +35,7 @@ export interface Route {
 export function routeOf(method: string, path: string): Route | null {
   for (const { endpoint, pattern } of ROUTES) {
     const match = endpoint.method === method ? pattern.exec(path) : null;
-    if (match)
-      return {
-        endpoint,
-        named: Object.fromEntries(Object.entries(match.groups ?? {}).map(([name, value]) => [name, decodeURIComponent(value)])),
-      };
+    if (match) return { endpoint, named: Object.fromEntries(Object.entries(match.groups ?? {}).map(([name, value]) => [name, decodeURIComponent(value)])) };
   }
   return null;
 }

@@ -79,8 +79,7 @@ export async function startStripeSimulator({
     const url = new URL(request.url ?? '/', world.baseUrl);
     const body = await readBody(request);
     if (url.pathname.startsWith('/v1/') || url.pathname.startsWith('/v2/')) return api(request, response, url, body);
-    if (url.pathname.startsWith('/_sim/') && controls)
-      return control({ world, disturbances, webhooks, tick }, request, response, url.pathname, body);
+    if (url.pathname.startsWith('/_sim/') && controls) return control({ world, disturbances, webhooks, tick }, request, response, url.pathname, body);
     tick();
     await site({ world, webhooks }, request, response, url, body);
   }

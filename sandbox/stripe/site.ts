@@ -63,8 +63,7 @@ function checkout(world: World, id: string, url: URL, post: URLSearchParams | nu
   if (!session) return null;
   if (session.status !== 'open') return { body: closedCheckoutPage(session) };
   const intent = tx.get('setup_intent', session.setup_intent);
-  if (intent.status === 'requires_action' && post === null && !url.searchParams.has('again'))
-    return { redirect: `/authenticate/${intent.id}` };
+  if (intent.status === 'requires_action' && post === null && !url.searchParams.has('again')) return { redirect: `/authenticate/${intent.id}` };
   const customer = session.customer === null ? undefined : tx.find('customer', session.customer);
   const shown = (form: CardForm, more: { faults?: Partial<Record<keyof CardForm, string>>; refusal?: string } = {}) => ({
     status: more.faults || more.refusal ? 422 : 200,
@@ -74,10 +73,7 @@ function checkout(world: World, id: string, url: URL, post: URLSearchParams | nu
   if (post === null) {
     const chosen = cardOf(url.searchParams.get('card') ?? '');
     const lastError = intent.last_setup_error as { message: string } | null;
-    return {
-      ...shown(chosen ? filledWith(chosen.number, tx.now) : EMPTY_CARD, lastError && !chosen ? { refusal: lastError.message } : {}),
-      status: 200,
-    };
+    return { ...shown(chosen ? filledWith(chosen.number, tx.now) : EMPTY_CARD, lastError && !chosen ? { refusal: lastError.message } : {}), status: 200 };
   }
   const form: CardForm = {
     number: post.get('number') ?? '',
@@ -120,12 +116,7 @@ function authenticate(world: World, id: string, post: URLSearchParams | null): P
   if (post === null) {
     const method = tx.get('payment_method', intent.payment_method!);
     return {
-      body: challengePage({
-        id,
-        last4: method.card.last4,
-        action: `/authenticate/${id}`,
-        what: setup ? 'you want to save it' : 'you want to pay with it',
-      }),
+      body: challengePage({ id, last4: method.card.last4, action: `/authenticate/${id}`, what: setup ? 'you want to save it' : 'you want to pay with it' }),
       formTo: session?.success_url ?? '',
     };
   }
@@ -159,12 +150,7 @@ function shownInvoice(tx: Tx, id: string, refusal: string | null): string {
   const lines = linesOf(tx, invoice)
     .map(({ description, amount }) => ({ description: description as string | null, amount: amount as number }))
     .reverse();
-  return invoicePage({
-    invoice,
-    lines,
-    last4: methodId === null ? null : tx.get('payment_method', methodId).card.last4,
-    ...(refusal !== null && { refusal }),
-  });
+  return invoicePage({ invoice, lines, last4: methodId === null ? null : tx.get('payment_method', methodId).card.last4, ...(refusal !== null && { refusal }) });
 }
 
 /** Run a change as a person would cause it. @returns the refusal's message, or null when it went well */

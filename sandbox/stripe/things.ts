@@ -93,12 +93,7 @@ export interface Invoice extends Thing {
   ending_balance: number | null;
   metadata: Metadata;
   description: string | null;
-  status_transitions: {
-    finalized_at: number | null;
-    paid_at: number | null;
-    marked_uncollectible_at: number | null;
-    voided_at: number | null;
-  };
+  status_transitions: { finalized_at: number | null; paid_at: number | null; marked_uncollectible_at: number | null; voided_at: number | null };
   /** Ids of its items, oldest first. */
   $items: string[];
   $payment: string | null;

@@ -33,11 +33,7 @@ export function view(tx: Tx, thing: Thing, expand: readonly string[] = []): Reco
 }
 
 /** A page of a list, its `data.…` expanded. */
-export function viewList(
-  tx: Tx,
-  page: { things: Thing[]; hasMore: boolean; url: string },
-  expand: readonly string[] = [],
-): Record<string, unknown> {
+export function viewList(tx: Tx, page: { things: Thing[]; hasMore: boolean; url: string }, expand: readonly string[] = []): Record<string, unknown> {
   const inner = expand.map((path) => {
     if (!path.startsWith('data.'))
       throw invalid(`This property cannot be expanded (${path}). You may want to try expanding 'data.${path}' instead.`, { early: true });
@@ -91,12 +87,7 @@ function shownInvoice(tx: Tx, invoice: Invoice, bare: Record<string, unknown>, w
       url: `/v1/invoices/${invoice.id}/lines`,
     },
     ...(wants('payments') && {
-      payments: {
-        object: 'list',
-        data: payment ? [shown(tx, payment, [])] : [],
-        has_more: false,
-        url: `/v1/invoice_payments?invoice=${invoice.id}`,
-      },
+      payments: { object: 'list', data: payment ? [shown(tx, payment, [])] : [], has_more: false, url: `/v1/invoice_payments?invoice=${invoice.id}` },
     }),
     ...(wants('confirmation_secret') && {
       confirmation_secret: intent && invoice.status === 'open' ? { client_secret: intent.client_secret, type: 'payment_intent' } : null,
@@ -177,14 +168,12 @@ function expandAt(tx: Tx, node: Record<string, unknown>, segments: string[], pat
       const found = tx.find(target, id) ?? (target === 'charge' ? tx.find('refund', id) : undefined);
       if (found) holder[key] = shown(tx, found, [rest.join('.')]);
     }
-    if (rest.length > 0 && holder[key] !== null && typeof holder[key] === 'object')
-      expandAt(tx, holder[key] as Record<string, unknown>, rest, path);
+    if (rest.length > 0 && holder[key] !== null && typeof holder[key] === 'object') expandAt(tx, holder[key] as Record<string, unknown>, rest, path);
     return;
   }
   throw cannot(path);
 }
 
-const isList = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && (value as { object?: unknown }).object === 'list';
+const isList = (value: unknown): boolean => typeof value === 'object' && value !== null && (value as { object?: unknown }).object === 'list';
 
 const cannot = (path: string) => invalid(`This property cannot be expanded (${path}).`, { early: true });

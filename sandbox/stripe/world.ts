@@ -69,18 +69,9 @@ export interface World {
 
 type Tables = { [K in Kind]: Map<string, Kinds[K]> } & { answered: Map<string, Answered> };
 
-const emptyTables = (): Tables =>
-  ({ ...Object.fromEntries(KINDS.map((kind) => [kind, new Map()])), answered: new Map() }) as unknown as Tables;
+const emptyTables = (): Tables => ({ ...Object.fromEntries(KINDS.map((kind) => [kind, new Map()])), answered: new Map() }) as unknown as Tables;
 
-export function openWorld({
-  folder,
-  clock,
-  secret,
-}: {
-  folder: string | undefined;
-  clock: Clock;
-  secret: (bytes: number) => string;
-}): World {
+export function openWorld({ folder, clock, secret }: { folder: string | undefined; clock: Clock; secret: (bytes: number) => string }): World {
   let tables = emptyTables();
   let plannedDeclines: string[] = [];
   let listener = () => {};
@@ -202,8 +193,7 @@ export function openWorld({
       const outcome = run(tx);
       const change = changes();
       const remembered = answer(outcome);
-      if (remembered)
-        change.objects.push(['answered', remembered.id, { ...remembered, object: 'answered', at: tx.nowMs } satisfies Answered]);
+      if (remembered) change.objects.push(['answered', remembered.id, { ...remembered, object: 'answered', at: tx.nowMs } satisfies Answered]);
       commit(change);
       if (change.objects.some(([kind]) => kind === 'delivery')) listener();
       return outcome;

@@ -10,11 +10,7 @@ export class UpstreamProblem extends Error {
   readonly status: number;
   readonly faults: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
-  constructor(
-    status: number,
-    detail: string,
-    { faults = {}, headers = {} }: { faults?: Record<string, string>; headers?: Record<string, string> } = {},
-  ) {
+  constructor(status: number, detail: string, { faults = {}, headers = {} }: { faults?: Record<string, string>; headers?: Record<string, string> } = {}) {
     super(detail);
     this.status = status;
     this.faults = faults;
@@ -91,8 +87,7 @@ export class QueryReader {
   /** Call before the values are used. @throws UpstreamProblem 422 naming every parameter at fault */
   check(): void {
     for (const name of this.#search.keys()) if (!this.#read.has(name)) this.#faults[name] = 'is not a parameter of this operation';
-    if (Object.keys(this.#faults).length > 0)
-      throw new UpstreamProblem(422, 'Some parameters cannot be accepted.', { faults: this.#faults });
+    if (Object.keys(this.#faults).length > 0) throw new UpstreamProblem(422, 'Some parameters cannot be accepted.', { faults: this.#faults });
   }
 }
 

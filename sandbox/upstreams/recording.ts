@@ -41,14 +41,7 @@ export async function makeRecordingUpstream({
   port = 0,
   ...start
 }: Partial<Behaviour> & { idHeader?: string; port?: number } = {}): Promise<RecordingUpstream> {
-  const behaviour: Behaviour = {
-    status: 200,
-    headers: { 'content-type': 'application/json' },
-    body: '{"ok":true}',
-    delayMs: 0,
-    cut: 'none',
-    ...start,
-  };
+  const behaviour: Behaviour = { status: 200, headers: { 'content-type': 'application/json' }, body: '{"ok":true}', delayMs: 0, cut: 'none', ...start };
   const received: Received[] = [];
   const counts = new Map<string, number>();
   let total = 0;

@@ -153,12 +153,20 @@ export function makeCounters({ url, prefix, onAway }: { url: string; prefix: str
     },
     holders: () => redis.ask((client) => client.sMembers(holdersKey)),
     async beat(holder, postedEpoch, seenRoll) {
-      const [epoch, serverMs, roll, live, posted, least, names, came] = (await run('beat', [epochKey, membersKey, rollKey], [holder, postedEpoch, seenRoll, MEMBER_SILENT_MS])) as [
-        string, string, number, number, number, number, string, number,
-      ];
+      const [epoch, serverMs, roll, live, posted, least, names, came] = (await run(
+        'beat',
+        [epochKey, membersKey, rollKey],
+        [holder, postedEpoch, seenRoll, MEMBER_SILENT_MS],
+      )) as [string, string, number, number, number, number, string, number];
       return {
-        epoch, serverMs: Number(serverMs), roll: Number(roll), live: Number(live), posted: Number(posted), leastRollSeen: Number(least),
-        postedHolders: names === '' ? [] : names.split(','), came: Number(came) === 1,
+        epoch,
+        serverMs: Number(serverMs),
+        roll: Number(roll),
+        live: Number(live),
+        posted: Number(posted),
+        leastRollSeen: Number(least),
+        postedHolders: names === '' ? [] : names.split(','),
+        came: Number(came) === 1,
       };
     },
     establish: async (found, next) => String(await run('establish', [epochKey], [found, next])),

@@ -8,7 +8,9 @@ export interface Replays {
 
 export const makeReplays = ({ redis }: { redis: Redis }): Replays => ({
   async first(signature, keepMs) {
-    const answer = await redis.ask((client) => client.set(redis.key(`signature:${signature}`), '1', { condition: 'NX', expiration: { type: 'PX', value: keepMs } }));
+    const answer = await redis.ask((client) =>
+      client.set(redis.key(`signature:${signature}`), '1', { condition: 'NX', expiration: { type: 'PX', value: keepMs } }),
+    );
     return answer !== null;
   },
 });

@@ -20,9 +20,7 @@ export function makeRoster({ redis }: { redis: Redis }): Roster {
 
   return {
     async confirm(node, version) {
-      await redis.ask((client) =>
-        Promise.all([client.set(keyOf(node), String(version), { PX: SILENT_MS }), client.sAdd(members, node)]),
-      );
+      await redis.ask((client) => Promise.all([client.set(keyOf(node), String(version), { PX: SILENT_MS }), client.sAdd(members, node)]));
     },
     async leave(node) {
       await redis.ask((client) => Promise.all([client.del(keyOf(node)), client.sRem(members, node)]));

@@ -45,9 +45,7 @@ async function write(text: string): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const input = await readBounded(process.argv[2]).then(readDoorInput, (error: unknown) => ({
-    fault: error instanceof Error ? error.message : String(error),
-  }));
+  const input = await readBounded(process.argv[2]).then(readDoorInput, (error: unknown) => ({ fault: error instanceof Error ? error.message : String(error) }));
   if (input.fault !== undefined) {
     process.stderr.write(`billing: ${input.fault.replaceAll('\n', ' ')}\n`);
     process.exitCode = EXIT_UNREADABLE;

@@ -58,9 +58,7 @@ export const checkMongo = ({ mongodbUri }: Pick<Config, 'mongodbUri'>, now: () =
 
 function clockFinding(offsetMs: number): Finding {
   const text = `${Math.abs(offsetMs / 1_000).toFixed(1)} s ${offsetMs < 0 ? 'ahead of' : 'behind'} the database’s`;
-  return Math.abs(offsetMs) > CLOCK_OFF_MS
-    ? finding('Clock', 'warning', `${text}: signatures and periods depend on it`)
-    : finding('Clock', 'ok', text);
+  return Math.abs(offsetMs) > CLOCK_OFF_MS ? finding('Clock', 'warning', `${text}: signatures and periods depend on it`) : finding('Clock', 'ok', text);
 }
 
 async function missingIndexes(store: Awaited<ReturnType<typeof openStoreLater>>): Promise<string[]> {
@@ -112,18 +110,10 @@ export const checkStripe = ({ stripe, webUrl }: Pick<Config, 'stripe' | 'webUrl'
 
 export async function checkMail({ smtpUrl, sandbox }: Pick<Config, 'smtpUrl' | 'sandbox'>): Promise<readonly Finding[]> {
   if (smtpUrl === '')
-    return [
-      sandbox
-        ? finding('Mail', 'ok', 'kept in the sandbox’s mailbox')
-        : finding('Mail', 'fault', 'SMTP_URL is not set: nobody can verify an address'),
-    ];
+    return [sandbox ? finding('Mail', 'ok', 'kept in the sandbox’s mailbox') : finding('Mail', 'fault', 'SMTP_URL is not set: nobody can verify an address')];
   const { hostname, port, protocol } = new URL(smtpUrl);
   const answered = await listens(hostname, Number(port) || (protocol === 'smtps:' ? 465 : 25));
-  return [
-    answered
-      ? finding('Mail', 'ok', `${hostname} accepts connections`)
-      : finding('Mail', 'fault', `${hostname} does not accept connections`),
-  ];
+  return [answered ? finding('Mail', 'ok', `${hostname} accepts connections`) : finding('Mail', 'fault', `${hostname} does not accept connections`)];
 }
 
 /** Which roles are up, by their health ports. */

@@ -27,18 +27,10 @@ try {
     finding(
       'Configuration',
       'ok',
-      config.production
-        ? 'production'
-        : `development${config.sandbox ? ', sandbox on' : ''}; portal ${config.webUrl}, gateway ${config.gatewayUrl}`,
+      config.production ? 'production' : `development${config.sandbox ? ', sandbox on' : ''}; portal ${config.webUrl}, gateway ${config.gatewayUrl}`,
     ),
   );
-  const parts = await Promise.all([
-    checkMongo(config, real),
-    checkRedis(config),
-    checkStripe(config),
-    checkMail(config),
-    checkRoles(config),
-  ]);
+  const parts = await Promise.all([checkMongo(config, real), checkRedis(config), checkStripe(config), checkMail(config), checkRoles(config)]);
   findings.push(...parts.flat());
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;

@@ -153,28 +153,19 @@ function parameterFaults(parameter: RequestParameter): Record<string, string> {
   if (wrong !== undefined) faults['enum'] = `${wrong.slice(0, 40)} is not of type ${type}.`;
   if (values.some((value) => value.length > LIMITS.valueMax)) faults['enum'] = `A value has at most ${LIMITS.valueMax} characters.`;
   if (minimum !== undefined && maximum !== undefined && minimum > maximum) faults['minimum'] = 'The least value is above the greatest.';
-  if (minLength !== undefined && maxLength !== undefined && minLength > maxLength)
-    faults['minLength'] = 'The least length is above the greatest.';
+  if (minLength !== undefined && maxLength !== undefined && minLength > maxLength) faults['minLength'] = 'The least length is above the greatest.';
   if ((minimum !== undefined || maximum !== undefined) && type !== 'integer' && type !== 'number')
     faults['minimum'] = 'Only numbers have a least and a greatest value.';
   if ((minLength !== undefined || maxLength !== undefined) && type !== 'string') faults['minLength'] = 'Only texts have a length.';
   const standard = parameter.default;
-  if (standard !== undefined && (!isOfType(standard, type) || standard.length > LIMITS.valueMax))
-    faults['default'] = `The default is not of type ${type}.`;
-  if (standard !== undefined && values.length > 0 && !values.includes(standard))
-    faults['default'] = 'The default is not among the allowed values.';
+  if (standard !== undefined && (!isOfType(standard, type) || standard.length > LIMITS.valueMax)) faults['default'] = `The default is not of type ${type}.`;
+  if (standard !== undefined && values.length > 0 && !values.includes(standard)) faults['default'] = 'The default is not among the allowed values.';
   return faults;
 }
 
-function checkBackend(
-  { backend, frontend }: ApiDefinition,
-  pathNames: ReadonlySet<string> | null,
-  allow: ReadonlySet<string>,
-  say: Say,
-): void {
+function checkBackend({ backend, frontend }: ApiDefinition, pathNames: ReadonlySet<string> | null, allow: ReadonlySet<string>, say: Say): void {
   if (backend.kind === 'mock') {
-    if (!Number.isInteger(backend.status) || backend.status < 200 || backend.status > 599)
-      say('mockStatus', 'A status is a number from 200 to 599.');
+    if (!Number.isInteger(backend.status) || backend.status < 200 || backend.status > 599) say('mockStatus', 'A status is a number from 200 to 599.');
     say('mockBody', bounded(backend.body, LIMITS.mockBodyMax));
     if (backend.headers.length > LIMITS.mockHeadersMax) say('mockHeaders', `At most ${LIMITS.mockHeadersMax} headers.`);
     const bad = backend.headers.find(([name, value]) => !HEADER_NAME.test(name) || isReservedHeader(name) || !HEADER_VALUE.test(value));
@@ -191,8 +182,7 @@ function checkBackend(
   if (/[{}]/.test(backend.path.replace(BACKEND_NAME, ''))) say('backendPath', 'A parameter is written {name}.');
   if (!Number.isInteger(backend.timeoutMs) || backend.timeoutMs < 1 || backend.timeoutMs > LIMITS.timeoutMaxMs)
     say('timeoutMs', `From 1 to ${LIMITS.timeoutMaxMs} ms.`);
-  if (!Number.isInteger(backend.retries) || backend.retries < 0 || backend.retries > LIMITS.retriesMax)
-    say('retries', `From 0 to ${LIMITS.retriesMax}.`);
+  if (!Number.isInteger(backend.retries) || backend.retries < 0 || backend.retries > LIMITS.retriesMax) say('retries', `From 0 to ${LIMITS.retriesMax}.`);
 }
 
 const BACKEND_NAME = /\{([A-Za-z][A-Za-z0-9_-]{0,63})\}/g;

@@ -101,8 +101,17 @@ export function batchBuilder({ node, boot, segment, receivedAt }: { node: string
       const entries = [...byKey.values()];
       const callsHash = createHash('sha256').update(log).digest('hex');
       return {
-        id: batchId(node, boot, segment), node, boot, segment, entries, calls, log, callsHash,
-        minTs: calls === 0 ? 0 : minTs, maxTs, sha256: entriesHash(entries, callsHash),
+        id: batchId(node, boot, segment),
+        node,
+        boot,
+        segment,
+        entries,
+        calls,
+        log,
+        callsHash,
+        minTs: calls === 0 ? 0 : minTs,
+        maxTs,
+        sha256: entriesHash(entries, callsHash),
       };
     },
   };
@@ -128,11 +137,26 @@ const emptyEntry = (record: CallRecord, outcome: Outcome, hour: number): UsageEn
 /** Hex SHA-256 of the entries and of the calls they fold: what an auditor compares. */
 export function entriesHash(entries: readonly UsageEntry[], callsHash: string): string {
   const rows = entries.map((entry) => [
-    entry.gatewayId, entry.subscriptionId, entry.window, entry.planVersionId, entry.hour, entry.appId, entry.credentialId, entry.apiId, entry.operation,
-    entry.outcome, `${entry.calls}`, Object.entries(entry.units).sort(([a], [b]) => (a < b ? -1 : 1)).map(([meter, units]) => [meter, `${units}`]),
-    `${entry.bytesIn}`, `${entry.bytesOut}`,
+    entry.gatewayId,
+    entry.subscriptionId,
+    entry.window,
+    entry.planVersionId,
+    entry.hour,
+    entry.appId,
+    entry.credentialId,
+    entry.apiId,
+    entry.operation,
+    entry.outcome,
+    `${entry.calls}`,
+    Object.entries(entry.units)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([meter, units]) => [meter, `${units}`]),
+    `${entry.bytesIn}`,
+    `${entry.bytesOut}`,
   ]);
-  return createHash('sha256').update(JSON.stringify([rows, callsHash])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([rows, callsHash]))
+    .digest('hex');
 }
 
 /** Units that keep their place, by counter. */

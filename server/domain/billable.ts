@@ -21,9 +21,7 @@ export const DEFAULT_BILLABLE_STATUSES: readonly string[] = ['2xx'];
 const STATUSES_MAX = 100;
 
 const statusPattern: Reader<string> = (value, path) =>
-  typeof value === 'string' && /^(?:[1-5]xx|[1-5][0-9]{2})$/.test(value)
-    ? value
-    : refuse(path, 'must be a class such as 2xx or a code from 100 to 599');
+  typeof value === 'string' && /^(?:[1-5]xx|[1-5][0-9]{2})$/.test(value) ? value : refuse(path, 'must be a class such as 2xx or a code from 100 to 599');
 
 /** Takes the two plan fields of rule N14 from a plan. */
 export const takeBillingRule = (fields: Fields): BillingRule => ({
@@ -57,10 +55,7 @@ export const billingRule: Reader<BillingRule> = (value, path) => {
 };
 
 /** Does a call that ended so cost something? An aborted call's status has no say, nor has what the gateway answered itself. */
-export function isBillable(
-  { billableStatuses, billAborted }: BillingRule,
-  { origin, status: code }: Pick<CallGroup, 'origin' | 'status'>,
-): boolean {
+export function isBillable({ billableStatuses, billAborted }: BillingRule, { origin, status: code }: Pick<CallGroup, 'origin' | 'status'>): boolean {
   if (origin === 'gateway') return false;
   if (origin === 'aborted') return billAborted;
   return billableStatuses.includes(`${code}`) || billableStatuses.includes(`${`${code}`.charAt(0)}xx`);

@@ -103,10 +103,7 @@ export type CredentialStatus = 'active' | 'expiring' | 'expired' | 'revoked';
 const EXPIRING_MS = 7 * 86_400_000;
 
 /** Works until the instant `notAfter`, which is the first at which it does not. */
-export function credentialStatus(
-  { revokedAt, notAfter }: { revokedAt: number | null; notAfter: number | null },
-  now: number,
-): CredentialStatus {
+export function credentialStatus({ revokedAt, notAfter }: { revokedAt: number | null; notAfter: number | null }, now: number): CredentialStatus {
   if (revokedAt !== null) return 'revoked';
   if (notAfter === null) return 'active';
   if (notAfter <= now) return 'expired';

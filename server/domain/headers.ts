@@ -11,23 +11,66 @@ export interface HeaderName {
 }
 
 const HOP = new Set([
-  'connection', 'expect', 'http2-settings', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer',
-  'transfer-encoding', 'upgrade',
+  'connection',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
 ]);
 const FRAMING = new Set(['content-length', 'host']);
 /** Said about the caller by proxies in front, and believed by providers: only our own word passes. */
 const REQUEST_RESERVED = new Set([
-  'cf-connecting-ip', 'client-ip', 'fastly-client-ip', 'forwarded', 'true-client-ip', 'via', 'x-client-ip', 'x-cluster-client-ip', 'x-http-method',
-  'x-http-method-override', 'x-method-override', 'x-original-host', 'x-original-url', 'x-real-ip', 'x-request-id', 'x-rewrite-url', 'x-stage',
+  'cf-connecting-ip',
+  'client-ip',
+  'fastly-client-ip',
+  'forwarded',
+  'true-client-ip',
+  'via',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-host',
+  'x-original-url',
+  'x-real-ip',
+  'x-request-id',
+  'x-rewrite-url',
+  'x-stage',
 ]);
 const REQUEST_RESERVED_PREFIXES = ['x-apig-', 'x-consumer-', 'x-forwarded-', 'x-subscription-', 'x-tollgate-', 'x-usage', 'usage-'];
 const CREDENTIALS = new Set(['apikey', 'authorization', 'cookie', 'x-apig-appcode', 'x-auth-token', 'x-hw-appkey', 'x-hw-id']);
 const CREDENTIAL_PREFIXES = ['x-sdk-'];
 /** What a provider must not do to the gateway's host, which all providers share, and what only we say. */
 const RESPONSE_RESERVED = new Set([
-  'alt-svc', 'clear-site-data', 'expect-ct', 'nel', 'origin-agent-cluster', 'public-key-pins', 'public-key-pins-report-only', 'ratelimit', 'ratelimit-policy',
-  'report-to', 'reporting-endpoints', 'server', 'service-worker-allowed', 'set-cookie', 'set-cookie2', 'strict-transport-security', 'via',
-  'x-content-type-options', 'x-error-source', 'x-powered-by', 'x-request-id', 'x-usage',
+  'alt-svc',
+  'clear-site-data',
+  'expect-ct',
+  'nel',
+  'origin-agent-cluster',
+  'public-key-pins',
+  'public-key-pins-report-only',
+  'ratelimit',
+  'ratelimit-policy',
+  'report-to',
+  'reporting-endpoints',
+  'server',
+  'service-worker-allowed',
+  'set-cookie',
+  'set-cookie2',
+  'strict-transport-security',
+  'via',
+  'x-content-type-options',
+  'x-error-source',
+  'x-powered-by',
+  'x-request-id',
+  'x-usage',
 ]);
 const RESPONSE_RESERVED_PREFIXES = ['usage-', 'x-apig-', 'x-ratelimit-', 'x-usage-'];
 
@@ -66,7 +109,10 @@ function responseClass(lower: string): HeaderClass {
 
 /** Names listed in `Connection` fields, lower case: they go no further. Null when there are none besides the usual words. */
 export function nominated(connection: string): ReadonlySet<string> | null {
-  const listed = connection.split(',').map((part) => part.trim().toLowerCase()).filter((part) => part !== '' && part !== 'close' && part !== 'keep-alive');
+  const listed = connection
+    .split(',')
+    .map((part) => part.trim().toLowerCase())
+    .filter((part) => part !== '' && part !== 'close' && part !== 'keep-alive');
   return listed.length > 0 ? new Set(listed) : null;
 }
 
@@ -105,7 +151,13 @@ export function passedToCaller(rawHeaders: readonly string[]): string[] {
 /** What the limits say after a call was taken: numbers for the answer's headers. */
 export interface LimitFigures {
   /** In units, with the window's length; `resetAt` epoch ms. */
-  readonly quota: { readonly limit: number; readonly remaining: number; readonly resetAt: number; readonly hard: boolean; readonly windowSeconds: number } | null;
+  readonly quota: {
+    readonly limit: number;
+    readonly remaining: number;
+    readonly resetAt: number;
+    readonly hard: boolean;
+    readonly windowSeconds: number;
+  } | null;
   readonly rate: { readonly calls: number; readonly seconds: number; readonly remaining: number } | null;
 }
 

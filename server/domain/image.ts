@@ -4,8 +4,7 @@ export const LOGO_SIDE_MAX = 2_048;
 export const LOGO_ACCEPT = 'image/png,image/jpeg,image/webp';
 
 export type ImageReading =
-  | { readonly contentType: 'image/png' | 'image/jpeg' | 'image/webp'; readonly width: number; readonly height: number }
-  | { readonly fault: string };
+  { readonly contentType: 'image/png' | 'image/jpeg' | 'image/webp'; readonly width: number; readonly height: number } | { readonly fault: string };
 
 const NOT_ONE: ImageReading = { fault: 'This is not a PNG, JPEG or WebP picture.' };
 
@@ -30,8 +29,7 @@ type Size = Exclude<ImageReading, { fault: string }>;
 const ascii = (bytes: Uint8Array, from: number, length: number): string => String.fromCharCode(...bytes.subarray(from, from + length));
 
 function png(bytes: Uint8Array, view: DataView): Size | undefined {
-  if (bytes.length < 33 || view.getUint32(0) !== 0x89504e47 || view.getUint32(4) !== 0x0d0a1a0a || ascii(bytes, 12, 4) !== 'IHDR')
-    return undefined;
+  if (bytes.length < 33 || view.getUint32(0) !== 0x89504e47 || view.getUint32(4) !== 0x0d0a1a0a || ascii(bytes, 12, 4) !== 'IHDR') return undefined;
   return { contentType: 'image/png', width: view.getUint32(16), height: view.getUint32(20) };
 }
 

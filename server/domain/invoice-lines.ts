@@ -83,9 +83,7 @@ const shareOfWindow = ({ period, windows }: PeriodUsage, window: WindowUsage): F
 
 /** A period's usage, one line per window and meter, and after them what a minimum commitment or a cap adds (rules N7, N12). */
 export function usageLines(usage: PeriodUsage): LineDraft[] {
-  const lines = usage.windows.flatMap((window) =>
-    window.plan.meters.map((meter) => meterLine(window, shareOfWindow(usage, window), meter)),
-  );
+  const lines = usage.windows.flatMap((window) => window.plan.meters.map((meter) => meterLine(window, shareOfWindow(usage, window), meter)));
   return [...lines, ...boundLines(usage, sum(lines.map(({ amountMinor }) => amountMinor)))];
 }
 

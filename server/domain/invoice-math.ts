@@ -19,9 +19,7 @@ export function discountByLine(lines: readonly bigint[], coupon: Coupon | null, 
   const discountable = sum(lines.filter((line) => line > 0n));
   if (!coupon || discountable === 0n) return shares;
   const discount =
-    'amountMinor' in coupon
-      ? least(coupon.amountMinor, discountable)
-      : roundToStep(fraction(discountable * coupon.percentScaled, 100n * SCALE), stepMinor);
+    'amountMinor' in coupon ? least(coupon.amountMinor, discountable) : roundToStep(fraction(discountable * coupon.percentScaled, 100n * SCALE), stepMinor);
   lines.forEach((line, index) => {
     if (line > 0n) shares[index] = floorToStep(fraction(discount * line, discountable), stepMinor);
   });
@@ -92,8 +90,7 @@ export function chargeOf(dueMinor: bigint, minimumMinor: bigint): Charge {
 }
 
 /** The line that a minimum commitment adds after a period's usage lines (rule N12); at least 0. */
-export const commitmentLine = (usageMinor: bigint, commitmentMinor: bigint): bigint =>
-  usageMinor < commitmentMinor ? commitmentMinor - usageMinor : 0n;
+export const commitmentLine = (usageMinor: bigint, commitmentMinor: bigint): bigint => (usageMinor < commitmentMinor ? commitmentMinor - usageMinor : 0n);
 
 /** The line that a spend cap adds after a period's usage lines (rule N12); at most 0. */
 export const capLine = (usageMinor: bigint, capMinor: bigint): bigint => (usageMinor > capMinor ? capMinor - usageMinor : 0n);

@@ -31,14 +31,7 @@ export const processingFee = (grossMinor: bigint, bps: bigint, fixedMinor: bigin
   grossMinor === 0n ? 0n : roundedShare(grossMinor, bps, BASIS, step) + fixedMinor;
 
 /** Debit positive. A transaction's entries sum to zero (invariant I9). */
-export const WALK_ACCOUNTS = [
-  'receivable',
-  'provider_payable',
-  'platform_revenue',
-  'tax_payable',
-  'stripe_clearing',
-  'processing_fees',
-] as const;
+export const WALK_ACCOUNTS = ['receivable', 'provider_payable', 'platform_revenue', 'tax_payable', 'stripe_clearing', 'processing_fees'] as const;
 export type WalkAccount = (typeof WALK_ACCOUNTS)[number];
 export type Entries = Readonly<Partial<Record<WalkAccount, bigint>>>;
 
@@ -51,8 +44,7 @@ export const finalizedEntries = (grossMinor: bigint, { feeMinor, providerMinor }
   moved({ receivable: grossMinor, provider_payable: -providerMinor, platform_revenue: -feeMinor, tax_payable: -taxMinor });
 export const paidEntries = (grossMinor: bigint): Entries => moved({ stripe_clearing: grossMinor, receivable: -grossMinor });
 export const processingEntries = (feeMinor: bigint): Entries => moved({ processing_fees: feeMinor, stripe_clearing: -feeMinor });
-export const transferEntries = (providerMinor: bigint): Entries =>
-  moved({ provider_payable: providerMinor, stripe_clearing: -providerMinor });
+export const transferEntries = (providerMinor: bigint): Entries => moved({ provider_payable: providerMinor, stripe_clearing: -providerMinor });
 
 const moved = (entries: Entries): Entries => Object.fromEntries(Object.entries(entries).filter(([, amount]) => amount !== 0n));
 
@@ -79,12 +71,7 @@ export function ledgerWalk({ netMinor, taxMinor, feeBps, processingMinor, refund
     { step: 'transfer_reversed', entries: transferEntries(-providerBack) },
     {
       step: 'refund',
-      entries: moved({
-        provider_payable: providerBack,
-        platform_revenue: feeBack,
-        tax_payable: refundMinor - refundNet,
-        stripe_clearing: -refundMinor,
-      }),
+      entries: moved({ provider_payable: providerBack, platform_revenue: feeBack, tax_payable: refundMinor - refundNet, stripe_clearing: -refundMinor }),
     },
   ];
   return steps.filter(({ entries }) => Object.keys(entries).length > 0);

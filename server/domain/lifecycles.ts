@@ -12,12 +12,7 @@ export const SUBSCRIPTION_MOVES = define({
   canceled: [],
   expired: [],
 });
-export const PERIOD_MOVES = define({
-  open: ['closing'],
-  closing: ['frozen'],
-  frozen: ['invoiced'],
-  invoiced: [],
-});
+export const PERIOD_MOVES = define({ open: ['closing'], closing: ['frozen'], frozen: ['invoiced'], invoiced: [] });
 export const INVOICE_MOVES = define({
   draft: ['open', 'paid', 'void', 'needs_review'],
   open: ['paid', 'void', 'uncollectible', 'needs_review'],
@@ -26,11 +21,7 @@ export const INVOICE_MOVES = define({
   paid: [],
   void: [],
 });
-export const API_MOVES = define({
-  draft: ['published'],
-  published: ['offline'],
-  offline: ['published'],
-});
+export const API_MOVES = define({ draft: ['published'], published: ['offline'], offline: ['published'] });
 export const PRODUCT_MOVES = define({
   draft: ['submitted'],
   submitted: ['draft', 'listed', 'rejected'],
@@ -64,12 +55,4 @@ export const isTerminal = <K extends LifecycleKind>(kind: K, status: StatusOf[K]
   (MOVES[kind] as Readonly<Record<string, readonly string[]>>)[status]?.length === 0;
 
 /** Those in which a subscription still holds its place: at most one of them per buyer and product. */
-export const LIVE_SUBSCRIPTION_STATUSES: readonly SubscriptionStatus[] = [
-  'requested',
-  'pending',
-  'trialing',
-  'active',
-  'past_due',
-  'suspended',
-  'paused',
-];
+export const LIVE_SUBSCRIPTION_STATUSES: readonly SubscriptionStatus[] = ['requested', 'pending', 'trialing', 'active', 'past_due', 'suspended', 'paused'];

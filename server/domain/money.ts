@@ -37,11 +37,7 @@ const group = (list: string, exponent: number, stepMinor: bigint, shownDecimals 
 export const CURRENCIES: ReadonlyMap<string, Currency> = new Map(
   [
     ...group('bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf', 0, 1n),
-    ...group(
-      'aed aud brl cad chf cny czk dkk eur gbp hkd huf idr ils inr mxn myr nok nzd php pln ron sar sek sgd thb try twd usd zar',
-      2,
-      1n,
-    ),
+    ...group('aed aud brl cad chf cny czk dkk eur gbp hkd huf idr ils inr mxn myr nok nzd php pln ron sar sek sgd thb try twd usd zar', 2, 1n),
     ...group('isk', 2, 100n, 0),
     ...group('bhd jod kwd omr tnd', 3, 10n),
   ].map((currency) => [currency.code, currency]),

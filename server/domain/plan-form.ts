@@ -88,8 +88,7 @@ export function planFromForm(form: PlanForm): PlanFormReading {
   const whole = (field: string, text: string, min: number, max: number): number => {
     const value = /^[0-9]{1,15}$/.test(digits(text)) ? Number(digits(text)) : NaN;
     if (text.trim() === '') faults[field] ??= 'This is needed.';
-    else if (!(value >= min && value <= max))
-      faults[field] ??= `A whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}.`;
+    else if (!(value >= min && value <= max)) faults[field] ??= `A whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}.`;
     return Number.isNaN(value) ? min : value;
   };
   const unitPrice = (field: string, text: string): string => {
@@ -101,15 +100,13 @@ export function planFromForm(form: PlanForm): PlanFormReading {
 
   const feeMinor = form.kind === 'fee' ? (parseMoney(form.fee, form.currency) ?? -1n) : 0n;
   if (feeMinor < 0n)
-    faults['fee'] =
-      form.fee.trim() === '' ? 'This is needed.' : `This is no amount of ${currency.code.toUpperCase()}: it should look like 10.00.`;
+    faults['fee'] = form.fee.trim() === '' ? 'This is needed.' : `This is no amount of ${currency.code.toUpperCase()}: it should look like 10.00.`;
   if (form.kind === 'fee' && feeMinor === 0n) faults['fee'] ??= 'A fee of nothing is the kind “free”.';
 
   const document = {
     currency: form.currency,
     interval: form.interval,
-    base_amount:
-      Number(feeMinor < 0n ? 0n : feeMinor) <= Number.MAX_SAFE_INTEGER ? Number(feeMinor < 0n ? 0n : feeMinor) : feeMinor.toString(),
+    base_amount: Number(feeMinor < 0n ? 0n : feeMinor) <= Number.MAX_SAFE_INTEGER ? Number(feeMinor < 0n ? 0n : feeMinor) : feeMinor.toString(),
     meters: [
       {
         code: REQUESTS_METER,
@@ -123,8 +120,7 @@ export function planFromForm(form: PlanForm): PlanFormReading {
     billable_statuses: (STATUS_CHOICES.find(({ value }) => value === form.billable) ?? STATUS_CHOICES[0])?.statuses ?? ['2xx'],
     bill_aborted: form.billAborted,
   };
-  if (form.kind === 'free' && form.quota === 'none' && form.rateCalls.trim() === '')
-    faults['quota'] ??= 'A free plan needs a bound: a quota, or a rate limit.';
+  if (form.kind === 'free' && form.quota === 'none' && form.rateCalls.trim() === '') faults['quota'] ??= 'A free plan needs a bound: a quota, or a rate limit.';
   const [meter] = document.meters;
   if (meter?.quota?.hard && Number(meter.quota.limit) < Number(meter.price.included ?? 0))
     faults['quotaLimit'] ??= 'The quota ends before the included calls do.';
@@ -149,12 +145,7 @@ function priceOf(
     case 'fee': {
       // Without a price beyond the included calls they have to end there, or the fee would buy everything.
       if (form.price.trim() === '' && form.quota !== 'hard') faults['price'] = 'Give a price for further calls, or make the quota hard.';
-      return {
-        model: 'per_unit',
-        unit_amount_decimal: form.price.trim() === '' ? '0' : unitPrice('price', form.price),
-        divide_by: per,
-        included,
-      };
+      return { model: 'per_unit', unit_amount_decimal: form.price.trim() === '' ? '0' : unitPrice('price', form.price), divide_by: per, included };
     }
     case 'tiers':
       return { model: 'graduated', included, tiers: tiersOf(form.tiers, per, whole, unitPrice, faults) };
@@ -252,9 +243,6 @@ export function formOfPlan(document: PlanDocument): PlanForm | undefined {
     billAborted: document.bill_aborted,
     tiers: flat
       ? []
-      : terms.tiers.map(({ up_to, unit_amount_decimal }) => ({
-          upTo: up_to === null ? '' : String(up_to),
-          price: majorOf(unit_amount_decimal ?? '0'),
-        })),
+      : terms.tiers.map(({ up_to, unit_amount_decimal }) => ({ upTo: up_to === null ? '' : String(up_to), price: majorOf(unit_amount_decimal ?? '0') })),
   };
 }

@@ -28,8 +28,7 @@ function tierWords(tiers: readonly Tier[], currency: Currency, code: string, vol
   const parts = tiers.map(({ upTo, unitScaled, flatMinor }) => {
     const range = upTo === null ? `from ${groupDigits(from)}` : `${groupDigits(from)} to ${groupDigits(upTo)}`;
     from = (upTo ?? from) + 1n;
-    const unit =
-      unitScaled === 0n && flatMinor === 0n ? 'free' : unitScaled === 0n ? '' : unitPriceWords(fraction(unitScaled, SCALE), currency, code);
+    const unit = unitScaled === 0n && flatMinor === 0n ? 'free' : unitScaled === 0n ? '' : unitPriceWords(fraction(unitScaled, SCALE), currency, code);
     const flat = flatMinor === 0n ? '' : `${formatMoney(flatMinor, currency.code)} flat`;
     return `${range}: ${[unit, flat].filter(Boolean).join(' and ')}`;
   });
@@ -50,10 +49,8 @@ export const isFree = (price: Price): boolean => {
 
 /** What a meter costs: `1,000 calls included, then USD 5.00 per 1,000 calls`. */
 export function describeMeter({ code, price, quota }: Meter, currency: Currency): string {
-  const included =
-    price.included > 0n && !isFree(price) ? `${groupDigits(price.included)} ${unitWord(code, price.included)} included, then ` : '';
-  if (isFree(price))
-    return quota?.hard ? `${groupDigits(quota.limit)} ${unitWord(code, quota.limit)}, free of charge` : `${unitWord(code)} free of charge`;
+  const included = price.included > 0n && !isFree(price) ? `${groupDigits(price.included)} ${unitWord(code, price.included)} included, then ` : '';
+  if (isFree(price)) return quota?.hard ? `${groupDigits(quota.limit)} ${unitWord(code, quota.limit)}, free of charge` : `${unitWord(code)} free of charge`;
   switch (price.model) {
     case 'per_unit':
       return included + unitPriceWords(fraction(price.unitScaled, SCALE * price.divideBy), currency, code);
@@ -85,19 +82,13 @@ export function describeTerms(plan: Plan): string[] {
   const lines = plan.meters.flatMap(({ code, quota }) => {
     if (!quota) return [];
     const limit = `${groupDigits(quota.limit)} ${unitWord(code, quota.limit)} ${every}`;
-    return [
-      quota.hard
-        ? `At most ${limit}; further ones are refused and cost nothing.`
-        : `Meant for ${limit}; further ones pass and are charged.`,
-    ];
+    return [quota.hard ? `At most ${limit}; further ones are refused and cost nothing.` : `Meant for ${limit}; further ones pass and are charged.`];
   });
   if (plan.rateLimit)
     lines.push(
       `At most ${groupDigits(BigInt(plan.rateLimit.calls))} calls in ${plan.rateLimit.seconds === 1 ? 'a second' : `${plan.rateLimit.seconds} seconds`}.`,
     );
-  lines.push(
-    `Charged: ${statusWords(plan.billableStatuses)}${plan.billAborted ? ', and calls you break off' : '; calls you break off are free'}.`,
-  );
+  lines.push(`Charged: ${statusWords(plan.billableStatuses)}${plan.billAborted ? ', and calls you break off' : '; calls you break off are free'}.`);
   if (plan.setupMinor > 0n) lines.push(`${amount(plan.setupMinor)} once, at the start.`);
   if (plan.trialDays > 0) lines.push(`The first ${plan.trialDays} days are free.`);
   if (plan.minCommitMinor > 0n) lines.push(`Usage is charged with at least ${amount(plan.minCommitMinor)} ${every}.`);

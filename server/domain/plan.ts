@@ -92,8 +92,7 @@ export interface PlanFault {
   readonly message: string;
 }
 
-export type PlanReading =
-  { readonly plan: Plan; readonly document: PlanDocument; readonly fault?: undefined } | { readonly fault: PlanFault };
+export type PlanReading = { readonly plan: Plan; readonly document: PlanDocument; readonly fault?: undefined } | { readonly fault: PlanFault };
 
 const METERS_MAX = 100;
 const WEIGHTS_MAX = 3000;
@@ -103,9 +102,7 @@ const RATE_SECONDS_MAX = 86_400;
 const TRIAL_DAYS_MAX = 365;
 
 const meterCode: Reader<string> = (value, path) =>
-  typeof value === 'string' && /^[a-z][a-z0-9_]{0,39}$/.test(value)
-    ? value
-    : refuse(path, 'must be a lower-case word such as requests or bytes_out');
+  typeof value === 'string' && /^[a-z][a-z0-9_]{0,39}$/.test(value) ? value : refuse(path, 'must be a lower-case word such as requests or bytes_out');
 
 const quota = object((fields) => ({ limit: fields.take('limit', intBetween(0n)), hard: fields.take('hard', boolean) }));
 
@@ -118,8 +115,7 @@ const meter = (currency: Currency): Reader<Meter> =>
       quota: fields.maybe('quota', quota, null),
       maxPerCall: fields.maybe('max_per_call', intBetween(1n), null),
     };
-    if (result.quota?.hard && code !== REQUESTS_METER && result.maxPerCall === null)
-      refuse(`${fields.path}.max_per_call`, 'is needed under a hard quota');
+    if (result.quota?.hard && code !== REQUESTS_METER && result.maxPerCall === null) refuse(`${fields.path}.max_per_call`, 'is needed under a hard quota');
     return result;
   });
 

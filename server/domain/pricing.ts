@@ -1,19 +1,6 @@
 import { fraction, roundHalfUp, roundToStep, type Fraction } from './fraction.ts';
 import type { Currency } from './money.ts';
-import {
-  SCALE,
-  fieldsOf,
-  int,
-  intBetween,
-  list,
-  money,
-  object,
-  oneOf,
-  refuse,
-  scaledDecimal,
-  type JsonInt,
-  type Reader,
-} from './values.ts';
+import { SCALE, fieldsOf, int, intBetween, list, money, object, oneOf, refuse, scaledDecimal, type JsonInt, type Reader } from './values.ts';
 
 /** Prices are integers scaled by 10¹² (rule N2), flat amounts minor units. */
 export interface Tier {
@@ -59,13 +46,8 @@ const atLeastOne = intBetween(1n);
 const tier = (currency: Currency): Reader<Tier> =>
   object((fields) => {
     const upTo = fields.take('up_to', (value, path) => (value === null ? null : atLeastOne(value, path)));
-    if (!fields.has('unit_amount_decimal') && !fields.has('flat_amount'))
-      refuse(fields.path, 'needs unit_amount_decimal, flat_amount or both');
-    return {
-      upTo,
-      unitScaled: fields.maybe('unit_amount_decimal', scaledDecimal, 0n),
-      flatMinor: fields.maybe('flat_amount', money(currency), 0n),
-    };
+    if (!fields.has('unit_amount_decimal') && !fields.has('flat_amount')) refuse(fields.path, 'needs unit_amount_decimal, flat_amount or both');
+    return { upTo, unitScaled: fields.maybe('unit_amount_decimal', scaledDecimal, 0n), flatMinor: fields.maybe('flat_amount', money(currency), 0n) };
   });
 
 const tiers =
@@ -93,19 +75,9 @@ export const price =
     const read = (): Price => {
       switch (model) {
         case 'per_unit':
-          return {
-            model,
-            included,
-            unitScaled: fields.take('unit_amount_decimal', scaledDecimal),
-            divideBy: fields.maybe('divide_by', atLeastOne, 1n),
-          };
+          return { model, included, unitScaled: fields.take('unit_amount_decimal', scaledDecimal), divideBy: fields.maybe('divide_by', atLeastOne, 1n) };
         case 'package':
-          return {
-            model,
-            included,
-            size: fields.take('package_size', atLeastOne),
-            amountMinor: fields.take('package_amount', money(currency)),
-          };
+          return { model, included, size: fields.take('package_size', atLeastOne), amountMinor: fields.take('package_amount', money(currency)) };
         default:
           return { model, included, tiers: fields.take('tiers', tiers(currency)) };
       }

@@ -95,12 +95,7 @@ export function readiness({ seller, fields, apis, liveApis, openPlans }: Readine
         : '';
   return [
     { id: 'seller', title: 'Seller profile', done: seller, missing: seller ? '' : 'Tell buyers who you are.' },
-    {
-      id: 'texts',
-      title: 'Listing',
-      done: texts.length === 0,
-      missing: texts.length === 0 ? '' : `The listing needs ${texts.join(', ')}.`,
-    },
+    { id: 'texts', title: 'Listing', done: texts.length === 0, missing: texts.length === 0 ? '' : `The listing needs ${texts.join(', ')}.` },
     { id: 'apis', title: 'APIs', done: apisMissing === '', missing: apisMissing },
     { id: 'plans', title: 'Plans', done: openPlans > 0, missing: openPlans > 0 ? '' : 'Add at least one plan.' },
   ];

@@ -3,8 +3,7 @@ import type { Currency } from './money.ts';
 import type { Period } from './values.ts';
 
 /** The share of a period's seconds that lies in [from, to). */
-export const shareOf = ({ startAt, endAt }: Period, from: number, to: number): Fraction =>
-  fraction(BigInt(to - from), BigInt(endAt - startAt));
+export const shareOf = ({ startAt, endAt }: Period, from: number, to: number): Fraction => fraction(BigInt(to - from), BigInt(endAt - startAt));
 
 export interface ProrationLines {
   readonly creditMinor: bigint;
@@ -17,12 +16,7 @@ export interface ProrationLines {
  *
  * @param remaining  the share of the period that is left
  */
-export function prorate(
-  remaining: Fraction,
-  oldMinor: bigint,
-  newMinor: bigint,
-  { stepMinor }: Pick<Currency, 'stepMinor'>,
-): ProrationLines {
+export function prorate(remaining: Fraction, oldMinor: bigint, newMinor: bigint, { stepMinor }: Pick<Currency, 'stepMinor'>): ProrationLines {
   const part = (amount: bigint) => floorToStep(fraction(remaining.n * amount, remaining.d), stepMinor);
   return { creditMinor: part(-oldMinor), debitMinor: part(newMinor) };
 }

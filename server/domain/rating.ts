@@ -13,12 +13,7 @@ export const weightOf = (weights: ReadonlyMap<string, bigint>, operation: string
  * @param closed  the quantity the closed period was billed for
  * @param late  what came later, in order; corrections are negative. The running sum must not fall below 0.
  */
-export function adjustments(
-  terms: Price,
-  closed: bigint,
-  late: readonly bigint[],
-  { stepMinor }: Step,
-): { closedMinor: bigint; lines: bigint[] } {
+export function adjustments(terms: Price, closed: bigint, late: readonly bigint[], { stepMinor }: Step): { closedMinor: bigint; lines: bigint[] } {
   let cumulative = closed;
   const closedMinor = roundToStep(rate(terms, closed), stepMinor);
   let billed = closedMinor;

@@ -100,6 +100,8 @@ const matches = (pattern: string, action: string): boolean => {
 export function decide(actor: Actor, action: Action): boolean {
   if (actor.kind === 'system') return true;
   if (action.startsWith('platform:') && actor.organizationId !== PLATFORM_ORGANIZATION) return false;
-  const hits = actor.policies.flatMap((name) => PRESETS[name]?.Statement ?? []).filter((statement) => statement.Action.some((pattern) => matches(pattern, action)));
+  const hits = actor.policies
+    .flatMap((name) => PRESETS[name]?.Statement ?? [])
+    .filter((statement) => statement.Action.some((pattern) => matches(pattern, action)));
   return hits.length > 0 && hits.every((statement) => statement.Effect === 'Allow');
 }

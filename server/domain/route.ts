@@ -98,7 +98,8 @@ export function compileRoutes<T>(routes: readonly { readonly frontend: Frontend;
     const place = below ? 'below' : frontend.match === 'prefix' ? 'prefix' : rest ? 'rest' : 'exact';
     const methods = (at[place] ??= new Map<HttpMethod | 'ANY', Entry<T>>());
     if (!methods.has(frontend.method)) methods.set(frontend.method, entry);
-    if (frontend.match === 'exact' && entry.names.length === 0) literal.set(segments.map((segment) => ('literal' in segment ? segment.literal : '')).join('/'), methods);
+    if (frontend.match === 'exact' && entry.names.length === 0)
+      literal.set(segments.map((segment) => ('literal' in segment ? segment.literal : '')).join('/'), methods);
   }
   return { root, literal };
 }

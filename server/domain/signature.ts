@@ -48,7 +48,10 @@ export function readClaim(authorization: string): SignatureClaim | Fault {
     fields.set(name, part.slice(equals + 1).trim());
   }
   const appKey = fields.get('Access') ?? '';
-  const signedHeaders = (fields.get('SignedHeaders') ?? '').toLowerCase().split(';').filter((name) => name !== '');
+  const signedHeaders = (fields.get('SignedHeaders') ?? '')
+    .toLowerCase()
+    .split(';')
+    .filter((name) => name !== '');
   const signature = fields.get('Signature') ?? '';
   if (!/^[A-Za-z0-9_-]{8,200}$/.test(appKey)) return { fault: 'Authorization must hold Access=<AppKey>.' };
   if (signedHeaders.length === 0 || signedHeaders.length > SIGNED_HEADERS_MAX) return { fault: 'Authorization must hold SignedHeaders=<names joined by ;>.' };
@@ -94,8 +97,7 @@ export function signatureFault(
   const payloads = bodyEmpty && payload === UNSIGNED_PAYLOAD ? [payload, EMPTY_SHA256] : [payload];
   let uris: readonly string[] = [canonicalUri(request.rawPath)];
   for (let round = 0; round < 2; round++) {
-    for (const uri of uris)
-      for (const hash of payloads) if (fits(claim.signature, date, `${request.method}\n${uri}${tail}${hash}`, secret)) return null;
+    for (const uri of uris) for (const hash of payloads) if (fits(claim.signature, date, `${request.method}\n${uri}${tail}${hash}`, secret)) return null;
     // Only when the plain spelling does not fit: those of the Node signer.
     uris = nodeUris(request.rawPath).filter((uri) => uri !== uris[0]);
   }

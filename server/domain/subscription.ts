@@ -20,8 +20,7 @@ export const dueToday = (plan: Plan): bigint => plan.baseMinor + plan.setupMinor
 export const pendingUntil = ({ createdAt }: { createdAt: number }): number => createdAt + PENDING_MS;
 
 /** Is there time left for another visit to Checkout? Its page closes when the purchase is given up, and may not be shorter than Stripe allows. */
-export const canOpenCheckout = (subscription: { createdAt: number }, now: number): boolean =>
-  pendingUntil(subscription) - now >= CHECKOUT_MS_MIN;
+export const canOpenCheckout = (subscription: { createdAt: number }, now: number): boolean => pendingUntil(subscription) - now >= CHECKOUT_MS_MIN;
 
 /** Statuses under which calls are served, as long as `entitledUntil` has not come. */
 const SERVED: ReadonlySet<SubscriptionStatus> = new Set(['trialing', 'active', 'past_due']);

@@ -84,4 +84,8 @@ const HOST = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\])(?::[0-
 export const isHost = (host: string): boolean => host.length <= 255 && HOST.test(host);
 
 /** Name without port, lower case. */
-export const hostName = (host: string): string => host.replace(/:[0-9]+$/, '').replace(/\.$/, '').toLowerCase();
+export const hostName = (host: string): string =>
+  host
+    .replace(/:[0-9]+$/, '')
+    .replace(/\.$/, '')
+    .toLowerCase();

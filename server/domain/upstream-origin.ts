@@ -2,15 +2,14 @@ import { isPrivateAddress, parseAddress } from './address.ts';
 
 /** Ports of other protocols: a request sent there is an attack on them, never a call. */
 const FORBIDDEN_PORTS: ReadonlySet<number> = new Set([
-  19, 21, 22, 23, 25, 53, 69, 110, 111, 119, 135, 137, 139, 143, 161, 389, 445, 465, 514, 587, 636, 873, 993, 995, 1433, 1521, 2049, 2375,
-  2376, 2379, 3306, 3389, 5432, 5672, 5900, 6379, 6380, 9042, 9092, 11211, 27017, 27018, 27019,
+  19, 21, 22, 23, 25, 53, 69, 110, 111, 119, 135, 137, 139, 143, 161, 389, 445, 465, 514, 587, 636, 873, 993, 995, 1433, 1521, 2049, 2375, 2376, 2379, 3306,
+  3389, 5432, 5672, 5900, 6379, 6380, 9042, 9092, 11211, 27017, 27018, 27019,
 ]);
 
 /** Names that only ever lead into somebody's own network. */
 const PRIVATE_NAME = /(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|home\.arpa)$/;
 
-export type OriginReading =
-  { readonly origin: string; readonly host: string; readonly port: number; readonly fault?: undefined } | { readonly fault: string };
+export type OriginReading = { readonly origin: string; readonly host: string; readonly port: number; readonly fault?: undefined } | { readonly fault: string };
 
 /**
  * Read a provider's upstream address: scheme, host and port, nothing else. Names are looked up later, at every connection;
@@ -28,10 +27,8 @@ export function readOrigin(text: string, allow: ReadonlySet<string>): OriginRead
     return { fault: 'This is not a web address: it should look like https://api.example.com.' };
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return { fault: 'Only http:// and https:// addresses can be called.' };
-  if (url.username !== '' || url.password !== '')
-    return { fault: 'Leave user name and password out: put them into a hidden header instead.' };
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
-    return { fault: 'Give scheme, host and port only; the path has a field of its own.' };
+  if (url.username !== '' || url.password !== '') return { fault: 'Leave user name and password out: put them into a hidden header instead.' };
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return { fault: 'Give scheme, host and port only; the path has a field of its own.' };
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
   const reading = { origin: url.origin, host, port };
@@ -43,8 +40,7 @@ export function readOrigin(text: string, allow: ReadonlySet<string>): OriginRead
 
 function privateHostFault(host: string): string | undefined {
   const literal = parseAddress(host) !== null;
-  if (literal ? isPrivateAddress(host) : PRIVATE_NAME.test(host))
-    return `${host} is an address inside a private network. Only public addresses can be called.`;
+  if (literal ? isPrivateAddress(host) : PRIVATE_NAME.test(host)) return `${host} is an address inside a private network. Only public addresses can be called.`;
   if (!literal && !host.includes('.')) return `${host} is not a full host name: it should look like api.example.com.`;
   return undefined;
 }

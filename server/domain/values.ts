@@ -109,9 +109,7 @@ export const intBetween =
   (min: bigint, max: bigint = INT64_MAX): Reader<bigint> =>
   (value, path) => {
     const integer = int(value, path);
-    return integer < min || integer > max
-      ? refuse(path, max === INT64_MAX ? `must be at least ${min}` : `must be from ${min} to ${max}`)
-      : integer;
+    return integer < min || integer > max ? refuse(path, max === INT64_MAX ? `must be at least ${min}` : `must be from ${min} to ${max}`) : integer;
   };
 
 export const smallIntBetween = (min: number, max: number): Reader<number> => {

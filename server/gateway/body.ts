@@ -40,8 +40,12 @@ export function makeBodyBuffers({ bytesMax = BUFFERED_BYTES_MAX }: { bytesMax?: 
     read(call) {
       const limit = Math.min(call.served?.bodyBytesMax ?? BODY_BYTES_MAX, BODY_BYTES_MAX);
       const announced = Math.max(call.contentLength, 0);
-      const oversized = () => new AppError('body-too-large', `A body of more than ${limit} bytes is accepted only if its hash is signed: send X-Sdk-Content-Sha256.`);
-      const full = () => new AppError('cannot-count', 'Too many signed bodies are being verified. Sign X-Sdk-Content-Sha256, and the body needs no room here.', { retryAfterSeconds: 1 });
+      const oversized = () =>
+        new AppError('body-too-large', `A body of more than ${limit} bytes is accepted only if its hash is signed: send X-Sdk-Content-Sha256.`);
+      const full = () =>
+        new AppError('cannot-count', 'Too many signed bodies are being verified. Sign X-Sdk-Content-Sha256, and the body needs no room here.', {
+          retryAfterSeconds: 1,
+        });
       if (announced > limit) return Promise.reject(oversized());
       if (held + announced > bytesMax) return Promise.reject(full());
       held += announced;

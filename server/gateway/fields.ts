@@ -29,8 +29,27 @@ const SLOTS = new Map<string, { readonly slot: Slot; readonly many: boolean }>([
 /** Read in one pass what the filters need. A header that must stand once and stands twice is a fault (two readers would take different ones). */
 export function readFields(rawHeaders: readonly string[]): Fields {
   const fields: Fields = {
-    host: '', connection: '', contentLength: '', transferEncoding: '', expect: '', upgrade: '', authorization: '', appCode: '', apiKey: '', sdkDate: '', sdkContentSha256: '',
-    stage: '', accept: '', origin: '', requestedMethod: '', requestedHeaders: '', forwardedFor: '', forwardedProto: '', mode: '', fault: '', bytes: 0,
+    host: '',
+    connection: '',
+    contentLength: '',
+    transferEncoding: '',
+    expect: '',
+    upgrade: '',
+    authorization: '',
+    appCode: '',
+    apiKey: '',
+    sdkDate: '',
+    sdkContentSha256: '',
+    stage: '',
+    accept: '',
+    origin: '',
+    requestedMethod: '',
+    requestedHeaders: '',
+    forwardedFor: '',
+    forwardedProto: '',
+    mode: '',
+    fault: '',
+    bytes: 0,
   };
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;

@@ -95,15 +95,37 @@ export function lineReader(): { read(text: string, onCall: (call: ReadCall) => v
 }
 
 const recordOf = (row: SharedRow, call: CallRow): CallRecord => ({
-  gatewayId: row[0], apiId: row[1], environmentId: row[2], operation: row[3], appId: row[4], credentialId: row[5], subscriptionId: row[6], window: row[7],
-  planVersionId: row[8], method: row[9], callId: call[2], admittedAt: call[3], outcome: call[4], path: call[5], status: call[6], bytesIn: call[7],
-  bytesOut: call[8], upstreamMs: call[9], totalMs: call[10], units: typeof call[11] === 'number' ? { requests: call[11] } : call[11], receipt: call[12],
+  gatewayId: row[0],
+  apiId: row[1],
+  environmentId: row[2],
+  operation: row[3],
+  appId: row[4],
+  credentialId: row[5],
+  subscriptionId: row[6],
+  window: row[7],
+  planVersionId: row[8],
+  method: row[9],
+  callId: call[2],
+  admittedAt: call[3],
+  outcome: call[4],
+  path: call[5],
+  status: call[6],
+  bytesIn: call[7],
+  bytesOut: call[8],
+  upstreamMs: call[9],
+  totalMs: call[10],
+  units: typeof call[11] === 'number' ? { requests: call[11] } : call[11],
+  receipt: call[12],
 });
 
 /** The calls of a stored log, in the order they ended. */
 export function readLog(log: string): CallRecord[] {
   const records: CallRecord[] = [];
-  lineReader().read(log, ({ record }) => records.push(record), () => undefined);
+  lineReader().read(
+    log,
+    ({ record }) => records.push(record),
+    () => undefined,
+  );
   return records;
 }
 

@@ -12,7 +12,13 @@ export interface Disk {
   close(file: number): Promise<void>;
 }
 
-const [openFile, closeFile, syncData, syncAll, truncateFile] = [promisify(open), promisify(close), promisify(fdatasync), promisify(fsync), promisify(ftruncate)];
+const [openFile, closeFile, syncData, syncAll, truncateFile] = [
+  promisify(open),
+  promisify(close),
+  promisify(fdatasync),
+  promisify(fsync),
+  promisify(ftruncate),
+];
 
 export const realDisk: Disk = {
   async open(path) {

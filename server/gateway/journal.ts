@@ -133,7 +133,8 @@ export function openJournal(options: JournalOptions): Journal {
   let sharedCount = 0;
   let calls = 0;
 
-  let current: { segment: Segment; file: number; builder: BatchBuilder; openedAt: number; told: Set<number>; logged: Set<number>; unsynced: boolean } | null = null;
+  let current: { segment: Segment; file: number; builder: BatchBuilder; openedAt: number; told: Set<number>; logged: Set<number>; unsynced: boolean } | null =
+    null;
   let nextSegment = 1;
   let group = newGroup();
   let running: Promise<void> | null = null;
@@ -307,19 +308,23 @@ export function openJournal(options: JournalOptions): Journal {
   /** Files go in the order they came, and the last one stays: the recovery of a boot numbers on from it. */
   function sweep(): void {
     for (const segment of segments.values()) {
-      const done = segment.sealed && segment.released && segment.open === 0 && (segment.lastEnd <= segment.number || (segments.get(segment.lastEnd)?.released ?? true));
+      const done =
+        segment.sealed && segment.released && segment.open === 0 && (segment.lastEnd <= segment.number || (segments.get(segment.lastEnd)?.released ?? true));
       if (!done || (segment.number === nextSegment - 1 && !closing)) continue;
       rmSync(segment.path, { force: true });
       segments.delete(segment.number);
     }
   }
 
-  const ticker = setInterval(() => {
-    if (current && isFull(current)) sealWanted = true;
-    if (failing) probeWanted = true;
-    syncSoon();
-    if (busy()) schedule();
-  }, Math.min(sealMs, LOOSE_SYNC_MS));
+  const ticker = setInterval(
+    () => {
+      if (current && isFull(current)) sealWanted = true;
+      if (failing) probeWanted = true;
+      syncSoon();
+      if (busy()) schedule();
+    },
+    Math.min(sealMs, LOOSE_SYNC_MS),
+  );
 
   /** What nobody waits for reaches the disk within 100 ms. */
   function syncSoon(): void {
@@ -384,7 +389,8 @@ export function openJournal(options: JournalOptions): Journal {
       schedule();
     },
     nextReceipt(subscriptionId) {
-      if (receipts.size >= RECEIPT_STREAMS_MAX && !receipts.has(subscriptionId)) throw new AppError('cannot-count', 'Too many subscriptions on one gateway process.');
+      if (receipts.size >= RECEIPT_STREAMS_MAX && !receipts.has(subscriptionId))
+        throw new AppError('cannot-count', 'Too many subscriptions on one gateway process.');
       const n = (receipts.get(subscriptionId) ?? 0) + 1;
       receipts.set(subscriptionId, n);
       return n;

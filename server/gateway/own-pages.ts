@@ -33,7 +33,10 @@ export async function ownPage(call: Call, limits: Limits): Promise<Answer> {
     });
   }
   if (call.target.path === '/-/usage')
-    return jsonAnswer(call, { as_of: isoUtc(call.admittedAt), items: await Promise.all([...subscriptions.values()].map((one) => describe(one, call.admittedAt, limits))) });
+    return jsonAnswer(call, {
+      as_of: isoUtc(call.admittedAt),
+      items: await Promise.all([...subscriptions.values()].map((one) => describe(one, call.admittedAt, limits))),
+    });
   throw new AppError('api-not-found', 'The gateway’s own pages are /-/health, /-/me and /-/usage.');
 }
 

@@ -49,7 +49,15 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
 
   function handle(req: IncomingMessage, res: ServerResponse, upgradeHead?: Buffer): void {
     const admittedAt = clock.now();
-    const call = openCall(callId(admittedAt), req, res, readFields(req.rawHeaders), admittedAt, clock.monotonic(), upgradeHead instanceof Buffer ? upgradeHead : null);
+    const call = openCall(
+      callId(admittedAt),
+      req,
+      res,
+      readFields(req.rawHeaders),
+      admittedAt,
+      clock.monotonic(),
+      upgradeHead instanceof Buffer ? upgradeHead : null,
+    );
     dependencies.onStart(call);
     res.on('close', () => closed(call));
     res.on('error', ignore);
@@ -115,7 +123,6 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
       return { headers, written: written.then(() => ending.ended(call)) };
     });
   }
-
 
   function own(call: Call): void {
     if (isHealth(call)) return answerOwn(call, jsonAnswer(call, { status: 'ok' }));

@@ -21,7 +21,16 @@ export function refusal(call: Call, error: AppError, problemUrl: string): Answer
   const { status, title, apig = 'APIG.0601' } = PROBLEMS[error.code];
   const problem = call.fields.accept.includes(PROBLEM_JSON);
   const json = problem
-    ? { type: `${problemUrl}${error.code}`, title, status, detail: error.detail, instance: call.id, error_code: apig, request_id: call.id, ...(Object.keys(error.fields).length > 0 && { fields: error.fields }) }
+    ? {
+        type: `${problemUrl}${error.code}`,
+        title,
+        status,
+        detail: error.detail,
+        instance: call.id,
+        error_code: apig,
+        request_id: call.id,
+        ...(Object.keys(error.fields).length > 0 && { fields: error.fields }),
+      }
     : { error_code: apig, error_msg: error.detail, request_id: call.id };
   const body = Buffer.from(JSON.stringify(json));
   const headers = ownHeaders(call, problem ? PROBLEM_JSON : 'application/json', body.length);
@@ -32,14 +41,26 @@ export function refusal(call: Call, error: AppError, problemUrl: string): Answer
 }
 
 export function ownHeaders(call: Call, contentType: string, bytes: number): string[] {
-  const headers = ['Content-Type', contentType, 'Content-Length', String(bytes), 'Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff', 'X-Request-Id', call.id];
+  const headers = [
+    'Content-Type',
+    contentType,
+    'Content-Length',
+    String(bytes),
+    'Cache-Control',
+    'no-store',
+    'X-Content-Type-Options',
+    'nosniff',
+    'X-Request-Id',
+    call.id,
+  ];
   if (!canKeepConnection(call)) headers.push('Connection', 'close');
   if (call.served?.api.definition.cors) headers.push('Access-Control-Allow-Origin', '*');
   return headers;
 }
 
 /** After an answer that came before the body was read, the connection is worth keeping only if little is left to read. */
-export const canKeepConnection = ({ req, contentLength }: Call): boolean => req.complete || contentLength === 0 || (contentLength > 0 && contentLength <= DRAIN_BYTES_MAX);
+export const canKeepConnection = ({ req, contentLength }: Call): boolean =>
+  req.complete || contentLength === 0 || (contentLength > 0 && contentLength <= DRAIN_BYTES_MAX);
 
 /** Whatever was thrown, as something that may be answered. What is not ours is a fault of the gateway and says nothing of itself. */
 export const asAppError = (error: unknown): AppError =>

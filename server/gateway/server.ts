@@ -86,9 +86,22 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
     guard: makeGuard({ trustedHops }),
     authenticate,
     filters: [
-      makeFindRoute({ table, domain: config.gatewayDomain }), admitUpgrade, preflight, authenticate, authorize, validateRequest, makeRefuseReplay({ replays }), makeTakeLimits({ limits, meter }),
+      makeFindRoute({ table, domain: config.gatewayDomain }),
+      admitUpgrade,
+      preflight,
+      authenticate,
+      authorize,
+      validateRequest,
+      makeRefuseReplay({ replays }),
+      makeTakeLimits({ limits, meter }),
     ],
-    engine, upgrades, ending, limits, clock, log, trustedHops,
+    engine,
+    upgrades,
+    ending,
+    limits,
+    clock,
+    log,
+    trustedHops,
     callId,
     problemUrl: `${config.webUrl}/problems/`,
     totalMs: timeouts.totalMs ?? TOTAL_MS,
@@ -142,15 +155,26 @@ function endRevoked(live: ReadonlySet<Call>, tunnels: ReadonlyMap<Call, Tunnel>,
     for (const { api } of grants) if (api.id === id && api.environmentId === environmentId) return true;
     return false;
   };
-  for (const call of live) if (call.abort !== null && !isGranted(call)) call.abort(new AppError('authentication-failed', 'The credential or its grant was revoked.'));
+  for (const call of live)
+    if (call.abort !== null && !isGranted(call)) call.abort(new AppError('authentication-failed', 'The credential or its grant was revoked.'));
   for (const [call, tunnel] of tunnels) if (!isGranted(call)) tunnel.end();
 }
 
-function makeServer(handle: (req: IncomingMessage, res: ServerResponse, upgradeHead?: Buffer) => void, nextId: () => string, { headersMs = HEADERS_MS, requestMs = REQUEST_MS }: { headersMs?: number; requestMs?: number }): Server {
+function makeServer(
+  handle: (req: IncomingMessage, res: ServerResponse, upgradeHead?: Buffer) => void,
+  nextId: () => string,
+  { headersMs = HEADERS_MS, requestMs = REQUEST_MS }: { headersMs?: number; requestMs?: number },
+): Server {
   const server = createServer(
     {
-      maxHeaderSize: HEADER_BYTES_PARSED_MAX, headersTimeout: headersMs, requestTimeout: requestMs, keepAliveTimeout: KEEP_ALIVE_MS, requireHostHeader: false,
-      connectionsCheckingInterval: CHECK_EVERY_MS, noDelay: true, insecureHTTPParser: false,
+      maxHeaderSize: HEADER_BYTES_PARSED_MAX,
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      requireHostHeader: false,
+      connectionsCheckingInterval: CHECK_EVERY_MS,
+      noDelay: true,
+      insecureHTTPParser: false,
     },
     (req, res) => handle(req, res),
   );

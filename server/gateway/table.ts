@@ -3,7 +3,13 @@ import { openSecret, type KeyRing } from '../domain/credential.ts';
 import { planOf, type Plan } from '../domain/plan.ts';
 import { compileRoutes, type Router } from '../domain/route.ts';
 import type {
-  GatewayParameters, Snapshot, SnapshotApi, SnapshotCredential, SnapshotPlanVersion, SnapshotSubscription, SnapshotWindow,
+  GatewayParameters,
+  Snapshot,
+  SnapshotApi,
+  SnapshotCredential,
+  SnapshotPlanVersion,
+  SnapshotSubscription,
+  SnapshotWindow,
 } from '../domain/snapshot.ts';
 import { compileBackend, type CompiledBackend } from './upstream/backend.ts';
 

@@ -4,7 +4,17 @@ export type Log = Logger;
 
 /** Keys whose values never reach a log line, wherever they stand in the first three levels of an object. */
 const SECRET_KEYS = [
-  'appCode', 'appSecret', 'authorization', 'cookie', 'password', 'secret', 'stripeSignature', 'token', 'x-apig-appcode', 'x-hw-appkey', 'set-cookie',
+  'appCode',
+  'appSecret',
+  'authorization',
+  'cookie',
+  'password',
+  'secret',
+  'stripeSignature',
+  'token',
+  'x-apig-appcode',
+  'x-hw-appkey',
+  'set-cookie',
 ];
 const paths = SECRET_KEYS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`]);
 

@@ -1,8 +1,21 @@
 /** The types of answers a provider may restyle for its group (GATEWAY: error responses per group). */
 export type ResponseType =
-  | 'ACCESS_DENIED' | 'AUTH_FAILURE' | 'AUTH_HEADER_MISSING' | 'AUTHORIZER_CONF_FAILURE' | 'AUTHORIZER_FAILURE' | 'AUTHORIZER_IDENTITIES_FAILURE'
-  | 'BACKEND_TIMEOUT' | 'BACKEND_UNAVAILABLE' | 'DEFAULT_4XX' | 'DEFAULT_5XX' | 'NOT_FOUND' | 'PAYMENT_REQUIRED' | 'QUOTA_EXCEEDED'
-  | 'REQUEST_PARAMETERS_FAILURE' | 'THROTTLED' | 'UNAUTHORIZED';
+  | 'ACCESS_DENIED'
+  | 'AUTH_FAILURE'
+  | 'AUTH_HEADER_MISSING'
+  | 'AUTHORIZER_CONF_FAILURE'
+  | 'AUTHORIZER_FAILURE'
+  | 'AUTHORIZER_IDENTITIES_FAILURE'
+  | 'BACKEND_TIMEOUT'
+  | 'BACKEND_UNAVAILABLE'
+  | 'DEFAULT_4XX'
+  | 'DEFAULT_5XX'
+  | 'NOT_FOUND'
+  | 'PAYMENT_REQUIRED'
+  | 'QUOTA_EXCEEDED'
+  | 'REQUEST_PARAMETERS_FAILURE'
+  | 'THROTTLED'
+  | 'UNAUTHORIZED';
 
 export interface Problem {
   readonly status: number;
@@ -17,6 +30,7 @@ export interface Problem {
 const define = <C extends string>(problems: Record<C, Problem>): Readonly<Record<C, Problem>> => problems;
 
 /** Every refusal the product can give: code → status, title, help. One line, one entry, sorted. */
+// prettier-ignore
 export const PROBLEMS = define({
   'already-exists': { status: 409, title: 'Already exists', help: 'Something with this name or address exists already. Choose another one.' },
   'api-not-found': { status: 404, title: 'No such API', help: 'No published API answers to this address and method. Check the base URL, the path and the method on the API’s page.', apig: 'APIG.0101', responseType: 'NOT_FOUND' },

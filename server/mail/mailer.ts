@@ -19,8 +19,5 @@ export interface Mailer {
 export function makeMailer({ smtpUrl, from, keep }: { smtpUrl: string; from: string; keep: (mail: Mail) => Promise<void> }): Mailer {
   if (smtpUrl === '') return { send: keep, close: () => undefined };
   const transport = createTransport(smtpUrl, { from });
-  return {
-    send: async (mail) => void (await transport.sendMail(mail)),
-    close: () => transport.close(),
-  };
+  return { send: async (mail) => void (await transport.sendMail(mail)), close: () => transport.close() };
 }

@@ -22,10 +22,7 @@ export function queueClient({ url }: QueueConnection, { patient }: { patient: bo
     disableOfflineQueue: !patient,
     disableClientInfo: true,
     maintNotifications: 'disabled',
-    socket: {
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      reconnectStrategy: (retries) => Math.min(RECONNECT_MIN_MS * 2 ** Math.min(retries, 10), RECONNECT_MAX_MS),
-    },
+    socket: { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: (retries) => Math.min(RECONNECT_MIN_MS * 2 ** Math.min(retries, 10), RECONNECT_MAX_MS) },
   });
   return client;
 }

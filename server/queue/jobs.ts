@@ -26,12 +26,7 @@ export const JOBS = define({
   'close-periods': { idFor: () => 'close-periods', attempts: 3, backoffMs: 2_000, concurrency: 1 },
   'collect-invoice': { idFor: ({ invoiceId }) => invoiceId, attempts: 8, backoffMs: 2_000, concurrency: 4 },
   'handle-inbound-event': { idFor: ({ eventId }) => eventId, attempts: 12, backoffMs: 1_000, concurrency: 4 },
-  'invoice-subscription': {
-    idFor: ({ subscriptionId, periodIndex }) => `${subscriptionId}-${periodIndex}`,
-    attempts: 8,
-    backoffMs: 2_000,
-    concurrency: 4,
-  },
+  'invoice-subscription': { idFor: ({ subscriptionId, periodIndex }) => `${subscriptionId}-${periodIndex}`, attempts: 8, backoffMs: 2_000, concurrency: 4 },
   'reconcile-events': { idFor: () => 'reconcile-events', attempts: 3, backoffMs: 30_000, concurrency: 1 },
   sweep: { idFor: () => 'sweep', attempts: 1, backoffMs: 1_000, concurrency: 1 },
 });

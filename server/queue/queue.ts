@@ -91,9 +91,7 @@ export function makeQueue(connection: QueueConnection, { onAway }: { onAway?: (e
 
     failures: () =>
       ask(async () => {
-        const lists = await Promise.all(
-          JOB_NAMES.map(async (name) => ({ name, jobs: await queueOf(name).getFailed(0, FAILED_SHOWN - 1) })),
-        );
+        const lists = await Promise.all(JOB_NAMES.map(async (name) => ({ name, jobs: await queueOf(name).getFailed(0, FAILED_SHOWN - 1) })));
         return lists.flatMap(({ name, jobs }) =>
           jobs.map(({ id = '', attemptsMade, failedReason = '' }) => ({
             name,

@@ -30,16 +30,38 @@ export interface Member {
 
 export type Accounts = ReturnType<typeof makeAccounts>;
 
-export function makeAccounts({ store, clock, ids, audit, notifications }: { store: Store; clock: Clock; ids: Ids; audit: Audit; notifications: Notifications }) {
+export function makeAccounts({
+  store,
+  clock,
+  ids,
+  audit,
+  notifications,
+}: {
+  store: Store;
+  clock: Clock;
+  ids: Ids;
+  audit: Audit;
+  notifications: Notifications;
+}) {
   const { accounts } = store;
   /** Compared against when nobody has the address, so that a stranger cannot tell by the time of the answer. */
   const decoy = hash(ids.secret(TOKEN_BYTES), ARGON);
 
-  async function mintToken(purpose: 'verify' | 'reset' | 'invite', lifeMs: number, about: { userId?: string; email: string; organizationId?: string; policies?: string[] }) {
+  async function mintToken(
+    purpose: 'verify' | 'reset' | 'invite',
+    lifeMs: number,
+    about: { userId?: string; email: string; organizationId?: string; policies?: string[] },
+  ) {
     const token = ids.secret(TOKEN_BYTES);
     await accounts.addToken({
-      _id: sha256Hex(token), purpose, userId: about.userId ?? '', email: about.email, organizationId: about.organizationId ?? null,
-      policies: about.policies ?? [], usedAt: null, expiresAt: new Date(clock.real() + lifeMs),
+      _id: sha256Hex(token),
+      purpose,
+      userId: about.userId ?? '',
+      email: about.email,
+      organizationId: about.organizationId ?? null,
+      policies: about.policies ?? [],
+      usedAt: null,
+      expiresAt: new Date(clock.real() + lifeMs),
     });
     return token;
   }
@@ -54,7 +76,16 @@ export function makeAccounts({ store, clock, ids, audit, notifications }: { stor
 
   async function addOrganization(actor: Actor, name: string, ownerId: string, _id = ids.next('org')): Promise<OrganizationDoc> {
     const organization: OrganizationDoc = {
-      _id, name, kind: 'customer', ownerId, seller: null, sellerSlug: null, stripeCustomerId: null, paymentMethod: null, createdAt: clock.now(), rev: 1,
+      _id,
+      name,
+      kind: 'customer',
+      ownerId,
+      seller: null,
+      sellerSlug: null,
+      stripeCustomerId: null,
+      paymentMethod: null,
+      createdAt: clock.now(),
+      rev: 1,
     };
     await accounts.addOrganization(organization);
     await accounts.addMembership({ _id: `${_id}.${ownerId}`, organizationId: _id, userId: ownerId, policies: ['Administrator'], createdAt: clock.now() });
@@ -63,7 +94,14 @@ export function makeAccounts({ store, clock, ids, audit, notifications }: { stor
   }
 
   async function addUser(actor: Actor, { email, password, name, organization }: SignUp, verifiedAt: number | null) {
-    const user: UserDoc = { _id: ids.next('usr'), email: email.toLowerCase(), name, passwordHash: await hash(password, ARGON), verifiedAt, createdAt: clock.now() };
+    const user: UserDoc = {
+      _id: ids.next('usr'),
+      email: email.toLowerCase(),
+      name,
+      passwordHash: await hash(password, ARGON),
+      verifiedAt,
+      createdAt: clock.now(),
+    };
     if (!(await accounts.addUser(user))) return undefined;
     const created = await addOrganization({ ...actor, userId: user._id }, organization, user._id);
     await audit.append({ ...actor, userId: user._id }, { action: 'accounts:sign-up', resource: `user:${user._id}`, organizationId: created._id });
@@ -85,7 +123,14 @@ export function makeAccounts({ store, clock, ids, audit, notifications }: { stor
     /** For the seed: a user of an organization that exists, without one of their own. Undefined: the address is taken. */
     async registerMember({ email, password, name }: Omit<SignUp, 'organization'>, organizationId: string, policies: string[]): Promise<UserDoc | undefined> {
       const now = clock.now();
-      const user: UserDoc = { _id: ids.next('usr'), email: email.toLowerCase(), name, passwordHash: await hash(password, ARGON), verifiedAt: now, createdAt: now };
+      const user: UserDoc = {
+        _id: ids.next('usr'),
+        email: email.toLowerCase(),
+        name,
+        passwordHash: await hash(password, ARGON),
+        verifiedAt: now,
+        createdAt: now,
+      };
       if (!(await accounts.addUser(user))) return undefined;
       await accounts.addMembership({ _id: `${organizationId}.${user._id}`, organizationId, userId: user._id, policies, createdAt: now });
       return user;
@@ -128,13 +173,18 @@ export function makeAccounts({ store, clock, ids, audit, notifications }: { stor
     },
 
     /** Throws nothing on a dead link, so that the page can say so before anything is typed. */
-    resetTokenLives: async (token: string) => liveToken(token, 'reset').then(() => true, () => false),
+    resetTokenLives: async (token: string) =>
+      liveToken(token, 'reset').then(
+        () => true,
+        () => false,
+      ),
 
     user: (id: string) => accounts.user(id),
 
     async changePassword(actor: Actor, current: string, next: string): Promise<void> {
       const user = await accounts.user(actor.userId);
-      if (!user || !(await verify(user.passwordHash, current, ARGON))) throw new AppError('invalid-form', undefined, { fields: { current: 'This is not your present password.' } });
+      if (!user || !(await verify(user.passwordHash, current, ARGON)))
+        throw new AppError('invalid-form', undefined, { fields: { current: 'This is not your present password.' } });
       await accounts.setPassword(user._id, await hash(next, ARGON));
       await audit.append(actor, { action: 'market:account:update', resource: `user:${user._id}`, after: { password: 'changed' } });
     },
@@ -164,17 +214,36 @@ export function makeAccounts({ store, clock, ids, audit, notifications }: { stor
       const organization = await accounts.organization(actor.organizationId);
       if (!organization) throw new AppError('not-found');
       if (!(await accounts.updateOrganization(organization._id, organization.rev, { name }))) throw new AppError('conflict');
-      await audit.append(actor, { action: 'market:organization:update', resource: `organization:${organization._id}`, before: { name: organization.name }, after: { name } });
+      await audit.append(actor, {
+        action: 'market:organization:update',
+        resource: `organization:${organization._id}`,
+        before: { name: organization.name },
+        after: { name },
+      });
     },
 
     /** For the seed: the operators' organization, made once. */
     async addOperators(user: UserDoc): Promise<void> {
       const id = 'org_platform';
       await accounts.addOrganization({
-        _id: id, name: 'Tollgate operators', kind: 'platform', ownerId: user._id, seller: null, sellerSlug: null, stripeCustomerId: null, paymentMethod: null,
-        createdAt: clock.now(), rev: 1,
+        _id: id,
+        name: 'Tollgate operators',
+        kind: 'platform',
+        ownerId: user._id,
+        seller: null,
+        sellerSlug: null,
+        stripeCustomerId: null,
+        paymentMethod: null,
+        createdAt: clock.now(),
+        rev: 1,
       });
-      await accounts.addMembership({ _id: `${id}.${user._id}`, organizationId: id, userId: user._id, policies: ['Administrator', 'Operator'], createdAt: clock.now() });
+      await accounts.addMembership({
+        _id: `${id}.${user._id}`,
+        organizationId: id,
+        userId: user._id,
+        policies: ['Administrator', 'Operator'],
+        createdAt: clock.now(),
+      });
     },
 
     async members(actor: Actor): Promise<Member[]> {
@@ -220,10 +289,21 @@ export function makeAccounts({ store, clock, ids, audit, notifications }: { stor
       const organizationId = found.organizationId ?? '';
       const before = await accounts.membership(organizationId, actor.userId);
       if (!before) {
-        await accounts.addMembership({ _id: `${organizationId}.${actor.userId}`, organizationId, userId: actor.userId, policies: found.policies, createdAt: clock.now() });
+        await accounts.addMembership({
+          _id: `${organizationId}.${actor.userId}`,
+          organizationId,
+          userId: actor.userId,
+          policies: found.policies,
+          createdAt: clock.now(),
+        });
       }
       await accounts.useToken(found._id, clock.real());
-      await audit.append(actor, { action: 'market:members:join', resource: `organization:${organizationId}`, organizationId, after: { policies: found.policies } });
+      await audit.append(actor, {
+        action: 'market:members:join',
+        resource: `organization:${organizationId}`,
+        organizationId,
+        after: { policies: found.policies },
+      });
       return organizationId;
     },
 
@@ -248,5 +328,8 @@ export function makeAccounts({ store, clock, ids, audit, notifications }: { stor
 
 function mustKeepAdministrator(members: MembershipDoc[], changed: string, policies: string[]): void {
   const stays = members.some((m) => (m.userId === changed ? policies : m.policies).includes('Administrator'));
-  if (!stays) throw new AppError('invalid-form', 'An organization needs at least one administrator.', { fields: { policies: 'Make somebody else administrator first.' } });
+  if (!stays)
+    throw new AppError('invalid-form', 'An organization needs at least one administrator.', {
+      fields: { policies: 'Make somebody else administrator first.' },
+    });
 }

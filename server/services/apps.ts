@@ -55,8 +55,7 @@ export interface AppsDependencies {
 /** May this actor see and use the app? Every verb that takes an app's id asks here. */
 export async function ownApp(store: Pick<Store, 'apps'>, actor: Actor, appId: string): Promise<AppDoc> {
   const app = await store.apps.app(appId);
-  if (!app || app.deletedAt !== null || (actor.kind !== 'system' && app.organizationId !== actor.organizationId))
-    throw new AppError('not-found');
+  if (!app || app.deletedAt !== null || (actor.kind !== 'system' && app.organizationId !== actor.organizationId)) throw new AppError('not-found');
   return app;
 }
 
@@ -79,16 +78,13 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
 
   return {
     async list(actor) {
-      const apps = (await store.apps.appsOf(actor.organizationId))
-        .filter(({ deletedAt }) => deletedAt === null)
-        .sort((a, b) => a.createdAt - b.createdAt);
+      const apps = (await store.apps.appsOf(actor.organizationId)).filter(({ deletedAt }) => deletedAt === null).sort((a, b) => a.createdAt - b.createdAt);
       const now = clock.now();
       const appIds = apps.map(({ _id }) => _id);
       const [credentials, bindings] = await Promise.all([store.apps.credentialsOfApps(appIds), store.apps.bindingsOfApps(appIds)]);
       return apps.map((app) => ({
         app,
-        liveCredentials: credentials.filter((one) => one.appId === app._id && ['active', 'expiring'].includes(credentialStatus(one, now)))
-          .length,
+        liveCredentials: credentials.filter((one) => one.appId === app._id && ['active', 'expiring'].includes(credentialStatus(one, now))).length,
         bindings: bindings.filter((binding) => binding.appId === app._id && binding.live),
       }));
     },
@@ -97,8 +93,7 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
 
     async create(actor, { name, description }, requestId = ids.uuid()) {
       const held = (await store.apps.appsOf(actor.organizationId)).filter(({ deletedAt }) => deletedAt === null);
-      if (held.length >= APPS_MAX)
-        throw new AppError('conflict', `An organization may have ${APPS_MAX} apps. Delete one that is no longer used.`);
+      if (held.length >= APPS_MAX) throw new AppError('conflict', `An organization may have ${APPS_MAX} apps. Delete one that is no longer used.`);
       const now = clock.now();
       const app: AppDoc = {
         _id: idOfRequest('app', actor.organizationId, requestId),

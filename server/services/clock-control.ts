@@ -163,8 +163,7 @@ export function makeClockControl(dependencies: ClockControlDependencies): ClockC
     const instants = [target];
     const billing = await invoicing.nextDue(now, target);
     if (billing !== null) instants.push(billing);
-    for (const { entitledUntil } of await store.subscriptions.inStatus('past_due'))
-      if (entitledUntil !== null) instants.push(entitledUntil);
+    for (const { entitledUntil } of await store.subscriptions.inStatus('past_due')) if (entitledUntil !== null) instants.push(entitledUntil);
     for (const subscription of await store.subscriptions.inStatus('pending')) instants.push(pendingUntil(subscription));
     return Math.min(...instants.filter((at) => at > now && at <= target), target);
   }

@@ -120,9 +120,7 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
   const held = (all: readonly CredentialDoc[], kind: CredentialDoc['kind']): CredentialDoc[] =>
     all.filter(
       (one) =>
-        one.kind === kind &&
-        ['active', 'expiring'].includes(credentialStatus(one, clock.now())) &&
-        !all.some(({ rotatedFrom }) => rotatedFrom === one._id),
+        one.kind === kind && ['active', 'expiring'].includes(credentialStatus(one, clock.now())) && !all.some(({ rotatedFrom }) => rotatedFrom === one._id),
     );
 
   const tooMany = (kind: CredentialDoc['kind']): AppError =>
@@ -134,10 +132,7 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
     );
 
   const shownBefore = (): AppError =>
-    new AppError(
-      'conflict',
-      'This was done a moment ago, and the secret was shown then. It cannot be shown again: create or rotate another one.',
-    );
+    new AppError('conflict', 'This was done a moment ago, and the secret was shown then. It cannot be shown again: create or rotate another one.');
 
   /** Insert, then count: two requests at once may both be refused at the bound, but never both pass it. What is taken back was shown to nobody. */
   async function add(credential: CredentialDoc): Promise<CredentialDoc[]> {
@@ -175,13 +170,7 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
     };
     if (kind === 'code') {
       const appCode = mint('app-code');
-      const credential: CredentialDoc = {
-        ...base,
-        appKey: null,
-        hash: appCodeHash(appCode),
-        secretCipher: null,
-        hint: credentialHint(appCode),
-      };
+      const credential: CredentialDoc = { ...base, appKey: null, hash: appCodeHash(appCode), secretCipher: null, hint: credentialHint(appCode) };
       const all = await add(credential);
       return { kind, appCode, credential: view(credential, all) };
     }
@@ -262,11 +251,7 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
       const credential = await own(actor, credentialId);
       const now = clock.now();
       if (await store.apps.revokeCredential(credentialId, now)) {
-        await audit.append(actor, {
-          action: 'market:credentials:delete',
-          resource: `credential:${credentialId}`,
-          organizationId: credential.organizationId,
-        });
+        await audit.append(actor, { action: 'market:credentials:delete', resource: `credential:${credentialId}`, organizationId: credential.organizationId });
       }
       // Announced even when it was revoked before: the signal is a hint, and whoever presses the button again wants it heard.
       await tellGateways(credentialId);

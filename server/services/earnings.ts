@@ -32,8 +32,7 @@ export function makeEarnings({ store, clock }: EarningsDependencies) {
   };
 
   return {
-    finalized: (invoice: InvoiceDoc): Promise<void> =>
-      post(`inv.finalized.${invoice._id}`, invoice.currency, invoice.issuedAt, finalizedEntries(invoice)),
+    finalized: (invoice: InvoiceDoc): Promise<void> => post(`inv.finalized.${invoice._id}`, invoice.currency, invoice.issuedAt, finalizedEntries(invoice)),
 
     paid: (invoice: InvoiceDoc): Promise<void> =>
       post(`pay.${invoice._id}`, invoice.currency, invoice.paidAt ?? clock.now(), [

@@ -39,10 +39,7 @@ export interface Inbox {
 }
 
 export interface InboxDependencies {
-  store: {
-    inbox: InboxStore;
-    settings: { get<T>(name: string): Promise<T | undefined>; raise(name: string, value: number): Promise<void> };
-  };
+  store: { inbox: InboxStore; settings: { get<T>(name: string): Promise<T | undefined>; raise(name: string, value: number): Promise<void> } };
   payments: Payments;
   handlers: InboundHandlers;
   /** Queue the job that handles one event. It may fail: the sweep queues again what stays open. */
@@ -72,11 +69,7 @@ export function makeInbox({ store, payments, handlers, enqueue, audit, clock, lo
       result: foreign ?? '',
       handledAt: foreign ? clock.real() : null,
     });
-    if (foreign)
-      log.error(
-        { event: event.id, type: event.type, account: event.account, livemode: event.livemode },
-        `payment event ignored: ${foreign}`,
-      );
+    if (foreign) log.error({ event: event.id, type: event.type, account: event.account, livemode: event.livemode }, `payment event ignored: ${foreign}`);
     if (foreign) return 'ignored';
     if (!fresh) return 'duplicate';
     try {

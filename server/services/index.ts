@@ -64,7 +64,25 @@ export const CLOCK_OFFSET = 'clockOffsetMs';
 export type Services = ReturnType<typeof makeServices>;
 
 export function makeServices(ground: Ground) {
-  const { clock, gatewayUrl, ids, latenessSeconds, log, mailer, payments, platformFeeBps, queue, render, roster, secretKeys, signals, simulator, store, upstreamAllow, webUrl } = ground;
+  const {
+    clock,
+    gatewayUrl,
+    ids,
+    latenessSeconds,
+    log,
+    mailer,
+    payments,
+    platformFeeBps,
+    queue,
+    render,
+    roster,
+    secretKeys,
+    signals,
+    simulator,
+    store,
+    upstreamAllow,
+    webUrl,
+  } = ground;
   const audit = makeAudit({ store, clock, ids });
   const changes = makeChanges({ store, signals, roster, clock });
   const notifications = makeNotifications({ mailer, webUrl, render });
@@ -80,7 +98,18 @@ export function makeServices(ground: Ground) {
   const metering = makeMetering({ store, audit, clock });
   const mailbox = makeMailbox({ store });
   // Invoices move subscriptions and subscriptions ask for invoices: one of the two has to be named before it is made.
-  const invoicing: Invoicing = makeInvoicing({ store, payments, usage: metering.reader, earnings, audit, clock, ids, log, platformFeeBps, subscriptions: () => subscriptions });
+  const invoicing: Invoicing = makeInvoicing({
+    store,
+    payments,
+    usage: metering.reader,
+    earnings,
+    audit,
+    clock,
+    ids,
+    log,
+    platformFeeBps,
+    subscriptions: () => subscriptions,
+  });
   const subscriptions: Subscriptions = makeSubscriptions({ store, payments, invoicing, audit, changes, clock, ids, latenessSeconds, webUrl });
   const handlers: InboundHandlers = {
     onCheckoutCompleted: (id) => subscriptions.onCheckoutCompleted(id),
@@ -96,12 +125,44 @@ export function makeServices(ground: Ground) {
   const overview = makeOverview({ subscriptions, metering, invoicing, store });
   const operations = makeOperations({ store, invoicing, inbox, metering, queue, audit, clock });
   const jobsUnderWay = () =>
-    queue.counts().then((counts) => counts.reduce((sum, { waiting, active }) => sum + waiting + active, 0), () => null);
+    queue.counts().then(
+      (counts) => counts.reduce((sum, { waiting, active }) => sum + waiting + active, 0),
+      () => null,
+    );
   const clockControl = makeClockControl({
-    store, invoicing, subscriptions, inbox, watermark: metering.watermark, jobsUnderWay, signals, clock, log, simulator, offsetSetting: CLOCK_OFFSET,
+    store,
+    invoicing,
+    subscriptions,
+    inbox,
+    watermark: metering.watermark,
+    jobsUnderWay,
+    signals,
+    clock,
+    log,
+    simulator,
+    offsetSetting: CLOCK_OFFSET,
   });
   return {
-    accounts, apps, audit, catalog, changes, clock, clockControl, credentials, earnings, ids, importing, inbox, invoicing, mailbox, metering, notifications, operations, overview,
-    storefront, subscriptions, upstreamTest,
+    accounts,
+    apps,
+    audit,
+    catalog,
+    changes,
+    clock,
+    clockControl,
+    credentials,
+    earnings,
+    ids,
+    importing,
+    inbox,
+    invoicing,
+    mailbox,
+    metering,
+    notifications,
+    operations,
+    overview,
+    storefront,
+    subscriptions,
+    upstreamTest,
   };
 }

@@ -150,11 +150,8 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
       const ended = await close.due(now);
       if (ended.length === 0) return [];
       const watermark = await usage.watermark();
-      for (const { subscriptionId, index, status } of ended)
-        if (status === 'open') await subscriptions().atBoundary(subscriptionId, index + 1);
-      return ended.filter(
-        ({ status, endAt, latenessSeconds }) => status !== 'open' || (watermark >= endAt && now >= endAt + latenessSeconds * 1000),
-      );
+      for (const { subscriptionId, index, status } of ended) if (status === 'open') await subscriptions().atBoundary(subscriptionId, index + 1);
+      return ended.filter(({ status, endAt, latenessSeconds }) => status !== 'open' || (watermark >= endAt && now >= endAt + latenessSeconds * 1000));
     },
 
     /** Ids of invoices that can be brought forward: those left standing for longer than `stuckMs`, and those whose next try is due. */
@@ -212,8 +209,7 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
     list: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> =>
       newestFirst(await store.invoices.ofOrganization(actor.organizationId, from, to)),
     /** What the actor's organization sold, newest first. */
-    sold: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> =>
-      newestFirst(await store.invoices.ofProvider(actor.organizationId, from, to)),
+    sold: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> => newestFirst(await store.invoices.ofProvider(actor.organizationId, from, to)),
     /** What the running period would be invoiced as, if it ended as it stands. */
     preview: (subscription: SubscriptionDoc): Promise<InvoiceDoc | null> => issue.preview(subscription),
     /** For operators: periods that ended and are not invoiced, with what holds them. */

@@ -105,7 +105,9 @@ export function makeQuotas({ counters, members, clock, log, holder, stored }: Qu
   const ttlOf = (counter: QuotaCounter) => Math.round(Math.max(0, counter.endAt - clock.now()) + KEEP_MS);
   const cannotCount = (cause?: unknown) => new AppError('cannot-count', undefined, { cause, retryAfterSeconds: RETRY_SECONDS });
   const exceeded = (counter: QuotaCounter, now: number) =>
-    new AppError('quota-exceeded', `This plan allows ${counter.limit} units in a period, and they are used.`, { retryAfterSeconds: secondsLeft(now, counter.endAt) });
+    new AppError('quota-exceeded', `This plan allows ${counter.limit} units in a period, and they are used.`, {
+      retryAfterSeconds: secondsLeft(now, counter.endAt),
+    });
 
   /** First come, first served; one that does not fit whole lets a smaller one behind it pass. */
   function serve(counter: QuotaCounter, exhausted: boolean): void {
@@ -151,8 +153,16 @@ export function makeQuotas({ counters, members, clock, log, holder, stored }: Qu
       const waiting = counter.waiters.reduce((sum, { units }) => sum + units, 0);
       const want = Math.max(0, waiting - counter.available);
       const answer = await counters.lease({
-        epoch, holder, name: counter.name, limit: counter.limit, hard: counter.hard, want, ahead: counter.tight || !counter.hard ? 0 : counter.ahead,
-        processes: members.processes(), fresh: counter.startAt >= members.beganAt(), ttlMs: ttlOf(counter),
+        epoch,
+        holder,
+        name: counter.name,
+        limit: counter.limit,
+        hard: counter.hard,
+        want,
+        ahead: counter.tight || !counter.hard ? 0 : counter.ahead,
+        processes: members.processes(),
+        fresh: counter.startAt >= members.beganAt(),
+        ttlMs: ttlOf(counter),
       });
       // Granted by counts that are gone: what was posted since does not hold it.
       if (answer === 'lost' || members.postedEpoch() !== epoch) {
@@ -284,8 +294,25 @@ export function makeQuotas({ counters, members, clock, log, holder, stored }: Qu
       const known = byName.get(name);
       if (known) return Object.assign(known, { limit, hard });
       const counter: QuotaCounter = {
-        name, place, limit, hard, startAt, endAt, available: 0, inFlight: 0, kept: 0, total: 0, ahead: AHEAD_FIRST, tight: false, waiters: [], asking: false,
-        unsure: false, usedAt: clock.monotonic(), leasedAt: -Infinity, recalledAt: -Infinity, lowWater: 0,
+        name,
+        place,
+        limit,
+        hard,
+        startAt,
+        endAt,
+        available: 0,
+        inFlight: 0,
+        kept: 0,
+        total: 0,
+        ahead: AHEAD_FIRST,
+        tight: false,
+        waiters: [],
+        asking: false,
+        unsure: false,
+        usedAt: clock.monotonic(),
+        leasedAt: -Infinity,
+        recalledAt: -Infinity,
+        lowWater: 0,
       };
       byName.set(name, counter);
       return counter;
@@ -391,8 +418,16 @@ export function makeQuotas({ counters, members, clock, log, holder, stored }: Qu
       const want = -counter.available;
       if (want <= 0) return;
       const answer = await counters.lease({
-        epoch, holder, name: counter.name, limit: counter.limit, hard: false, want, ahead: 0, processes: members.processes(),
-        fresh: counter.startAt >= members.beganAt(), ttlMs: ttlOf(counter),
+        epoch,
+        holder,
+        name: counter.name,
+        limit: counter.limit,
+        hard: false,
+        want,
+        ahead: 0,
+        processes: members.processes(),
+        fresh: counter.startAt >= members.beganAt(),
+        ttlMs: ttlOf(counter),
       });
       if (answer === 'lost' || answer === 'cold' || members.postedEpoch() !== epoch) return;
       counter.total = answer.total;

@@ -49,7 +49,8 @@ export function makeRates({ counters, members }: { counters: Pick<Counters, 'rat
   const keyOf = (counter: RateCounter) => `${counter.name}:${counter.seconds}:${counter.stretch}`;
   const ttlOf = (counter: RateCounter) => counter.seconds * 1_000 + TTL_SLACK_MS;
   /** Without Redis nobody can be asked: each process keeps to its share. */
-  const localMost = (counter: RateCounter) => (counters.redis.available() || members.processes() === 1 ? counter.calls : Math.ceil(counter.calls / members.processes()));
+  const localMost = (counter: RateCounter) =>
+    counters.redis.available() || members.processes() === 1 ? counter.calls : Math.ceil(counter.calls / members.processes());
 
   function turn(counter: RateCounter, now: number): void {
     const stretch = stretchOf(now, counter.seconds);
@@ -141,7 +142,11 @@ export function makeRates({ counters, members }: { counters: Pick<Counters, 'rat
         counter.available = 0;
         counter.taken = used;
         if (used === 0) return [];
-        return [counters.rate(keyOf(counter), Number.MAX_SAFE_INTEGER, used, 0, 1, ttlOf(counter)).then(({ taken }) => (counter.taken = Math.max(counter.taken, taken)))];
+        return [
+          counters
+            .rate(keyOf(counter), Number.MAX_SAFE_INTEGER, used, 0, 1, ttlOf(counter))
+            .then(({ taken }) => (counter.taken = Math.max(counter.taken, taken))),
+        ];
       });
       await Promise.all(told);
     },

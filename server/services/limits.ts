@@ -28,7 +28,13 @@ export interface TakeRequest {
 }
 
 export interface LimitView {
-  readonly quota: { readonly limit: number; readonly remaining: number; readonly resetAt: number; readonly hard: boolean; readonly windowSeconds: number } | null;
+  readonly quota: {
+    readonly limit: number;
+    readonly remaining: number;
+    readonly resetAt: number;
+    readonly hard: boolean;
+    readonly windowSeconds: number;
+  } | null;
   readonly rate: { readonly calls: number; readonly seconds: number; readonly remaining: number } | null;
 }
 
@@ -102,7 +108,12 @@ export function makeLimits(options: LimitsOptions): Limits {
   const { counters, clock, ids, log, node, boot } = options;
   const holder = `${node}-${boot}`;
   const members = makeMembers({
-    counters, clock, ids, log, holder, liveNodes: options.liveNodes,
+    counters,
+    clock,
+    ids,
+    log,
+    holder,
+    liveNodes: options.liveNodes,
     post: (epoch) => quotas.post(epoch),
     joined: () => rates.share(),
     tick() {
@@ -134,7 +145,10 @@ export function makeLimits(options: LimitsOptions): Limits {
     const limits = limitsOf(plan.document);
     const place = { gatewayId: subscription.gatewayId, subscriptionId: subscription.id, window: window.key, meter: REQUESTS_METER };
     const account: Account = {
-      windowKey: window.key, planId: plan.id, plan: limits, window,
+      windowKey: window.key,
+      planId: plan.id,
+      plan: limits,
+      window,
       quota: limits.quota && quotas.open(counterName(place.gatewayId, place.subscriptionId, place.window, place.meter), place, limits.quota, window),
       rate: limits.rate && rates.open(`${place.gatewayId}.${place.subscriptionId}`, limits.rate),
     };
@@ -151,7 +165,10 @@ export function makeLimits(options: LimitsOptions): Limits {
     const unheard = justHeard ? 0 : members.processes() - 1;
     return {
       quota: quota && {
-        limit: quota.limit, remaining: Math.min(quota.limit, Math.max(0, quota.limit - quota.total + quota.available - unheard)), resetAt: window.endAt, hard: quota.hard,
+        limit: quota.limit,
+        remaining: Math.min(quota.limit, Math.max(0, quota.limit - quota.total + quota.available - unheard)),
+        resetAt: window.endAt,
+        hard: quota.hard,
         windowSeconds: Math.round((window.endAt - window.startAt) / 1_000),
       },
       rate: rate && { calls: rate.calls, seconds: rate.seconds, remaining: rates.remaining(rate, now) },
@@ -160,7 +177,14 @@ export function makeLimits(options: LimitsOptions): Limits {
 
   function hold(units: Held['units'], account: Account | null, quotaUnits: number, now: number, justHeard = false): Open {
     const held: Open = {
-      units, limits: account && viewOf(account, now, justHeard), counter: account?.quota ?? null, quotaUnits, admittedAt: now, settled: false, before: head.before, after: head,
+      units,
+      limits: account && viewOf(account, now, justHeard),
+      counter: account?.quota ?? null,
+      quotaUnits,
+      admittedAt: now,
+      settled: false,
+      before: head.before,
+      after: head,
     };
     if (head.before) head.before.after = held;
     head.before = held;
@@ -195,8 +219,7 @@ export function makeLimits(options: LimitsOptions): Limits {
     }
   }
 
-  const deadHolders = async (of: string) =>
-    (await counters.holders()).filter((name) => name !== holder && name.slice(0, name.lastIndexOf('-')) === of);
+  const deadHolders = async (of: string) => (await counters.holders()).filter((name) => name !== holder && name.slice(0, name.lastIndexOf('-')) === of);
 
   function epochOrThrow(): string {
     const epoch = members.epoch();
@@ -220,9 +243,7 @@ export function makeLimits(options: LimitsOptions): Limits {
         const quota = takeQuota(account, weight, now);
         return quota === true ? hold(units, account, weight, now) : quota.then(() => hold(units, account, weight, now, true));
       }
-      return rate
-        .then(() => takeQuota(account, weight, now) as Promise<void>)
-        .then(() => hold(units, account, weight, now));
+      return rate.then(() => takeQuota(account, weight, now) as Promise<void>).then(() => hold(units, account, weight, now));
     },
     settle(held, outcome) {
       const open = held as Open;

@@ -57,7 +57,9 @@ export function makeMetering({ store, audit, clock }: MeteringDependencies) {
   }
 
   const entriesOfWindow = async (subscriptionId: string, window: string): Promise<UsageEntry[]> =>
-    (await store.usage.batchesOfWindow(subscriptionId, window)).flatMap(({ entries }) => entries).filter((entry) => entry.sub === subscriptionId && entry.window === window);
+    (await store.usage.batchesOfWindow(subscriptionId, window))
+      .flatMap(({ entries }) => entries)
+      .filter((entry) => entry.sub === subscriptionId && entry.window === window);
 
   const reader: UsageReader = {
     watermark,
@@ -87,7 +89,9 @@ export function makeMetering({ store, audit, clock }: MeteringDependencies) {
 
   async function mine(actor: Actor, subscriptionIds: readonly string[]): Promise<void> {
     const subscriptions = await store.subscriptions.many([...subscriptionIds]);
-    const foreign = subscriptions.length < subscriptionIds.length || subscriptions.some((s) => s.organizationId !== actor.organizationId && s.providerId !== actor.organizationId);
+    const foreign =
+      subscriptions.length < subscriptionIds.length ||
+      subscriptions.some((s) => s.organizationId !== actor.organizationId && s.providerId !== actor.organizationId);
     if (foreign && !isOperator(actor)) throw new AppError('not-found');
   }
 
@@ -130,7 +134,10 @@ export function makeMetering({ store, audit, clock }: MeteringDependencies) {
     },
 
     /** Usage of subscriptions over [from, to), folded along one dimension. `asOf`: everything before it is in. @throws not-found for what is neither bought nor sold by the actor */
-    async usage(actor: Actor, query: { subscriptionIds: readonly string[]; from: number; to: number; by: UsageDimension }): Promise<{ rows: UsageRow[]; asOf: number }> {
+    async usage(
+      actor: Actor,
+      query: { subscriptionIds: readonly string[]; from: number; to: number; by: UsageDimension },
+    ): Promise<{ rows: UsageRow[]; asOf: number }> {
       const { subscriptionIds, from, to, by } = query;
       await mine(actor, subscriptionIds);
       const [ruleOfWindow, asOf] = await Promise.all([rules(subscriptionIds), watermark()]);
@@ -139,7 +146,8 @@ export function makeMetering({ store, audit, clock }: MeteringDependencies) {
         for (const { entries } of await store.usage.batchesOf(id, from - BATCH_SPAN_MS, to)) {
           for (const entry of entries) {
             if (entry.sub !== id || entry.hour + 3_600_000 <= from || entry.hour >= to) continue;
-            const key = by === 'day' ? String(Math.floor(entry.hour / DAY_MS) * DAY_MS) : by === 'hour' ? String(entry.hour) : by === 'subscription' ? id : entry[by];
+            const key =
+              by === 'day' ? String(Math.floor(entry.hour / DAY_MS) * DAY_MS) : by === 'hour' ? String(entry.hour) : by === 'subscription' ? id : entry[by];
             const row = rows.get(key) ?? { key, calls: 0n, billable: 0n, units: 0n, failed: 0n, bytesIn: 0n, bytesOut: 0n };
             rows.set(key, row);
             const rule = ruleOfWindow.get(`${id}|${entry.window}`);
@@ -168,7 +176,11 @@ export function makeMetering({ store, audit, clock }: MeteringDependencies) {
         .slice(0, CALLS_MAX)
         .map((call) => {
           const rule = ruleOfWindow.get(`${subscriptionId}|${call.window}`);
-          return { ...call, billable: rule !== undefined && isBillableOutcome(rule, call.outcome as Outcome), reason: outcomeReason(rule ?? null, call.outcome as Outcome) };
+          return {
+            ...call,
+            billable: rule !== undefined && isBillableOutcome(rule, call.outcome as Outcome),
+            reason: outcomeReason(rule ?? null, call.outcome as Outcome),
+          };
         });
     },
 

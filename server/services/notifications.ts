@@ -3,7 +3,15 @@ import type { Mailer } from '../mail/mailer.ts';
 export type Notifications = ReturnType<typeof makeNotifications>;
 
 /** Mails, each with its one purpose and one link. Links begin with the configured address, never with a request's Host. */
-export function makeNotifications({ mailer, webUrl, render }: { mailer: Mailer; webUrl: string; render: (view: string, model: Record<string, unknown>) => string }) {
+export function makeNotifications({
+  mailer,
+  webUrl,
+  render,
+}: {
+  mailer: Mailer;
+  webUrl: string;
+  render: (view: string, model: Record<string, unknown>) => string;
+}) {
   async function send(to: string, subject: string, lines: readonly string[], action: { label: string; href: string } | null): Promise<void> {
     const text = [...lines, ...(action ? [`${action.label}: ${action.href}`] : []), 'Tollgate'].join('\n\n');
     await mailer.send({ to, subject, text, html: render('mail/message', { subject, lines, action }) });
@@ -12,19 +20,27 @@ export function makeNotifications({ mailer, webUrl, render }: { mailer: Mailer; 
   return {
     verifyAddress: (to: string, name: string, token: string) =>
       send(to, 'Confirm your e-mail address', [`Hello ${name},`, 'please confirm that this address is yours. The link works for 48 hours.'], {
-        label: 'Confirm address', href: `${webUrl}/verify/${token}`,
+        label: 'Confirm address',
+        href: `${webUrl}/verify/${token}`,
       }),
     accountExists: (to: string) =>
-      send(to, 'You have an account already', ['Somebody (probably you) tried to sign up with this address, which has an account. Sign in, or reset the password if it is lost.'], {
-        label: 'Sign in', href: `${webUrl}/sign-in`,
-      }),
+      send(
+        to,
+        'You have an account already',
+        ['Somebody (probably you) tried to sign up with this address, which has an account. Sign in, or reset the password if it is lost.'],
+        { label: 'Sign in', href: `${webUrl}/sign-in` },
+      ),
     resetPassword: (to: string, name: string, token: string) =>
-      send(to, 'Choose a new password', [`Hello ${name},`, 'follow the link to choose a new password. It works once, for one hour. If you did not ask for it, do nothing.'], {
-        label: 'Choose a new password', href: `${webUrl}/password-reset/${token}`,
-      }),
+      send(
+        to,
+        'Choose a new password',
+        [`Hello ${name},`, 'follow the link to choose a new password. It works once, for one hour. If you did not ask for it, do nothing.'],
+        { label: 'Choose a new password', href: `${webUrl}/password-reset/${token}` },
+      ),
     invite: (to: string, organization: string, token: string) =>
       send(to, `Join ${organization} on Tollgate`, [`${organization} invites you to its organization on Tollgate. The link works for 7 days.`], {
-        label: 'Accept the invitation', href: `${webUrl}/invitations/${token}`,
+        label: 'Accept the invitation',
+        href: `${webUrl}/invitations/${token}`,
       }),
     /** What happened with a subscription or a product, in a sentence, with the page that shows it. */
     message: (to: string, subject: string, lines: readonly string[], path: string) => send(to, subject, lines, { label: 'Open', href: `${webUrl}${path}` }),

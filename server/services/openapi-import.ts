@@ -56,14 +56,7 @@ interface Kept {
 const pack = promisify<Buffer, Buffer>(gzip);
 const unpack = promisify<Buffer, { maxOutputLength: number }, Buffer>(gunzip);
 
-export function makeImporting({
-  store,
-  clock,
-  ids,
-  audit,
-  upstreamAllow,
-  reader,
-}: CatalogDependencies & { readonly reader: DocumentReader }): Importing {
+export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader }: CatalogDependencies & { readonly reader: DocumentReader }): Importing {
   const { apis, documents } = store;
 
   /** When no operation could be called, one word beside the address says it better than a thousand refusals. */
@@ -73,9 +66,7 @@ export function makeImporting({
       if (fault !== undefined) throw faulty({ origin: fault });
       return;
     }
-    const origins = new Set(
-      operations.flatMap(({ definition }) => (definition?.backend.kind === 'http' ? [definition.backend.origin] : [])),
-    );
+    const origins = new Set(operations.flatMap(({ definition }) => (definition?.backend.kind === 'http' ? [definition.backend.origin] : [])));
     const faults = [...origins].map((one) => ({ one, fault: one === '' ? '' : readOrigin(one, upstreamAllow).fault }));
     if (origins.size === 0 || faults.some(({ fault }) => fault === undefined)) return;
     const [first] = faults;
@@ -141,18 +132,7 @@ export function makeImporting({
       const now = clock.now();
       const fresh = lines.flatMap((line): ApiDoc[] =>
         line.action === 'create' && line.definition
-          ? [
-              {
-                _id: ids.next('api'),
-                gatewayId,
-                groupId,
-                organizationId,
-                definition: line.definition,
-                createdAt: now,
-                updatedAt: now,
-                rev: 1,
-              },
-            ]
+          ? [{ _id: ids.next('api'), gatewayId, groupId, organizationId, definition: line.definition, createdAt: now, updatedAt: now, rev: 1 }]
           : [],
       );
       const changes = lines.flatMap(({ action, api, definition }) =>

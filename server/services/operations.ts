@@ -37,9 +37,15 @@ export function makeOperations({ store, invoicing, inbox, metering, queue, audit
     return periods.map((period) => {
       const subscription = subscriptions.get(period.subscriptionId);
       return {
-        id: period._id, subscriptionId: period.subscriptionId, index: period.index, startAt: period.startAt, endAt: period.endAt, state: period.status,
+        id: period._id,
+        subscriptionId: period.subscriptionId,
+        index: period.index,
+        startAt: period.startAt,
+        endAt: period.endAt,
+        state: period.status,
         latenessSeconds: period.latenessSeconds,
-        productName: products.get(subscription?.productId ?? '')?.name ?? '', buyerName: buyers.get(subscription?.organizationId ?? '')?.name ?? '',
+        productName: products.get(subscription?.productId ?? '')?.name ?? '',
+        buyerName: buyers.get(subscription?.organizationId ?? '')?.name ?? '',
       };
     });
   }
@@ -51,7 +57,12 @@ export function makeOperations({ store, invoicing, inbox, metering, queue, audit
       const billed = await store.periods.ended('invoiced', now - RECENT_DAYS * DAY_MS, now + 1);
       const due = (await named(periods)).map((period) => {
         const late = period.endAt + period.latenessSeconds * 1000;
-        const waitsFor = watermark < period.endAt ? 'the gateways to store their usage' : now < late ? `late usage, until ${new Date(late).toISOString().slice(0, 16).replace('T', ' ')} UTC` : 'its turn';
+        const waitsFor =
+          watermark < period.endAt
+            ? 'the gateways to store their usage'
+            : now < late
+              ? `late usage, until ${new Date(late).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+              : 'its turn';
         return { ...period, waitsFor, closable: watermark >= period.endAt };
       });
       return { due: due.sort((a, b) => a.endAt - b.endAt), recent: (await named(billed)).sort((a, b) => b.endAt - a.endAt), watermark };
@@ -85,9 +96,16 @@ export function makeOperations({ store, invoicing, inbox, metering, queue, audit
       return {
         days: WEBHOOK_DAYS,
         counts: { open: count('received'), done: count('done'), dead: count('dead') },
-        events: events.slice(0, WEBHOOKS_SHOWN).map((event) => ({
-          id: event._id, type: event.type, receivedAt: event.receivedAt, state: event.status, attempts: event.attempts, result: event.result,
-        })),
+        events: events
+          .slice(0, WEBHOOKS_SHOWN)
+          .map((event) => ({
+            id: event._id,
+            type: event.type,
+            receivedAt: event.receivedAt,
+            state: event.status,
+            attempts: event.attempts,
+            result: event.result,
+          })),
       };
     },
 

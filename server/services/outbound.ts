@@ -61,11 +61,7 @@ const STEPS: readonly ProbeStepName[] = ['address', 'name', 'connection', 'encry
  * Outgoing connections on a provider's word. The name is looked up once, every address it has must be public, and the connection goes to
  * the very address that was checked: a name that changes its mind in between leads nowhere else.
  */
-export function makeOutbound({
-  allow,
-  monotonic,
-  lookup = (host) => systemLookup(host, { all: true, verbatim: false }),
-}: OutboundDependencies): Outbound {
+export function makeOutbound({ allow, monotonic, lookup = (host) => systemLookup(host, { all: true, verbatim: false }) }: OutboundDependencies): Outbound {
   return {
     async probe({ origin, path, method, headers }) {
       const steps: ProbeStep[] = [];
@@ -73,10 +69,7 @@ export function makeOutbound({
       let status: number | null = null;
       let socket: Socket | TLSSocket | undefined;
 
-      async function step<T>(
-        name: ProbeStepName,
-        run: (restMs: number) => Promise<{ value: T; text: string; outcome?: 'warning' | 'skipped' }>,
-      ): Promise<T> {
+      async function step<T>(name: ProbeStepName, run: (restMs: number) => Promise<{ value: T; text: string; outcome?: 'warning' | 'skipped' }>): Promise<T> {
         const began = monotonic();
         try {
           const { value, text, outcome = 'ok' } = await run(Math.max(1, Math.min(STEP_MS, until - began)));
@@ -92,10 +85,7 @@ export function makeOutbound({
         const { host, port, secure } = await step('address', async () => {
           const reading = readOrigin(origin, allow);
           if (reading.fault !== undefined) throw new Refusal(reading.fault);
-          return {
-            value: { host: reading.host, port: reading.port, secure: reading.origin.startsWith('https:') },
-            text: `${reading.origin} may be called.`,
-          };
+          return { value: { host: reading.host, port: reading.port, secure: reading.origin.startsWith('https:') }, text: `${reading.origin} may be called.` };
         });
         const address = await step('name', async (restMs) => {
           const found = isIP(host) ? [{ address: host }] : await within(restMs, lookup(host), 'The name server did not answer.');
@@ -103,9 +93,7 @@ export function makeOutbound({
           if (!first) throw new Refusal(`${host} has no address.`);
           const hidden = found.find((one) => isPrivateAddress(one.address));
           if (hidden && !allow.has(`${host}:${port}`))
-            throw new Refusal(
-              `${host} leads to ${hidden.address}, an address inside a private network. Only public addresses can be called.`,
-            );
+            throw new Refusal(`${host} leads to ${hidden.address}, an address inside a private network. Only public addresses can be called.`);
           return {
             value: first.address,
             text: isIP(host)
@@ -113,10 +101,7 @@ export function makeOutbound({
               : `${host} leads to ${first.address}${found.length > 1 ? ` and ${found.length - 1} more` : ''}.`,
           };
         });
-        const plain = await step('connection', async (restMs) => ({
-          value: await opened(address, port, restMs),
-          text: `Port ${port} accepts connections.`,
-        }));
+        const plain = await step('connection', async (restMs) => ({ value: await opened(address, port, restMs), text: `Port ${port} accepts connections.` }));
         socket = plain;
         socket = await step('encryption', async (restMs) => {
           if (!secure)
@@ -208,8 +193,7 @@ function statusWords(status: number): { text: string; outcome?: 'warning' } {
   if (status >= 500) return { text: `Status ${status}: the server answers, and reports a fault of its own.`, outcome: 'warning' };
   if (status === 401 || status === 403)
     return { text: `Status ${status}: the server answers, and asks for a key. Set it as a hidden backend header.`, outcome: 'warning' };
-  if (status === 404 || status === 410)
-    return { text: `Status ${status}: the server answers, but has nothing at this path.`, outcome: 'warning' };
+  if (status === 404 || status === 410) return { text: `Status ${status}: the server answers, but has nothing at this path.`, outcome: 'warning' };
   if (status >= 300 && status < 400)
     return { text: `Status ${status}: the server sends callers elsewhere, which is passed on to them, not followed.`, outcome: 'warning' };
   return { text: `Status ${status}.`, ...(status >= 400 && { outcome: 'warning' as const }) };
@@ -240,7 +224,5 @@ function wordsOf(error: unknown): string {
   if (error instanceof Refusal) return error.message;
   const { code } = (error ?? {}) as { code?: unknown };
   if (typeof code !== 'string') return 'The server could not be called.';
-  return (
-    NETWORK_WORDS[code] ?? (code.startsWith('HPE_') ? 'What the server sends is no HTTP.' : `The server could not be called (${code}).`)
-  );
+  return NETWORK_WORDS[code] ?? (code.startsWith('HPE_') ? 'What the server sends is no HTTP.' : `The server could not be called (${code}).`);
 }

@@ -93,11 +93,7 @@ export function makeOverview({ subscriptions, metering, invoicing, store }: Over
       return (await store.invoices.ofSubscription(id)).sort((a, b) => b.periodIndex - a.periodIndex || b.ordinal - a.ordinal);
     },
     /** Periods of the actor's subscriptions that touch [from, to), the newest first, each with the invoice that bills its usage once there is one. */
-    async periodsIn(
-      owned: readonly SubscriptionDoc[],
-      from: number,
-      to: number,
-    ): Promise<{ period: PeriodDoc; invoice: InvoiceDoc | null }[]> {
+    async periodsIn(owned: readonly SubscriptionDoc[], from: number, to: number): Promise<{ period: PeriodDoc; invoice: InvoiceDoc | null }[]> {
       const found = await Promise.all(
         owned.map(async ({ _id, periodIndex }) => {
           const [periods, invoices] = await Promise.all([store.periods.ofSubscription(_id), store.invoices.ofSubscription(_id)]);
@@ -105,8 +101,7 @@ export function makeOverview({ subscriptions, metering, invoicing, store }: Over
             .filter(({ index, startAt, endAt }) => index <= periodIndex && startAt < to && endAt > from)
             .map((period) => ({
               period,
-              invoice:
-                invoices.find((invoice) => invoice.kind === 'period' && invoice.periodIndex === period.index + 1 && !invoice.void) ?? null,
+              invoice: invoices.find((invoice) => invoice.kind === 'period' && invoice.periodIndex === period.index + 1 && !invoice.void) ?? null,
             }));
         }),
       );

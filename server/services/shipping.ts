@@ -102,7 +102,11 @@ export function makeShipping({ store, journal, limits, makeReplay, readCalls, cl
       queue.shift();
       journal.stored(sealed.segment);
       // The file goes once the shared counts know too, or the count could not be rebuilt after a kill.
-      if (batch) void limits.stored(batch).then(() => journal.release(sealed.segment), () => undefined);
+      if (batch)
+        void limits.stored(batch).then(
+          () => journal.release(sealed.segment),
+          () => undefined,
+        );
       else journal.release(sealed.segment);
     }
     // Redis away must not keep usage from the store: the recovery is tried again with the next report.
@@ -161,19 +165,54 @@ function documentsOf(batch: SealedBatch, readCalls: ShippingDependencies['readCa
   const subs = [...new Set(batch.entries.map(({ subscriptionId }) => subscriptionId))];
   return {
     usage: {
-      _id: batch.id, node: batch.node, boot: String(batch.boot), number: batch.segment, minTs: batch.minTs, maxTs: batch.maxTs, storedAt: clock.now(),
-      sha256: batch.sha256, subs, windows: [...new Set(batch.entries.map(({ subscriptionId, window }) => `${subscriptionId}|${window}`))],
+      _id: batch.id,
+      node: batch.node,
+      boot: String(batch.boot),
+      number: batch.segment,
+      minTs: batch.minTs,
+      maxTs: batch.maxTs,
+      storedAt: clock.now(),
+      sha256: batch.sha256,
+      subs,
+      windows: [...new Set(batch.entries.map(({ subscriptionId, window }) => `${subscriptionId}|${window}`))],
       entries: batch.entries.map((entry) => ({
-        sub: entry.subscriptionId, window: entry.window, hour: entry.hour * HOUR_MS, app: entry.appId, credential: entry.credentialId, api: entry.apiId,
-        operation: entry.operation, outcome: entry.outcome, calls: entry.calls, units: entry.units, bytesIn: entry.bytesIn, bytesOut: entry.bytesOut,
+        sub: entry.subscriptionId,
+        window: entry.window,
+        hour: entry.hour * HOUR_MS,
+        app: entry.appId,
+        credential: entry.credentialId,
+        api: entry.apiId,
+        operation: entry.operation,
+        outcome: entry.outcome,
+        calls: entry.calls,
+        units: entry.units,
+        bytesIn: entry.bytesIn,
+        bytesOut: entry.bytesOut,
       })),
     },
     log: {
-      _id: batch.id, subs, minTs: batch.minTs, expiresAt: new Date(clock.real() + LOG_KEPT_MS),
+      _id: batch.id,
+      subs,
+      minTs: batch.minTs,
+      expiresAt: new Date(clock.real() + LOG_KEPT_MS),
       calls: readCalls(batch.log).map((record) => ({
-        id: record.callId, at: record.admittedAt, sub: record.subscriptionId ?? '', window: record.window, app: record.appId, credential: record.credentialId,
-        api: record.apiId, operation: record.operation, method: record.method, path: record.path, outcome: record.outcome, status: record.status,
-        bytesIn: record.bytesIn, bytesOut: record.bytesOut, upstreamMs: record.upstreamMs, totalMs: record.totalMs, receipt: record.receipt,
+        id: record.callId,
+        at: record.admittedAt,
+        sub: record.subscriptionId ?? '',
+        window: record.window,
+        app: record.appId,
+        credential: record.credentialId,
+        api: record.apiId,
+        operation: record.operation,
+        method: record.method,
+        path: record.path,
+        outcome: record.outcome,
+        status: record.status,
+        bytesIn: record.bytesIn,
+        bytesOut: record.bytesOut,
+        upstreamMs: record.upstreamMs,
+        totalMs: record.totalMs,
+        receipt: record.receipt,
       })),
     },
   };

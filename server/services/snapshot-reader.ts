@@ -9,19 +9,33 @@ const CHUNK = 500;
 const EXPIRED_KEPT_MS = 30 * 86_400_000;
 
 /** Read everything a gateway decides by: a fixed number of queries, and one for each 500 subscriptions and plan versions. */
-export async function readSnapshot(store: Pick<Store, 'apis' | 'apps' | 'gateways' | 'periods' | 'products' | 'subscriptions'>, now: number): Promise<Snapshot> {
+export async function readSnapshot(
+  store: Pick<Store, 'apis' | 'apps' | 'gateways' | 'periods' | 'products' | 'subscriptions'>,
+  now: number,
+): Promise<Snapshot> {
   const [gateways, groups, environments, publications, credentials, bindings, authorizations, subscriptions] = await Promise.all([
-    store.gateways.allGateways(), store.gateways.allGroups(), store.gateways.allEnvironments(), store.apis.livePublications(), store.apps.liveCredentials(), store.apps.liveBindings(),
-    store.apps.liveAuthorizations(), store.subscriptions.allLive(),
+    store.gateways.allGateways(),
+    store.gateways.allGroups(),
+    store.gateways.allEnvironments(),
+    store.apis.livePublications(),
+    store.apps.liveCredentials(),
+    store.apps.liveBindings(),
+    store.apps.liveAuthorizations(),
+    store.subscriptions.allLive(),
   ]);
   const bound = new Set(bindings.map(({ subscriptionId }) => subscriptionId));
   const used = subscriptions.filter(({ _id }) => bound.has(_id));
   // The running period and the one stored ahead.
-  const periods = await inChunks(used.flatMap(({ _id, periodIndex }) => [`${_id}_${periodIndex}`, `${_id}_${periodIndex + 1}`]), (ids) => store.periods.many(ids));
+  const periods = await inChunks(
+    used.flatMap(({ _id, periodIndex }) => [`${_id}_${periodIndex}`, `${_id}_${periodIndex + 1}`]),
+    (ids) => store.periods.many(ids),
+  );
   const periodsOf = new Map<string, PeriodDoc[]>();
   for (const period of periods) periodsOf.set(period.subscriptionId, [...(periodsOf.get(period.subscriptionId) ?? []), period]);
   const rows = used.map((subscription) => subscriptionRow(subscription, periodsOf.get(subscription._id) ?? []));
-  const versions = await inChunks([...new Set(rows.flatMap(({ windows }) => windows.map(({ planVersionId }) => planVersionId)))], (ids) => store.products.planVersions(ids));
+  const versions = await inChunks([...new Set(rows.flatMap(({ windows }) => windows.map(({ planVersionId }) => planVersionId)))], (ids) =>
+    store.products.planVersions(ids),
+  );
   const environmentName = new Map(environments.map(({ _id, name }) => [_id, name]));
 
   return {
@@ -29,11 +43,26 @@ export async function readSnapshot(store: Pick<Store, 'apis' | 'apps' | 'gateway
     gateways: gateways.map(({ _id, organizationId, parameters }) => ({ id: _id, organizationId, parameters })),
     groups: groups.map(({ _id, gatewayId, label }) => ({ id: _id, gatewayId, label })),
     apis: publications.map(({ _id, apiId, gatewayId, groupId, environmentId, definition }) => ({
-      id: apiId, publicationId: _id, gatewayId, groupId, environmentId, environmentName: environmentName.get(environmentId) ?? '', definition,
+      id: apiId,
+      publicationId: _id,
+      gatewayId,
+      groupId,
+      environmentId,
+      environmentName: environmentName.get(environmentId) ?? '',
+      definition,
     })),
     credentials: credentials
       .filter(({ notAfter }) => notAfter === null || notAfter > now - EXPIRED_KEPT_MS)
-      .map(({ _id, appId, organizationId, kind, appKey, secretCipher, hash, notAfter }) => ({ id: _id, appId, organizationId, kind, appKey, secretCipher, hash, notAfter })),
+      .map(({ _id, appId, organizationId, kind, appKey, secretCipher, hash, notAfter }) => ({
+        id: _id,
+        appId,
+        organizationId,
+        kind,
+        appKey,
+        secretCipher,
+        hash,
+        notAfter,
+      })),
     grants: [
       ...bindings.map(({ appId, apiIds, environmentId, subscriptionId }): SnapshotGrant => ({ appId, apiIds, environmentId, subscriptionId })),
       ...authorizations.map(({ appId, apiId, environmentId }): SnapshotGrant => ({ appId, apiIds: [apiId], environmentId, subscriptionId: null })),
@@ -43,15 +72,26 @@ export async function readSnapshot(store: Pick<Store, 'apis' | 'apps' | 'gateway
   };
 }
 
-const subscriptionRow = ({ _id, organizationId, productId, gatewayId, status, entitledUntil }: SubscriptionDoc, periods: readonly PeriodDoc[]): SnapshotSubscription => ({
-  id: _id, organizationId, productId, gatewayId, status, entitledUntil,
+const subscriptionRow = (
+  { _id, organizationId, productId, gatewayId, status, entitledUntil }: SubscriptionDoc,
+  periods: readonly PeriodDoc[],
+): SnapshotSubscription => ({
+  id: _id,
+  organizationId,
+  productId,
+  gatewayId,
+  status,
+  entitledUntil,
   windows: periods.toSorted((a, b) => a.index - b.index).flatMap(windowsOf),
 });
 
 /** The stretches of a period, each until the next begins (rule N7). */
 function windowsOf({ index, endAt, windows }: PeriodDoc): SnapshotWindow[] {
   return windows.map(({ changeIndex, from, planVersionId }, position) => ({
-    key: `${index}.${changeIndex}`, startAt: from, endAt: windows[position + 1]?.from ?? endAt, planVersionId,
+    key: `${index}.${changeIndex}`,
+    startAt: from,
+    endAt: windows[position + 1]?.from ?? endAt,
+    planVersionId,
   }));
 }
 

@@ -106,7 +106,9 @@ async function loadListings(store: StorefrontDependencies['store'], gatewayUrl: 
   const load = async (product: ProductDoc): Promise<Listing | undefined> => {
     const organization = organizations.get(product.organizationId);
     const [group, environment, publications] = await Promise.all([
-      store.gateways.group(product.groupId), store.gateways.environment(product.environmentId), store.apis.livePublicationsOfGroup(product.groupId),
+      store.gateways.group(product.groupId),
+      store.gateways.environment(product.environmentId),
+      store.apis.livePublicationsOfGroup(product.groupId),
     ]);
     if (!organization || !group || !environment) return undefined;
     return toListing({ product, organization, group, environment, plans: plansOf.get(product._id) ?? [], versions, publications, gatewayUrl });

@@ -19,8 +19,7 @@ export interface CheckoutDependencies {
 export function makeSubscriptionCheckout({ store, payments, life, clock, webUrl }: CheckoutDependencies) {
   /** A page at Stripe that saves a card. The key is made of the revision found, so that two who ask at once get one session. */
   async function openCheckout(subscription: SubscriptionDoc): Promise<string | null> {
-    if (!canOpenCheckout(subscription, clock.now()))
-      throw new AppError('conflict', 'This purchase was begun too long ago. Cancel it and subscribe again.');
+    if (!canOpenCheckout(subscription, clock.now())) throw new AppError('conflict', 'This purchase was begun too long ago. Cancel it and subscribe again.');
     const customerId = await customerOf(subscription.organizationId);
     const page = `${webUrl}/subscriptions/${subscription._id}`;
     const checkout = await payments.createSetupCheckout({

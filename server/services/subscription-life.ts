@@ -64,11 +64,8 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
       await bindChosenApp(subscription);
     }
     if (!subscription.live) await releaseBindings(subscription._id);
-    if (subscription.anchorAt !== null)
-      await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id: subscription._id }));
-    return (await store.subscriptions.settle(subscription._id, subscription.rev))
-      ? { ...subscription, unsettled: false }
-      : read(subscription._id);
+    if (subscription.anchorAt !== null) await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id: subscription._id }));
+    return (await store.subscriptions.settle(subscription._id, subscription.rev)) ? { ...subscription, unsettled: false } : read(subscription._id);
   }
 
   const record = (
@@ -77,14 +74,7 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
     subscription: SubscriptionDoc,
     before: Change,
     after: Change,
-  ) =>
-    audit.append(actor, {
-      action,
-      resource: `subscription:${subscription._id}`,
-      organizationId: subscription.organizationId,
-      before,
-      after,
-    });
+  ) => audit.append(actor, { action, resource: `subscription:${subscription._id}`, organizationId: subscription.organizationId, before, after });
 
   return {
     read,
@@ -98,24 +88,10 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
     async activate(id: string, actor: Actor = SYSTEM): Promise<SubscriptionDoc> {
       const { subscription, moved } = await move(id, ({ status }) =>
         status === 'pending'
-          ? {
-              status: 'active',
-              anchorAt: wholeSecond(clock.now()),
-              periodIndex: 0,
-              entitledUntil: null,
-              statusReason: '',
-              checkoutUrl: null,
-            }
+          ? { status: 'active', anchorAt: wholeSecond(clock.now()), periodIndex: 0, entitledUntil: null, statusReason: '', checkoutUrl: null }
           : null,
       );
-      if (moved)
-        await record(
-          actor,
-          'market:subscriptions:create',
-          subscription,
-          { status: 'pending' },
-          { status: 'active', anchorAt: subscription.anchorAt },
-        );
+      if (moved) await record(actor, 'market:subscriptions:create', subscription, { status: 'pending' }, { status: 'active', anchorAt: subscription.anchorAt });
       return subscription;
     },
 
@@ -154,8 +130,7 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
         return { cancelAtPeriodEnd: false, entitledUntil: await graceEnd(found) };
       });
       if (!moved && !subscription.live) throw new AppError('conflict', 'The subscription has ended. Subscribe again on the API’s page.');
-      if (moved)
-        await record(actor, 'market:subscriptions:update', subscription, { cancelAtPeriodEnd: true }, { cancelAtPeriodEnd: false });
+      if (moved) await record(actor, 'market:subscriptions:update', subscription, { cancelAtPeriodEnd: true }, { cancelAtPeriodEnd: false });
       return subscription;
     },
 
@@ -164,23 +139,12 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
       const { subscription, moved } = await move(id, async (found) => {
         if (!found.live || found.anchorAt === null || found.periodIndex >= index) return null;
         const { startAt, windows } = await ensurePeriod(found, index);
-        if (found.cancelAtPeriodEnd)
-          return { status: 'canceled', live: false, endedAt: startAt, entitledUntil: earlier(found.entitledUntil, startAt) };
+        if (found.cancelAtPeriodEnd) return { status: 'canceled', live: false, endedAt: startAt, entitledUntil: earlier(found.entitledUntil, startAt) };
         const planVersionId = windows[0]?.planVersionId ?? found.planVersionId;
-        return {
-          periodIndex: index,
-          planVersionId,
-          pendingPlanVersionId: found.pendingPlanVersionId === planVersionId ? null : found.pendingPlanVersionId,
-        };
+        return { periodIndex: index, planVersionId, pendingPlanVersionId: found.pendingPlanVersionId === planVersionId ? null : found.pendingPlanVersionId };
       });
       if (moved && !subscription.live)
-        await record(
-          SYSTEM,
-          'market:subscriptions:cancel',
-          subscription,
-          { cancelAtPeriodEnd: true },
-          { status: 'canceled', endedAt: subscription.endedAt },
-        );
+        await record(SYSTEM, 'market:subscriptions:cancel', subscription, { cancelAtPeriodEnd: true }, { status: 'canceled', endedAt: subscription.endedAt });
       return subscription;
     },
 
@@ -190,11 +154,7 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
       const { subscription, moved } = await move(id, (found) => {
         if (found.status === 'past_due' && found.statusReason !== reason) return { statusReason: reason };
         if (found.status !== 'active') return null;
-        return {
-          status: until <= clock.now() ? 'suspended' : 'past_due',
-          entitledUntil: earlier(found.entitledUntil, until),
-          statusReason: reason,
-        };
+        return { status: until <= clock.now() ? 'suspended' : 'past_due', entitledUntil: earlier(found.entitledUntil, until), statusReason: reason };
       });
       if (moved)
         await record(

@@ -83,8 +83,7 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
     const plan = await store.products.plan(planId);
     const product = plan && (await store.products.product(plan.productId));
     const version = plan?.currentVersionId ? await store.products.planVersion(plan.currentVersionId) : null;
-    if (!plan || !product || !version || plan.retired || product.status !== 'listed')
-      throw new AppError('not-found', 'This plan is not on sale.');
+    if (!plan || !product || !version || plan.retired || product.status !== 'listed') throw new AppError('not-found', 'This plan is not on sale.');
     if (product.organizationId === actor.organizationId) throw new AppError('own-product');
     return { plan, product, version };
   }
@@ -107,9 +106,7 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
     });
     const bindings = (await store.apps.bindingsOfApp(app._id)).filter(({ live }) => live);
     if (bindings.some(({ apiIds }) => apiIds.some((apiId) => product.apiIds.includes(apiId)))) {
-      throw new AppError('invalid-form', undefined, {
-        fields: { appId: 'This app calls these APIs under another subscription already. Choose another app.' },
-      });
+      throw new AppError('invalid-form', undefined, { fields: { appId: 'This app calls these APIs under another subscription already. Choose another app.' } });
     }
   }
 
@@ -240,18 +237,11 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
   }
 
   /** Give a pending purchase up, unless it turns out that it was paid meanwhile: then it is activated. */
-  async function abandon(
-    actor: Actor,
-    subscription: SubscriptionDoc,
-    status: 'canceled' | 'expired',
-    reason: string,
-  ): Promise<SubscriptionDoc> {
+  async function abandon(actor: Actor, subscription: SubscriptionDoc, status: 'canceled' | 'expired', reason: string): Promise<SubscriptionDoc> {
     if (subscription.status !== 'pending') return subscription;
     if (subscription.checkoutId !== null) await payments.expireCheckout(subscription.checkoutId);
     // The card goes first: whoever still has the purchase in hand finds none to collect from.
-    await life.move(subscription._id, (found) =>
-      found.status === 'pending' && found.paymentMethodId !== null ? { paymentMethodId: null } : null,
-    );
+    await life.move(subscription._id, (found) => (found.status === 'pending' && found.paymentMethodId !== null ? { paymentMethodId: null } : null));
     if ((await invoicing.abandonFirst(subscription)) === 'paid') return life.activate(subscription._id);
     return life.giveUp(subscription._id, status, reason, actor);
   }

@@ -65,8 +65,7 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
       const product = products.find(({ _id }) => _id === subscription.productId);
       const plan = plans.find((one) => one?._id === subscription.planId);
       const version = versions.find(({ _id }) => _id === subscription.planVersionId);
-      if (!product || !plan || !version)
-        throw new AppError('internal', undefined, { cause: new Error(`what ${subscription._id} was bought for is gone`) });
+      if (!product || !plan || !version) throw new AppError('internal', undefined, { cause: new Error(`what ${subscription._id} was bought for is gone`) });
       return {
         subscription,
         product,
@@ -82,8 +81,7 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
     });
   }
 
-  const tell = async (id: string): Promise<void> =>
-    void (await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id })));
+  const tell = async (id: string): Promise<void> => void (await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id })));
 
   return {
     /** Insert it as pending, or find what the same form began; free plans are active when this answers. @throws not-found own-product already-exists invalid-form conflict */
@@ -129,8 +127,7 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
     async bind(actor: Actor, id: string, appId: string): Promise<void> {
       const subscription = await own(actor, id);
       const app = await ownApp(store, actor, appId);
-      if (!subscription.live || subscription.anchorAt === null)
-        throw new AppError('conflict', 'Apps can use the subscription as soon as it is active.');
+      if (!subscription.live || subscription.anchorAt === null) throw new AppError('conflict', 'Apps can use the subscription as soon as it is active.');
       const existing = await store.apps.binding(appId, id);
       const payer = new AppError('invalid-form', undefined, {
         fields: { appId: 'This app calls these APIs under another subscription already; each call has exactly one payer.' },
@@ -141,11 +138,7 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
           throw (error as { code?: unknown }).code === 11000 ? payer : error;
         });
       else if (!(await life.addBinding(subscription, appId))) throw payer;
-      await audit.append(actor, {
-        action: 'market:subscriptions:update',
-        resource: `subscription:${id}`,
-        after: { bound: appId, name: app.name },
-      });
+      await audit.append(actor, { action: 'market:subscriptions:update', resource: `subscription:${id}`, after: { bound: appId, name: app.name } });
       await tell(id);
     },
 
@@ -180,14 +173,9 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
         if (error instanceof AppError && error.code === 'not-found') return null;
         throw error;
       });
-      if (checkout?.subscriptionId !== actor.organizationId || checkout.status !== 'complete' || checkout.paymentMethodId === null)
-        return false;
+      if (checkout?.subscriptionId !== actor.organizationId || checkout.status !== 'complete' || checkout.paymentMethodId === null) return false;
       await purchase.keepCard(actor.organizationId, checkout.paymentMethodId);
-      await audit.append(actor, {
-        action: 'market:invoices:pay',
-        resource: `organization:${actor.organizationId}`,
-        after: { card: checkout.paymentMethodId },
-      });
+      await audit.append(actor, { action: 'market:invoices:pay', resource: `organization:${actor.organizationId}`, after: { card: checkout.paymentMethodId } });
       return true;
     },
 
@@ -238,8 +226,7 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
 
     /** A plan version was published for running subscriptions (rule N6). */
     async onPlanVersionPublished(productId: string, planId: string): Promise<void> {
-      for (const { _id, planId: held, live } of await store.subscriptions.ofProduct(productId))
-        if (live && held === planId) await life.adoptVersion(_id);
+      for (const { _id, planId: held, live } of await store.subscriptions.ofProduct(productId)) if (live && held === planId) await life.adoptVersion(_id);
     },
 
     /** Give up purchases whose time is over, unless they turn out to be paid. @returns how many were given up */
@@ -248,11 +235,7 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
       for (const subscription of await store.subscriptions.inStatus('pending')) {
         if (pendingUntil(subscription) > now) continue;
         const present = await purchase.refresh(subscription);
-        if (
-          present.status === 'pending' &&
-          (await purchase.abandon(SYSTEM, present, 'expired', 'It was not paid in time.')).status === 'expired'
-        )
-          expired += 1;
+        if (present.status === 'pending' && (await purchase.abandon(SYSTEM, present, 'expired', 'It was not paid in time.')).status === 'expired') expired += 1;
       }
       return expired;
     },

@@ -36,8 +36,7 @@ export function makeUpstreamTest({
     const now = clock.monotonic();
     for (const [key, times] of recent) if ((times.at(-1) ?? 0) < now - MINUTE_MS) recent.delete(key);
     const times = (recent.get(actor.organizationId) ?? []).filter((at) => at > now - MINUTE_MS);
-    if (times.length >= PER_MINUTE)
-      throw new AppError('too-many-attempts', `At most ${PER_MINUTE} tests a minute. Wait a little.`, { retryAfterSeconds: 60 });
+    if (times.length >= PER_MINUTE) throw new AppError('too-many-attempts', `At most ${PER_MINUTE} tests a minute. Wait a little.`, { retryAfterSeconds: 60 });
     recent.set(actor.organizationId, [...times, now]);
   }
 
@@ -46,11 +45,7 @@ export function makeUpstreamTest({
       count(actor);
       const target = path.startsWith('/') ? path.slice(0, PATH_MAX) : `/${path}`.slice(0, PATH_MAX);
       const clean = encodeURI(target.replace(/#.*$/s, '').replace(/\{[^}]*\}/g, '1'));
-      return {
-        report: await outbound.probe({ origin, path: clean, method: 'GET', headers: {} }),
-        called: `GET ${origin}${clean}`,
-        notes: [],
-      };
+      return { report: await outbound.probe({ origin, path: clean, method: 'GET', headers: {} }), called: `GET ${origin}${clean}`, notes: [] };
     },
 
     async api(actor, apiId) {
@@ -58,15 +53,9 @@ export function makeUpstreamTest({
       if (definition.backend.kind !== 'http') throw new AppError('conflict', 'A mock has no backend that could be tested.');
       count(actor);
       const { method, path, notes } = requestOf(definition);
-      const headers = Object.fromEntries(
-        definition.backendParameters.filter((one) => one.in === 'header').map(({ name, value }) => [name, value]),
-      );
+      const headers = Object.fromEntries(definition.backendParameters.filter((one) => one.in === 'header').map(({ name, value }) => [name, value]));
       const { origin } = definition.backend;
-      return {
-        report: await outbound.probe({ origin, path, method, headers }),
-        called: `${method} ${origin}${withoutHidden(path, definition)}`,
-        notes,
-      };
+      return { report: await outbound.probe({ origin, path, method, headers }), called: `${method} ${origin}${withoutHidden(path, definition)}`, notes };
     },
   };
 }
@@ -76,11 +65,7 @@ function sampleOf({ default: standard, example, enum: values, type, minimum }: R
   return example ?? standard ?? values?.[0] ?? (type === 'boolean' ? 'true' : type === 'string' ? 'test' : String(minimum ?? 1));
 }
 
-function requestOf({ backend, frontend, parameters, backendParameters }: ApiDefinition): {
-  method: 'GET' | 'HEAD';
-  path: string;
-  notes: string[];
-} {
+function requestOf({ backend, frontend, parameters, backendParameters }: ApiDefinition): { method: 'GET' | 'HEAD'; path: string; notes: string[] } {
   if (backend.kind !== 'http') return { method: 'GET', path: '/', notes: [] };
   const wanted = backend.method === 'SAME' ? frontend.method : backend.method;
   if (wanted !== 'GET' && wanted !== 'HEAD' && wanted !== 'ANY') {

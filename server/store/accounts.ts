@@ -145,7 +145,8 @@ export function makeAccountsStore(connection: Connection) {
     membershipsOfOrganization: (organizationId: string) => Memberships.find({ organizationId }).lean<MembershipDoc[]>(),
     setPolicies: async (organizationId: string, userId: string, policies: string[]) =>
       (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $set: { policies } })).matchedCount === 1,
-    removeMembership: async (organizationId: string, userId: string) => (await Memberships.deleteOne({ _id: `${organizationId}.${userId}` })).deletedCount === 1,
+    removeMembership: async (organizationId: string, userId: string) =>
+      (await Memberships.deleteOne({ _id: `${organizationId}.${userId}` })).deletedCount === 1,
 
     addToken: async (token: TokenDoc) => void (await Tokens.create(token)),
     token: (hash: string) => Tokens.findById(hash).lean<TokenDoc>(),

@@ -74,8 +74,7 @@ export function makeApisStore(connection: Connection) {
         } catch (error) {
           if (!isDuplicateKey(error)) throw error;
         }
-        for (const { _id } of await Apis.find({ _id: { $in: some.map((api) => api._id) } }, { _id: 1 }).lean<{ _id: string }[]>())
-          added.add(_id);
+        for (const { _id } of await Apis.find({ _id: { $in: some.map((api) => api._id) } }, { _id: 1 }).lean<{ _id: string }[]>()) added.add(_id);
       }
       return added;
     },
@@ -86,8 +85,7 @@ export function makeApisStore(connection: Connection) {
       return found;
     },
     /** Without the definitions, for counting. */
-    placesOfGateway: (gatewayId: string) =>
-      Apis.find({ gatewayId }, { groupId: 1, serving: 1 }).lean<Pick<ApiDoc, '_id' | 'groupId' | 'serving'>[]>(),
+    placesOfGateway: (gatewayId: string) => Apis.find({ gatewayId }, { groupId: 1, serving: 1 }).lean<Pick<ApiDoc, '_id' | 'groupId' | 'serving'>[]>(),
     apisOfGateway: (gatewayId: string) => Apis.find({ gatewayId }).lean<ApiDoc[]>(),
     apisOfGroup: (gatewayId: string, groupId: string) => Apis.find({ gatewayId, groupId }).lean<ApiDoc[]>(),
     /** Compare-and-set by `rev`. `taken`: another API of the group answers the same calls. */
@@ -109,10 +107,7 @@ export function makeApisStore(connection: Connection) {
       for (const some of chunks(list)) {
         const result = await Apis.bulkWrite(
           some.map(({ id, rev, definition }) => ({
-            updateOne: {
-              filter: { _id: id, rev },
-              update: { $set: { definition, updatedAt, rev: rev + 1, routeKey: routeKey(definition.frontend) } },
-            },
+            updateOne: { filter: { _id: id, rev }, update: { $set: { definition, updatedAt, rev: rev + 1, routeKey: routeKey(definition.frontend) } } },
           })),
           { ordered: false },
         );
@@ -126,19 +121,14 @@ export function makeApisStore(connection: Connection) {
     async setServing(environmentId: string, wanted: ReadonlyMap<string, string | null>): Promise<void> {
       for (const some of chunks([...wanted])) {
         await Apis.bulkWrite(
-          some.map(([_id, publicationId]) => ({
-            updateOne: { filter: { _id }, update: { $set: { [`serving.${environmentId}`]: publicationId } } },
-          })),
+          some.map(([_id, publicationId]) => ({ updateOne: { filter: { _id }, update: { $set: { [`serving.${environmentId}`]: publicationId } } } })),
           { ordered: false },
         );
       }
     },
     /** Take back what could not be put up, unless it was decided anew meanwhile. */
     unsetServing: async (apiId: string, environmentId: string, publicationId: string) =>
-      void (await Apis.updateOne(
-        { _id: apiId, [`serving.${environmentId}`]: publicationId },
-        { $set: { [`serving.${environmentId}`]: null } },
-      )),
+      void (await Apis.updateOne({ _id: apiId, [`serving.${environmentId}`]: publicationId }, { $set: { [`serving.${environmentId}`]: null } })),
   };
 }
 

@@ -71,15 +71,7 @@ const options = { strict: 'throw', versionKey: false, minimize: false } as const
 
 export function makeAppsStore(connection: Connection) {
   const apps = new Schema<AppDoc>(
-    {
-      _id: text,
-      organizationId: text,
-      name: text,
-      description: { type: String, default: '' },
-      createdAt: number,
-      deletedAt: time,
-      rev: number,
-    },
+    { _id: text, organizationId: text, name: text, description: { type: String, default: '' }, createdAt: number, deletedAt: time, rev: number },
     options,
   );
   apps.index({ organizationId: 1, createdAt: 1 });
@@ -169,8 +161,7 @@ export function makeAppsStore(connection: Connection) {
     bindingsOf: (subscriptionId: string) => Bindings.find({ subscriptionId }).lean<BindingDoc[]>(),
     bindingsOfApp: (appId: string) => Bindings.find({ appId }).lean<BindingDoc[]>(),
     addBinding: (binding: BindingDoc) => insertOnce(() => Bindings.create(binding)),
-    setBindingLive: async (id: string, live: boolean) =>
-      (await Bindings.updateOne({ _id: id, live: !live }, { $set: { live } })).modifiedCount === 1,
+    setBindingLive: async (id: string, live: boolean) => (await Bindings.updateOne({ _id: id, live: !live }, { $set: { live } })).modifiedCount === 1,
     credentialsOfApps: (appIds: string[]) => Credentials.find({ appId: { $in: appIds } }).lean<CredentialDoc[]>(),
     bindingsOfApps: (appIds: string[]) => Bindings.find({ appId: { $in: appIds } }).lean<BindingDoc[]>(),
     binding: (appId: string, subscriptionId: string) => Bindings.findById(`${appId}.${subscriptionId}`).lean<BindingDoc>(),
@@ -187,8 +178,7 @@ export function makeAppsStore(connection: Connection) {
       void (await Credentials.updateOne({ _id: id, notAfter: { $gt: notAfter } }, { $set: { notAfter } })),
     /** Of several gateways that report a use, the latest stands. */
     noteUse: async (id: string, at: number) => void (await Credentials.updateOne({ _id: id }, { $max: { lastUsedAt: at } })),
-    revokeAllOf: async (appId: string, at: number) =>
-      void (await Credentials.updateMany({ appId, revokedAt: null }, { $set: { revokedAt: at } })),
+    revokeAllOf: async (appId: string, at: number) => void (await Credentials.updateMany({ appId, revokedAt: null }, { $set: { revokedAt: at } })),
     /** Ends every binding and free authorization of the app. */
     releaseAllOf: async (appId: string, at: number) => {
       await Bindings.updateMany({ appId, live: true }, { $set: { live: false } });

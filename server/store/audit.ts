@@ -20,8 +20,17 @@ export function makeAuditStore(connection: Connection) {
   const optional = { type: String, default: '' } as const;
   const schema = new Schema<AuditDoc>(
     {
-      _id: text, at: { type: Number, required: true }, organizationId: optional, userId: optional, kind: text, action: text, resource: optional,
-      address: optional, requestId: optional, before: { type: Schema.Types.Mixed, default: null }, after: { type: Schema.Types.Mixed, default: null },
+      _id: text,
+      at: { type: Number, required: true },
+      organizationId: optional,
+      userId: optional,
+      kind: text,
+      action: text,
+      resource: optional,
+      address: optional,
+      requestId: optional,
+      before: { type: Schema.Types.Mixed, default: null },
+      after: { type: Schema.Types.Mixed, default: null },
     },
     { collection: 'audit', strict: 'throw', versionKey: false, minimize: false },
   );

@@ -23,16 +23,7 @@ const number = { type: Number, required: true } as const;
 
 export function makeDocumentsStore(connection: Connection) {
   const schema = new Schema<ApiDocumentDoc>(
-    {
-      _id: text,
-      groupId: text,
-      ordinal: number,
-      kind: text,
-      part: number,
-      parts: number,
-      gzip: { type: Buffer, required: true },
-      importedAt: number,
-    },
+    { _id: text, groupId: text, ordinal: number, kind: text, part: number, parts: number, gzip: { type: Buffer, required: true }, importedAt: number },
     { strict: 'throw', versionKey: false, minimize: false },
   );
   schema.index({ groupId: 1, ordinal: 1 });
@@ -41,27 +32,12 @@ export function makeDocumentsStore(connection: Connection) {
   return {
     models: [Documents],
     /** Part 0 of kind `document` is written first and takes the ordinal. False: another upload has it. */
-    async add({
-      groupId,
-      ordinal,
-      kind,
-      gzip,
-      importedAt,
-    }: Pick<ApiDocumentDoc, 'groupId' | 'ordinal' | 'kind' | 'gzip' | 'importedAt'>): Promise<boolean> {
+    async add({ groupId, ordinal, kind, gzip, importedAt }: Pick<ApiDocumentDoc, 'groupId' | 'ordinal' | 'kind' | 'gzip' | 'importedAt'>): Promise<boolean> {
       const parts = Math.max(1, Math.ceil(gzip.length / PART_BYTES_MAX));
       try {
         for (let part = 0; part < parts; part++) {
           const slice = gzip.subarray(part * PART_BYTES_MAX, (part + 1) * PART_BYTES_MAX);
-          await Documents.create({
-            _id: `${groupId}.${ordinal}.${kind}.${part}`,
-            groupId,
-            ordinal,
-            kind,
-            part,
-            parts,
-            gzip: slice,
-            importedAt,
-          });
+          await Documents.create({ _id: `${groupId}.${ordinal}.${kind}.${part}`, groupId, ordinal, kind, part, parts, gzip: slice, importedAt });
         }
         return true;
       } catch (error) {

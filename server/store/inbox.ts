@@ -58,12 +58,8 @@ export function makeInboxStore(connection: Connection) {
       (await Inbox.updateOne({ _id: id, open: true }, { $set: { status, open: false, result, handledAt: at } })).modifiedCount === 1,
     /** dead → received: a person wants it tried again. True: we did. */
     revive: async (id: string) =>
-      (
-        await Inbox.updateOne(
-          { _id: id, status: 'dead' },
-          { $set: { status: 'received', open: true, attempts: 0, result: '', handledAt: null } },
-        )
-      ).modifiedCount === 1,
+      (await Inbox.updateOne({ _id: id, status: 'dead' }, { $set: { status: 'received', open: true, attempts: 0, result: '', handledAt: null } }))
+        .modifiedCount === 1,
     open: () => Inbox.find({ open: true }).lean<InboxDoc[]>(),
     received: (source: string, from: number, to: number) => Inbox.find({ source, receivedAt: { $gte: from, $lt: to } }).lean<InboxDoc[]>(),
   };

@@ -33,7 +33,10 @@ export async function openStore(uri: string, options: { maxPoolSize?: number } =
  * For the gateway, which starts and serves with the store away: waits a moment, then connects in the background for as long as it takes; until then
  * every query fails at once.
  */
-export async function openStoreLater(uri: string, { retryMs = 1_000, waitMs = 0, ...options }: { maxPoolSize?: number; retryMs?: number; waitMs?: number } = {}): Promise<Store> {
+export async function openStoreLater(
+  uri: string,
+  { retryMs = 1_000, waitMs = 0, ...options }: { maxPoolSize?: number; retryMs?: number; waitMs?: number } = {},
+): Promise<Store> {
   const connection = connectStore(uri, options);
   const connected = connection.asPromise();
   const again = (): void => {

@@ -99,18 +99,7 @@ const options = { strict: 'throw', versionKey: false, minimize: false } as const
 export type InvoiceChange = Partial<
   Pick<
     InvoiceDoc,
-    | 'attemptKey'
-    | 'attempts'
-    | 'lastFailure'
-    | 'nextAttemptAt'
-    | 'paidAt'
-    | 'status'
-    | 'step'
-    | 'stepAt'
-    | 'stripeUrl'
-    | 'unsettled'
-    | 'void'
-    | 'waitingFor'
+    'attemptKey' | 'attempts' | 'lastFailure' | 'nextAttemptAt' | 'paidAt' | 'status' | 'step' | 'stepAt' | 'stripeUrl' | 'unsettled' | 'void' | 'waitingFor'
   > & { stripeInvoiceId: string }
 >;
 
@@ -195,8 +184,7 @@ export function makeInvoicesStore(connection: Connection) {
     ofSubscription: (subscriptionId: string) => Invoices.find({ subscriptionId }).lean<InvoiceDoc[]>(),
     ofOrganization: (organizationId: string, from: number, to: number) =>
       Invoices.find({ organizationId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
-    ofProvider: (providerId: string, from: number, to: number) =>
-      Invoices.find({ providerId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
+    ofProvider: (providerId: string, from: number, to: number) => Invoices.find({ providerId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
     unsettled: () => Invoices.find({ unsettled: true }).lean<InvoiceDoc[]>(),
     inStatus: (status: InvoiceStatus) => Invoices.find({ status }).lean<InvoiceDoc[]>(),
     /** Is the seller's nth number given? */
@@ -207,10 +195,7 @@ export function makeInvoicesStore(connection: Connection) {
     /** Give it the seller's nth number, and move it on in the same write. `taken`: another invoice has that number. */
     number: async (id: string, number: number, change: InvoiceChange): Promise<'moved' | 'taken' | 'elsewhere'> => {
       try {
-        const { modifiedCount } = await Invoices.updateOne(
-          { _id: id, step: 'numbering', numbered: false },
-          { $set: { ...change, number, numbered: true } },
-        );
+        const { modifiedCount } = await Invoices.updateOne({ _id: id, step: 'numbering', numbered: false }, { $set: { ...change, number, numbered: true } });
         return modifiedCount === 1 ? 'moved' : 'elsewhere';
       } catch (error) {
         if (isDuplicateKey(error)) return 'taken';

@@ -18,10 +18,16 @@ export interface LedgerTxnDoc {
 }
 
 export function makeLedgerStore(connection: Connection) {
-  const entry = new Schema<LedgerEntry>({ account: { type: String, required: true }, amountMinor: { type: BigInt, required: true } }, { _id: false, strict: 'throw' });
+  const entry = new Schema<LedgerEntry>(
+    { account: { type: String, required: true }, amountMinor: { type: BigInt, required: true } },
+    { _id: false, strict: 'throw' },
+  );
   const schema = new Schema<LedgerTxnDoc>(
     {
-      _id: { type: String, required: true }, currency: { type: String, required: true }, entries: [entry], at: { type: Number, required: true },
+      _id: { type: String, required: true },
+      currency: { type: String, required: true },
+      entries: [entry],
+      at: { type: Number, required: true },
       bookedAt: { type: Number, required: true },
     },
     { collection: 'ledgerTxns', strict: 'throw', versionKey: false },

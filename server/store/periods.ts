@@ -79,14 +79,9 @@ export function makePeriodsStore(connection: Connection) {
       (await Periods.updateOne({ _id: id, status: 'closing', 'lease.fence': fence }, { $set: { lease } })).modifiedCount === 1,
     /** closing → frozen, once, with the quantities that will never change (invariant I15). */
     freeze: async (id: string, fence: number, frozen: Record<string, Record<string, string>>, frozenAt: number) =>
-      (
-        await Periods.updateOne(
-          { _id: id, status: 'closing', 'lease.fence': fence },
-          { $set: { status: 'frozen', frozen, frozenAt, lease: null } },
-        )
-      ).modifiedCount === 1,
-    markInvoiced: async (id: string) =>
-      (await Periods.updateOne({ _id: id, status: 'frozen' }, { $set: { status: 'invoiced' } })).modifiedCount === 1,
+      (await Periods.updateOne({ _id: id, status: 'closing', 'lease.fence': fence }, { $set: { status: 'frozen', frozen, frozenAt, lease: null } }))
+        .modifiedCount === 1,
+    markInvoiced: async (id: string) => (await Periods.updateOne({ _id: id, status: 'frozen' }, { $set: { status: 'invoiced' } })).modifiedCount === 1,
   };
 }
 

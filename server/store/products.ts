@@ -163,8 +163,7 @@ export function makeProductsStore(connection: Connection) {
     ) => (await Products.updateOne({ _id: id, rev, status: from }, { $set: { ...change, status: to, rev: rev + 1 } })).modifiedCount === 1,
     productsOfGateway: async (organizationId: string, gatewayId: string) =>
       (await Products.find({ organizationId }).lean<ProductDoc[]>()).filter((product) => product.gatewayId === gatewayId),
-    removeProduct: async (id: string, rev: number, status: ProductStatus) =>
-      (await Products.deleteOne({ _id: id, rev, status })).deletedCount === 1,
+    removeProduct: async (id: string, rev: number, status: ProductStatus) => (await Products.deleteOne({ _id: id, rev, status })).deletedCount === 1,
     removePlansOf: async (productId: string) => void (await Plans.deleteMany({ productId })),
     addPlan: (plan: PlanDoc) => insertOnce(() => Plans.create(plan)),
     plan: (id: string) => Plans.findById(id).lean<PlanDoc>(),

@@ -86,10 +86,7 @@ export function makePublications(connection: Connection, servingOf: (apiIds: rea
   );
   publications.index({ apiId: 1, environmentId: 1, ordinal: 1 }, { unique: true });
   publications.index({ apiId: 1, environmentId: 1 }, { unique: true, partialFilterExpression: { live: true }, name: 'one_live' });
-  publications.index(
-    { groupId: 1, environmentId: 1, routeKey: 1 },
-    { unique: true, partialFilterExpression: { live: true }, name: 'one_live_route' },
-  );
+  publications.index({ groupId: 1, environmentId: 1, routeKey: 1 }, { unique: true, partialFilterExpression: { live: true }, name: 'one_live_route' });
   publications.index({ groupId: 1 });
   publications.index({ live: 1 });
   const settlings = new Schema<SettlingDoc>(
@@ -152,10 +149,7 @@ export function makePublications(connection: Connection, servingOf: (apiIds: rea
         } catch (error) {
           if (!isDuplicateKey(error)) throw error;
         }
-        for (const { _id } of await Publications.find({ _id: { $in: some.map((record) => record._id) } }, { _id: 1 }).lean<
-          { _id: string }[]
-        >())
-          added.add(_id);
+        for (const { _id } of await Publications.find({ _id: { $in: some.map((record) => record._id) } }, { _id: 1 }).lean<{ _id: string }[]>()) added.add(_id);
       }
       return added;
     },
@@ -169,26 +163,19 @@ export function makePublications(connection: Connection, servingOf: (apiIds: rea
       for (const some of chunks(wanted)) {
         const places = new Map(some.map(({ apiId, environmentId, publicationId }) => [`${apiId} ${environmentId}`, publicationId]));
         // Only what is up has to go down, and all of it in one command: one by one, a thousand APIs would take half a minute.
-        const standing = await Publications.find(
-          { apiId: { $in: some.map(({ apiId }) => apiId) }, live: true },
-          { apiId: 1, environmentId: 1 },
-        ).lean<PublicationDoc[]>();
+        const standing = await Publications.find({ apiId: { $in: some.map(({ apiId }) => apiId) }, live: true }, { apiId: 1, environmentId: 1 }).lean<
+          PublicationDoc[]
+        >();
         const down = standing.filter(
           ({ _id, apiId, environmentId }) => places.has(`${apiId} ${environmentId}`) && places.get(`${apiId} ${environmentId}`) !== _id,
         );
-        if (down.length > 0)
-          await Publications.updateMany({ _id: { $in: down.map(({ _id }) => _id) }, live: true }, { $set: { live: false } });
+        if (down.length > 0) await Publications.updateMany({ _id: { $in: down.map(({ _id }) => _id) }, live: true }, { $set: { live: false } });
         const up = [...places.values()].filter((publicationId): publicationId is string => publicationId !== null);
         if (up.length === 0) continue;
         await putUp(up);
         for (const { _id, live, apiId, groupId, environmentId, definition } of await publicationsById(up)) {
           if (live) continue;
-          const holder = await Publications.findOne({
-            groupId,
-            environmentId,
-            routeKey: routeKey(definition.frontend),
-            live: true,
-          }).lean<PublicationDoc>();
+          const holder = await Publications.findOne({ groupId, environmentId, routeKey: routeKey(definition.frontend), live: true }).lean<PublicationDoc>();
           refused.push({ apiId, environmentId, publicationId: _id, holderId: holder && holder.apiId !== apiId ? holder.apiId : null });
         }
       }

@@ -65,11 +65,7 @@ export function makeSubscriptionsStore(connection: Connection) {
       requestId: text,
       currency: text,
       interval: { type: String, enum: ['month', 'year'], required: true },
-      status: {
-        type: String,
-        required: true,
-        enum: ['requested', 'pending', 'trialing', 'active', 'past_due', 'suspended', 'paused', 'canceled', 'expired'],
-      },
+      status: { type: String, required: true, enum: ['requested', 'pending', 'trialing', 'active', 'past_due', 'suspended', 'paused', 'canceled', 'expired'] },
       live: { type: Boolean, required: true },
       anchorAt: time,
       periodIndex: number,
@@ -108,8 +104,7 @@ export function makeSubscriptionsStore(connection: Connection) {
     many: (ids: string[]) => Subscriptions.find({ _id: { $in: ids } }).lean<SubscriptionDoc[]>(),
     byRequest: (organizationId: string, requestId: string) => Subscriptions.findOne({ organizationId, requestId }).lean<SubscriptionDoc>(),
     byCheckout: (checkoutId: string) => Subscriptions.findOne({ checkoutId }).lean<SubscriptionDoc>(),
-    liveFor: (organizationId: string, productId: string) =>
-      Subscriptions.findOne({ organizationId, productId, live: true }).lean<SubscriptionDoc>(),
+    liveFor: (organizationId: string, productId: string) => Subscriptions.findOne({ organizationId, productId, live: true }).lean<SubscriptionDoc>(),
     ofOrganization: (organizationId: string) => Subscriptions.find({ organizationId }).lean<SubscriptionDoc[]>(),
     ofProduct: (productId: string) => Subscriptions.find({ productId }).lean<SubscriptionDoc[]>(),
     allLive: () => Subscriptions.find({ live: true }).lean<SubscriptionDoc[]>(),

@@ -88,8 +88,17 @@ const options = { strict: 'throw', versionKey: false, minimize: false } as const
 export function makeUsageStore(connection: Connection) {
   const batches = new Schema<UsageBatchDoc>(
     {
-      _id: text, node: text, boot: text, number, entries: { type: Schema.Types.Mixed, required: true }, subs: { type: [String], required: true },
-      windows: { type: [String], required: true }, minTs: number, maxTs: number, storedAt: number, sha256: text,
+      _id: text,
+      node: text,
+      boot: text,
+      number,
+      entries: { type: Schema.Types.Mixed, required: true },
+      subs: { type: [String], required: true },
+      windows: { type: [String], required: true },
+      minTs: number,
+      maxTs: number,
+      storedAt: number,
+      sha256: text,
     },
     { ...options, collection: 'usageBatches' },
   );
@@ -97,7 +106,13 @@ export function makeUsageStore(connection: Connection) {
   batches.index({ subs: 1, minTs: 1 });
   batches.index({ storedAt: 1 });
   const logs = new Schema<CallLogDoc>(
-    { _id: text, subs: { type: [String], required: true }, minTs: number, calls: { type: Schema.Types.Mixed, required: true }, expiresAt: { type: Date, required: true } },
+    {
+      _id: text,
+      subs: { type: [String], required: true },
+      minTs: number,
+      calls: { type: Schema.Types.Mixed, required: true },
+      expiresAt: { type: Date, required: true },
+    },
     { ...options, collection: 'callLogs' },
   );
   logs.index({ subs: 1, minTs: 1 });

@@ -30,26 +30,15 @@ const RETRY_AFTER_SECONDS = 30;
 export function outcomeOfRefusal(error: Stripe.errors.StripeError, invoice: StripeInvoice): PaymentOutcome | null {
   const code = error.code ?? 'card_declined';
   const declineCode = error.decline_code ?? null;
-  if (
-    (ACTION_CODES.has(code) || declineCode === 'authentication_required') &&
-    code !== 'payment_intent_authentication_failure' &&
-    invoice.hostedUrl !== null
-  ) {
+  if ((ACTION_CODES.has(code) || declineCode === 'authentication_required') && code !== 'payment_intent_authentication_failure' && invoice.hostedUrl !== null) {
     return { kind: 'requires-action', url: invoice.hostedUrl };
   }
   if (error instanceof Stripe.errors.StripeCardError) {
     const advice = (error.raw as { advice_code?: string } | undefined)?.advice_code;
-    return {
-      kind: 'declined',
-      code,
-      declineCode,
-      hard: advice === 'do_not_try_again' || HARD_DECLINES.has(declineCode ?? code),
-      message: error.message,
-    };
+    return { kind: 'declined', code, declineCode, hard: advice === 'do_not_try_again' || HARD_DECLINES.has(declineCode ?? code), message: error.message };
   }
   // Nothing to collect from: no card is saved. Not for the job to repeat, but for the buyer to mend.
-  if (code === 'missing')
-    return { kind: 'declined', code: 'no-payment-method', declineCode: null, hard: true, message: 'No card is saved.' };
+  if (code === 'missing') return { kind: 'declined', code: 'no-payment-method', declineCode: null, hard: true, message: 'No card is saved.' };
   return null;
 }
 
@@ -77,7 +66,4 @@ const STATE_CODES: ReadonlySet<string> = new Set([
 ]);
 
 const away = (cause: Stripe.errors.StripeError): AppError =>
-  new AppError('dependency-away', 'The payment service does not answer as it should. Try again shortly.', {
-    cause,
-    retryAfterSeconds: RETRY_AFTER_SECONDS,
-  });
+  new AppError('dependency-away', 'The payment service does not answer as it should. Try again shortly.', { cause, retryAfterSeconds: RETRY_AFTER_SECONDS });

@@ -9,8 +9,7 @@ export function safeNumber(amountMinor: bigint): number {
 }
 
 const ms = (seconds: number): number => seconds * 1000;
-const idOf = (reference: string | { id: string } | null | undefined): string | null =>
-  typeof reference === 'string' ? reference : (reference?.id ?? null);
+const idOf = (reference: string | { id: string } | null | undefined): string | null => (typeof reference === 'string' ? reference : (reference?.id ?? null));
 
 export function checkoutOf(session: Stripe.Checkout.Session): Checkout {
   const intent = session.setup_intent;

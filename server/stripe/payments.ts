@@ -55,8 +55,7 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
     if (invoice.lines.has_more) {
       lines.length = 0;
       for await (const line of stripe.invoices.listLineItems(invoice.id, { limit: PAGE })) {
-        if (lines.push(lineOf(line)) > LINES_MAX)
-          throw new AppError('internal', undefined, { cause: `${invoice.id} has more than ${LINES_MAX} lines` });
+        if (lines.push(lineOf(line)) > LINES_MAX) throw new AppError('internal', undefined, { cause: `${invoice.id} has more than ${LINES_MAX} lines` });
       }
     }
     return invoiceOf(invoice, lines);
@@ -113,10 +112,7 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
         return checkoutOf(await stripe.checkout.sessions.expire(checkoutId, { expand: ['setup_intent'] }));
       } catch (error) {
         // Complete or expired in the meantime: its present state is the answer.
-        const present =
-          error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing'
-            ? await readCheckout(checkoutId)
-            : null;
+        const present = error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing' ? await readCheckout(checkoutId) : null;
         if (present && present.status !== 'open') return present;
         throw mapStripeError(error);
       }
@@ -189,14 +185,11 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
       try {
         const present = await stripe.invoices.retrieve(stripeInvoiceId);
         if (present.status !== 'draft') return await whole(present);
-        if (present.number !== number)
-          await stripe.invoices.update(stripeInvoiceId, { number }, { idempotencyKey: `${idempotencyKey}.number` });
+        if (present.number !== number) await stripe.invoices.update(stripeInvoiceId, { number }, { idempotencyKey: `${idempotencyKey}.number` });
         return await whole(await stripe.invoices.finalizeInvoice(stripeInvoiceId, { auto_advance: false }, { idempotencyKey }));
       } catch (error) {
         const present =
-          error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing'
-            ? await readInvoice(stripeInvoiceId)
-            : null;
+          error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing' ? await readInvoice(stripeInvoiceId) : null;
         if (present && present.status !== 'draft') return present;
         throw mapStripeError(error);
       }
@@ -204,11 +197,9 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
 
     async payInvoice({ stripeInvoiceId, paymentMethodId, idempotencyKey }): Promise<PaymentOutcome> {
       try {
-        const invoice = await stripe.invoices.pay(
-          stripeInvoiceId,
-          paymentMethodId === undefined ? {} : { payment_method: paymentMethodId },
-          { idempotencyKey },
-        );
+        const invoice = await stripe.invoices.pay(stripeInvoiceId, paymentMethodId === undefined ? {} : { payment_method: paymentMethodId }, {
+          idempotencyKey,
+        });
         return { kind: 'paid', invoice: await whole(invoice) };
       } catch (error) {
         if (!(error instanceof Stripe.errors.StripeError)) throw mapStripeError(error);
@@ -227,9 +218,7 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
         return await whole(await stripe.invoices.voidInvoice(stripeInvoiceId, {}, { idempotencyKey }));
       } catch (error) {
         const present =
-          error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing'
-            ? await readInvoice(stripeInvoiceId)
-            : null;
+          error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing' ? await readInvoice(stripeInvoiceId) : null;
         if (present?.status === 'void') return present;
         if (present) throw new AppError('conflict', `The invoice is ${present.status} at Stripe and cannot be voided.`, { cause: error });
         throw mapStripeError(error);
@@ -259,11 +248,7 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
 
     async *listEvents({ since }) {
       try {
-        for await (const event of stripe.events.list({
-          created: { gte: Math.floor(since / 1000) },
-          types: [...HANDLED_EVENT_TYPES],
-          limit: PAGE,
-        }))
+        for await (const event of stripe.events.list({ created: { gte: Math.floor(since / 1000) }, types: [...HANDLED_EVENT_TYPES], limit: PAGE }))
           yield toInboundEvent(event);
       } catch (error) {
         throw mapStripeError(error);
@@ -273,8 +258,7 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
     readBalance: () =>
       ask(async () => {
         const { available, pending } = await stripe.balance.retrieve();
-        const sums = (entries: Stripe.Balance.Available[]) =>
-          Object.fromEntries(entries.map(({ currency, amount }) => [currency, BigInt(amount)]));
+        const sums = (entries: Stripe.Balance.Available[]) => Object.fromEntries(entries.map(({ currency, amount }) => [currency, BigInt(amount)]));
         return { availableMinor: sums(available), pendingMinor: sums(pending) };
       }),
 

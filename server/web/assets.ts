@@ -29,7 +29,11 @@ export function assetRoutes(): Router {
   const { folder, version } = assets();
   const router = Router();
   const files = (cacheControl: string) =>
-    express.static(folder, { index: false, redirect: false, setHeaders: (res: { setHeader(name: string, value: string): unknown }) => res.setHeader('Cache-Control', cacheControl) });
+    express.static(folder, {
+      index: false,
+      redirect: false,
+      setHeaders: (res: { setHeader(name: string, value: string): unknown }) => res.setHeader('Cache-Control', cacheControl),
+    });
   router.use(`/assets/${version}`, files('public, max-age=31536000, immutable'));
   router.use('/assets/:version', files('no-cache'));
   return router;

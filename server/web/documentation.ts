@@ -43,7 +43,10 @@ function makeMarkdown() {
   };
   markdown.renderer.rules.heading_open = (tokens, index) => {
     const [token, inline] = [tokens[index], tokens[index + 1]];
-    const id = (inline?.content ?? '').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
+    const id = (inline?.content ?? '')
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-|-$/g, '');
     return `<${token?.tag ?? 'h2'} id="${id}">`;
   };
   markdown.renderer.rules.table_open = () => '<div class="table-scroll" tabindex="0" role="region" aria-label="Table"><table data-name="documentation">';

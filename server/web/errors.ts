@@ -6,7 +6,9 @@ import { page } from './render.ts';
 
 /** A page says it in HTML, a program gets problem+json (RFC 9457). */
 const wantsJson = (accept: string | undefined, path: string): boolean =>
-  path.endsWith('.json') || path.startsWith('/webhooks/') || (accept !== undefined && /application\/(problem\+)?json/.test(accept) && !accept.includes('text/html'));
+  path.endsWith('.json') ||
+  path.startsWith('/webhooks/') ||
+  (accept !== undefined && /application\/(problem\+)?json/.test(accept) && !accept.includes('text/html'));
 
 export const notFound: RequestHandler = () => {
   throw new AppError('not-found');
@@ -28,8 +30,13 @@ export function answerErrors(log: Log): ErrorRequestHandler {
       res,
       'errors/problem',
       {
-        code: problem.code, status: problem.status, title: PROBLEMS[problem.code].title, detail: problem.detail, requestId: req.id,
-        faults: Object.values(problem.fields), signIn: problem.code === 'sign-in-required' ? `/sign-in?next=${encodeURIComponent(req.originalUrl)}` : null,
+        code: problem.code,
+        status: problem.status,
+        title: PROBLEMS[problem.code].title,
+        detail: problem.detail,
+        requestId: req.id,
+        faults: Object.values(problem.fields),
+        signIn: problem.code === 'sign-in-required' ? `/sign-in?next=${encodeURIComponent(req.originalUrl)}` : null,
       },
       problem.status,
     );
@@ -42,7 +49,11 @@ function answerJson(res: Response, problem: AppError, requestId: string): void {
     .type('application/problem+json')
     .send(
       JSON.stringify({
-        type: `/problems/${problem.code}`, title: PROBLEMS[problem.code].title, status: problem.status, detail: problem.detail, request_id: requestId,
+        type: `/problems/${problem.code}`,
+        title: PROBLEMS[problem.code].title,
+        status: problem.status,
+        detail: problem.detail,
+        request_id: requestId,
         ...(Object.keys(problem.fields).length > 0 ? { fields: problem.fields } : {}),
       }),
     );
@@ -52,8 +63,10 @@ function answerJson(res: Response, problem: AppError, requestId: string): void {
 export function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const { status, type, name } = (error ?? {}) as { status?: unknown; type?: unknown; name?: unknown };
-  if (status === 413 || (name === 'MulterError' && (error as { code?: unknown }).code === 'LIMIT_FILE_SIZE')) return new AppError('body-too-large', undefined, { cause: error });
-  if (name === 'MulterError' || (typeof type === 'string' && typeof status === 'number' && status < 500)) return new AppError('invalid-request', undefined, { cause: error });
+  if (status === 413 || (name === 'MulterError' && (error as { code?: unknown }).code === 'LIMIT_FILE_SIZE'))
+    return new AppError('body-too-large', undefined, { cause: error });
+  if (name === 'MulterError' || (typeof type === 'string' && typeof status === 'number' && status < 500))
+    return new AppError('invalid-request', undefined, { cause: error });
   if (error instanceof URIError) return new AppError('invalid-request', undefined, { cause: error });
   if (typeof name === 'string' && /^Mongo(ose)?(Server|Network|ServerSelection|Pool|NotConnected)|^MongooseError$/.test(name)) {
     return new AppError('dependency-away', 'The database does not answer. Nothing was changed. Try again shortly.', { cause: error, retryAfterSeconds: 5 });

@@ -19,7 +19,8 @@ export function parseForm<S extends z.ZodType>(schema: S, body: unknown): z.outp
 
 function sentence(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type' && issue.input === undefined) return 'This is needed.';
-  if (issue.code === 'too_small' && issue.origin === 'string') return issue.minimum === 1 ? 'This is needed.' : `At least ${issue.minimum} characters are needed.`;
+  if (issue.code === 'too_small' && issue.origin === 'string')
+    return issue.minimum === 1 ? 'This is needed.' : `At least ${issue.minimum} characters are needed.`;
   if (issue.code === 'too_big' && issue.origin === 'string') return `At most ${issue.maximum} characters fit.`;
   if (issue.code === 'too_small') return `At least ${issue.minimum}.`;
   if (issue.code === 'too_big') return `At most ${issue.maximum}.`;
@@ -37,6 +38,9 @@ export const field = {
   name: z.string().trim().min(1).max(80),
   line: (max: number) => z.string().trim().max(max).default(''),
   text: (max: number) => z.string().max(max).default(''),
-  checkbox: z.literal(['true', 'on', '1']).optional().transform((value) => value !== undefined),
+  checkbox: z
+    .literal(['true', 'on', '1'])
+    .optional()
+    .transform((value) => value !== undefined),
   requestId: z.uuid(),
 };

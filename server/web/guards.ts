@@ -53,7 +53,12 @@ export function identify(accounts: Pick<Accounts, 'memberships'>): RequestHandle
       ...(res.locals['page'] as object),
       user: { name: user.name, email: user.email },
       organization: current
-        ? { id: current.organization._id, name: current.organization.name, sells: current.organization.seller !== null, operates: current.organization.kind === 'platform' }
+        ? {
+            id: current.organization._id,
+            name: current.organization.name,
+            sells: current.organization.seller !== null,
+            operates: current.organization.kind === 'platform',
+          }
         : null,
       organizations: memberships.map(({ organization }) => ({ id: organization._id, name: organization.name })),
     };

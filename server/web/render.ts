@@ -39,9 +39,7 @@ export interface Renderer {
   readonly pages: readonly string[];
 }
 
-export const NOBODY: PageData = {
-  user: null, organization: null, flash: [], nonce: '', path: '/', testPayments: true, sandbox: false, theme: 'auto',
-};
+export const NOBODY: PageData = { user: null, organization: null, flash: [], nonce: '', path: '/', testPayments: true, sandbox: false, theme: 'auto' };
 
 /** Read every template below `views` once; templates are compiled at first use and kept. */
 export function makeRenderer(views: string = join(projectRoot(), 'views')): Renderer {
@@ -55,8 +53,13 @@ export function makeRenderer(views: string = join(projectRoot(), 'views')): Rend
     preventIndent: true,
   };
   const compiled = new Map<string, Handlebars.TemplateDelegate>();
-  for (const file of readdirSync(views, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.hbs')).sort()) {
-    const name = relative('.', file).split(sep).join('/').replace(/\.hbs$/, '');
+  for (const file of readdirSync(views, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.hbs'))
+    .sort()) {
+    const name = relative('.', file)
+      .split(sep)
+      .join('/')
+      .replace(/\.hbs$/, '');
     const template = hbs.compile(readFileSync(join(views, file), 'utf8'), options) as Handlebars.TemplateDelegate;
     compiled.set(name, template);
     hbs.registerPartial(name.replace(/^partials\//, ''), template);
@@ -67,7 +70,12 @@ export function makeRenderer(views: string = join(projectRoot(), 'views')): Rend
       const template = compiled.get(name);
       if (!template) throw new Error(`no such view: ${name}`);
       return template(model, {
-        data: { ...data, initial: (data.user?.name ?? '').slice(0, 1).toUpperCase(), navigation: navigation(data.path, data.organization), section: data.path.split('/')[1] ?? '' },
+        data: {
+          ...data,
+          initial: (data.user?.name ?? '').slice(0, 1).toUpperCase(),
+          navigation: navigation(data.path, data.organization),
+          section: data.path.split('/')[1] ?? '',
+        },
         // View models are plain objects: nothing inherited is ever read, so that neither a document's methods nor
         // `constructor` can be reached from a template.
         allowProtoPropertiesByDefault: false,
@@ -98,5 +106,8 @@ export function themeOf(cookies: string | undefined): PageData['theme'] {
 
 /** Answer with a page: `name` is its path below views/, `model` a plain object made by `present/`. */
 export function page(res: Response, name: string, model: Model = {}, status = 200): void {
-  res.status(status).type('html').send(renderer().render(name, model, pageData(res)));
+  res
+    .status(status)
+    .type('html')
+    .send(renderer().render(name, model, pageData(res)));
 }

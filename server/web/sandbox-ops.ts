@@ -9,7 +9,9 @@ const MAIL_DAYS = 400;
 
 /** Exactly one of the two: a duration from now, or an instant. */
 const Move = z.union([
-  z.strictObject({ advance: z.string().regex(/^P(\d{1,3}Y)?(\d{1,3}M)?(\d{1,3}W)?(\d{1,4}D)?(T(\d{1,5}H)?(\d{1,6}M)?(\d{1,8}S)?)?$/, 'an ISO 8601 duration, for example P1M') }),
+  z.strictObject({
+    advance: z.string().regex(/^P(\d{1,3}Y)?(\d{1,3}M)?(\d{1,3}W)?(\d{1,4}D)?(T(\d{1,5}H)?(\d{1,6}M)?(\d{1,8}S)?)?$/, 'an ISO 8601 duration, for example P1M'),
+  }),
   z.strictObject({ to: z.iso.datetime() }),
 ]);
 
@@ -45,7 +47,12 @@ export function sandboxOps({ clock, clockControl, mailbox }: Pick<Services, 'clo
       ([status, body]) => send(res, status, body, 'application/json'),
       (error: unknown) => {
         const problem = error instanceof AppError ? error : new AppError('internal', undefined, { cause: error });
-        send(res, problem.status, { type: `/problems/${problem.code}`, status: problem.status, title: problem.message, detail: problem.detail }, 'application/problem+json');
+        send(
+          res,
+          problem.status,
+          { type: `/problems/${problem.code}`, status: problem.status, title: problem.message, detail: problem.detail },
+          'application/problem+json',
+        );
       },
     );
   };

@@ -49,7 +49,17 @@ describe('the official Python signer', () => {
     try {
       const cases = [
         { method: 'GET', path: '/demo/any' },
-        { method: 'GET', path: '/demo/any/', query: [['b', '2'], ['a', '1 x+y'], ['c', ['z', 'a']], ['é', '一 (&=?!#%.*)'], ['flag', true]] },
+        {
+          method: 'GET',
+          path: '/demo/any/',
+          query: [
+            ['b', '2'],
+            ['a', '1 x+y'],
+            ['c', ['z', 'a']],
+            ['é', '一 (&=?!#%.*)'],
+            ['flag', true],
+          ],
+        },
         { method: 'GET', path: '/demo/any/a%20b' },
         { method: 'GET', path: '/demo/any/一' },
         { method: 'POST', path: '/demo/any', headers: { 'Content-Type': 'application/json' }, body: '{"name":"grün"}' },

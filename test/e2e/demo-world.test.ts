@@ -6,8 +6,7 @@ describe('the demonstration world', () => {
     'shows its listings to anybody, with source and licence of their data',
     async ({ page, go }, { javaScript }) => {
       await go('/apis');
-      for (const slug of Object.keys(demo().listings))
-        expect(await page.locator(`a[href="/apis/${slug}"]`).count(), slug).to.be.at.least(1);
+      for (const slug of Object.keys(demo().listings)) expect(await page.locator(`a[href="/apis/${slug}"]`).count(), slug).to.be.at.least(1);
       await go('/apis/cities');
       expect(await page.locator('body').innerText())
         .to.include('GeoNames')

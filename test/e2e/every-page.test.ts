@@ -90,12 +90,7 @@ function faultsOf({ path, from, status, type, text }: Seen): string[] {
 }
 
 describe('every page that a link leads to', () => {
-  const START = {
-    visitor: ['/'],
-    buyer: ['/dashboard', '/'],
-    provider: ['/dashboard', '/selling'],
-    operator: ['/dashboard', '/admin/reviews'],
-  } as const;
+  const START = { visitor: ['/'], buyer: ['/dashboard', '/'], provider: ['/dashboard', '/selling'], operator: ['/dashboard', '/admin/reviews'] } as const;
   for (const [role, start] of Object.entries(START)) {
     it(`is there and well made, for a ${role}`, async function () {
       this.timeout(240_000);

@@ -4,9 +4,7 @@ import { become } from './support/people.ts';
 import { stops, type Guide } from './support/tour.ts';
 
 /** An ordinary window, and the narrowest that text must fit into (WCAG 1.4.10); colours by day and by night. */
-const LOOKS = (['wide', 'narrowest'] as const).flatMap((width) =>
-  (['light', 'dark'] as const).map((colorScheme) => ({ width, colorScheme })),
-);
+const LOOKS = (['wide', 'narrowest'] as const).flatMap((width) => (['light', 'dark'] as const).map((colorScheme) => ({ width, colorScheme })));
 
 describe('every page', () => {
   for (const guide of ['anybody', 'buyer', 'provider', 'operator'] as Guide[]) {

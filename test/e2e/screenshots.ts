@@ -33,10 +33,7 @@ const LOOKS = [
 const only = process.argv.slice(2);
 
 async function shoot(page: Page, name: string, { width, dark }: (typeof LOOKS)[number]): Promise<void> {
-  await page.screenshot({
-    path: join(SCREENSHOTS, `${name}.${width === 'wide' ? 1280 : 360}.${dark ? 'dark' : 'light'}.png`),
-    fullPage: true,
-  });
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.${width === 'wide' ? 1280 : 360}.${dark ? 'dark' : 'light'}.png`), fullPage: true });
   if (width === 'wide' && !dark && README.includes(name))
     await page.screenshot({ path: join(OF_README, `${name}.png`), clip: { x: 0, y: 0, width: 1280, height: 800 } });
 }

@@ -39,7 +39,10 @@ describe('accounts over HTTP', () => {
   it('answers a known and an unknown address alike (sign-in-failed)', async () => {
     const person = portal.visitor();
     await portal.member('Grace');
-    const [known, unknown] = [await person.post('/password-reset', { email: 'grace1@example.test' }), await person.post('/password-reset', { email: 'nobody@example.test' })];
+    const [known, unknown] = [
+      await person.post('/password-reset', { email: 'grace1@example.test' }),
+      await person.post('/password-reset', { email: 'nobody@example.test' }),
+    ];
     expect(known.status).to.equal(unknown.status);
     expect(known.text.replaceAll('grace1', 'x').replace(/req_\w+/g, '')).to.equal(unknown.text.replaceAll('nobody', 'x').replace(/req_\w+/g, ''));
     const wrong = await person.post('/sign-in', { email: 'grace1@example.test', password: 'wrong wrong wrong' });

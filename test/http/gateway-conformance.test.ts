@@ -17,7 +17,9 @@ for (const engine of ['undici', 'http-proxy'] as const)
         engine,
         apis: (origin) => [
           definition(origin, 'ANY', '/any', { frontend: { method: 'ANY', path: '/any', match: 'prefix' } }),
-          definition(origin, 'GET', '/a'), definition(origin, 'GET', '/a/'), definition(origin, 'GET', '/declared', { parameters: [{ name: 'Cookie', in: 'header', required: false, type: 'string', description: '' }] }),
+          definition(origin, 'GET', '/a'),
+          definition(origin, 'GET', '/a/'),
+          definition(origin, 'GET', '/declared', { parameters: [{ name: 'Cookie', in: 'header', required: false, type: 'string', description: '' }] }),
         ],
         parameters: { request_body_size_mb: 1 },
       });
@@ -37,10 +39,23 @@ for (const engine of ['undici', 'http-proxy'] as const)
     it('with framing that can be read in two ways get 400, and nothing is forwarded', async () => {
       const post = head('POST /demo/any HTTP/1.1');
       for (const framing of [
-        'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 'Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
-        'Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n', 'Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n', 'Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc', 'Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd',
-        'Content-Length: +3\r\n\r\nabc', 'Content-Length: 0x3\r\n\r\nabc', 'Content-Length: 3, 3\r\n\r\nabc', 'Content-Length: -1\r\n\r\n', 'Content-Length: 12345678901234567890\r\n\r\nabc', 'X-A: b\nX-C: d\r\n\r\n',
-        'X-A: b\rX-C: d\r\n\r\n', 'X-A: b\0\r\n\r\n', 'X-A: b\r\n folded\r\n\r\n', 'X A: b\r\n\r\n',
+        'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+        'Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n',
+        'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+        'Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n',
+        'Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n',
+        'Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc',
+        'Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd',
+        'Content-Length: +3\r\n\r\nabc',
+        'Content-Length: 0x3\r\n\r\nabc',
+        'Content-Length: 3, 3\r\n\r\nabc',
+        'Content-Length: -1\r\n\r\n',
+        'Content-Length: 12345678901234567890\r\n\r\nabc',
+        'X-A: b\nX-C: d\r\n\r\n',
+        'X-A: b\rX-C: d\r\n\r\n',
+        'X-A: b\0\r\n\r\n',
+        'X-A: b\r\n folded\r\n\r\n',
+        'X A: b\r\n\r\n',
       ])
         await refused(post + framing, 400);
       await refused(head('POST /demo/any HTTP/1.0', 'Transfer-Encoding: chunked') + '\r\n0\r\n\r\n', 400);
@@ -48,10 +63,19 @@ for (const engine of ['undici', 'http-proxy'] as const)
     });
     it('with broken chunks never complete a request at the provider', async () => {
       const post = head('POST /demo/any HTTP/1.1', 'Transfer-Encoding: chunked') + '\r\n';
-      for (const chunks of ['0x3\r\nabc\r\n0\r\n\r\n', 'ffffffffffffffffff\r\nabc', `3;${'x'.repeat(20_000)}\r\nabc\r\n0\r\n\r\n`, '3\r\nabcde\r\n0\r\n\r\n', '-3\r\nabc\r\n0\r\n\r\n']) {
+      for (const chunks of [
+        '0x3\r\nabc\r\n0\r\n\r\n',
+        'ffffffffffffffffff\r\nabc',
+        `3;${'x'.repeat(20_000)}\r\nabc\r\n0\r\n\r\n`,
+        '3\r\nabcde\r\n0\r\n\r\n',
+        '-3\r\nabc\r\n0\r\n\r\n',
+      ]) {
         const answer = await world.raw(post + chunks);
         expect(status(answer), chunks.slice(0, 40)).to.be.oneOf([400, 413]);
-        expect(world.upstream.seen.some(({ whole }) => whole), chunks.slice(0, 40)).to.equal(false);
+        expect(
+          world.upstream.seen.some(({ whole }) => whole),
+          chunks.slice(0, 40),
+        ).to.equal(false);
       }
     });
     it('with two hosts, a host that is none, or a target elsewhere get 400', async () => {
@@ -62,7 +86,22 @@ for (const engine of ['undici', 'http-proxy'] as const)
       await refused(head('GET * HTTP/1.1') + '\r\n', 400);
     });
     it('with path tricks get 400, never another route', async () => {
-      for (const path of ['/demo/a/../../q', '/demo/%2e%2e/q', '/demo/a/.%2e/q', '/demo/..;/q', '/demo/a%2f..%2fq', '/demo/a%5cq', '/demo/a\\q', '/demo//a', '//demo/a', '/demo/./a', '/demo/a%00', '/demo/a%252e', '/demo/a;b=c', '/demo/a#x'])
+      for (const path of [
+        '/demo/a/../../q',
+        '/demo/%2e%2e/q',
+        '/demo/a/.%2e/q',
+        '/demo/..;/q',
+        '/demo/a%2f..%2fq',
+        '/demo/a%5cq',
+        '/demo/a\\q',
+        '/demo//a',
+        '//demo/a',
+        '/demo/./a',
+        '/demo/a%00',
+        '/demo/a%252e',
+        '/demo/a;b=c',
+        '/demo/a#x',
+      ])
         await refused(head(`GET ${path} HTTP/1.1`) + '\r\n', 400);
       expect(status(await world.raw(head('GET /demo/A HTTP/1.1') + '\r\n'))).to.equal(404);
       expect(status(await world.raw(head('GET /Demo/a HTTP/1.1') + '\r\n'))).to.equal(404);
@@ -108,9 +147,17 @@ for (const engine of ['undici', 'http-proxy'] as const)
       const inner = 'GET /any/smuggled HTTP/1.1\r\nHost: x\r\n\r\n';
       for (const method of ['GET', 'DELETE', 'OPTIONS', 'HEAD', 'POST', 'PUT', 'PATCH']) {
         world.upstream.seen.length = 0;
-        await world.raw(head(`${method} /demo/any HTTP/1.1`, 'Transfer-Encoding: chunked', 'Connection: close') + `\r\n${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`);
+        await world.raw(
+          head(`${method} /demo/any HTTP/1.1`, 'Transfer-Encoding: chunked', 'Connection: close') + `\r\n${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`,
+        );
         await world.raw(head(`${method} /demo/any HTTP/1.1`, `Content-Length: ${inner.length}`, 'Connection: close') + `\r\n${inner}`);
-        expect(world.upstream.seen.map(({ url, body }) => [url, body]), method).to.deep.equal([['/any', inner], ['/any', inner]]);
+        expect(
+          world.upstream.seen.map(({ url, body }) => [url, body]),
+          method,
+        ).to.deep.equal([
+          ['/any', inner],
+          ['/any', inner],
+        ]);
       }
     });
     it('get the same answers one after the other on one connection, also when pipelined', async () => {
@@ -123,16 +170,56 @@ for (const engine of ['undici', 'http-proxy'] as const)
     it('have hop-by-hop, nominated, reserved and credential headers taken off', async () => {
       await world.raw(
         head(
-          'GET /demo/any HTTP/1.1', 'Connection: keep-alive, X-Consumer-Id, X-Mine', 'X-Consumer-Id: forged', 'X_Consumer_Id: forged', 'X-Mine: 1', 'X-Forwarded-For: 10.9.9.9', 'X-Forwarded-Host: evil.test', 'X-Forwarded-Proto: https',
-          'Forwarded: for=1.1.1.1', 'X-Real-IP: 1.1.1.1', 'X-Usage: requests=0', 'X-Apig-Mode: debug', 'X-Request-Id: mine', 'Authorization: Basic eA==', 'Cookie: portal=1', 'Proxy-Authorization: x', 'TE: trailers', 'Trailer: X-T',
-          'Keep-Alive: timeout=5', 'X-Kept: yes', 'Accept-Encoding: br',
+          'GET /demo/any HTTP/1.1',
+          'Connection: keep-alive, X-Consumer-Id, X-Mine',
+          'X-Consumer-Id: forged',
+          'X_Consumer_Id: forged',
+          'X-Mine: 1',
+          'X-Forwarded-For: 10.9.9.9',
+          'X-Forwarded-Host: evil.test',
+          'X-Forwarded-Proto: https',
+          'Forwarded: for=1.1.1.1',
+          'X-Real-IP: 1.1.1.1',
+          'X-Usage: requests=0',
+          'X-Apig-Mode: debug',
+          'X-Request-Id: mine',
+          'Authorization: Basic eA==',
+          'Cookie: portal=1',
+          'Proxy-Authorization: x',
+          'TE: trailers',
+          'Trailer: X-T',
+          'Keep-Alive: timeout=5',
+          'X-Kept: yes',
+          'Accept-Encoding: br',
         ) + '\r\n',
       );
       const { headers, rawHeaders } = world.upstream.seen[0] ?? expect.fail('nothing arrived');
-      expect(headers).to.deep.include({ 'x-consumer-id': 'app_1', 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'gw', 'x-forwarded-proto': 'http', 'x-subscription-id': 'sub_1', 'x-kept': 'yes', 'accept-encoding': 'br' });
+      expect(headers).to.deep.include({
+        'x-consumer-id': 'app_1',
+        'x-forwarded-for': '127.0.0.1',
+        'x-forwarded-host': 'gw',
+        'x-forwarded-proto': 'http',
+        'x-subscription-id': 'sub_1',
+        'x-kept': 'yes',
+        'accept-encoding': 'br',
+      });
       expect(headers['x-request-id']).to.match(/^call_/);
       expect(headers.host).to.equal(`127.0.0.1:${world.upstream.port}`);
-      for (const name of ['x-mine', 'x_consumer_id', 'forwarded', 'x-real-ip', 'x-usage', 'x-apig-mode', 'authorization', 'cookie', 'proxy-authorization', 'te', 'trailer', 'keep-alive', 'x-apig-appcode'])
+      for (const name of [
+        'x-mine',
+        'x_consumer_id',
+        'forwarded',
+        'x-real-ip',
+        'x-usage',
+        'x-apig-mode',
+        'authorization',
+        'cookie',
+        'proxy-authorization',
+        'te',
+        'trailer',
+        'keep-alive',
+        'x-apig-appcode',
+      ])
         expect(headers, name).to.not.have.property(name);
       expect(rawHeaders.join('\n')).to.not.contain(APP_CODE);
     });
@@ -141,7 +228,9 @@ for (const engine of ['undici', 'http-proxy'] as const)
       expect(world.upstream.seen[0]?.headers.cookie).to.equal('a=b');
     });
     it('that offer h2c get an ordinary answer; the offer goes nowhere', async () => {
-      const answer = await world.raw(head('GET /demo/a HTTP/1.1', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__') + '\r\n');
+      const answer = await world.raw(
+        head('GET /demo/a HTTP/1.1', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__') + '\r\n',
+      );
       expect(status(answer)).to.equal(200);
       expect(world.upstream.seen[0]?.headers).to.not.have.any.keys('upgrade', 'http2-settings');
     });
@@ -163,12 +252,18 @@ for (const engine of ['undici', 'http-proxy'] as const)
       expect(received).to.match(/^HTTP\/1\.1 100 Continue\r\n\r\n/);
       expect(world.upstream.seen[0]).to.deep.include({ body: 'abc', whole: true });
       expect(world.upstream.seen[0]?.headers).to.not.have.property('expect');
-      await refused(head('POST /demo/any HTTP/1.1', 'Content-Length: 3', 'Expect: 200-maybe') + '\r\n', 400).catch((error: Error) => expect(error.message).to.contain('reached the provider'));
+      await refused(head('POST /demo/any HTTP/1.1', 'Content-Length: 3', 'Expect: 200-maybe') + '\r\n', 400).catch((error: Error) =>
+        expect(error.message).to.contain('reached the provider'),
+      );
     });
     it('that leave are forgotten: the provider’s side ends, one record each, nothing stays open', async () => {
       const slow = await rawUpstream();
       slow.answerWith((socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegin'));
-      const own = await gatewayWorld({ engine, apis: () => [definition(slow.origin, 'GET', '/slow')], config: { upstreamAllow: new Set([`127.0.0.1:${slow.port}`]) } });
+      const own = await gatewayWorld({
+        engine,
+        apis: () => [definition(slow.origin, 'GET', '/slow')],
+        config: { upstreamAllow: new Set([`127.0.0.1:${slow.port}`]) },
+      });
       try {
         const total = 1_000;
         for (let batch = 0; batch < total / 100; batch++)
@@ -195,7 +290,11 @@ for (const engine of ['undici', 'http-proxy'] as const)
     it('that leave before an answer began are aborted too', async () => {
       const slow = await rawUpstream();
       slow.answerWith(() => undefined);
-      const own = await gatewayWorld({ engine, apis: () => [definition(slow.origin, 'GET', '/slow')], config: { upstreamAllow: new Set([`127.0.0.1:${slow.port}`]) } });
+      const own = await gatewayWorld({
+        engine,
+        apis: () => [definition(slow.origin, 'GET', '/slow')],
+        config: { upstreamAllow: new Set([`127.0.0.1:${slow.port}`]) },
+      });
       const socket = connect(own.port, '127.0.0.1');
       socket.write(head('GET /demo/slow HTTP/1.1') + '\r\n');
       await until(() => slow.heads.length === 1);
@@ -214,10 +313,15 @@ for (const engine of ['undici', 'http-proxy'] as const)
     before(async () => {
       provider = await rawUpstream();
       world = await gatewayWorld({
-        engine, quota: 5,
+        engine,
+        quota: 5,
         apis: () => [
-          definition(provider.origin, 'GET', '/x', { backend: { timeoutMs: 400 } }), definition(provider.origin, 'POST', '/x', { backend: { timeoutMs: 400 } }),
-          definition('http://127.0.0.1:1', 'GET', '/closed'), definition('http://127.0.0.1:9', 'GET', '/private'), definition('http://localhost:9', 'GET', '/named'), definition('http://rebound.test', 'GET', '/rebound'),
+          definition(provider.origin, 'GET', '/x', { backend: { timeoutMs: 400 } }),
+          definition(provider.origin, 'POST', '/x', { backend: { timeoutMs: 400 } }),
+          definition('http://127.0.0.1:1', 'GET', '/closed'),
+          definition('http://127.0.0.1:9', 'GET', '/private'),
+          definition('http://localhost:9', 'GET', '/named'),
+          definition('http://rebound.test', 'GET', '/rebound'),
         ],
         config: { upstreamAllow: new Set([`127.0.0.1:${provider.port}`, '127.0.0.1:1']) },
         timeouts: { totalMs: 1_500 },
@@ -263,21 +367,36 @@ for (const engine of ['undici', 'http-proxy'] as const)
       ['less than it announced', (socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf'), 502],
       ['less than it announced, of much', (socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nhalf'), 0, 200],
       ['a chunked body broken off', (socket) => void socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n'), 0, 200, 502],
-      ['a reset in its body', (socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nhalf', () => socket.resetAndDestroy()), 0, 200, 502],
+      [
+        'a reset in its body',
+        (socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nhalf', () => socket.resetAndDestroy()),
+        0,
+        200,
+        502,
+      ],
       ['a chunk size that is none', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhalf\r\n', 0, 200, 502],
       ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok', 502],
       ['101 unasked', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n', 502],
       ['silence (upstream-timeout)', () => undefined, 504],
       ['a head, then silence', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n', 504],
-      ['bytes now and then, without end', (socket) => {
-        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n');
-        const drip = setInterval(() => socket.write('.'), 50);
-        socket.on('close', () => clearInterval(drip));
-      }, 504],
-      ['interim answers without end', (socket) => {
-        const drip = setInterval(() => socket.write('HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n'), 50);
-        socket.on('close', () => clearInterval(drip));
-      }, 502, 504],
+      [
+        'bytes now and then, without end',
+        (socket) => {
+          socket.write('HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n');
+          const drip = setInterval(() => socket.write('.'), 50);
+          socket.on('close', () => clearInterval(drip));
+        },
+        504,
+      ],
+      [
+        'interim answers without end',
+        (socket) => {
+          const drip = setInterval(() => socket.write('HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n'), 50);
+          socket.on('close', () => clearInterval(drip));
+        },
+        502,
+        504,
+      ],
     ];
     for (const [name, bytes, ...statuses] of cases) it(`that send ${name} cost nothing and end nobody`, async () => void (await survives(bytes, ...statuses)));
 
@@ -287,7 +406,9 @@ for (const engine of ['undici', 'http-proxy'] as const)
       expect(answer).to.match(/^HTTP\/1\.1 (200 OK|502 Bad Gateway)\r\n/);
     });
     it('that send both length and chunks are refused or read as chunks, never passed on with both', async () => {
-      provider.answerWith((socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n', 'latin1'));
+      provider.answerWith(
+        (socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n', 'latin1'),
+      );
       const answer = await world.raw(head('GET /demo/x HTTP/1.1', 'Connection: close') + '\r\n');
       expect(status(answer)).to.be.oneOf([200, 502]);
       expect(/content-length/i.test(answer) && /transfer-encoding/i.test(answer)).to.equal(false);
@@ -311,16 +432,20 @@ for (const engine of ['undici', 'http-proxy'] as const)
       expect((await world.call('/demo/x')).status).to.equal(200);
     });
     it('cannot set cookies, policies or our own headers, and redirects are not followed', async () => {
-      provider.answerWith((socket) =>
-        void socket.write(
-          'HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nSet-Cookie: a=b\r\nStrict-Transport-Security: max-age=1\r\nClear-Site-Data: "*"\r\nService-Worker-Allowed: /\r\nAlt-Svc: h3\r\nX-Usage: requests=0\r\nUsage-Cost: 0\r\nX-Request-Id: theirs\r\nConnection: X-Hop\r\nX-Hop: 1\r\nTrailer: X-T\r\nX-Kept: yes\r\nContent-Length: 0\r\n\r\n',
-        ),
+      provider.answerWith(
+        (socket) =>
+          void socket.write(
+            'HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nSet-Cookie: a=b\r\nStrict-Transport-Security: max-age=1\r\nClear-Site-Data: "*"\r\nService-Worker-Allowed: /\r\nAlt-Svc: h3\r\nX-Usage: requests=0\r\nUsage-Cost: 0\r\nX-Request-Id: theirs\r\nConnection: X-Hop\r\nX-Hop: 1\r\nTrailer: X-T\r\nX-Kept: yes\r\nContent-Length: 0\r\n\r\n',
+          ),
       );
       const answer = await world.raw(head('GET /demo/x HTTP/1.1', 'Connection: close') + '\r\n');
       expect(status(answer)).to.equal(302);
       expect(answer).to.match(/Location: http:\/\/169\.254\.169\.254\//);
-      expect(answer).to.match(/X-Kept: yes/).and.match(/X-Content-Type-Options: nosniff/);
-      for (const name of ['set-cookie', 'strict-transport', 'clear-site', 'service-worker', 'alt-svc', 'x-usage', 'theirs', 'x-hop', 'trailer']) expect(answer.toLowerCase(), name).to.not.contain(name);
+      expect(answer)
+        .to.match(/X-Kept: yes/)
+        .and.match(/X-Content-Type-Options: nosniff/);
+      for (const name of ['set-cookie', 'strict-transport', 'clear-site', 'service-worker', 'alt-svc', 'x-usage', 'theirs', 'x-hop', 'trailer'])
+        expect(answer.toLowerCase(), name).to.not.contain(name);
       expect(answer).to.match(/Usage-Cost: 0\.5;/);
     });
     it('that cannot be reached, or live in our own network, give 502 (upstream-unavailable) and cost nothing', async () => {

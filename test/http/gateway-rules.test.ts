@@ -11,7 +11,9 @@ const codeOf = async (response: Response) => ((await response.json()) as { error
 describe('who may call', () => {
   let world: World;
   before(async () => {
-    world = await gatewayWorld({ apis: (origin) => [definition(origin, 'GET', '/a'), definition(origin, 'GET', '/b'), definition(origin, 'GET', '/guarded', { security: 'AUTHORIZER' })] });
+    world = await gatewayWorld({
+      apis: (origin) => [definition(origin, 'GET', '/a'), definition(origin, 'GET', '/b'), definition(origin, 'GET', '/guarded', { security: 'AUTHORIZER' })],
+    });
   });
   after(() => world.close());
   beforeEach(() => {
@@ -21,7 +23,8 @@ describe('who may call', () => {
     world.settled.length = 0;
     world.taken.length = 0;
   });
-  const withSubscription = (change: Partial<SnapshotSubscription>) => world.snapshots.change({ ...world.first, subscriptions: world.first.subscriptions.map((row) => ({ ...row, ...change })) });
+  const withSubscription = (change: Partial<SnapshotSubscription>) =>
+    world.snapshots.change({ ...world.first, subscriptions: world.first.subscriptions.map((row) => ({ ...row, ...change })) });
 
   it('depends on the subscription: active, trialing and past due within grace are served', async () => {
     for (const status of ['active', 'trialing', 'past_due'] as const) {
@@ -30,9 +33,15 @@ describe('who may call', () => {
     }
   });
   it('gets 402 when a payment is due or the subscription has ended, recorded as refused, never forwarded', async () => {
-    const problem = async () => ((await (await world.call('/demo/a', { headers: { Accept: 'application/problem+json' } })).json()) as { type: string }).type.split('/').at(-1);
+    const problem = async () =>
+      ((await (await world.call('/demo/a', { headers: { Accept: 'application/problem+json' } })).json()) as { type: string }).type.split('/').at(-1);
     for (const [status, entitledUntil, expected] of [
-      ['suspended', null, 'payment-due'], ['past_due', 1, 'payment-due'], ['paused', null, 'subscription-inactive'], ['canceled', null, 'subscription-inactive'], ['active', 1, 'subscription-inactive'], ['pending', null, 'subscription-inactive'],
+      ['suspended', null, 'payment-due'],
+      ['past_due', 1, 'payment-due'],
+      ['paused', null, 'subscription-inactive'],
+      ['canceled', null, 'subscription-inactive'],
+      ['active', 1, 'subscription-inactive'],
+      ['pending', null, 'subscription-inactive'],
     ] as const) {
       withSubscription({ status, entitledUntil });
       world.records.length = 0;
@@ -52,7 +61,13 @@ describe('who may call', () => {
   });
   it('takes the window that holds the instant of admission', async () => {
     const at = Date.now();
-    withSubscription({ windows: [{ key: '0.0', startAt: 0, endAt: at - 1_000, planVersionId: 'plan_1_v1' }, { key: '0.1', startAt: at - 1_000, endAt: at + 60_000, planVersionId: 'plan_1_v1' }, { key: '1.0', startAt: at + 60_000, endAt: at + 90_000, planVersionId: 'plan_1_v1' }] });
+    withSubscription({
+      windows: [
+        { key: '0.0', startAt: 0, endAt: at - 1_000, planVersionId: 'plan_1_v1' },
+        { key: '0.1', startAt: at - 1_000, endAt: at + 60_000, planVersionId: 'plan_1_v1' },
+        { key: '1.0', startAt: at + 60_000, endAt: at + 90_000, planVersionId: 'plan_1_v1' },
+      ],
+    });
     await world.call('/demo/a');
     expect(world.records[0]?.window).to.equal('0.1');
     expect(world.taken[0]?.window?.key).to.equal('0.1');
@@ -79,7 +94,11 @@ describe('who may call', () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const call = () =>
       new Promise<number>((resolve, reject) => {
-        httpRequest(`${world.url}/demo/a`, { agent, headers: { 'X-Apig-AppCode': APP_CODE } }, (res) => res.resume().on('end', () => resolve(res.statusCode ?? 0))).on('error', reject).end();
+        httpRequest(`${world.url}/demo/a`, { agent, headers: { 'X-Apig-AppCode': APP_CODE } }, (res) =>
+          res.resume().on('end', () => resolve(res.statusCode ?? 0)),
+        )
+          .on('error', reject)
+          .end();
       });
     const statuses: number[] = [];
     for (let i = 0; i < 5; i++) statuses.push(await call());
@@ -141,7 +160,8 @@ describe('limits', () => {
     let release: () => void = () => undefined;
     const world = await gatewayWorld({ apis: (origin) => [definition(origin, 'GET', '/a')] });
     const { take } = world.limits;
-    (world.limits as { take: typeof take }).take = (request) => new Promise((resolve) => (release = () => resolve(take(request) as Awaited<ReturnType<typeof take>>)));
+    (world.limits as { take: typeof take }).take = (request) =>
+      new Promise((resolve) => (release = () => resolve(take(request) as Awaited<ReturnType<typeof take>>)));
     const socket = connect(world.port, '127.0.0.1');
     socket.write(`GET /demo/a HTTP/1.1\r\nHost: x\r\nX-Apig-AppCode: ${APP_CODE}\r\n\r\n`);
     await until(() => world.gateway.inFlight === 1);
@@ -202,11 +222,16 @@ describe('what an API declares', () => {
       apis: (origin) => [
         definition(origin, 'GET', '/list/{kind}', {
           parameters: [
-            { name: 'kind', in: 'path', required: true, type: 'string', description: '', enum: ['big', 'small'] }, { name: 'limit', in: 'query', required: true, type: 'integer', description: '', minimum: 1, maximum: 100 },
-            { name: 'sort', in: 'query', required: false, type: 'string', description: '', default: 'name up' }, { name: 'X-Mode', in: 'header', required: false, type: 'boolean', description: '' },
+            { name: 'kind', in: 'path', required: true, type: 'string', description: '', enum: ['big', 'small'] },
+            { name: 'limit', in: 'query', required: true, type: 'integer', description: '', minimum: 1, maximum: 100 },
+            { name: 'sort', in: 'query', required: false, type: 'string', description: '', default: 'name up' },
+            { name: 'X-Mode', in: 'header', required: false, type: 'boolean', description: '' },
           ],
           backend: { path: '/v1/{kind}' },
-          backendParameters: [{ name: 'api_key', in: 'query', value: 'hidden & safe' }, { name: 'Authorization', in: 'header', value: 'Bearer theirs' }],
+          backendParameters: [
+            { name: 'api_key', in: 'query', value: 'hidden & safe' },
+            { name: 'Authorization', in: 'header', value: 'Bearer theirs' },
+          ],
           cors: true,
         }),
         definition(origin, 'POST', '/swapped', { backend: { method: 'PUT', path: '/other' } as never }),
@@ -218,7 +243,14 @@ describe('what an API declares', () => {
 
   it('is checked, and a fault names the parameter, before anything is counted', async () => {
     const taken = world.taken.length;
-    for (const [path, name] of [['/list/odd?limit=1', 'kind'], ['/list/big', 'limit'], ['/list/big?limit=0', 'limit'], ['/list/big?limit=101', 'limit'], ['/list/big?limit=1.5', 'limit'], ['/list/big?limit=1&limit=x', 'limit']] as const) {
+    for (const [path, name] of [
+      ['/list/odd?limit=1', 'kind'],
+      ['/list/big', 'limit'],
+      ['/list/big?limit=0', 'limit'],
+      ['/list/big?limit=101', 'limit'],
+      ['/list/big?limit=1.5', 'limit'],
+      ['/list/big?limit=1&limit=x', 'limit'],
+    ] as const) {
       const answer = await world.call(`/demo${path}`);
       expect(answer.status, path).to.equal(400);
       expect(((await answer.json()) as { error_msg: string }).error_msg, path).to.contain(name);
@@ -235,12 +267,22 @@ describe('what an API declares', () => {
     expect(world.upstream.seen[1]).to.deep.include({ method: 'PUT', url: '/other', body: 'b' });
   });
   it('lets pages of other origins ask first and read the answer, if it says so', async () => {
-    const preflight = await fetch(`${world.url}/demo/list/big`, { method: 'OPTIONS', headers: { Origin: 'https://page.test', 'Access-Control-Request-Method': 'GET', 'Access-Control-Request-Headers': 'x-apig-appcode' } });
-    expect([preflight.status, preflight.headers.get('access-control-allow-origin'), preflight.headers.get('access-control-allow-headers')]).to.deep.equal([204, '*', 'x-apig-appcode']);
+    const preflight = await fetch(`${world.url}/demo/list/big`, {
+      method: 'OPTIONS',
+      headers: { Origin: 'https://page.test', 'Access-Control-Request-Method': 'GET', 'Access-Control-Request-Headers': 'x-apig-appcode' },
+    });
+    expect([preflight.status, preflight.headers.get('access-control-allow-origin'), preflight.headers.get('access-control-allow-headers')]).to.deep.equal([
+      204,
+      '*',
+      'x-apig-appcode',
+    ]);
     const answer = await world.call('/demo/list/big?limit=5');
     expect(answer.headers.get('access-control-allow-origin')).to.equal('*');
     expect(answer.headers.get('access-control-expose-headers')).to.contain('Usage-Receipt');
-    expect((await fetch(`${world.url}/demo/swapped`, { method: 'OPTIONS', headers: { Origin: 'https://page.test', 'Access-Control-Request-Method': 'POST' } })).status).to.equal(401);
+    expect(
+      (await fetch(`${world.url}/demo/swapped`, { method: 'OPTIONS', headers: { Origin: 'https://page.test', 'Access-Control-Request-Method': 'POST' } }))
+        .status,
+    ).to.equal(401);
   });
 });
 
@@ -250,7 +292,11 @@ describe('streams and WebSockets', () => {
   const peers = new Set<Socket>();
   before(async () => {
     world = await gatewayWorld({
-      apis: (origin) => [definition(origin, 'GET', '/stream', { streaming: true }), definition(origin, 'GET', '/socket', { upgrade: true }), definition(origin, 'GET', '/plain')],
+      apis: (origin) => [
+        definition(origin, 'GET', '/stream', { streaming: true }),
+        definition(origin, 'GET', '/socket', { upgrade: true }),
+        definition(origin, 'GET', '/plain'),
+      ],
       answer: (_req, res) => {
         streams.add(res);
         res.writeHead(200, { 'Content-Type': 'text/event-stream' }).write('data: one\n\n');
@@ -258,7 +304,15 @@ describe('streams and WebSockets', () => {
     });
     world.upstream.server.on('upgrade', (req, socket: Socket) => {
       peers.add(socket);
-      world.upstream.seen.push({ method: req.method ?? '', url: req.url ?? '', rawHeaders: req.rawHeaders, headers: req.headers, body: '', whole: true, socket });
+      world.upstream.seen.push({
+        method: req.method ?? '',
+        url: req.url ?? '',
+        rawHeaders: req.rawHeaders,
+        headers: req.headers,
+        body: '',
+        whole: true,
+        socket,
+      });
       socket.on('error', () => undefined);
       if (req.headers['x-refuse']) return void socket.end('HTTP/1.1 403 No\x01body\r\nContent-Length: 2\r\n\r\nno');
       const accept = createHash('sha1').update(`${req.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
@@ -306,7 +360,11 @@ describe('streams and WebSockets', () => {
     tunnel.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
     tunnel.write(upgrade('/socket', KEY));
     await until(() => received.includes('\r\n\r\n'));
-    expect(received).to.match(/^HTTP\/1\.1 101 Switching Protocols\r\n/).and.match(/sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=/i).and.match(/x-request-id: call_/i).and.not.match(/set-cookie/i);
+    expect(received)
+      .to.match(/^HTTP\/1\.1 101 Switching Protocols\r\n/)
+      .and.match(/sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=/i)
+      .and.match(/x-request-id: call_/i)
+      .and.not.match(/set-cookie/i);
     tunnel.write('ping-pong');
     await until(() => received.endsWith('ping-pong'));
     tunnel.destroy();

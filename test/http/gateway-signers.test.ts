@@ -13,23 +13,38 @@ interface SdkRequest {
   data?: unknown;
   contentType?: string;
 }
-const { BasicCredentials } = load('@huaweicloud/huaweicloud-sdk-core') as { BasicCredentials: new () => { withAk(ak: string): { withSk(sk: string): { withProjectId(id: string): unknown } } } };
+const { BasicCredentials } = load('@huaweicloud/huaweicloud-sdk-core') as {
+  BasicCredentials: new () => { withAk(ak: string): { withSk(sk: string): { withProjectId(id: string): unknown } } };
+};
 const { ClientBuilder } = load('@huaweicloud/huaweicloud-sdk-core/ClientBuilder.js') as {
-  ClientBuilder: new (init: (client: unknown) => unknown) => { withCredential(credential: unknown): { withEndpoint(endpoint: string): { build(): { sendRequest(request: SdkRequest): Promise<Record<string, unknown>> } } } };
+  ClientBuilder: new (init: (client: unknown) => unknown) => {
+    withCredential(credential: unknown): {
+      withEndpoint(endpoint: string): { build(): { sendRequest(request: SdkRequest): Promise<Record<string, unknown>> } };
+    };
+  };
 };
 const clientFor = (endpoint: string) =>
-  new ClientBuilder((client) => client).withCredential(new BasicCredentials().withAk(APP_KEY).withSk(APP_SECRET).withProjectId('project')).withEndpoint(endpoint).build();
+  new ClientBuilder((client) => client)
+    .withCredential(new BasicCredentials().withAk(APP_KEY).withSk(APP_SECRET).withProjectId('project'))
+    .withEndpoint(endpoint)
+    .build();
 
 const now = () => `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
 const sha256 = (data: string) => createHash('sha256').update(data).digest('hex');
 /** Signed by hand, for what the signers never do. */
-function signed(method: string, path: string, { body = '', date = now(), extra = {}, payload = sha256(body) }: { body?: string; date?: string; extra?: Record<string, string>; payload?: string } = {}) {
+function signed(
+  method: string,
+  path: string,
+  { body = '', date = now(), extra = {}, payload = sha256(body) }: { body?: string; date?: string; extra?: Record<string, string>; payload?: string } = {},
+) {
   const headers: Record<string, string> = { 'x-sdk-date': date, ...extra };
   const names = Object.keys(headers).sort();
   const uri = path.split('?')[0] ?? '';
   const query = (path.split('?')[1] ?? '').split('&').filter(Boolean).sort().join('&');
   const canonical = `${method}\n${uri}${uri.endsWith('/') ? '' : '/'}\n${query}\n${names.map((name) => `${name}:${headers[name]}\n`).join('')}\n${names.join(';')}\n${payload}`;
-  const signature = createHmac('sha256', APP_SECRET).update(`SDK-HMAC-SHA256\n${date}\n${sha256(canonical)}`).digest('hex');
+  const signature = createHmac('sha256', APP_SECRET)
+    .update(`SDK-HMAC-SHA256\n${date}\n${sha256(canonical)}`)
+    .digest('hex');
   return { ...headers, Authorization: `SDK-HMAC-SHA256 Access=${APP_KEY}, SignedHeaders=${names.join(';')}, Signature=${signature}` };
 }
 
@@ -49,20 +64,22 @@ describe('signed calls', () => {
     world.records.length = 0;
     world.replays.away = false;
   });
-  const call = (method: string, path: string, headers: Record<string, string>, body?: string) => fetch(`${world.url}${path}`, { method, headers, ...(body !== undefined && { body }) });
+  const call = (method: string, path: string, headers: Record<string, string>, body?: string) =>
+    fetch(`${world.url}${path}`, { method, headers, ...(body !== undefined && { body }) });
   const messageOf = async (response: Response) => ((await response.json()) as { error_msg: string }).error_msg;
 
   describe('by the official Node signer', () => {
     const send = (request: SdkRequest) => clientFor(world.url).sendRequest({ pathParams: {}, queryParams: {}, headers: {}, ...request });
 
     it('are accepted with queries, repeated keys, spaces and other alphabets', async () => {
-      await send({ url: '/demo/any/plain', method: 'GET', queryParams: { b: '2', a: '1 x+y', c: ['z', 'a'], 'é': '一 (&=?!#%.*)', empty: '' } });
+      await send({ url: '/demo/any/plain', method: 'GET', queryParams: { b: '2', a: '1 x+y', c: ['z', 'a'], é: '一 (&=?!#%.*)', empty: '' } });
       await send({ url: '/demo/any/{name}', method: 'GET', pathParams: { name: 'x' }, queryParams: { limit: 10, enable: true } });
       expect(world.upstream.seen).to.have.length(2);
       expect(world.records.every(({ credentialId, outcome }) => credentialId === 'crd_key' && outcome === '200')).to.equal(true);
     });
     it('are accepted with paths that were escaped, or are escaped on their way', async () => {
-      for (const url of ['/demo/any/a%20b', '/demo/any/a b', "/demo/any/it's", '/demo/any/%E4%B8%80', '/demo/any/a%40b', '/demo/any/']) await send({ url, method: 'GET' });
+      for (const url of ['/demo/any/a%20b', '/demo/any/a b', "/demo/any/it's", '/demo/any/%E4%B8%80', '/demo/any/a%40b', '/demo/any/'])
+        await send({ url, method: 'GET' });
       expect(world.upstream.seen).to.have.length(6);
     });
     it('are accepted with JSON bodies, other bodies and none', async () => {
@@ -70,14 +87,23 @@ describe('signed calls', () => {
       await send({ url: '/demo/any/form', method: 'POST', data: 'a=b&c=d', contentType: 'application/x-www-form-urlencoded' });
       await send({ url: '/demo/any/text', method: 'PUT', data: 'text', contentType: 'text/plain' });
       await send({ url: '/demo/any/none', method: 'DELETE' });
-      expect(world.upstream.seen.map(({ method, body }) => [method, Buffer.from(body, 'latin1').toString()])).to.deep.equal([['POST', '{"name":"grün","n":1}'], ['POST', 'a=b&c=d'], ['PUT', 'text'], ['DELETE', '']]);
+      expect(world.upstream.seen.map(({ method, body }) => [method, Buffer.from(body, 'latin1').toString()])).to.deep.equal([
+        ['POST', '{"name":"grün","n":1}'],
+        ['POST', 'a=b&c=d'],
+        ['PUT', 'text'],
+        ['DELETE', ''],
+      ]);
     });
   });
 
   it('are refused when the key is unknown, the date is off, or anything signed differs; each says why', async () => {
     const headers = signed('GET', '/demo/any');
-    expect(await messageOf(await call('GET', '/demo/any', { ...headers, Authorization: headers.Authorization.replace(APP_KEY, 'tgk_unknown_key') }))).to.equal('app not found, appkey tgk_unknown_key');
-    expect(await messageOf(await call('GET', '/demo/any', signed('GET', '/demo/any', { date: '20200101T000000Z' })))).to.match(/^signature expired, signature time:20200101T000000Z, server time:\d{8}T\d{6}Z$/);
+    expect(await messageOf(await call('GET', '/demo/any', { ...headers, Authorization: headers.Authorization.replace(APP_KEY, 'tgk_unknown_key') }))).to.equal(
+      'app not found, appkey tgk_unknown_key',
+    );
+    expect(await messageOf(await call('GET', '/demo/any', signed('GET', '/demo/any', { date: '20200101T000000Z' })))).to.match(
+      /^signature expired, signature time:20200101T000000Z, server time:\d{8}T\d{6}Z$/,
+    );
     expect(await messageOf(await call('GET', '/demo/any?x=1', headers))).to.match(/canonical request:GET\|\/demo\/any\/\|x=1\|x-sdk-date:/);
     expect(await messageOf(await call('GET', '/demo/any', { ...headers, Authorization: 'SDK-HMAC-SM3 Access=x' }))).to.contain('SDK-HMAC-SM3 is not supported');
     expect((await call('GET', '/demo/any', { ...headers, 'X-Apig-AppCode': APP_CODE })).status).to.equal(400);
@@ -113,19 +139,28 @@ describe('signed calls', () => {
     const post = signed('POST', '/demo/any/replay', { body: 'x', extra: { 'x-sdk-nonce': '4' } });
     expect((await call('POST', '/demo/any/replay', post, 'x')).status).to.equal(200);
     const second = await call('POST', '/demo/any/replay', post, 'x');
-    expect([second.status, await messageOf(second)]).to.deep.equal([401, 'This signature was used before. Sign again with a later X-Sdk-Date, or add a signed X-Sdk-Nonce.']);
+    expect([second.status, await messageOf(second)]).to.deep.equal([
+      401,
+      'This signature was used before. Sign again with a later X-Sdk-Date, or add a signed X-Sdk-Nonce.',
+    ]);
     const get = signed('GET', '/demo/any/replay');
     expect([(await call('GET', '/demo/any/replay', get)).status, (await call('GET', '/demo/any/replay', get)).status]).to.deep.equal([200, 200]);
     world.replays.away = true;
-    expect((await call('POST', '/demo/any/replay', signed('POST', '/demo/any/replay', { body: 'x', extra: { 'x-sdk-nonce': '5' } }), 'x')).status).to.equal(503);
+    expect((await call('POST', '/demo/any/replay', signed('POST', '/demo/any/replay', { body: 'x', extra: { 'x-sdk-nonce': '5' } }), 'x')).status).to.equal(
+      503,
+    );
     world.snapshots.change({ ...world.first, gateways: [{ id: 'gw_1', organizationId: 'org_p', parameters: { signature_replay: 'allow' } }] });
     expect((await call('POST', '/demo/any/replay', post, 'x')).status).to.equal(200);
     world.snapshots.change(world.first);
   });
   it('are told a body of more than 12 MB must sign its hash, and are answered while they still send', async () => {
     const headers = signed('POST', '/demo/any', { body: 'x' });
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    const lines = Object.entries(headers)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('');
     const answer = await rawExchange(world.port, `POST /demo/any HTTP/1.1\r\nHost: gw\r\n${lines}Content-Length: 13000000\r\n\r\n${'x'.repeat(100_000)}`);
-    expect(answer).to.match(/^HTTP\/1\.1 413 /).and.contain('X-Sdk-Content-Sha256');
+    expect(answer)
+      .to.match(/^HTTP\/1\.1 413 /)
+      .and.contain('X-Sdk-Content-Sha256');
   });
 });

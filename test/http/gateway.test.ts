@@ -29,8 +29,20 @@ describe('a call through the gateway', () => {
     expect(await answer.json()).to.deep.equal({ method: 'GET', url: '/hello?a=1', body: '' });
     expect(world.records).to.have.length(1);
     expect(world.records[0]).to.deep.include({
-      callId: answer.headers.get('x-request-id'), apiId: 'api_0', operation: 'GET /hello', appId: 'app_1', credentialId: 'crd_code', subscriptionId: 'sub_1', window: '0.0', planVersionId: 'plan_1_v1',
-      outcome: '200', method: 'GET', path: '/hello', status: 200, units: { requests: 1 }, receipt: 1,
+      callId: answer.headers.get('x-request-id'),
+      apiId: 'api_0',
+      operation: 'GET /hello',
+      appId: 'app_1',
+      credentialId: 'crd_code',
+      subscriptionId: 'sub_1',
+      window: '0.0',
+      planVersionId: 'plan_1_v1',
+      outcome: '200',
+      method: 'GET',
+      path: '/hello',
+      status: 200,
+      units: { requests: 1 },
+      receipt: 1,
     });
     expect(world.settled).to.deep.equal(['200']);
     expect(world.ended).to.include(answer.headers.get('x-request-id'));
@@ -82,7 +94,9 @@ describe('a call through the gateway', () => {
     expect(await problem.json()).to.deep.include({ type: 'http://portal.test/problems/api-not-found', status: 404, error_code: 'APIG.0101' });
   });
   it('finds the group by host too, and answers its own pages', async () => {
-    expect(await world.raw(`GET /hello HTTP/1.1\r\nHost: demo.gw.test\r\nX-Apig-AppCode: ${APP_CODE}\r\nConnection: close\r\n\r\n`)).to.match(/^HTTP\/1\.1 200 /);
+    expect(await world.raw(`GET /hello HTTP/1.1\r\nHost: demo.gw.test\r\nX-Apig-AppCode: ${APP_CODE}\r\nConnection: close\r\n\r\n`)).to.match(
+      /^HTTP\/1\.1 200 /,
+    );
     expect(await (await fetch(`${world.url}/-/health`)).json()).to.deep.equal({ status: 'ok' });
     const me = (await (await world.call('/-/me')).json()) as { app_id: string; subscriptions: { quota: { limit: number } }[] };
     expect(me.app_id).to.equal('app_1');

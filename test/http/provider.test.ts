@@ -104,13 +104,7 @@ describe('the provider’s side over HTTP', function () {
     expect(empty.text).to.contain('0 of 8 steps done').and.contain('/selling/profile');
     await followed(
       provider,
-      await provider.post('/selling/profile', {
-        displayName: 'Atlas',
-        slug: 'atlas-http',
-        website: 'https://atlas.example.com',
-        supportEmail: '',
-        about: '',
-      }),
+      await provider.post('/selling/profile', { displayName: 'Atlas', slug: 'atlas-http', website: 'https://atlas.example.com', supportEmail: '', about: '' }),
     );
     const { gateway, group, path } = await newGroup('Countries HTTP');
 
@@ -119,10 +113,7 @@ describe('the provider’s side over HTTP', function () {
     expect(saved.location).to.equal(`/gateways/${gateway}/apis/${api}/test`);
     const tested = await provider.post(`/gateways/${gateway}/apis/${api}/test`);
     expect(tested.text).to.contain('The server answers').and.contain(`GET ${origin}/countries/DE`);
-    const published = await followed(
-      provider,
-      await provider.post(`/gateways/${gateway}/apis/publication`, { groupId: group, all: 'true', back: path }),
-    );
+    const published = await followed(provider, await provider.post(`/gateways/${gateway}/apis/publication`, { groupId: group, all: 'true', back: path }));
     expect(published.text).to.contain('1 API is live in RELEASE').and.contain('data-status="published"');
 
     const product = idIn((await provider.post('/products', { ...LISTING, groupId: group, apiIds: api })).location, 'prd');
@@ -138,13 +129,7 @@ describe('the provider’s side over HTTP', function () {
     const plans = await followed(provider, await provider.post(`/products/${product}/plans`, PLAN));
     expect(plans.text).to.contain('The plan Starter is published');
 
-    const logo = await multipart(
-      portal.origin,
-      provider,
-      `/products/${product}/logo`,
-      {},
-      { name: 'logo', filename: '../../x.svg', bytes: PNG },
-    );
+    const logo = await multipart(portal.origin, provider, `/products/${product}/logo`, {}, { name: 'logo', filename: '../../x.svg', bytes: PNG });
     expect(logo.status).to.equal(303);
     const picture = await provider.get(`/products/${product}/logo`);
     expect(picture.headers.get('content-type')).to.equal('image/png');
@@ -167,9 +152,7 @@ describe('the provider’s side over HTTP', function () {
     await followed(provider, await provider.post(`/products/${product}/listing`, { ...LISTING, dataLicence: 'ODbL', rev: listingRev }));
     await provider.post(`/products/${product}/submission`);
     const again = /name="rev" value="(\d+)"/.exec((await operator.get(`/admin/reviews/${product}`)).text)?.[1] ?? '';
-    expect((await followed(operator, await operator.post(`/admin/reviews/${product}/approval`, { rev: again }))).text).to.contain(
-      'Approved',
-    );
+    expect((await followed(operator, await operator.post(`/admin/reviews/${product}/approval`, { rev: again }))).text).to.contain('Approved');
     expect((await provider.get(`/products/${product}`)).text).to.contain('data-status="listed"');
     expect((await portal.visitor().get(`/products/${product}/logo`)).status).to.equal(200);
     expect((await provider.get('/selling')).text).to.contain('Listed products');
@@ -220,11 +203,7 @@ describe('the provider’s side over HTTP', function () {
       paths: { '/a': { get: { summary: 'A', responses: {} }, trace: { responses: {} } } },
     });
     const settings = { text: '', origin: '', security: 'APP', appCode: 'true', timeoutMs: '5000', mode: 'merge' };
-    const nowhere = await multipart(portal.origin, provider, `${path}/imports`, settings, {
-      name: 'document',
-      filename: 'x.json',
-      bytes: document,
-    });
+    const nowhere = await multipart(portal.origin, provider, `${path}/imports`, settings, { name: 'document', filename: 'x.json', bytes: document });
     expect(nowhere.status).to.equal(422);
     expect(nowhere.text).to.contain('origin-error').and.contain('names no server');
     const upload = await multipart(
@@ -265,15 +244,11 @@ describe('the provider’s side over HTTP', function () {
     expect(asked.status).to.equal(200);
     expect(asked.text).to.contain('Take 1 API offline').and.contain('Live subscriptions that call them');
     expect((await provider.get(`/gateways/${gateway}/apis/${api}/publishing`)).text).to.contain('data-status="published"');
-    const gone = await followed(
-      provider,
-      await provider.post(`/gateways/${gateway}/apis/offline`, { apiIds: api, back: path, confirmed: 'true' }),
-    );
+    const gone = await followed(provider, await provider.post(`/gateways/${gateway}/apis/offline`, { apiIds: api, back: path, confirmed: 'true' }));
     expect(gone.text).to.contain('1 API is offline').and.contain('data-status="offline"');
-    expect(
-      (await provider.post(`/gateways/${gateway}/apis/offline`, { apiIds: api, back: 'https://evil.example/', confirmed: 'true' }))
-        .location,
-    ).to.equal(`/gateways/${gateway}/groups`);
+    expect((await provider.post(`/gateways/${gateway}/apis/offline`, { apiIds: api, back: 'https://evil.example/', confirmed: 'true' })).location).to.equal(
+      `/gateways/${gateway}/groups`,
+    );
   });
 
   it('shows every page, empty and filled', async () => {
@@ -294,10 +269,7 @@ describe('the provider’s side over HTTP', function () {
     expect((await provider.get(path)).text).to.contain('No API yet');
     expect((await provider.get(`/gateways/${gateway}/apis`)).text).to.contain('No API yet');
     const api = idIn((await provider.post(`/gateways/${gateway}/apis`, { ...API, groupId: group, origin })).location, 'api');
-    const product = idIn(
-      (await provider.post('/products', { ...LISTING, slug: 'filled-http', groupId: group, apiIds: api })).location,
-      'prd',
-    );
+    const product = idIn((await provider.post('/products', { ...LISTING, slug: 'filled-http', groupId: group, apiIds: api })).location, 'prd');
     expect((await provider.get(`/products/${product}/plans`)).text).to.contain('No plan yet');
     await provider.post(`/products/${product}/plans`, PLAN);
     const plan = /\/plans\/(plan_[0-9a-z]{26})/.exec((await provider.get(`/products/${product}/plans`)).text)?.[1] ?? '';
@@ -339,9 +311,7 @@ describe('the provider’s side over HTTP', function () {
       }),
     );
     expect(changed.text).to.contain('Version 2 is published').and.contain('USD 12.00');
-    expect((await followed(provider, await provider.post(`/products/${product}/plans/${plan}/retirement`))).text).to.contain(
-      'no longer offered',
-    );
+    expect((await followed(provider, await provider.post(`/products/${product}/plans/${plan}/retirement`))).text).to.contain('no longer offered');
     expect((await provider.get(`/products/${product}/plans/${plan}`)).text).to.contain('This plan is no longer offered');
     const refused = await provider.post('/upstream-test', { origin: 'http://10.0.0.1', path: '/' });
     expect(refused.text).to.contain('The server cannot be called').and.contain('private network');

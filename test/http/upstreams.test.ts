@@ -91,9 +91,7 @@ for (const { make, records, licence, missing, wrong } of EXPECTED) {
     };
 
     it('documents every operation it serves, and serves every operation it documents', async () => {
-      const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
-        Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
-      );
+      const documented = Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
       expect(documented).to.have.members(upstream.operations.map(({ method, path }) => `${method} ${path}`));
       expect(documented.length).to.be.at.least(6);
       expect(document.openapi).to.equal('3.1.0');
@@ -125,14 +123,9 @@ for (const { make, records, licence, missing, wrong } of EXPECTED) {
       const path = Object.keys(document.paths)[0] ?? '';
       const first = (await (await fetch(`${base}${path}?limit=100`)).json()) as { items: unknown[]; total: number; next_offset: number };
       const second = (await (await fetch(`${base}${path}?limit=100&offset=${first.next_offset}`)).json()) as { items: unknown[] };
-      const last = (await (await fetch(`${base}${path}?limit=100&offset=${first.total - 1}`)).json()) as {
-        items: unknown[];
-        next_offset: null;
-      };
+      const last = (await (await fetch(`${base}${path}?limit=100&offset=${first.total - 1}`)).json()) as { items: unknown[]; next_offset: null };
       expect(first.total).to.be.at.least(records);
-      expect(new Set([...first.items, ...second.items].map((item) => JSON.stringify(item))).size).to.equal(
-        first.items.length + second.items.length,
-      );
+      expect(new Set([...first.items, ...second.items].map((item) => JSON.stringify(item))).size).to.equal(first.items.length + second.items.length);
       expect([last.items.length, last.next_offset]).to.deep.equal([1, null]);
     });
 

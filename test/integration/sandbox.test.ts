@@ -71,9 +71,7 @@ describe('the one command', () => {
 
     it('refuses one port for two purposes', async () => {
       const found = await freePorts(PORTS.length);
-      const ports = Object.fromEntries(
-        (PORTS as { name: string }[]).map(({ name }, index) => [name, found[name === 'gateway' ? 0 : index]]),
-      );
+      const ports = Object.fromEntries((PORTS as { name: string }[]).map(({ name }, index) => [name, found[name === 'gateway' ? 0 : index]]));
       expect(
         await checkPorts(ports, { simulator: true }).then(
           () => '',
@@ -123,28 +121,10 @@ describe('the one command', () => {
       redisUrl: 'redis://127.0.0.1:1',
       env: { LATENESS_SECONDS: '5', UPSTREAM_ALLOW: '127.0.0.1:9' },
     });
-    expect(env).to.include({
-      WEB_URL: 'http://localhost:3000',
-      STRIPE_API_BASE: 'http://127.0.0.1:3100',
-      LATENESS_SECONDS: '5',
-      SANDBOX: '1',
-    });
-    expect(String(env.UPSTREAM_ALLOW).split(',')).to.have.members([
-      '127.0.0.1:9',
-      '127.0.0.1:3201',
-      '127.0.0.1:3202',
-      '127.0.0.1:3203',
-      '127.0.0.1:3204',
-    ]);
+    expect(env).to.include({ WEB_URL: 'http://localhost:3000', STRIPE_API_BASE: 'http://127.0.0.1:3100', LATENESS_SECONDS: '5', SANDBOX: '1' });
+    expect(String(env.UPSTREAM_ALLOW).split(',')).to.have.members(['127.0.0.1:9', '127.0.0.1:3201', '127.0.0.1:3202', '127.0.0.1:3203', '127.0.0.1:3204']);
     expect(
-      environmentFor({
-        ports: portsFrom({}),
-        dataDir: folder,
-        secrets: {},
-        mongoUri: '',
-        redisUrl: '',
-        env: { STRIPE_SECRET_KEY: 'sk_test_mine' },
-      }),
+      environmentFor({ ports: portsFrom({}), dataDir: folder, secrets: {}, mongoUri: '', redisUrl: '', env: { STRIPE_SECRET_KEY: 'sk_test_mine' } }),
     ).to.not.have.property('STRIPE_API_BASE');
   });
 
@@ -163,9 +143,7 @@ describe('the one command', () => {
 
   it('shows a line of JSON log as a person reads it, and any other line as it is', () => {
     const plainly = (line: string) => String(readable('web', line)).replaceAll(/\u001b\[\d+m/g, ''); // on a terminal it is coloured
-    const line = plainly(
-      JSON.stringify({ level: 50, time: '2026-11-24T06:07:08.900Z', role: 'web', msg: 'stopped', port: 3000, err: { stack: 'Error: no' } }),
-    );
+    const line = plainly(JSON.stringify({ level: 50, time: '2026-11-24T06:07:08.900Z', role: 'web', msg: 'stopped', port: 3000, err: { stack: 'Error: no' } }));
     expect(line).to.match(/^web +06:07:08 error stopped port=3000 Error: no$/);
     for (const plain of ['hello', '{"a":1}', 'null', '{']) expect(plainly(plain)).to.equal(`web       ${plain}`);
   });

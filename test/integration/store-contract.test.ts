@@ -12,8 +12,7 @@ import { testMongo } from '../support/engines.ts';
 const WRITERS = 50;
 
 type Fields = Record<string, unknown>;
-const together = <T>(work: (writer: number) => Promise<T>): Promise<T[]> =>
-  Promise.all(Array.from({ length: WRITERS }, (_, writer) => work(writer)));
+const together = <T>(work: (writer: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: WRITERS }, (_, writer) => work(writer)));
 const wins = (answers: readonly boolean[]): number => answers.filter(Boolean).length;
 
 let counter = 0;
@@ -36,9 +35,7 @@ describe('store contract', () => {
   /** `connection` holds every model too, by name; the parts hold theirs as lists. */
   const models = (): Model<Fields>[] =>
     Object.values(store).flatMap((part) =>
-      typeof part === 'object' && part !== null && 'models' in part && Array.isArray(part.models)
-        ? (part.models as unknown as Model<Fields>[])
-        : [],
+      typeof part === 'object' && part !== null && 'models' in part && Array.isArray(part.models) ? (part.models as unknown as Model<Fields>[]) : [],
     );
   const raw = (model: Model<Fields>) =>
     model.collection as unknown as { insertOne(doc: Fields): Promise<unknown>; countDocuments(filter: Fields): Promise<number | bigint> };
@@ -89,9 +86,7 @@ describe('store contract', () => {
     it('are partial where they say so: outside their filter the same key repeats', async () => {
       for (const model of models()) {
         for (const index of uniques(model)) {
-          const filter = Object.entries((index[1].partialFilterExpression ?? {}) as Fields).find(
-            ([, condition]) => typeof condition === 'boolean',
-          );
+          const filter = Object.entries((index[1].partialFilterExpression ?? {}) as Fields).find(([, condition]) => typeof condition === 'boolean');
           if (!filter) continue;
           const value = fresh('key');
           const answers = await together(async () => {
@@ -148,79 +143,46 @@ describe('store contract', () => {
     };
 
     /** One line, one verb of the store that answers whether it was the one: how a document begins, and the contended call. */
-    const VERBS: Readonly<Record<string, readonly [model: string, start: Fields, act: (id: string, writer: number) => Promise<boolean>]>> =
-      {
-        'accounts.removeToken': ['Token', { usedAt: null }, (id) => store.accounts.removeToken(id)],
-        'accounts.setStripeCustomer': [
-          'Organization',
-          { rev: 0, stripeCustomerId: null },
-          (id, writer) => store.accounts.setStripeCustomer(id, `cus_${writer}`),
-        ],
-        'accounts.updateOrganization': [
-          'Organization',
-          { rev: 7, name: 'before' },
-          (id, writer) => store.accounts.updateOrganization(id, 7, { name: `writer ${writer}` }),
-        ],
-        'accounts.useToken': ['Token', { usedAt: null }, (id, writer) => store.accounts.useToken(id, writer + 1)],
-        'accounts.verifyUser': ['User', { verifiedAt: null }, (id, writer) => store.accounts.verifyUser(id, writer + 1)],
-        'apis.removeApi': ['Api', { rev: 3, serving: {} }, (id) => store.apis.removeApi(id, 3, {})],
-        'apis.updateApi': ['Api', { rev: 3 }, async (id) => (await store.apis.updateApi(id, 3, definition(`/${id}`), 1)) === 'done'],
-        'apps.revokeCredential': ['Credential', { revokedAt: null }, (id, writer) => store.apps.revokeCredential(id, writer + 1)],
-        'apps.setAuthorizationLive': ['Authorization', { live: false }, (id) => store.apps.setAuthorizationLive(id, true, null)],
-        'apps.setBindingLive': ['Binding', { live: false }, (id) => store.apps.setBindingLive(id, true)],
-        'apps.updateApp': ['App', { rev: 1, name: 'before' }, (id, writer) => store.apps.updateApp(id, 1, { name: `writer ${writer}` })],
-        'gateways.removeGateway': ['Gateway', { rev: 1 }, (id) => store.gateways.removeGateway(id, 1)],
-        'gateways.removeGroup': ['Group', { rev: 1 }, (id) => store.gateways.removeGroup(id)],
-        'gateways.updateGateway': [
-          'Gateway',
-          { rev: 1 },
-          (id, writer) => store.gateways.updateGateway(id, 1, { name: `writer ${writer}` }),
-        ],
-        'gateways.updateGroup': ['Group', { rev: 1 }, (id, writer) => store.gateways.updateGroup(id, 1, { name: `writer ${writer}` })],
-        'inbox.close': ['Inbox', { open: true, status: 'received' }, (id, writer) => store.inbox.close(id, 'done', `writer ${writer}`, 1)],
-        'inbox.revive': ['Inbox', { open: false, status: 'dead' }, (id) => store.inbox.revive(id)],
-        'invoices.advance': [
-          'Invoice',
-          { step: 'paying', unsettled: true },
-          (id) => store.invoices.advance(id, 'paying', { step: 'settling' }),
-        ],
-        'invoices.number': [
-          'Invoice',
-          { step: 'numbering', numbered: false },
-          async (id, writer) => (await store.invoices.number(id, writer, {})) === 'moved',
-        ],
-        'periods.beginClosing': [
-          'Period',
-          { status: 'open' },
-          (id, writer) => store.periods.beginClosing(id, { owner: `writer ${writer}`, until: 1, fence: 1 }),
-        ],
-        'periods.freeze': [
-          'Period',
-          { status: 'closing', lease: { owner: 'a', until: 1, fence: 3 } },
-          (id) => store.periods.freeze(id, 3, {}, 1),
-        ],
-        'periods.markInvoiced': ['Period', { status: 'frozen' }, (id) => store.periods.markInvoiced(id)],
-        'periods.takeOverClosing': [
-          'Period',
-          { status: 'closing', lease: { owner: 'a', until: 1, fence: 3 } },
-          (id, writer) => store.periods.takeOverClosing(id, 3, { owner: `writer ${writer}`, until: 2, fence: 4 }),
-        ],
-        'products.moveProduct': [
-          'Product',
-          { rev: 2, status: 'submitted' },
-          (id) => store.products.moveProduct(id, 2, 'submitted', 'listed', {}),
-        ],
-        'products.removeProduct': ['Product', { rev: 2, status: 'draft' }, (id) => store.products.removeProduct(id, 2, 'draft')],
-        'products.updatePlan': ['Plan', { rev: 2 }, (id) => store.products.updatePlan(id, 2, {})],
-        'products.updateProduct': ['Product', { rev: 2 }, (id) => store.products.updateProduct(id, 2, {})],
-        'subscriptions.settle': ['Subscription', { rev: 4, unsettled: true }, (id) => store.subscriptions.settle(id, 4)],
-        'subscriptions.update': [
-          'Subscription',
-          { rev: 4, status: 'pending' },
-          (id) => store.subscriptions.update(id, 4, { status: 'active' }),
-        ],
-        'usage.retire': ['Watermark', { retired: false }, (id, writer) => store.usage.retire(id, `writer ${writer}`)],
-      };
+    const VERBS: Readonly<Record<string, readonly [model: string, start: Fields, act: (id: string, writer: number) => Promise<boolean>]>> = {
+      'accounts.removeToken': ['Token', { usedAt: null }, (id) => store.accounts.removeToken(id)],
+      'accounts.setStripeCustomer': ['Organization', { rev: 0, stripeCustomerId: null }, (id, writer) => store.accounts.setStripeCustomer(id, `cus_${writer}`)],
+      'accounts.updateOrganization': [
+        'Organization',
+        { rev: 7, name: 'before' },
+        (id, writer) => store.accounts.updateOrganization(id, 7, { name: `writer ${writer}` }),
+      ],
+      'accounts.useToken': ['Token', { usedAt: null }, (id, writer) => store.accounts.useToken(id, writer + 1)],
+      'accounts.verifyUser': ['User', { verifiedAt: null }, (id, writer) => store.accounts.verifyUser(id, writer + 1)],
+      'apis.removeApi': ['Api', { rev: 3, serving: {} }, (id) => store.apis.removeApi(id, 3, {})],
+      'apis.updateApi': ['Api', { rev: 3 }, async (id) => (await store.apis.updateApi(id, 3, definition(`/${id}`), 1)) === 'done'],
+      'apps.revokeCredential': ['Credential', { revokedAt: null }, (id, writer) => store.apps.revokeCredential(id, writer + 1)],
+      'apps.setAuthorizationLive': ['Authorization', { live: false }, (id) => store.apps.setAuthorizationLive(id, true, null)],
+      'apps.setBindingLive': ['Binding', { live: false }, (id) => store.apps.setBindingLive(id, true)],
+      'apps.updateApp': ['App', { rev: 1, name: 'before' }, (id, writer) => store.apps.updateApp(id, 1, { name: `writer ${writer}` })],
+      'gateways.removeGateway': ['Gateway', { rev: 1 }, (id) => store.gateways.removeGateway(id, 1)],
+      'gateways.removeGroup': ['Group', { rev: 1 }, (id) => store.gateways.removeGroup(id)],
+      'gateways.updateGateway': ['Gateway', { rev: 1 }, (id, writer) => store.gateways.updateGateway(id, 1, { name: `writer ${writer}` })],
+      'gateways.updateGroup': ['Group', { rev: 1 }, (id, writer) => store.gateways.updateGroup(id, 1, { name: `writer ${writer}` })],
+      'inbox.close': ['Inbox', { open: true, status: 'received' }, (id, writer) => store.inbox.close(id, 'done', `writer ${writer}`, 1)],
+      'inbox.revive': ['Inbox', { open: false, status: 'dead' }, (id) => store.inbox.revive(id)],
+      'invoices.advance': ['Invoice', { step: 'paying', unsettled: true }, (id) => store.invoices.advance(id, 'paying', { step: 'settling' })],
+      'invoices.number': ['Invoice', { step: 'numbering', numbered: false }, async (id, writer) => (await store.invoices.number(id, writer, {})) === 'moved'],
+      'periods.beginClosing': ['Period', { status: 'open' }, (id, writer) => store.periods.beginClosing(id, { owner: `writer ${writer}`, until: 1, fence: 1 })],
+      'periods.freeze': ['Period', { status: 'closing', lease: { owner: 'a', until: 1, fence: 3 } }, (id) => store.periods.freeze(id, 3, {}, 1)],
+      'periods.markInvoiced': ['Period', { status: 'frozen' }, (id) => store.periods.markInvoiced(id)],
+      'periods.takeOverClosing': [
+        'Period',
+        { status: 'closing', lease: { owner: 'a', until: 1, fence: 3 } },
+        (id, writer) => store.periods.takeOverClosing(id, 3, { owner: `writer ${writer}`, until: 2, fence: 4 }),
+      ],
+      'products.moveProduct': ['Product', { rev: 2, status: 'submitted' }, (id) => store.products.moveProduct(id, 2, 'submitted', 'listed', {})],
+      'products.removeProduct': ['Product', { rev: 2, status: 'draft' }, (id) => store.products.removeProduct(id, 2, 'draft')],
+      'products.updatePlan': ['Plan', { rev: 2 }, (id) => store.products.updatePlan(id, 2, {})],
+      'products.updateProduct': ['Product', { rev: 2 }, (id) => store.products.updateProduct(id, 2, {})],
+      'subscriptions.settle': ['Subscription', { rev: 4, unsettled: true }, (id) => store.subscriptions.settle(id, 4)],
+      'subscriptions.update': ['Subscription', { rev: 4, status: 'pending' }, (id) => store.subscriptions.update(id, 4, { status: 'active' })],
+      'usage.retire': ['Watermark', { retired: false }, (id, writer) => store.usage.retire(id, `writer ${writer}`)],
+    };
 
     /** They answer whether something was there, not who was first. */
     const REPEATABLE = new Set(['accounts.removeMembership']);
@@ -265,13 +227,7 @@ describe('store contract', () => {
     it('keeps int64 to the last unit, where a double would round', async () => {
       const amounts = [huge + 1n, -(huge + 1n), 2n ** 63n - 1n, -(2n ** 63n)];
       for (const [index, amountMinor] of amounts.entries()) {
-        await store.ledger.post({
-          _id: `exact-${index}`,
-          currency: 'usd',
-          at: 1,
-          bookedAt: 1,
-          entries: [{ account: 'exact', amountMinor }],
-        });
+        await store.ledger.post({ _id: `exact-${index}`, currency: 'usd', at: 1, bookedAt: 1, entries: [{ account: 'exact', amountMinor }] });
       }
       const found = await store.ledger.many(amounts.map((_, index) => `exact-${index}`));
       expect(found.map(({ entries }) => entries[0]?.amountMinor)).to.have.members(amounts);
@@ -285,9 +241,7 @@ describe('store contract', () => {
       await together(() => sums.updateOne({ _id: 'one' }, { $inc: { n: 3n } }));
       expect((await sums.findOne({ _id: 'one' }))?.n).to.equal(huge + 1n + 3n * BigInt(WRITERS));
       await sums.insertMany(Array.from({ length: 100 }, (_, index) => ({ _id: `part-${index}`, n: huge + BigInt(index) })));
-      const [row] = await sums
-        .aggregate<{ n: bigint }>([{ $match: { _id: { $ne: 'one' } } }, { $group: { _id: null, n: { $sum: '$n' } } }])
-        .toArray();
+      const [row] = await sums.aggregate<{ n: bigint }>([{ $match: { _id: { $ne: 'one' } } }, { $group: { _id: null, n: { $sum: '$n' } } }]).toArray();
       expect(row?.n).to.equal(100n * huge + 4_950n);
       await connection.dropDatabase();
       await connection.close();
@@ -299,9 +253,7 @@ describe('store contract', () => {
       { account: 'a', amountMinor: 5n },
       { account: 'b', amountMinor: -5n },
     ];
-    expect(
-      wins(await together(() => store.ledger.post({ _id: 'inv.finalized.x', currency: 'usd', at: 1, bookedAt: 1, entries }))),
-    ).to.equal(1);
+    expect(wins(await together(() => store.ledger.post({ _id: 'inv.finalized.x', currency: 'usd', at: 1, bookedAt: 1, entries })))).to.equal(1);
   });
 
   it('takes a delivery of the payment service once', async () => {

@@ -1,13 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import {
-  adjustmentLines,
-  divide,
-  usageLines,
-  type BilledLine,
-  type LineDraft,
-  type PeriodUsage,
-} from '../../server/domain/invoice-lines.ts';
+import { adjustmentLines, divide, usageLines, type BilledLine, type LineDraft, type PeriodUsage } from '../../server/domain/invoice-lines.ts';
 import { parsePlanDocument, type Plan } from '../../server/domain/plan.ts';
 
 const DAY_MS = 86_400_000;
@@ -57,8 +50,7 @@ const usageOf = (terms: readonly Plan[], counts: readonly { requests: number; by
   })),
 });
 const total = (lines: readonly { amountMinor: bigint }[]): bigint => lines.reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
-const billed = (lines: readonly LineDraft[]): BilledLine[] =>
-  lines.map(({ key, quantity, amountMinor }) => ({ key, quantity: quantity ?? 0n, amountMinor }));
+const billed = (lines: readonly LineDraft[]): BilledLine[] => lines.map(({ key, quantity, amountMinor }) => ({ key, quantity: quantity ?? 0n, amountMinor }));
 
 describe('laws of invoice lines', () => {
   it('I16: what was billed for a period and its adjustments is what all its usage costs, with commitment and cap, over changes of plan', () => {
@@ -86,9 +78,11 @@ describe('laws of invoice lines', () => {
       fc.property(plan, units, (terms, count) => {
         const usage = usageOf([terms], [{ requests: Math.max(0, count.requests), bytes: Math.max(0, count.bytes) }]);
         const own = billed(usageLines(usage));
-        const foreign = ['base', 'setup', 'requests.2.0.plan_v0', 'requests.33.0.plan_v0', 'adj.2.requests', 'commitment.2', 'cap.33'].map(
-          (key) => ({ key, quantity: 7n, amountMinor: 7n }),
-        );
+        const foreign = ['base', 'setup', 'requests.2.0.plan_v0', 'requests.33.0.plan_v0', 'adj.2.requests', 'commitment.2', 'cap.33'].map((key) => ({
+          key,
+          quantity: 7n,
+          amountMinor: 7n,
+        }));
         expect(adjustmentLines(usage, [...own, ...foreign])).to.deep.equal([]);
       }),
     );
@@ -98,8 +92,7 @@ describe('laws of invoice lines', () => {
     fc.assert(
       fc.property(plan, units, fc.bigInt(0n, 10_000n), (terms, count, bps) => {
         const lines = usageLines(usageOf([terms], [{ requests: Math.max(0, count.requests), bytes: Math.max(0, count.bytes) }]));
-        for (const { amountMinor, feeMinor, providerMinor } of divide(lines, bps, { stepMinor: 1n }))
-          expect(feeMinor + providerMinor).to.equal(amountMinor);
+        for (const { amountMinor, feeMinor, providerMinor } of divide(lines, bps, { stepMinor: 1n })) expect(feeMinor + providerMinor).to.equal(amountMinor);
       }),
     );
   });

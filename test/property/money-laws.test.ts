@@ -163,11 +163,7 @@ describe('laws of money', () => {
         tax: fc.nat(300).map((tenths) => `${Math.floor(tenths / 10)}.${tenths % 10}`),
       }),
     );
-    type Walk = {
-      gross: number;
-      steps: { entries: Record<string, number>; balances: Record<string, number> }[];
-      final: Record<string, number>;
-    };
+    type Walk = { gross: number; steps: { entries: Record<string, number>; balances: Record<string, number> }[]; final: Record<string, number> };
     fc.assert(
       fc.property(terms, ({ code, step, net, refund, bps, tax }) => {
         const lineNet = net * Number(step);
@@ -181,8 +177,7 @@ describe('laws of money', () => {
             expect(Object.values(balances).reduce((sum, amount) => sum + amount, 0)).to.equal(0);
           }
           expect(walk.final['receivable']).to.equal(0);
-          if (back === gross)
-            expect([walk.final['platform_revenue'], walk.final['tax_payable'], walk.final['provider_payable']]).to.deep.equal([0, 0, 0]);
+          if (back === gross) expect([walk.final['platform_revenue'], walk.final['tax_payable'], walk.final['provider_payable']]).to.deep.equal([0, 0, 0]);
         }
       }),
     );
@@ -203,11 +198,7 @@ describe('laws of money', () => {
     fc.assert(
       fc.property(refunds, ({ code, bps, parts }) => {
         const net = parts.reduce((sum, part) => sum + part, 0);
-        const {
-          fee,
-          provider,
-          refunds: reversed,
-        } = ask<Split>('split', { currency: code, platform_fee_bps: bps }, { line_net: net, refunds: parts });
+        const { fee, provider, refunds: reversed } = ask<Split>('split', { currency: code, platform_fee_bps: bps }, { line_net: net, refunds: parts });
         expect(fee + provider).to.equal(net);
         expect(reversed.reduce((sum, line) => sum + line.fee_reversed, 0)).to.equal(fee);
         expect(reversed.reduce((sum, line) => sum + line.provider_reversed, 0)).to.equal(provider);
@@ -224,11 +215,7 @@ describe('laws of money', () => {
         const [from, to] = [a * Number(stepMinor), b * Number(stepMinor)];
         const change_at = new Date(Date.UTC(2030, 5, 1) + second * 1000).toISOString();
         const net = (old: number, next: number) =>
-          ask<{ net: number }>(
-            'proration',
-            { currency: code, old, new: next, period: ['2030-06-01T00:00:00Z', '2030-07-01T00:00:00Z'] },
-            { change_at },
-          ).net;
+          ask<{ net: number }>('proration', { currency: code, old, new: next, period: ['2030-06-01T00:00:00Z', '2030-07-01T00:00:00Z'] }, { change_at }).net;
         expect(Math.abs(net(from, to) + net(to, from)) <= 2 * Number(stepMinor)).to.equal(true);
       }),
     );

@@ -24,14 +24,7 @@ export const PROVIDER = 'org_provider';
 export const LATENESS_SECONDS = 900;
 export const START = Date.UTC(2030, 4, 5, 12, 0, 0);
 
-const actor = (organizationId: string): Actor => ({
-  kind: 'user',
-  userId: 'usr_1',
-  organizationId,
-  policies: ['owner'],
-  address: '',
-  requestId: 'test',
-});
+const actor = (organizationId: string): Actor => ({ kind: 'user', userId: 'usr_1', organizationId, policies: ['owner'], address: '', requestId: 'test' });
 export const buyer = actor(BUYER);
 export const operator = actor('org_platform');
 
@@ -50,10 +43,7 @@ export interface BillingWorld {
   readonly invoicing: Invoicing;
   readonly subscriptions: Subscriptions;
   /** Another process over the same store and Stripe; `payments` may stand in for a connection that breaks. */
-  process(overrides?: { payments?: (real: Payments) => Payments; store?: (real: Store) => Store }): {
-    invoicing: Invoicing;
-    subscriptions: Subscriptions;
-  };
+  process(overrides?: { payments?: (real: Payments) => Payments; store?: (real: Store) => Store }): { invoicing: Invoicing; subscriptions: Subscriptions };
   /** Move product's and Stripe's clock to an instant. */
   travel(to: number): void;
   plan(document?: object): Promise<{ planId: string; productId: string }>;
@@ -107,26 +97,13 @@ export async function billingWorld(): Promise<BillingWorld> {
           throw new Error('not made yet');
         })(),
     });
-    made.subscriptions = makeSubscriptions({
-      ...shared,
-      changes,
-      invoicing,
-      webUrl: 'http://shop.test',
-      latenessSeconds: LATENESS_SECONDS,
-    });
+    made.subscriptions = makeSubscriptions({ ...shared, changes, invoicing, webUrl: 'http://shop.test', latenessSeconds: LATENESS_SECONDS });
     return { invoicing, subscriptions: made.subscriptions };
   }
 
   const main = process();
   const now = clock.now();
-  await store.accounts.addUser({
-    _id: 'usr_1',
-    email: 'buyer@demo.test',
-    name: 'Buyer',
-    passwordHash: 'none',
-    verifiedAt: now,
-    createdAt: now,
-  });
+  await store.accounts.addUser({ _id: 'usr_1', email: 'buyer@demo.test', name: 'Buyer', passwordHash: 'none', verifiedAt: now, createdAt: now });
   for (const _id of [BUYER, PROVIDER]) {
     await store.accounts.addOrganization({
       _id,

@@ -32,15 +32,7 @@ export interface Demo {
   readonly stripeUrl: string;
   readonly users: Readonly<Record<'provider' | 'buyer' | 'admin' | 'operator', { readonly email: string; readonly password: string }>>;
   readonly listings: Readonly<
-    Record<
-      string,
-      {
-        readonly productId: string;
-        readonly baseUrl: string;
-        readonly sampleCall: string;
-        readonly plans: Readonly<Record<string, string>>;
-      }
-    >
+    Record<string, { readonly productId: string; readonly baseUrl: string; readonly sampleCall: string; readonly plans: Readonly<Record<string, string>> }>
   >;
   readonly apps: {
     readonly demo: {
@@ -78,10 +70,7 @@ export interface Manner {
 }
 
 /** A visitor who notes everything a page must not do: script errors, refused content, requests to other hosts, failed loads. */
-export async function visit(
-  browser: Browser,
-  { javaScript, width, dark = false }: Manner,
-): Promise<Visitor & { readonly faults: readonly string[] }> {
+export async function visit(browser: Browser, { javaScript, width, dark = false }: Manner): Promise<Visitor & { readonly faults: readonly string[] }> {
   const context = await browser.newContext({
     javaScriptEnabled: javaScript,
     viewport: VIEWPORTS[width],
@@ -148,11 +137,7 @@ export async function accessFaults(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   return page.evaluate(async () => {
     const { axe } = globalThis as unknown as {
-      axe: {
-        run(
-          options: object,
-        ): Promise<{ violations: { id: string; help: string; nodes: { target: unknown[]; failureSummary?: string }[] }[] }>;
-      };
+      axe: { run(options: object): Promise<{ violations: { id: string; help: string; nodes: { target: unknown[]; failureSummary?: string }[] }[] }> };
     };
     const result = await axe.run({ runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] } });
     return result.violations.map(({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => String(target)).join(', ')})`);
@@ -173,11 +158,7 @@ export function journey(
   ],
 ): void {
   for (const manner of manners) {
-    const how = [
-      manner.javaScript ? '' : 'without JavaScript',
-      manner.width === 'narrow' ? 'on a phone' : '',
-      manner.dark ? 'in the dark' : '',
-    ]
+    const how = [manner.javaScript ? '' : 'without JavaScript', manner.width === 'narrow' ? 'on a phone' : '', manner.dark ? 'in the dark' : '']
       .filter(Boolean)
       .join(', ');
     it(how === '' ? name : `${name} (${how})`, async function () {
@@ -188,9 +169,7 @@ export function journey(
         await walk(visitor, manner);
         expect(visitor.faults, 'what the pages did wrong').to.deep.equal([]);
       } catch (error) {
-        await visitor
-          .picture(`failed-${name.replaceAll(/[^a-z0-9]+/gi, '-').toLowerCase()}${manner.javaScript ? '' : '-no-js'}`)
-          .catch(() => undefined);
+        await visitor.picture(`failed-${name.replaceAll(/[^a-z0-9]+/gi, '-').toLowerCase()}${manner.javaScript ? '' : '-no-js'}`).catch(() => undefined);
         throw error;
       } finally {
         await visitor.close();

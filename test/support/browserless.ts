@@ -29,7 +29,12 @@ export function visitor(origin: string): Visitor {
       else cookies.set(name, value.join('='));
     }
     const location = response.headers.get('location');
-    return { status: response.status, headers: response.headers, text: await response.text(), location: location?.startsWith(origin) ? location.slice(origin.length) : location };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text: await response.text(),
+      location: location?.startsWith(origin) ? location.slice(origin.length) : location,
+    };
   }
 
   return {

@@ -8,21 +8,11 @@ export interface BuyerPortal extends Portal {
   readonly stripe: TestStripe;
   readonly provider: Actor;
   /** Sold by Atlas Data under the plans free, starter and payg. */
-  readonly listing: {
-    readonly slug: string;
-    readonly productId: string;
-    readonly planIds: Readonly<Record<'free' | 'payg' | 'starter', string>>;
-  };
+  readonly listing: { readonly slug: string; readonly productId: string; readonly planIds: Readonly<Record<'free' | 'payg' | 'starter', string>> };
   /** Calls of a subscription's running window, as gateways would have stored them. */
   recordCalls(
     subscriptionId: string,
-    calls: readonly {
-      readonly count: number;
-      readonly outcome: string;
-      readonly operation?: string;
-      readonly at?: number;
-      readonly credential?: string;
-    }[],
+    calls: readonly { readonly count: number; readonly outcome: string; readonly operation?: string; readonly at?: number; readonly credential?: string }[],
   ): Promise<void>;
   actorOf(organizationId: string, userId: string): Actor;
 }
@@ -30,12 +20,7 @@ export interface BuyerPortal extends Portal {
 /** The portal with Stripe's stand-in and one listed product of another organization. */
 export async function startBuyerPortal(more: Record<string, string> = {}): Promise<BuyerPortal> {
   const stripe = await testStripe();
-  const portal = await startPortal({
-    STRIPE_API_BASE: stripe.url,
-    STRIPE_SECRET_KEY: TEST_KEY,
-    STRIPE_WEBHOOK_SECRET: TEST_WEBHOOK_SECRET,
-    ...more,
-  });
+  const portal = await startPortal({ STRIPE_API_BASE: stripe.url, STRIPE_SECRET_KEY: TEST_KEY, STRIPE_WEBHOOK_SECRET: TEST_WEBHOOK_SECRET, ...more });
   const { services, store, clock, ids } = portal.composition;
   const actorOf = (organizationId: string, userId: string): Actor => ({
     kind: 'user',
@@ -59,12 +44,7 @@ export async function startBuyerPortal(more: Record<string, string> = {}): Promi
   const group = await catalog.groups.create(provider, gateway._id, { name: 'Cities', description: '', label: 'cities' });
   const apis = await Promise.all(
     ['/cities', '/cities/{id}'].map((path) =>
-      catalog.apis.create(
-        provider,
-        gateway._id,
-        group._id,
-        definition(path, { backend: { kind: 'mock', status: 200, headers: [], body: '{}' } }),
-      ),
+      catalog.apis.create(provider, gateway._id, group._id, definition(path, { backend: { kind: 'mock', status: 200, headers: [], body: '{}' } })),
     ),
   );
   await catalog.publishing.publish(
@@ -143,13 +123,9 @@ export async function startBuyerPortal(more: Record<string, string> = {}): Promi
           sha256: _id,
         };
         await store.usage.addBatch(batch as Parameters<typeof store.usage.addBatch>[0]);
-        await store.usage.addLog({
-          _id,
-          subs: [subscriptionId],
-          minTs: hour,
-          calls: logged,
-          expiresAt: new Date(clock.real() + 86_400_000),
-        } as Parameters<typeof store.usage.addLog>[0]);
+        await store.usage.addLog({ _id, subs: [subscriptionId], minTs: hour, calls: logged, expiresAt: new Date(clock.real() + 86_400_000) } as Parameters<
+          typeof store.usage.addLog
+        >[0]);
       }
     },
     async stop() {

@@ -52,11 +52,7 @@ export const FREE = {
   interval: 'month',
   meters: [{ code: 'requests', price: { model: 'per_unit', unit_amount_decimal: '0' }, quota: { limit: 500, hard: true } }],
 };
-export const PAYG = {
-  currency: 'usd',
-  interval: 'month',
-  meters: [{ code: 'requests', price: { model: 'per_unit', unit_amount_decimal: '0.2' } }],
-};
+export const PAYG = { currency: 'usd', interval: 'month', meters: [{ code: 'requests', price: { model: 'per_unit', unit_amount_decimal: '0.2' } }] };
 
 export interface TestWorld {
   readonly store: Store;

@@ -70,11 +70,7 @@ export function fixedSnapshots(first: Snapshot) {
   let current = first;
   let unknown = 0;
   const listeners: ((snapshot: Snapshot) => void)[] = [];
-  const snapshots: Snapshots = {
-    current: () => current,
-    onChange: (listener) => void listeners.push(listener),
-    unknownCredential: () => void (unknown += 1),
-  };
+  const snapshots: Snapshots = { current: () => current, onChange: (listener) => void listeners.push(listener), unknownCredential: () => void (unknown += 1) };
   return {
     snapshots,
     get unknown() {

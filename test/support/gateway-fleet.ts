@@ -58,11 +58,17 @@ export async function startFleet({ plan, answer }: { plan: Partial<PlanForm>; an
   const { provider, buyer, subscriptionId, appCode } = await sell(composition, upstream.origin, plan);
 
   return {
-    composition, upstream, subscriptionId, appCode, provider, buyer,
+    composition,
+    upstream,
+    subscriptionId,
+    appCode,
+    provider,
+    buyer,
     storeWire: wire,
     async start(node, more = {}) {
       const child = spawn(process.execPath, ['--import', 'tsx', 'server/main.ts', 'gateway'], {
-        env: { PATH: process.env['PATH'], ...env, MONGODB_URI: wire.uri, DATA_DIR: dataDir, GATEWAY_NODE: node, LOG_LEVEL: 'info', ...more }, stdio: ['ignore', 'pipe', 'pipe'],
+        env: { PATH: process.env['PATH'], ...env, MONGODB_URI: wire.uri, DATA_DIR: dataDir, GATEWAY_NODE: node, LOG_LEVEL: 'info', ...more },
+        stdio: ['ignore', 'pipe', 'pipe'],
       });
       children.set(node, child);
       let faults = '';
@@ -126,11 +132,24 @@ async function sell({ services, store, ids }: Composition, origin: string, plan:
   const member = async (name: string): Promise<Actor> => {
     const made = await services.accounts.register({ email: `${name}@example.test`, password: 'a quiet river at night', name, organization: `${name} & Co` });
     if (!made) throw new Error(`${name} is taken`);
-    return { kind: 'user', userId: made.user._id, organizationId: made.organization._id, policies: ['Administrator'], address: '127.0.0.1', requestId: 'req_test' };
+    return {
+      kind: 'user',
+      userId: made.user._id,
+      organizationId: made.organization._id,
+      policies: ['Administrator'],
+      address: '127.0.0.1',
+      requestId: 'req_test',
+    };
   };
   const [provider, buyer] = [await member('atlas'), await member('harbor')];
   const { catalog } = services;
-  await catalog.sellers.save(provider, { displayName: 'Atlas Data', slug: 'atlas-data', website: 'https://atlas.example.com', supportEmail: 'help@atlas.example.com', about: '' });
+  await catalog.sellers.save(provider, {
+    displayName: 'Atlas Data',
+    slug: 'atlas-data',
+    website: 'https://atlas.example.com',
+    supportEmail: 'help@atlas.example.com',
+    about: '',
+  });
   const gateway = await catalog.gateways.create(provider, { name: 'Main', description: '' });
   const group = await catalog.groups.create(provider, gateway._id, { name: 'Cities', description: '', label: 'cities' });
   const backend = { kind: 'http', origin, method: 'SAME', path: '/cities', timeoutMs: 10_000, retries: 0 } as const;

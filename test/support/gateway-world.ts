@@ -21,29 +21,67 @@ type Partial2 = Partial<Omit<ApiDefinition, 'backend'>> & { backend?: Partial<Ap
 export function definition(origin: string, method: ApiDefinition['frontend']['method'], path: string, change: Partial2 = {}): ApiDefinition {
   const { backend, ...rest } = change;
   return {
-    name: path, summary: '', description: '', tags: [], frontend: { method, path, match: 'exact' }, security: 'APP', appCode: true, parameters: [], backendParameters: [], cors: false,
-    streaming: false, upgrade: false, operation: null, ...rest,
+    name: path,
+    summary: '',
+    description: '',
+    tags: [],
+    frontend: { method, path, match: 'exact' },
+    security: 'APP',
+    appCode: true,
+    parameters: [],
+    backendParameters: [],
+    cors: false,
+    streaming: false,
+    upgrade: false,
+    operation: null,
+    ...rest,
     backend: { kind: 'http', origin, method: 'SAME', path: rest.frontend?.path ?? path, timeoutMs: 2_000, retries: 0, ...backend } as ApiDefinition['backend'],
   };
 }
 
 export const FREE_PLAN = {
-  currency: 'usd', interval: 'month', base_amount: 0, setup_amount: 0, meters: [{ code: 'requests', price: { model: 'per_unit', unit_amount_decimal: '0.5', divide_by: 1, included: 0 }, quota: { limit: 1_000, hard: true } }],
-  weights: {}, trial_days: 0, min_commit: 0, billable_statuses: ['2xx'], bill_aborted: false, overage_stop: false,
+  currency: 'usd',
+  interval: 'month',
+  base_amount: 0,
+  setup_amount: 0,
+  meters: [{ code: 'requests', price: { model: 'per_unit', unit_amount_decimal: '0.5', divide_by: 1, included: 0 }, quota: { limit: 1_000, hard: true } }],
+  weights: {},
+  trial_days: 0,
+  min_commit: 0,
+  billable_statuses: ['2xx'],
+  bill_aborted: false,
+  overage_stop: false,
 } as const;
 
 /** A snapshot of one gateway, one group `demo`, one app with a code and a key, bound to one subscription. */
-export function snapshotOf(definitions: readonly ApiDefinition[], { parameters = {}, now = Date.now() }: { parameters?: GatewayParameters; now?: number } = {}): Snapshot {
+export function snapshotOf(
+  definitions: readonly ApiDefinition[],
+  { parameters = {}, now = Date.now() }: { parameters?: GatewayParameters; now?: number } = {},
+): Snapshot {
   const ids = definitions.map((_, index) => `api_${index}`);
   const credential = (change: Partial<SnapshotCredential>): SnapshotCredential => ({
-    id: 'crd_code', appId: 'app_1', organizationId: 'org_b', kind: 'code', appKey: null, secretCipher: null, hash: null, notAfter: null, ...change,
+    id: 'crd_code',
+    appId: 'app_1',
+    organizationId: 'org_b',
+    kind: 'code',
+    appKey: null,
+    secretCipher: null,
+    hash: null,
+    notAfter: null,
+    ...change,
   });
   return {
     builtAt: now,
     gateways: [{ id: 'gw_1', organizationId: 'org_p', parameters }],
     groups: [{ id: 'grp_1', gatewayId: 'gw_1', label: 'demo' }],
     apis: definitions.map((each, index) => ({
-      id: ids[index] as string, publicationId: `pub_${index}`, gatewayId: 'gw_1', groupId: 'grp_1', environmentId: 'env_1', environmentName: 'RELEASE', definition: each,
+      id: ids[index] as string,
+      publicationId: `pub_${index}`,
+      gatewayId: 'gw_1',
+      groupId: 'grp_1',
+      environmentId: 'env_1',
+      environmentName: 'RELEASE',
+      definition: each,
     })),
     credentials: [
       credential({ hash: appCodeHash(APP_CODE) }),
@@ -52,7 +90,12 @@ export function snapshotOf(definitions: readonly ApiDefinition[], { parameters =
     grants: [{ appId: 'app_1', apiIds: ids, environmentId: 'env_1', subscriptionId: 'sub_1' }],
     subscriptions: [
       {
-        id: 'sub_1', organizationId: 'org_b', productId: 'prd_1', gatewayId: 'gw_1', status: 'active', entitledUntil: null,
+        id: 'sub_1',
+        organizationId: 'org_b',
+        productId: 'prd_1',
+        gatewayId: 'gw_1',
+        status: 'active',
+        entitledUntil: null,
         windows: [{ key: '0.0', startAt: now - 86_400_000, endAt: now + 30 * 86_400_000, planVersionId: 'plan_1_v1' }],
       },
     ],
@@ -75,7 +118,15 @@ export interface Seen {
 export async function recordingUpstream(answer?: (req: IncomingMessage, res: ServerResponse, seen: Seen) => void) {
   const seen: Seen[] = [];
   const listener: RequestListener = (req, res) => {
-    const entry: Seen = { method: req.method ?? '', url: req.url ?? '', rawHeaders: req.rawHeaders, headers: req.headers, body: '', whole: false, socket: req.socket };
+    const entry: Seen = {
+      method: req.method ?? '',
+      url: req.url ?? '',
+      rawHeaders: req.rawHeaders,
+      headers: req.headers,
+      body: '',
+      whole: false,
+      socket: req.socket,
+    };
     seen.push(entry);
     req.on('error', () => undefined);
     req.on('data', (chunk: Buffer) => (entry.body += chunk.toString('latin1')));
@@ -128,8 +179,14 @@ export async function gatewayWorld(options: WorldOptions) {
   const replays = memoryReplays();
   const gateway = makeGateway({
     config: {
-      gatewayDomain: 'gw.test', gatewayEngine: options.engine ?? 'undici', gatewayNode: 'gw1', secretKeys: KEY_RING, trustedHops: 0, upstreamAllow: new Set([`127.0.0.1:${upstream.port}`]),
-      webUrl: 'http://portal.test', ...options.config,
+      gatewayDomain: 'gw.test',
+      gatewayEngine: options.engine ?? 'undici',
+      gatewayNode: 'gw1',
+      secretKeys: KEY_RING,
+      trustedHops: 0,
+      upstreamAllow: new Set([`127.0.0.1:${upstream.port}`]),
+      webUrl: 'http://portal.test',
+      ...options.config,
     },
     boot: 1,
     clock: makeClock(),
@@ -144,11 +201,17 @@ export async function gatewayWorld(options: WorldOptions) {
   const port = await gateway.listen(0, '127.0.0.1');
   const url = `http://127.0.0.1:${port}`;
   return {
-    gateway, upstream, port, url, first, replays,
+    gateway,
+    upstream,
+    port,
+    url,
+    first,
+    replays,
     snapshots: held,
     ...counting,
     ...metering,
-    call: (path: string, init: RequestInit = {}) => fetch(`${url}${path}`, { ...init, headers: { 'X-Apig-AppCode': APP_CODE, ...(init.headers as Record<string, string>) } }),
+    call: (path: string, init: RequestInit = {}) =>
+      fetch(`${url}${path}`, { ...init, headers: { 'X-Apig-AppCode': APP_CODE, ...(init.headers as Record<string, string>) } }),
     raw: (text: string, options2?: Parameters<typeof rawExchange>[2]) => rawExchange(port, text, options2),
     async close() {
       await gateway.close(200);
@@ -160,7 +223,11 @@ export async function gatewayWorld(options: WorldOptions) {
 export type World = Awaited<ReturnType<typeof gatewayWorld>>;
 
 /** Bytes out, bytes in, until the other side closes or nothing came for `quietMs`. */
-export async function rawExchange(port: number, text: string | Buffer, { quietMs = 80, waitMs = 5_000 }: { quietMs?: number; waitMs?: number } = {}): Promise<string> {
+export async function rawExchange(
+  port: number,
+  text: string | Buffer,
+  { quietMs = 80, waitMs = 5_000 }: { quietMs?: number; waitMs?: number } = {},
+): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   let received = '';
   await new Promise<void>((resolve) => {

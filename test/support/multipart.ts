@@ -15,11 +15,7 @@ export async function multipart(
     method: 'POST',
     body,
     redirect: 'manual',
-    headers: {
-      accept: 'text/html',
-      'sec-fetch-site': 'same-origin',
-      cookie: [...person.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
-    },
+    headers: { accept: 'text/html', 'sec-fetch-site': 'same-origin', cookie: [...person.cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
   });
   const location = response.headers.get('location');
   return {

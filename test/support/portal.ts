@@ -21,10 +21,22 @@ export const PASSWORD = 'a quiet river at night';
 export async function testEnvironment(more: Record<string, string> = {}) {
   const mongo = await testMongo();
   const env = {
-    NODE_ENV: 'test', LOG_LEVEL: 'silent', MONGODB_URI: mongo.uri, REDIS_URL: testRedisUrl(), REDIS_PREFIX: testRedisPrefix(),
-    WEB_PORT: '0', WEB_OPS_PORT: '0', GATEWAY_PORT: '0', GATEWAY_OPS_PORT: '0', WORKER_OPS_PORT: '0',
-    SESSION_SECRET: 'only for tests, thirty-two characters', SECRET_KEYS: `t1:${Buffer.alloc(32, 7).toString('base64')}`,
-    STRIPE_SECRET_KEY: 'sk_test_portal000000', STRIPE_WEBHOOK_SECRET: 'whsec_portal', STRIPE_API_BASE: 'http://127.0.0.1:9', ...more,
+    NODE_ENV: 'test',
+    LOG_LEVEL: 'silent',
+    MONGODB_URI: mongo.uri,
+    REDIS_URL: testRedisUrl(),
+    REDIS_PREFIX: testRedisPrefix(),
+    WEB_PORT: '0',
+    WEB_OPS_PORT: '0',
+    GATEWAY_PORT: '0',
+    GATEWAY_OPS_PORT: '0',
+    WORKER_OPS_PORT: '0',
+    SESSION_SECRET: 'only for tests, thirty-two characters',
+    SECRET_KEYS: `t1:${Buffer.alloc(32, 7).toString('base64')}`,
+    STRIPE_SECRET_KEY: 'sk_test_portal000000',
+    STRIPE_WEBHOOK_SECRET: 'whsec_portal',
+    STRIPE_API_BASE: 'http://127.0.0.1:9',
+    ...more,
   };
   return { env, drop: mongo.drop };
 }

@@ -9,7 +9,5 @@ export async function refused(code: ProblemCode, promise: Promise<unknown>): Pro
     (reason: unknown) => reason,
   );
   if (error instanceof AppError && error.code === code) return error;
-  throw new AssertionError(
-    `expected a refusal by ${code}, got ${error === null ? 'an answer' : error instanceof AppError ? error.code : String(error)}`,
-  );
+  throw new AssertionError(`expected a refusal by ${code}, got ${error === null ? 'an answer' : error instanceof AppError ? error.code : String(error)}`);
 }

@@ -4,7 +4,14 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 
 /** Flags under which the system's chromium neither needs a sandbox of its own nor calls anybody. */
 export const BROWSER_ARGS = [
-  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
 ];
 
 export const launchBrowser = (): Promise<Browser> => chromium.launch({ executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium', args: BROWSER_ARGS });
@@ -22,10 +29,17 @@ const axeSource = (): string => readFileSync(join(import.meta.dirname, '../../no
 export async function axe(page: Page): Promise<AxeFinding[]> {
   await page.evaluate(axeSource());
   return page.evaluate(async () => {
-    const { violations } = await (globalThis as unknown as { axe: { run(options: unknown): Promise<{ violations: { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }[] }> } }).axe.run({
-      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-    });
-    return violations.map(({ id, impact, nodes }) => ({ id, impact, targets: nodes.map(({ target }) => target.join(' ')), summary: nodes[0]?.failureSummary ?? '' }));
+    const { violations } = await (
+      globalThis as unknown as {
+        axe: { run(options: unknown): Promise<{ violations: { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }[] }> };
+      }
+    ).axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+    return violations.map(({ id, impact, nodes }) => ({
+      id,
+      impact,
+      targets: nodes.map(({ target }) => target.join(' ')),
+      summary: nodes[0]?.failureSummary ?? '',
+    }));
   });
 }
 
@@ -36,7 +50,12 @@ export interface ShotOptions {
 }
 
 /** A picture of each address in each width and theme; returns what axe, the console and a sideways scroll have to say. */
-export async function shoot(browser: Browser, base: string, paths: readonly string[], { folder, widths = [1280, 360], themes = ['light', 'dark'] }: ShotOptions): Promise<string[]> {
+export async function shoot(
+  browser: Browser,
+  base: string,
+  paths: readonly string[],
+  { folder, widths = [1280, 360], themes = ['light', 'dark'] }: ShotOptions,
+): Promise<string[]> {
   mkdirSync(folder, { recursive: true });
   const complaints: string[] = [];
   for (const width of widths) {
@@ -49,11 +68,14 @@ export async function shoot(browser: Browser, base: string, paths: readonly stri
         await page.goto(base + path, { waitUntil: 'load' });
         const name = (path.replace(/[^a-z0-9]+/gi, '-').replace(/^-|-$/g, '') || 'home').slice(0, 60);
         await page.screenshot({ path: join(folder, `${name}.${width}.${colorScheme}.png`), fullPage: true });
-        const sideways = await page.evaluate(() => (globalThis as unknown as { document: { documentElement: { scrollWidth: number; clientWidth: number } } }).document.documentElement).then(() =>
-          page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth'),
-        );
+        const sideways = await page
+          .evaluate(() => (globalThis as unknown as { document: { documentElement: { scrollWidth: number; clientWidth: number } } }).document.documentElement)
+          .then(() => page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth'));
         if (Number(sideways) > 0) complaints.push(`${path} ${width}: scrolls sideways by ${String(sideways)} px`);
-        for (const { id, impact, targets, summary } of await axe(page)) complaints.push(`${path} ${width} ${colorScheme} axe ${impact} ${id}: ${targets.slice(0, 3).join(' | ')} — ${summary.split('\n').slice(0, 3).join(' ')}`);
+        for (const { id, impact, targets, summary } of await axe(page))
+          complaints.push(
+            `${path} ${width} ${colorScheme} axe ${impact} ${id}: ${targets.slice(0, 3).join(' | ')} — ${summary.split('\n').slice(0, 3).join(' ')}`,
+          );
       }
       await context.close();
     }

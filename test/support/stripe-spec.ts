@@ -33,9 +33,7 @@ function toJsonSchema(node: unknown): unknown {
   const schema = Object.fromEntries(
     Object.entries(rest).map(([key, value]) => [
       key,
-      key === 'properties'
-        ? Object.fromEntries(Object.entries(value as Node).map(([name, each]) => [name, toJsonSchema(each)]))
-        : toJsonSchema(value),
+      key === 'properties' ? Object.fromEntries(Object.entries(value as Node).map(([name, each]) => [name, toJsonSchema(each)])) : toJsonSchema(value),
     ]),
   );
   const closed = 'properties' in schema && !('additionalProperties' in schema) ? { ...schema, additionalProperties: false } : schema;
@@ -47,8 +45,7 @@ function validatorOf(key: string, schema: () => unknown): ValidateFunction {
   if (known) return known;
   if (!ajv) {
     ajv = new Ajv({ strict: false, allErrors: true, logger: false });
-    for (const [name, each] of Object.entries(SPEC.schemas))
-      ajv.addSchema(toJsonSchema(each === true ? {} : each) as object, `stripe:${name}`);
+    for (const [name, each] of Object.entries(SPEC.schemas)) ajv.addSchema(toJsonSchema(each === true ? {} : each) as object, `stripe:${name}`);
   }
   const validate = ajv.compile(toJsonSchema(schema()) as object);
   compiled.set(key, validate);
@@ -60,9 +57,7 @@ export function faultsOfAnswer(method: string, path: string, status: number, bod
   const operation = SPEC.paths[path]?.[method];
   if (!operation && status < 400) return [`Stripe has no ${method} ${path}`];
   const validate =
-    status < 400
-      ? validatorOf(`${method} ${path}`, () => operation!.response)
-      : validatorOf('error', () => ({ $ref: '#/components/schemas/error' }));
+    status < 400 ? validatorOf(`${method} ${path}`, () => operation!.response) : validatorOf('error', () => ({ $ref: '#/components/schemas/error' }));
   const where = `${method} ${path} ${status}`;
   return [...faultsBy(validate, body, where), ...eventsIn(body).flatMap((event) => faultsOfSubject(event, where))];
 }
@@ -84,14 +79,10 @@ function faultsOfSubject({ type, data: { object } }: EventBody, where: string): 
 function eventsIn(body: unknown): EventBody[] {
   const { object, data } = body as { object?: string; data?: unknown };
   if (object === 'event') return [body as EventBody];
-  return object === 'list'
-    ? (data as { object?: string }[]).filter((each) => each.object === 'event').map((each) => each as unknown as EventBody)
-    : [];
+  return object === 'list' ? (data as { object?: string }[]).filter((each) => each.object === 'event').map((each) => each as unknown as EventBody) : [];
 }
 
 const faultsBy = (validate: ValidateFunction, value: unknown, where: string): string[] =>
   validate(value)
     ? []
-    : (validate.errors ?? []).map(
-        ({ instancePath, message, params }) => `${where}: ${instancePath || '/'} ${message} ${JSON.stringify(params)}`,
-      );
+    : (validate.errors ?? []).map(({ instancePath, message, params }) => `${where}: ${instancePath || '/'} ${message} ${JSON.stringify(params)}`);

@@ -20,7 +20,9 @@ function sources(...folders: string[]): Source[] {
         const path = join(folder, file);
         const text = readFileSync(join(ROOT, path), 'utf8');
         // The type of the configuration may be named anywhere; its values are handed in.
-        const specifiers = [...text.replace(/import type \{[^}]*\} from '(\.\.\/)+config\.ts';/g, '').matchAll(/(?:from|import\()\s*'([^']+)'/g)].map((match) => match[1] ?? '');
+        const specifiers = [...text.replace(/import type \{[^}]*\} from '(\.\.\/)+config\.ts';/g, '').matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(
+          (match) => match[1] ?? '',
+        );
         return { path, text, imports: specifiers.map((name) => (name.startsWith('.') ? relative(ROOT, resolve(ROOT, dirname(path), name)) : name)) };
       }),
   );
@@ -103,6 +105,8 @@ describe('tidy: the outside world is handed in', () => {
     const imported = new Set(all.flatMap(({ path, imports }) => imports.filter((name) => name !== path)));
     const entries = /^server\/(main|config|cli\/.*)\.ts$|\.d\.ts$/;
     const started = new Set(all.flatMap(({ text }) => [...text.matchAll(/['"/]([a-z-]+)\.(?:ts|js)['"]/g)].map((match) => match[1] ?? '')));
-    expect(product.filter(({ path }) => !imported.has(path) && !entries.test(path) && !started.has(/([a-z-]+)\.ts$/.exec(path)?.[1] ?? '')).map(({ path }) => path)).to.deep.equal([]);
+    expect(
+      product.filter(({ path }) => !imported.has(path) && !entries.test(path) && !started.has(/([a-z-]+)\.ts$/.exec(path)?.[1] ?? '')).map(({ path }) => path),
+    ).to.deep.equal([]);
   });
 });

@@ -44,7 +44,15 @@ describe('tidy: rights', () => {
   it('opens no route that changes something of an organization to everybody', () => {
     const open = routes.filter(({ stack }) => stack.some(({ handle, method }) => handle.action === 'public' && method === 'post')).map(({ path }) => path);
     expect(open.sort()).to.deep.equal([
-      '/password-reset', '/password-reset/:token', '/sandbox/clock', '/sign-in', '/sign-out', '/sign-up', '/theme', '/verify/:token', '/webhooks/stripe',
+      '/password-reset',
+      '/password-reset/:token',
+      '/sandbox/clock',
+      '/sign-in',
+      '/sign-out',
+      '/sign-up',
+      '/theme',
+      '/verify/:token',
+      '/webhooks/stripe',
     ]);
   });
 });

@@ -84,9 +84,7 @@ export const checkoutPage = ({
     'Save a card · Stripe simulator',
     html` <section class="panel">
         <h1>Save a card</h1>
-        <p class="faint">
-          ${customer?.name ?? customer?.email ?? 'You'}: the card is kept for later payments. Nothing is charged on this page.
-        </p>
+        <p class="faint">${customer?.name ?? customer?.email ?? 'You'}: the card is kept for later payments. Nothing is charged on this page.</p>
         ${refusal ? html`<p class="refused" role="alert" id="refusal"><strong>The card was not accepted.</strong> ${refusal}</p>` : ''}
         <form method="post" action="/checkout/${session.id}" novalidate>
           ${field('number', 'Card number', form.number, faults.number, { autocomplete: 'cc-number', inputmode: 'numeric', placeholder: '4242 4242 4242 4242' })}
@@ -115,9 +113,7 @@ export const closedCheckoutPage = (session: CheckoutSession): string =>
     'Checkout · Stripe simulator',
     html` <section class="panel">
       <h1>${session.status === 'complete' ? 'The card is saved' : 'This session has expired'}</h1>
-      <p>
-        ${session.status === 'complete' ? 'You can close this page, or go back to the shop.' : 'No card was saved. Start again from the shop.'}
-      </p>
+      <p>${session.status === 'complete' ? 'You can close this page, or go back to the shop.' : 'No card was saved. Start again from the shop.'}</p>
       <div class="actions">
         <a
           class="button"

@@ -39,8 +39,8 @@ export function indexPage(tx: Tx, { waiting }: { waiting: number }): string {
     html`
       <h1>Stripe simulator</h1>
       <p>
-        It speaks Stripe’s HTTP API (<code>2026-08-26.dahlia</code>) at <code>${tx.baseUrl}/v1</code> and keeps what it is told. Now:
-        ${when(tx.now)}. Webhooks on their way: ${waiting}.
+        It speaks Stripe’s HTTP API (<code>2026-08-26.dahlia</code>) at <code>${tx.baseUrl}/v1</code> and keeps what it is told. Now: ${when(tx.now)}. Webhooks
+        on their way: ${waiting}.
       </p>
       ${table(
         'Customers',

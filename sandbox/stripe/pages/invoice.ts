@@ -20,8 +20,7 @@ export const invoicePage = ({
       <h1>Invoice ${invoice.number ?? invoice.id}</h1>
       <p>
         <span class="state ${invoice.status}">${invoice.status}</span> ·
-        ${money(invoice.status === 'paid' ? invoice.amount_paid : invoice.amount_remaining, invoice.currency)}
-        ${invoice.status === 'paid' ? 'paid' : 'due'}
+        ${money(invoice.status === 'paid' ? invoice.amount_paid : invoice.amount_remaining, invoice.currency)} ${invoice.status === 'paid' ? 'paid' : 'due'}
       </p>
       ${refusal ? html`<p class="refused" role="alert"><strong>Not paid.</strong> ${refusal}</p>` : ''}
       <table>

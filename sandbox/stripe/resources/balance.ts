@@ -42,16 +42,14 @@ export const balance: Endpoint[] = [
       const chargeId = params.charge ?? tx.get('payment_intent', params.payment_intent!).latest_charge;
       if (chargeId === null) throw invalid(`This PaymentIntent (${params.payment_intent}) does not have a successful charge to refund.`);
       const charge = tx.get('charge', chargeId);
-      if (charge.status !== 'succeeded')
-        throw invalid(`This PaymentIntent (${charge.payment_intent}) does not have a successful charge to refund.`);
+      if (charge.status !== 'succeeded') throw invalid(`This PaymentIntent (${charge.payment_intent}) does not have a successful charge to refund.`);
       const left = charge.amount_captured - charge.amount_refunded;
       if (left <= 0) throw invalid(`Charge ${charge.id} has already been refunded.`, { code: 'charge_already_refunded' });
       const amount = params.amount ?? left;
       if (amount > left)
-        throw invalid(
-          `Refund amount (${amount} ${charge.currency}) is greater than unrefunded amount on charge (${left} ${charge.currency})`,
-          { param: 'amount' },
-        );
+        throw invalid(`Refund amount (${amount} ${charge.currency}) is greater than unrefunded amount on charge (${left} ${charge.currency})`, {
+          param: 'amount',
+        });
       const refund = newRefund(tx, charge, amount);
       refund.metadata = mergeMetadata({}, params.metadata);
       refund.reason = params.reason ?? null;
@@ -101,9 +99,7 @@ export const balance: Endpoint[] = [
     'balance_transaction',
     { currency: text(), source: text(), type: text() },
     (each, { currency, source, type }) =>
-      (currency === undefined || each.currency === currency) &&
-      (source === undefined || each.source === source) &&
-      (type === undefined || each.type === type),
+      (currency === undefined || each.currency === currency) && (source === undefined || each.source === source) && (type === undefined || each.type === type),
   ),
 ];
 

@@ -37,15 +37,11 @@ export const checkoutSessions: Endpoint[] = [
       ui_mode: oneOf(['hosted_page']),
     },
     (tx, params) => {
-      if (params.mode !== 'setup')
-        throw invalid(`This simulator opens Checkout with mode=setup only, not ${params.mode}.`, { param: 'mode' });
+      if (params.mode !== 'setup') throw invalid(`This simulator opens Checkout with mode=setup only, not ${params.mode}.`, { param: 'mode' });
       if (params.success_url === undefined)
         throw invalid('Missing required param: success_url.', { code: 'parameter_missing', param: 'success_url', early: true });
       if (params.payment_method_types === undefined && params.currency === undefined) {
-        throw invalid('You must specify `currency` when `payment_method_types` is not set in `setup` mode.', {
-          code: 'parameter_missing',
-          param: 'currency',
-        });
+        throw invalid('You must specify `currency` when `payment_method_types` is not set in `setup` mode.', { code: 'parameter_missing', param: 'currency' });
       }
       if (params.customer !== undefined && params.customer_email !== undefined)
         throw invalid('You may only specify one of these parameters: customer, customer_email.', { param: 'customer_email' });
@@ -134,17 +130,14 @@ export const checkoutSessions: Endpoint[] = [
   one('POST', '/v1/checkout/sessions/{session}/expire', {}, (tx, _, { session: id }) => {
     const session = named(tx, 'checkout.session', id!);
     if (session.status !== 'open')
-      throw invalid(
-        `Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of ${session.status}.`,
-      );
+      throw invalid(`Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of ${session.status}.`);
     return expireSession(tx, session);
   }),
   listOf(
     '/v1/checkout/sessions',
     'checkout.session',
     { customer: text(), status: oneOf(['complete', 'expired', 'open']) },
-    (session, { customer, status }) =>
-      (customer === undefined || session.customer === customer) && (status === undefined || session.status === status),
+    (session, { customer, status }) => (customer === undefined || session.customer === customer) && (status === undefined || session.status === status),
   ),
 ];
 

@@ -71,12 +71,7 @@ export const customers: Endpoint[] = [
     tx.emit('customer.deleted', customer);
     return tx.put('customer', { ...customer, deleted: true });
   }),
-  listOf(
-    '/v1/customers',
-    'customer',
-    { email: text() },
-    (customer, { email }) => !customer.deleted && (email === undefined || customer.email === email),
-  ),
+  listOf('/v1/customers', 'customer', { email: text() }, (customer, { email }) => !customer.deleted && (email === undefined || customer.email === email)),
 ];
 
 interface Change {
@@ -92,12 +87,10 @@ interface Change {
 }
 
 function change(tx: Tx, customer: Customer, params: Change): void {
-  for (const field of ['description', 'email', 'name', 'phone'] as const)
-    if (params[field] !== undefined) customer[field] = params[field] || null;
+  for (const field of ['description', 'email', 'name', 'phone'] as const) if (params[field] !== undefined) customer[field] = params[field] || null;
   if (customer.email !== null && !/^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(customer.email))
     throw invalid(`Invalid email address: ${customer.email}`, { code: 'email_invalid', param: 'email' });
-  if (params.address)
-    customer.address = { city: null, country: null, line1: null, line2: null, postal_code: null, state: null, ...params.address };
+  if (params.address) customer.address = { city: null, country: null, line1: null, line2: null, postal_code: null, state: null, ...params.address };
   if (params.balance !== undefined) customer.balance = params.balance;
   if (params.tax_exempt !== undefined) customer.tax_exempt = params.tax_exempt;
   customer.metadata = mergeMetadata(customer.metadata, params.metadata);
@@ -105,10 +98,10 @@ function change(tx: Tx, customer: Customer, params: Change): void {
   if (footer !== undefined) customer.invoice_settings.footer = footer || null;
   if (method === undefined) return;
   if (method !== '' && tx.get('payment_method', method, 'invoice_settings[default_payment_method]').customer !== customer.id) {
-    throw invalid(
-      'The customer does not have a payment method with the ID ' + method + '. The payment method must be attached to the customer.',
-      { code: 'resource_missing', param: 'invoice_settings[default_payment_method]' },
-    );
+    throw invalid('The customer does not have a payment method with the ID ' + method + '. The payment method must be attached to the customer.', {
+      code: 'resource_missing',
+      param: 'invoice_settings[default_payment_method]',
+    });
   }
   customer.invoice_settings.default_payment_method = method || null;
 }

@@ -33,19 +33,16 @@ export const newEndpoint = (
 
 export const events: Endpoint[] = [
   one('GET', '/v1/events/{id}', {}, (tx, _, { id }) => named(tx, 'event', id!)),
-  many(
-    '/v1/events',
-    { created: range(), delivery_success: boolean(), type: text(), types: list(text(), { max: 20 }) },
-    (tx, { created, type, types }) =>
-      tx
-        .all('event')
-        .filter(
-          (event) =>
-            event.created > tx.now - EVENTS_LISTED_SECONDS &&
-            within(event.created, created) &&
-            (type === undefined || matches(event.type, type)) &&
-            (types === undefined || types.includes(event.type)),
-        ),
+  many('/v1/events', { created: range(), delivery_success: boolean(), type: text(), types: list(text(), { max: 20 }) }, (tx, { created, type, types }) =>
+    tx
+      .all('event')
+      .filter(
+        (event) =>
+          event.created > tx.now - EVENTS_LISTED_SECONDS &&
+          within(event.created, created) &&
+          (type === undefined || matches(event.type, type)) &&
+          (types === undefined || types.includes(event.type)),
+      ),
   ),
 
   one(
@@ -73,13 +70,7 @@ export const events: Endpoint[] = [
   one(
     'POST',
     '/v1/webhook_endpoints/{webhook_endpoint}',
-    {
-      description: text({ clearable: true }),
-      disabled: boolean(),
-      enabled_events: list(text(), { max: 300 }),
-      metadata: metadata(),
-      url: text(),
-    },
+    { description: text({ clearable: true }), disabled: boolean(), enabled_events: list(text(), { max: 300 }), metadata: metadata(), url: text() },
     (tx, params, { webhook_endpoint: id }) => {
       const endpoint = named(tx, 'webhook_endpoint', id!);
       if (params.url !== undefined) endpoint.url = url(params.url);

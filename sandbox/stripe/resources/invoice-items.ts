@@ -43,17 +43,14 @@ export const invoiceItems: Endpoint[] = [
       period,
     },
     (tx, params) => {
-      if (params.customer === undefined)
-        throw invalid('Missing required param: customer.', { code: 'parameter_missing', param: 'customer', early: true });
-      if (params.amount === undefined)
-        throw invalid('Missing required param: amount.', { code: 'parameter_missing', param: 'amount', early: true });
+      if (params.customer === undefined) throw invalid('Missing required param: customer.', { code: 'parameter_missing', param: 'customer', early: true });
+      if (params.amount === undefined) throw invalid('Missing required param: amount.', { code: 'parameter_missing', param: 'amount', early: true });
       const customer = liveCustomer(tx, params.customer);
       const invoice = params.invoice === undefined ? null : draftOf(tx, params.invoice);
       if (invoice && invoice.customer !== customer.id)
         throw invalid(`The customer ${customer.id} does not match the customer of the invoice ${invoice.id}.`, { param: 'customer' });
       const currency = params.currency ?? invoice?.currency;
-      if (currency === undefined)
-        throw invalid('Missing required param: currency.', { code: 'parameter_missing', param: 'currency', early: true });
+      if (currency === undefined) throw invalid('Missing required param: currency.', { code: 'parameter_missing', param: 'currency', early: true });
       checkCurrency(currency, params.amount);
       if (invoice && invoice.currency !== currency)
         throw invalid(`The currency of the invoice item (${currency}) does not match the currency of the invoice (${invoice.currency}).`, {
@@ -115,10 +112,7 @@ export const invoiceItems: Endpoint[] = [
   one('DELETE', '/v1/invoiceitems/{invoiceitem}', {}, (tx, _, { invoiceitem: id }) => {
     const item = editable(tx, id!);
     if (item.invoice !== null)
-      refresh(tx, tx.get('invoice', item.invoice), (invoice) => ({
-        ...invoice,
-        $items: invoice.$items.filter((each) => each !== item.id),
-      }));
+      refresh(tx, tx.get('invoice', item.invoice), (invoice) => ({ ...invoice, $items: invoice.$items.filter((each) => each !== item.id) }));
     tx.remove('invoiceitem', item.id);
     tx.emit('invoiceitem.deleted', item);
     return { id: item.id, object: 'invoiceitem', deleted: true };
@@ -134,8 +128,7 @@ export const invoiceItems: Endpoint[] = [
   ),
 ];
 
-const addTo = (tx: Tx, invoice: Invoice, item: InvoiceItem): void =>
-  refresh(tx, invoice, (each) => ({ ...each, $items: [...each.$items, item.id] }));
+const addTo = (tx: Tx, invoice: Invoice, item: InvoiceItem): void => refresh(tx, invoice, (each) => ({ ...each, $items: [...each.$items, item.id] }));
 
 function refresh(tx: Tx, before: Invoice, change: (invoice: Invoice) => Invoice): void {
   const invoice = recompute(tx, change(structuredClone(before)));

@@ -26,15 +26,7 @@ const editable = {
 export function recompute(tx: Tx, invoice: Invoice): Invoice {
   const total = linesOf(tx, invoice).reduce((sum, line) => sum + (line.amount as number), 0);
   const due = Math.max(0, total + invoice.starting_balance);
-  return {
-    ...invoice,
-    subtotal: total,
-    subtotal_excluding_tax: total,
-    total,
-    total_excluding_tax: total,
-    amount_due: due,
-    amount_remaining: due,
-  };
+  return { ...invoice, subtotal: total, subtotal_excluding_tax: total, total, total_excluding_tax: total, amount_due: due, amount_remaining: due };
 }
 
 export const invoices: Endpoint[] = [
@@ -43,8 +35,7 @@ export const invoices: Endpoint[] = [
     '/v1/invoices',
     { ...editable, currency: text({ max: 3 }), customer: text(), pending_invoice_items_behavior: oneOf(['exclude', 'include']) },
     (tx, params) => {
-      if (params.customer === undefined)
-        throw invalid('Missing required param: customer.', { code: 'parameter_missing', param: 'customer', early: true });
+      if (params.customer === undefined) throw invalid('Missing required param: customer.', { code: 'parameter_missing', param: 'customer', early: true });
       const customer = liveCustomer(tx, params.customer);
       const currency = params.currency ?? customer.currency ?? 'usd';
       checkCurrency(currency);
@@ -151,8 +142,7 @@ export const invoices: Endpoint[] = [
   }),
   one('DELETE', '/v1/invoices/{invoice}', {}, (tx, _, { invoice: id }) => {
     const invoice = named(tx, 'invoice', id!);
-    if (invoice.status !== 'draft')
-      throw invalid('You can only delete draft invoices. You can void open invoices instead.', { code: 'invoice_not_editable' });
+    if (invoice.status !== 'draft') throw invalid('You can only delete draft invoices. You can void open invoices instead.', { code: 'invoice_not_editable' });
     tx.emit('invoice.deleted', invoice);
     for (const item of invoice.$items) tx.remove('invoiceitem', item);
     tx.remove('invoice', invoice.id);
@@ -161,12 +151,7 @@ export const invoices: Endpoint[] = [
   listOf(
     '/v1/invoices',
     'invoice',
-    {
-      collection_method: editable.collection_method,
-      customer: text(),
-      due_date: range(),
-      status: oneOf(['draft', 'open', 'paid', 'uncollectible', 'void']),
-    },
+    { collection_method: editable.collection_method, customer: text(), due_date: range(), status: oneOf(['draft', 'open', 'paid', 'uncollectible', 'void']) },
     (invoice, { collection_method: method, customer, status }) =>
       (method === undefined || invoice.collection_method === method) &&
       (customer === undefined || invoice.customer === customer) &&
@@ -178,24 +163,16 @@ export const invoices: Endpoint[] = [
     if (params.auto_advance !== undefined) invoice.auto_advance = params.auto_advance;
     return finalize(tx, invoice);
   }),
-  one(
-    'POST',
-    '/v1/invoices/{invoice}/pay',
-    { off_session: boolean(), paid_out_of_band: boolean(), payment_method: text() },
-    (tx, params, { invoice: id }) => {
-      const invoice = named(tx, 'invoice', id!);
-      if (invoice.status === 'paid') throw invalid('Invoice is already paid');
-      const open = invoice.status === 'draft' ? finalize(tx, invoice) : invoice;
-      if (open.status === 'paid') return open;
-      if (open.status !== 'open' && open.status !== 'uncollectible')
-        throw invalid('You can only pass in open invoices. This invoice isn’t open.');
-      return params.paid_out_of_band ? settleOutOfBand(tx, open) : pay(tx, open, params.payment_method);
-    },
-  ),
+  one('POST', '/v1/invoices/{invoice}/pay', { off_session: boolean(), paid_out_of_band: boolean(), payment_method: text() }, (tx, params, { invoice: id }) => {
+    const invoice = named(tx, 'invoice', id!);
+    if (invoice.status === 'paid') throw invalid('Invoice is already paid');
+    const open = invoice.status === 'draft' ? finalize(tx, invoice) : invoice;
+    if (open.status === 'paid') return open;
+    if (open.status !== 'open' && open.status !== 'uncollectible') throw invalid('You can only pass in open invoices. This invoice isn’t open.');
+    return params.paid_out_of_band ? settleOutOfBand(tx, open) : pay(tx, open, params.payment_method);
+  }),
   one('POST', '/v1/invoices/{invoice}/void', {}, (tx, _, { invoice }) => voidInvoice(tx, named(tx, 'invoice', invoice!))),
-  one('POST', '/v1/invoices/{invoice}/mark_uncollectible', {}, (tx, _, { invoice }) =>
-    markUncollectible(tx, named(tx, 'invoice', invoice!)),
-  ),
+  one('POST', '/v1/invoices/{invoice}/mark_uncollectible', {}, (tx, _, { invoice }) => markUncollectible(tx, named(tx, 'invoice', invoice!))),
 ];
 
 /** Drafts that advance by themselves are finalized an hour after they were made, and paid. */

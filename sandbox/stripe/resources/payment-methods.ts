@@ -6,19 +6,8 @@ import type { PaymentMethod } from '../things.ts';
 import type { Tx } from '../world.ts';
 import { liveCustomer } from './customers.ts';
 
-const billing = fields({
-  address: addressFields,
-  email: text({ clearable: true }),
-  name: text({ clearable: true }),
-  phone: text({ clearable: true }),
-});
-const cardFields = fields({
-  token: text(),
-  number: text(),
-  exp_month: integer({ min: 1, max: 12 }),
-  exp_year: integer({ min: 1970, max: 2100 }),
-  cvc: text(),
-});
+const billing = fields({ address: addressFields, email: text({ clearable: true }), name: text({ clearable: true }), phone: text({ clearable: true }) });
+const cardFields = fields({ token: text(), number: text(), exp_month: integer({ min: 1, max: 12 }), exp_year: integer({ min: 1970, max: 2100 }), cvc: text() });
 
 export interface CardDetails {
   expMonth: number;
@@ -120,43 +109,26 @@ function newMethod(tx: Tx, card: { token?: string; number?: string; exp_month?: 
   const known = cardOf(card.number!.replace(/[\s-]/g, ''));
   if (!known)
     throw declined(
-      {
-        code: 'incorrect_number',
-        declineCode: 'incorrect_number',
-        adviceCode: 'confirm_card_data',
-        message: 'Your card number is incorrect.',
-      },
+      { code: 'incorrect_number', declineCode: 'incorrect_number', adviceCode: 'confirm_card_data', message: 'Your card number is incorrect.' },
       { param: 'number' },
     );
   return mint(tx, known, { expMonth: card.exp_month!, expYear: card.exp_year!, cvc: card.cvc !== undefined });
 }
 
 export const paymentMethods: Endpoint[] = [
-  one(
-    'POST',
-    '/v1/payment_methods',
-    { type: oneOf(['card']), card: cardFields, billing_details: billing, metadata: metadata() },
-    (tx, params) => {
-      if (params.type === undefined)
-        throw invalid('Missing required param: type.', { code: 'parameter_missing', param: 'type', early: true });
-      if (!params.card) throw invalid('Missing required param: card.', { code: 'parameter_missing', param: 'card', early: true });
-      const method = newMethod(tx, params.card);
-      if (params.billing_details) method.billing_details = { ...(method.billing_details as object), ...params.billing_details };
-      method.metadata = mergeMetadata({}, params.metadata);
-      return tx.put('payment_method', method);
-    },
-  ),
-  one('GET', '/v1/payment_methods/{payment_method}', {}, (tx, _, { payment_method: id }) =>
-    resolvePaymentMethod(tx, id!, 'payment_method', true),
-  ),
+  one('POST', '/v1/payment_methods', { type: oneOf(['card']), card: cardFields, billing_details: billing, metadata: metadata() }, (tx, params) => {
+    if (params.type === undefined) throw invalid('Missing required param: type.', { code: 'parameter_missing', param: 'type', early: true });
+    if (!params.card) throw invalid('Missing required param: card.', { code: 'parameter_missing', param: 'card', early: true });
+    const method = newMethod(tx, params.card);
+    if (params.billing_details) method.billing_details = { ...(method.billing_details as object), ...params.billing_details };
+    method.metadata = mergeMetadata({}, params.metadata);
+    return tx.put('payment_method', method);
+  }),
+  one('GET', '/v1/payment_methods/{payment_method}', {}, (tx, _, { payment_method: id }) => resolvePaymentMethod(tx, id!, 'payment_method', true)),
   one(
     'POST',
     '/v1/payment_methods/{payment_method}',
-    {
-      billing_details: billing,
-      metadata: metadata(),
-      card: fields({ exp_month: integer({ min: 1, max: 12 }), exp_year: integer({ min: 1970, max: 2100 }) }),
-    },
+    { billing_details: billing, metadata: metadata(), card: fields({ exp_month: integer({ min: 1, max: 12 }), exp_year: integer({ min: 1970, max: 2100 }) }) },
     (tx, params, { payment_method: id }) => {
       const before = named(tx, 'payment_method', id!);
       if (before.customer === null) throw invalid('You must save this PaymentMethod to a customer before you can update it.');
@@ -177,9 +149,7 @@ export const paymentMethods: Endpoint[] = [
     const method = named(tx, 'payment_method', id!);
     const owner = method.customer;
     if (owner === null)
-      throw invalid('The payment method you provided is not attached to a customer so detachment is impossible.', {
-        code: 'payment_method_unexpected_state',
-      });
+      throw invalid('The payment method you provided is not attached to a customer so detachment is impossible.', { code: 'payment_method_unexpected_state' });
     method.customer = null;
     tx.put('payment_method', method);
     const customer = tx.get('customer', owner);

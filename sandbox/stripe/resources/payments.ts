@@ -9,11 +9,7 @@ export const payments: Endpoint[] = [
   listOf(
     '/v1/invoice_payments',
     'invoice_payment',
-    {
-      invoice: text(),
-      payment: fields({ type: oneOf(['payment_intent']), payment_intent: text() }),
-      status: oneOf(['canceled', 'open', 'paid']),
-    },
+    { invoice: text(), payment: fields({ type: oneOf(['payment_intent']), payment_intent: text() }), status: oneOf(['canceled', 'open', 'paid']) },
     (payment, { invoice, payment: of, status }) =>
       (invoice === undefined || payment.invoice === invoice) &&
       (status === undefined || payment.status === status) &&
@@ -22,35 +18,25 @@ export const payments: Endpoint[] = [
   one('GET', '/v1/invoice_payments/{invoice_payment}', {}, (tx, _, { invoice_payment: id }) => named(tx, 'invoice_payment', id!)),
 
   one('GET', '/v1/payment_intents/{intent}', { client_secret: text() }, (tx, _, { intent }) => named(tx, 'payment_intent', intent!)),
-  listOf(
-    '/v1/payment_intents',
-    'payment_intent',
-    { customer: text() },
-    (intent, { customer }) => customer === undefined || intent.customer === customer,
-  ),
-  one(
-    'POST',
-    '/v1/payment_intents/{intent}/confirm',
-    { off_session: boolean(), payment_method: text(), return_url: text() },
-    (tx, params, { intent: id }) => {
-      const intent = named(tx, 'payment_intent', id!);
-      if (intent.status === 'succeeded' || intent.status === 'canceled') {
-        throw invalid(`You cannot confirm this PaymentIntent because it has a status of ${intent.status}.`, {
-          code: 'payment_intent_unexpected_state',
-          objects: { payment_intent: view(tx, intent) },
-        });
-      }
-      const methodId = params.payment_method ?? intent.payment_method;
-      if (methodId === null) {
-        throw invalid('You cannot confirm this PaymentIntent because it’s missing a payment method.', {
-          code: 'payment_intent_unexpected_state',
-          objects: { payment_intent: view(tx, intent) },
-        });
-      }
-      if (params.return_url !== undefined) intent.$returnUrl = params.return_url;
-      return confirmPayment(tx, intent, resolvePaymentMethod(tx, methodId));
-    },
-  ),
+  listOf('/v1/payment_intents', 'payment_intent', { customer: text() }, (intent, { customer }) => customer === undefined || intent.customer === customer),
+  one('POST', '/v1/payment_intents/{intent}/confirm', { off_session: boolean(), payment_method: text(), return_url: text() }, (tx, params, { intent: id }) => {
+    const intent = named(tx, 'payment_intent', id!);
+    if (intent.status === 'succeeded' || intent.status === 'canceled') {
+      throw invalid(`You cannot confirm this PaymentIntent because it has a status of ${intent.status}.`, {
+        code: 'payment_intent_unexpected_state',
+        objects: { payment_intent: view(tx, intent) },
+      });
+    }
+    const methodId = params.payment_method ?? intent.payment_method;
+    if (methodId === null) {
+      throw invalid('You cannot confirm this PaymentIntent because it’s missing a payment method.', {
+        code: 'payment_intent_unexpected_state',
+        objects: { payment_intent: view(tx, intent) },
+      });
+    }
+    if (params.return_url !== undefined) intent.$returnUrl = params.return_url;
+    return confirmPayment(tx, intent, resolvePaymentMethod(tx, methodId));
+  }),
   one(
     'POST',
     '/v1/payment_intents/{intent}/cancel',

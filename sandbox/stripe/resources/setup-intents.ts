@@ -93,13 +93,7 @@ export function answerSetupChallenge(tx: Tx, intent: SetupIntent, approved: bool
 function failSetup(tx: Tx, intent: SetupIntent, method: PaymentMethod, decline: Decline): StripeFault {
   intent.status = 'requires_payment_method';
   intent.payment_method = null;
-  const error = {
-    code: decline.code,
-    decline_code: decline.declineCode,
-    message: decline.message,
-    payment_method: view(tx, method),
-    type: 'card_error',
-  };
+  const error = { code: decline.code, decline_code: decline.declineCode, message: decline.message, payment_method: view(tx, method), type: 'card_error' };
   intent.last_setup_error = error;
   tx.emit('setup_intent.setup_failed', tx.put('setup_intent', intent));
   return declined(decline, { keep: true, objects: { setup_intent: view(tx, intent) } });

@@ -30,8 +30,7 @@ export function makeCities(): Upstream {
       .map(([division, cities]) => ({ code: division, name: divisionNames.get(division) ?? division, cities }))
       .toSorted((a, b) => (a.code < b.code ? -1 : 1));
   };
-  const distanceKm = (id: number, latitude: number, longitude: number) =>
-    haversineKm(table.latitudes[id] ?? 0, table.longitudes[id] ?? 0, latitude, longitude);
+  const distanceKm = (id: number, latitude: number, longitude: number) => haversineKm(table.latitudes[id] ?? 0, table.longitudes[id] ?? 0, latitude, longitude);
 
   return {
     name: 'cities',
@@ -47,9 +46,7 @@ export function makeCities(): Upstream {
           const rows = code === undefined ? everywhere : table.rowsOf(code);
           const page = pageOf(query, () =>
             rows.filter(
-              (id) =>
-                (name === undefined || table.nameAt(id).toLowerCase().startsWith(name)) &&
-                (division === undefined || table.at(id).division === division),
+              (id) => (name === undefined || table.nameAt(id).toLowerCase().startsWith(name)) && (division === undefined || table.at(id).division === division),
             ),
           );
           return { ...page, items: page.items.map(table.at) };

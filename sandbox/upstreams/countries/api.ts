@@ -29,9 +29,7 @@ const worldCountries = countriesModule as unknown as readonly Country[];
 /** Countries of the world, from `world-countries` (ODbL-1.0), with time zones from `countries-and-timezones` (MIT). */
 export function makeCountries(): Upstream {
   const all = worldCountries.toSorted((a, b) => a.name.common.localeCompare(b.name.common, 'en'));
-  const byCode = new Map(
-    all.flatMap((country) => [country.cca2, country.cca3, country.ccn3].filter(Boolean).map((code) => [code, country] as const)),
-  );
+  const byCode = new Map(all.flatMap((country) => [country.cca2, country.cca3, country.ccn3].filter(Boolean).map((code) => [code, country] as const)));
   const find = (code = ''): Country => {
     const country = byCode.get(code.toUpperCase());
     if (!country) throw notFound(`country with the code ${code.slice(0, 12)}`);
@@ -89,9 +87,7 @@ export function makeCountries(): Upstream {
         handle: ({ params, query }) => {
           query.check();
           const zones = timezones.getTimezonesForCountry(find(params.code).cca2) ?? [];
-          return {
-            items: zones.map((zone) => ({ name: zone.name, utc_offset_minutes: zone.utcOffset, dst_offset_minutes: zone.dstOffset })),
-          };
+          return { items: zones.map((zone) => ({ name: zone.name, utc_offset_minutes: zone.utcOffset, dst_offset_minutes: zone.dstOffset })) };
         },
       },
       { method: 'GET', path: '/v1/languages', handle: ({ query }) => pageOf(query, () => languages) },
@@ -100,12 +96,7 @@ export function makeCountries(): Upstream {
         path: '/v1/countries/lookup',
         handle: ({ body }) => {
           const codes = (body as { codes?: unknown } | null)?.codes;
-          if (
-            !Array.isArray(codes) ||
-            codes.length === 0 ||
-            codes.length > LOOKUP_MAX ||
-            !codes.every((code) => typeof code === 'string')
-          ) {
+          if (!Array.isArray(codes) || codes.length === 0 || codes.length > LOOKUP_MAX || !codes.every((code) => typeof code === 'string')) {
             throw new UpstreamProblem(422, 'The body cannot be accepted.', { faults: { codes: `a list of 1 to ${LOOKUP_MAX} codes` } });
           }
           const known = codes.map((code: string) => [code, byCode.get(code.toUpperCase())] as const);

@@ -77,21 +77,14 @@ export function makeCurrencies(): Upstream {
         handle: ({ params, query }) => {
           query.check();
           const { code } = find(params.code);
-          return {
-            items: LOCALES.map((locale) => ({ locale, name: new Intl.DisplayNames(locale, { type: 'currency' }).of(code) ?? code })),
-          };
+          return { items: LOCALES.map((locale) => ({ locale, name: new Intl.DisplayNames(locale, { type: 'currency' }).of(code) ?? code })) };
         },
       },
       {
         method: 'GET',
         path: '/v1/countries',
         handle: ({ query }) =>
-          pageOf(query, () =>
-            countries.map((name) => ({
-              name,
-              currencies: all.filter((record) => record.countries.includes(name)).map(({ code }) => code),
-            })),
-          ),
+          pageOf(query, () => countries.map((name) => ({ name, currencies: all.filter((record) => record.countries.includes(name)).map(({ code }) => code) }))),
       },
       {
         method: 'POST',

@@ -24,10 +24,7 @@ const isObject = (value: unknown): value is Record<string, unknown> => typeof va
  * @returns a result, or one fault with the path of the value
  */
 export function answerCase(raw: unknown): DoorResult {
-  const fault = (id: string | null, code: DoorErrorCode, path: string, message: string): DoorResult => ({
-    id,
-    error: { code, message, path },
-  });
+  const fault = (id: string | null, code: DoorErrorCode, path: string, message: string): DoorResult => ({ id, error: { code, message, path } });
   if (!isObject(raw)) return fault(null, 'invalid_case', '', 'a case must be an object');
   const own = (key: string): unknown => (Object.hasOwn(raw, key) ? raw[key] : undefined);
   const id = own('id');

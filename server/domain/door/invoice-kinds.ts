@@ -29,15 +29,10 @@ const METERS_MAX = 100;
 const coupon = (currency: Currency): Reader<Coupon> =>
   object((fields) => {
     if (fields.has('percent_off') === fields.has('amount_off')) refuse(fields.path, 'needs percent_off or amount_off, one of them');
-    return fields.has('percent_off')
-      ? { percentScaled: fields.take('percent_off', percent) }
-      : { amountMinor: fields.take('amount_off', money(currency)) };
+    return fields.has('percent_off') ? { percentScaled: fields.take('percent_off', percent) } : { amountMinor: fields.take('amount_off', money(currency)) };
   });
 
-const tax: Reader<Tax> = object((fields) => ({
-  percentScaled: fields.take('rate', percent),
-  inclusive: fields.take('inclusive', boolean),
-}));
+const tax: Reader<Tax> = object((fields) => ({ percentScaled: fields.take('rate', percent), inclusive: fields.take('inclusive', boolean) }));
 
 const invoice = kind(
   object((fields) => {
@@ -67,8 +62,7 @@ const invoice = kind(
         'quantities',
         (value, path) => {
           const read = mapOf(int)(value, path);
-          for (const code of read.keys())
-            if (!meters.some((meter) => meter.code === code)) refuse(`${path}.${code}`, 'is not a meter of the plan');
+          for (const code of read.keys()) if (!meters.some((meter) => meter.code === code)) refuse(`${path}.${code}`, 'is not a meter of the plan');
           return read;
         },
         new Map<string, bigint>(),
@@ -188,12 +182,7 @@ const proration = kind(changePlan)({
   answer({ currency, oldMinor, newMinor, period: running }, changeAt) {
     const remaining = shareOf(running, changeAt, running.endAt);
     const { creditMinor, debitMinor } = prorate(remaining, oldMinor, newMinor, currency);
-    return {
-      fraction: ratioText(remaining),
-      credit: toJsonInt(creditMinor),
-      debit: toJsonInt(debitMinor),
-      net: toJsonInt(creditMinor + debitMinor),
-    };
+    return { fraction: ratioText(remaining), credit: toJsonInt(creditMinor), debit: toJsonInt(debitMinor), net: toJsonInt(creditMinor + debitMinor) };
   },
 });
 
@@ -230,11 +219,7 @@ const seats = kind(
 )({
   usage: (plan) =>
     object((fields) => {
-      const change = object((entry) => ({
-        at: entry.take('at', changeWithin(plan.period)),
-        from: entry.take('from', int),
-        to: entry.take('to', int),
-      }));
+      const change = object((entry) => ({ at: entry.take('at', changeWithin(plan.period)), from: entry.take('from', int), to: entry.take('to', int) }));
       const changes = fields.take('changes', list(change));
       changes.forEach(({ at, from }, index) => {
         const before = changes[index - 1];
@@ -244,9 +229,7 @@ const seats = kind(
       return changes;
     }),
   answer({ currency, unitMinor, period: running }, changes) {
-    const lines = changes.map(({ at, from, to }) =>
-      prorate(shareOf(running, at, running.endAt), from * unitMinor, to * unitMinor, currency),
-    );
+    const lines = changes.map(({ at, from, to }) => prorate(shareOf(running, at, running.endAt), from * unitMinor, to * unitMinor, currency));
     return {
       lines: lines.map(({ creditMinor, debitMinor }) => ({ credit: toJsonInt(creditMinor), debit: toJsonInt(debitMinor) })),
       net: toJsonInt(sum(lines.map(({ creditMinor, debitMinor }) => creditMinor + debitMinor))),

@@ -3,9 +3,7 @@ import { taxOf } from '../invoice-math.ts';
 import { basisPoints, currencyReader, list, money, object, percent, refuse, toJsonInt } from '../values.ts';
 import { kind, type Answer, type Json } from './kind.ts';
 
-const split = kind(
-  object((fields) => ({ currency: fields.take('currency', currencyReader), feeBps: fields.take('platform_fee_bps', basisPoints) })),
-)({
+const split = kind(object((fields) => ({ currency: fields.take('currency', currencyReader), feeBps: fields.take('platform_fee_bps', basisPoints) })))({
   usage: ({ currency }) =>
     object((fields) => {
       const net = fields.take('line_net', money(currency));
@@ -58,12 +56,10 @@ const ledger = kind(
     const gross = net + tax;
     const processingMinor = processingFee(gross, processing.bps, processing.fixed, currency);
     let balances = EMPTY_BALANCES;
-    const steps = ledgerWalk({ netMinor: net, taxMinor: tax, feeBps, processingMinor, refundMinor: refund }, currency).map(
-      ({ step, entries }) => {
-        balances = book(balances, entries);
-        return { step, entries: amounts(entries), balances: amounts(balances) };
-      },
-    );
+    const steps = ledgerWalk({ netMinor: net, taxMinor: tax, feeBps, processingMinor, refundMinor: refund }, currency).map(({ step, entries }) => {
+      balances = book(balances, entries);
+      return { step, entries: amounts(entries), balances: amounts(balances) };
+    });
     return { gross: toJsonInt(gross), steps, final: amounts(balances) };
   },
 });

@@ -43,10 +43,7 @@ const rated = ({ currency, price: terms, baseMinor }: BasedPlan, quantity: bigin
 
 const quantities = (min: number) => object((fields) => fields.take('quantities', list(int, { min })));
 
-const rateKind = kind(based)({
-  usage: () => quantities(1),
-  answer: (plan, usage) => ({ rated: usage.map((quantity) => rated(plan, quantity)) }),
-});
+const rateKind = kind(based)({ usage: () => quantities(1), answer: (plan, usage) => ({ rated: usage.map((quantity) => rated(plan, quantity)) }) });
 
 const rateMany = kind(object((fields) => fields.take('plans', list(based, { min: 1 }))))({
   usage: (plans) => (value, path) => {
@@ -71,21 +68,13 @@ const rateBatches = kind(priced)({
   answer: ({ currency, price: terms }, batches) => ({ ...ratedJson(rateLine(terms, sum(batches), currency)) }),
 });
 
-const rateWeighted = kind(
-  object((fields) => ({ ...takePriced(fields), weights: fields.take('weights', mapOf(int)), ...takeBillingRule(fields) })),
-)({
-  usage: () =>
-    object((fields) => fields.take('calls', list(object((call) => ({ ...takeCallGroup(call), endpoint: call.take('endpoint', text) }))))),
+const rateWeighted = kind(object((fields) => ({ ...takePriced(fields), weights: fields.take('weights', mapOf(int)), ...takeBillingRule(fields) })))({
+  usage: () => object((fields) => fields.take('calls', list(object((call) => ({ ...takeCallGroup(call), endpoint: call.take('endpoint', text) }))))),
   answer(plan, calls) {
     const charged = calls.filter((call) => isBillable(plan, call));
     const units = sum(charged.map(({ endpoint, count }) => weightOf(plan.weights, endpoint) * count));
     const { exact, amountMinor } = rateLine(plan.price, units, plan.currency);
-    return {
-      billable: toJsonInt(sum(charged.map(({ count }) => count))),
-      units: toJsonInt(units),
-      exact: exactText(exact),
-      amount: toJsonInt(amountMinor),
-    };
+    return { billable: toJsonInt(sum(charged.map(({ count }) => count))), units: toJsonInt(units), exact: exactText(exact), amount: toJsonInt(amountMinor) };
   },
 });
 
@@ -95,12 +84,7 @@ const billable = kind(billingRule)({
 });
 
 const quota = kind(
-  object((fields) => ({
-    ...takePriced(fields),
-    limit: fields.take('quota', int),
-    hard: fields.take('hard', boolean),
-    ...takeBillingRule(fields),
-  })),
+  object((fields) => ({ ...takePriced(fields), limit: fields.take('quota', int), hard: fields.take('hard', boolean), ...takeBillingRule(fields) })),
 )({
   usage: () => object((fields) => fields.take('attempts', list(forwardedGroup))),
   answer(plan, attempts) {
@@ -144,15 +128,13 @@ const versions = kind(
     };
   }),
 )({
-  usage: () =>
-    object((fields) => ({ before: fields.take('before', int), after: fields.take('after', int), next: fields.take('next_period', int) })),
+  usage: () => object((fields) => ({ before: fields.take('before', int), after: fields.take('after', int), next: fields.take('next_period', int) })),
   answer({ currency, v1, v2, publishedAt, period: running }, { before, after, next }) {
     const published = [
       { from: -Infinity, terms: v1 },
       { from: publishedAt, terms: v2 },
     ];
-    const invoiced = (start: number, units: bigint) =>
-      toJsonInt(rateLine(versionFor(published, start)?.terms ?? v1, units, currency).amountMinor);
+    const invoiced = (start: number, units: bigint) => toJsonInt(rateLine(versionFor(published, start)?.terms ?? v1, units, currency).amountMinor);
     return { this_invoice: invoiced(running.startAt, before + after), next_invoice: invoiced(running.endAt, next) };
   },
 });
@@ -160,12 +142,7 @@ const versions = kind(
 const windows = kind(
   object((fields) => {
     const currency = fields.take('currency', currencyReader);
-    return {
-      currency,
-      from: fields.take('from', price(currency)),
-      to: fields.take('to', price(currency)),
-      period: fields.take('period', period),
-    };
+    return { currency, from: fields.take('from', price(currency)), to: fields.take('to', price(currency)), period: fields.take('period', period) };
   }),
 )({
   usage: (plan) =>

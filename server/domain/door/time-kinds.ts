@@ -4,21 +4,7 @@ import { countedAt } from '../events.ts';
 import { sum } from '../invoice-math.ts';
 import { boundaries, boundary, within } from '../period.ts';
 import { rateLine } from '../pricing.ts';
-import {
-  instant,
-  int,
-  list,
-  money,
-  object,
-  oneOf,
-  period,
-  refuse,
-  second,
-  smallIntBetween,
-  text,
-  toJsonInt,
-  type Reader,
-} from '../values.ts';
+import { instant, int, list, money, object, oneOf, period, refuse, second, smallIntBetween, text, toJsonInt, type Reader } from '../values.ts';
 import { kind, takePriced, type Answer } from './kind.ts';
 
 const interval = oneOf('month', 'year');

@@ -58,7 +58,8 @@ export function makeSignatures({ table, onUnknown, realNow, buffers }: Signature
     const declared = call.fields.sdkContentSha256;
     if (declared === '') return call.contentLength === 0 ? verify(call, EMPTY_SHA256) : verifyWhole(call);
     if (declared === UNSIGNED_PAYLOAD) {
-      if (call.contentLength !== 0 && call.served?.parameters.unsigned_payload === 'refuse') throw refused('This gateway does not accept UNSIGNED-PAYLOAD: sign the hash of the body.');
+      if (call.contentLength !== 0 && call.served?.parameters.unsigned_payload === 'refuse')
+        throw refused('This gateway does not accept UNSIGNED-PAYLOAD: sign the hash of the body.');
       return verify(call, declared);
     }
     if (!/^[0-9a-f]{64}$/i.test(declared)) throw refused('X-Sdk-Content-Sha256 must be the hex SHA-256 of the body, or UNSIGNED-PAYLOAD.');

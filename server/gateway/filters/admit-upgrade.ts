@@ -3,7 +3,8 @@ import type { Call } from '../call.ts';
 import type { Filter } from '../filter.ts';
 
 /** Does the caller ask for a WebSocket? Any other protocol that is offered is ignored, as HTTP allows, and the call is an ordinary one. */
-export const isWebSocket = ({ upgradeHead, fields, method }: Call): boolean => upgradeHead !== null && method === 'GET' && fields.upgrade.trim().toLowerCase() === 'websocket';
+export const isWebSocket = ({ upgradeHead, fields, method }: Call): boolean =>
+  upgradeHead !== null && method === 'GET' && fields.upgrade.trim().toLowerCase() === 'websocket';
 
 /** A WebSocket is admitted where the API says so, and from pages of other origins where it allows those. Needs: `served`. */
 export const admitUpgrade: Filter = (call) => {

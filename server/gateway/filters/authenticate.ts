@@ -23,7 +23,8 @@ export function makeAuthenticate({ appCode, signature, trustedHops }: Authentica
     const { authorization, appCode: inHeader } = call.fields;
     const signed = claimsSignature(authorization);
     const bearer = signed ? undefined : BEARER.exec(authorization)?.[1];
-    if (inHeader !== '' && bearer !== undefined && bearer !== inHeader) throw new AppError('invalid-request', 'X-Apig-AppCode and Authorization hold two different codes.');
+    if (inHeader !== '' && bearer !== undefined && bearer !== inHeader)
+      throw new AppError('invalid-request', 'X-Apig-AppCode and Authorization hold two different codes.');
     if (signed && inHeader !== '') throw new AppError('invalid-request', 'Send a signature or an AppCode, not both.');
     if (signed) {
       const found = signature(call);
@@ -33,7 +34,8 @@ export function makeAuthenticate({ appCode, signature, trustedHops }: Authentica
     }
     const code = inHeader !== '' ? inHeader : bearer;
     if (code === undefined) throw missing(authorization);
-    if (definition && !definition.appCode) throw new AppError('authentication-failed', 'This API does not accept AppCodes: sign the request with AppKey and AppSecret.');
+    if (definition && !definition.appCode)
+      throw new AppError('authentication-failed', 'This API does not accept AppCodes: sign the request with AppKey and AppSecret.');
     if (!isSecure(call, trustedHops)) throw new AppError('authentication-failed', 'An AppCode is accepted over HTTPS only.');
     call.credential = appCode(call, code);
   };

@@ -9,7 +9,16 @@ const EXPOSED = 'RateLimit, RateLimit-Policy, Retry-After, Usage-Cost, Usage-Rec
 export const preflight: Filter = (call) => {
   if (!isPreflight(call) || !call.served?.api.definition.cors) return;
   call.answered = true;
-  const headers = ['Access-Control-Allow-Origin', '*', 'Access-Control-Allow-Methods', call.fields.requestedMethod, 'Access-Control-Max-Age', String(PREFLIGHT_SECONDS), 'X-Request-Id', call.id];
+  const headers = [
+    'Access-Control-Allow-Origin',
+    '*',
+    'Access-Control-Allow-Methods',
+    call.fields.requestedMethod,
+    'Access-Control-Max-Age',
+    String(PREFLIGHT_SECONDS),
+    'X-Request-Id',
+    call.id,
+  ];
   if (call.fields.requestedHeaders !== '') headers.push('Access-Control-Allow-Headers', call.fields.requestedHeaders);
   call.res.writeHead(204, headers).end();
 };

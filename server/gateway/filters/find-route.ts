@@ -19,7 +19,8 @@ export function makeFindRoute({ table, domain }: { table: () => Table; domain: s
     const environments = table().groups.get(call.label);
     const router = environments?.get(call.fields.stage === '' ? DEFAULT_STAGE : call.fields.stage);
     if (!environments) throw new AppError('api-not-found', 'No group of APIs has this address.');
-    if (!router) throw new AppError('api-not-found', `Nothing is published here in the environment ${call.fields.stage === '' ? DEFAULT_STAGE : call.fields.stage}.`);
+    if (!router)
+      throw new AppError('api-not-found', `Nothing is published here in the environment ${call.fields.stage === '' ? DEFAULT_STAGE : call.fields.stage}.`);
     const asked = isPreflight(call) ? call.fields.requestedMethod : call.method;
     const match = matchRoute(router, asked, call.segments);
     if (!match) throw new AppError('api-not-found', `No API is published here for ${asked} ${call.path}.`);

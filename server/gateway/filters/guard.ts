@@ -26,7 +26,8 @@ export function makeGuard({ trustedHops }: { trustedHops: number }): Filter {
     if (fields.fault !== '') throw new AppError('invalid-request', fields.fault);
     if (fields.host === '' ? req.httpVersionMinor !== 0 : !isHost(fields.host)) throw new AppError('invalid-request', 'The Host header must name this host.');
     call.contentLength = lengthOf(call);
-    if (fields.expect !== '' && fields.expect.toLowerCase() !== '100-continue') throw new AppError('invalid-request', 'Only Expect: 100-continue is understood.');
+    if (fields.expect !== '' && fields.expect.toLowerCase() !== '100-continue')
+      throw new AppError('invalid-request', 'Only Expect: 100-continue is understood.');
     const reading = readTarget(url, fields.host);
     if (reading.fault !== undefined) throw new AppError('invalid-request', reading.fault);
     call.target = reading.target;

@@ -13,7 +13,8 @@ export function makeRefuseReplay({ replays }: { replays: Replays }): Filter {
     if (call.signature === null || SAFE.has(call.method) || call.served?.parameters.signature_replay === 'allow') return;
     return replays.first(call.signature, KEEP_MS).then(
       (first) => {
-        if (!first) throw new AppError('authentication-failed', 'This signature was used before. Sign again with a later X-Sdk-Date, or add a signed X-Sdk-Nonce.');
+        if (!first)
+          throw new AppError('authentication-failed', 'This signature was used before. Sign again with a later X-Sdk-Date, or add a signed X-Sdk-Nonce.');
       },
       (cause: unknown) => {
         throw new AppError('cannot-count', 'Whether this signature was used before cannot be checked now.', { cause, retryAfterSeconds: 2 });

@@ -14,11 +14,13 @@ export const validateRequest: Filter = (call) => {
   let query: Map<string, string[]> | undefined;
   for (const parameter of parameters) {
     if (parameter.in === 'query') query ??= readQuery(call.target.query);
-    const values = parameter.in === 'path' ? inPath(call, parameter.name) : parameter.in === 'query' ? (query?.get(parameter.name) ?? []) : inHeader(call, parameter.name);
+    const values =
+      parameter.in === 'path' ? inPath(call, parameter.name) : parameter.in === 'query' ? (query?.get(parameter.name) ?? []) : inHeader(call, parameter.name);
     if (values.length === 0) absent(call, parameter);
     for (const value of values) {
       const fault = faultOf(parameter, value);
-      if (fault !== null) throw new AppError('invalid-request', `The ${parameter.in} parameter ${parameter.name} ${fault}.`, { fields: { [parameter.name]: fault } });
+      if (fault !== null)
+        throw new AppError('invalid-request', `The ${parameter.in} parameter ${parameter.name} ${fault}.`, { fields: { [parameter.name]: fault } });
     }
   }
 };

@@ -27,16 +27,18 @@ export interface AddressGuard {
 }
 
 export function makeAddressGuard({ allow, resolve = resolveAll }: { allow: ReadonlySet<string>; resolve?: Resolve }): AddressGuard {
-  const lookupWith = (checked: boolean): LookupFunction => (host, options, done) => {
-    resolve(host, options, (error, addresses) => {
-      if (error) return done(error, '', 0);
-      const usable = checked ? addresses.filter(({ address }) => !isPrivateAddress(address)) : addresses;
-      const first = usable[0];
-      if (!first) return done(new PrivateAddressError(host), '', 0);
-      if (options.all) return (done as unknown as (error: null, addresses: LookupAddress[]) => void)(null, usable);
-      done(null, first.address, first.family);
-    });
-  };
+  const lookupWith =
+    (checked: boolean): LookupFunction =>
+    (host, options, done) => {
+      resolve(host, options, (error, addresses) => {
+        if (error) return done(error, '', 0);
+        const usable = checked ? addresses.filter(({ address }) => !isPrivateAddress(address)) : addresses;
+        const first = usable[0];
+        if (!first) return done(new PrivateAddressError(host), '', 0);
+        if (options.all) return (done as unknown as (error: null, addresses: LookupAddress[]) => void)(null, usable);
+        done(null, first.address, first.family);
+      });
+    };
   const guarded = lookupWith(true);
   const free = lookupWith(false);
   const isAllowed = (host: string, port: string) => allow.has(`${host}:${port}`);

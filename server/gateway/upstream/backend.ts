@@ -25,7 +25,9 @@ type PathPiece = { readonly text: string } | { readonly param: string };
 export function compileBackend({ backend, frontend, backendParameters }: ApiDefinition, timeoutMaxMs = 600_000): CompiledBackend {
   const constants = (place: BackendParameter['in']) => backendParameters.filter((one) => one.in === place);
   const common = {
-    query: constants('query').map(({ name, value }) => `${escapeText(name)}=${escapeText(value)}`).join('&'),
+    query: constants('query')
+      .map(({ name, value }) => `${escapeText(name)}=${escapeText(value)}`)
+      .join('&'),
     headers: constants('header').flatMap(({ name, value }) => [name, value]),
   };
   if (backend.kind === 'mock') return { ...common, mock: backend, origin: '', host: '', method: null, path: null, timeoutMs: 0, retries: 0 };

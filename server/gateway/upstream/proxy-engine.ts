@@ -130,7 +130,8 @@ function watch(proxyReq: ClientRequest, standIn: StandIn): void {
     delivery.fail(new Error('the provider switched protocols unasked'));
   });
   proxyReq.on('close', () => {
-    if (!delivery.begun && standIn.proxyReq === proxyReq) setImmediate(() => !delivery.begun && standIn.proxyReq === proxyReq && delivery.fail(new Error('the provider ended without an answer')));
+    if (!delivery.begun && standIn.proxyReq === proxyReq)
+      setImmediate(() => !delivery.begun && standIn.proxyReq === proxyReq && delivery.fail(new Error('the provider ended without an answer')));
   });
 }
 
@@ -172,7 +173,15 @@ export function makeAgents(guard: AddressGuard) {
       guard.checkLiteral(hostname, realPort);
       let agent = agents.get(origin);
       if (!agent) {
-        const options = { keepAlive: true, keepAliveMsecs: 1_000, maxSockets: CONNECTIONS_MAX, maxFreeSockets: CONNECTIONS_MAX, timeout: KEEP_ALIVE_MS, scheduling: 'lifo' as const, lookup: guard.lookupFor(hostname, realPort) };
+        const options = {
+          keepAlive: true,
+          keepAliveMsecs: 1_000,
+          maxSockets: CONNECTIONS_MAX,
+          maxFreeSockets: CONNECTIONS_MAX,
+          timeout: KEEP_ALIVE_MS,
+          scheduling: 'lifo' as const,
+          lookup: guard.lookupFor(hostname, realPort),
+        };
         agents.set(origin, (agent = protocol === 'https:' ? new HttpsAgent(options) : new HttpAgent(options)));
       }
       return agent;

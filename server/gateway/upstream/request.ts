@@ -12,10 +12,21 @@ export function upstreamRequest(call: Call, served: Served, trustedHops: number)
   const path = backendPath(backend, call.path, call.params, call.taken, served.api.definition.frontend.match === 'prefix');
   const query = backend.query === '' ? call.query : call.query === '' ? backend.query : `${call.query}&${backend.query}`;
   const declared = served.declaredCredentials;
-  const headers = passedToUpstream(call.req.rawHeaders, namedInConnection(call), declared !== null && call.credential !== null ? withoutUsed(declared, call) : declared);
+  const headers = passedToUpstream(
+    call.req.rawHeaders,
+    namedInConnection(call),
+    declared !== null && call.credential !== null ? withoutUsed(declared, call) : declared,
+  );
   if (call.contentLength > 0) headers.push('Content-Length', String(call.contentLength));
   if (call.addedHeaders.length > 0) headers.push(...call.addedHeaders);
-  headers.push('X-Request-Id', call.id, 'X-Forwarded-For', call.clientAddress, 'X-Forwarded-Proto', trustedHops > 0 && isSecure(call, trustedHops) && call.fields.forwardedProto !== '' ? 'https' : 'http');
+  headers.push(
+    'X-Request-Id',
+    call.id,
+    'X-Forwarded-For',
+    call.clientAddress,
+    'X-Forwarded-Proto',
+    trustedHops > 0 && isSecure(call, trustedHops) && call.fields.forwardedProto !== '' ? 'https' : 'http',
+  );
   if (call.fields.host !== '') headers.push('X-Forwarded-Host', call.fields.host);
   if (call.credential !== null) headers.push('X-Consumer-Id', call.credential.row.appId);
   if (call.grant?.subscriptionId) headers.push('X-Subscription-Id', call.grant.subscriptionId);

@@ -59,7 +59,11 @@ export function makeUpgrades({ guard }: { guard: AddressGuard }): Upgrades {
       standIn.headers.Upgrade = 'websocket';
       delivery.stop = () => void standIn.emit('aborted');
       try {
-        proxy.ws(standIn as unknown as IncomingMessage, tunnel as unknown as Socket, head, { target: request.origin, agent: agents.of(request.origin), toProxy: true });
+        proxy.ws(standIn as unknown as IncomingMessage, tunnel as unknown as Socket, head, {
+          target: request.origin,
+          agent: agents.of(request.origin),
+          toProxy: true,
+        });
       } catch (error) {
         delivery.fail(error);
       }

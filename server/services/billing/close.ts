@@ -28,11 +28,7 @@ export type Close = ReturnType<typeof makeClose>;
 export type Closing =
   | { readonly state: 'invoiced'; readonly invoice: InvoiceDoc | null }
   /** `not-ended`, `lateness`: time; `watermark`: usage that may still arrive; `lease`: another worker is at it; `earlier`: the period before. */
-  | {
-      readonly state: 'waiting';
-      readonly for: 'earlier' | 'lateness' | 'lease' | 'not-ended' | 'watermark';
-      readonly until: number | null;
-    };
+  | { readonly state: 'waiting'; readonly for: 'earlier' | 'lateness' | 'lease' | 'not-ended' | 'watermark'; readonly until: number | null };
 
 /** A close takes milliseconds; a worker that holds one this long is gone. */
 const LEASE_MS = 60_000;
@@ -47,11 +43,7 @@ export function makeClose({ store, usage, issue, clock, ids, followers }: CloseD
     return period;
   }
 
-  const waiting = (reason: Extract<Closing, { state: 'waiting' }>['for'], until: number | null = null): Closing => ({
-    state: 'waiting',
-    for: reason,
-    until,
-  });
+  const waiting = (reason: Extract<Closing, { state: 'waiting' }>['for'], until: number | null = null): Closing => ({ state: 'waiting', for: reason, until });
 
   /** May an open period be closed? All of its usage must be stored, and time for latecomers given. */
   async function obstacle(period: PeriodDoc, byHand: boolean): Promise<Closing | null> {

@@ -98,10 +98,7 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
   async function verify(invoice: InvoiceDoc, stripeInvoiceId: string): Promise<void> {
     const wrong = differences(invoice, await payments.readInvoice(stripeInvoiceId));
     if (wrong === '') return void (await move(invoice, 'numbering'));
-    log.error(
-      { alarm: 'invoice-differs', invoiceId: invoice._id, stripeInvoiceId, wrong },
-      'an invoice differs at Stripe; it was not finalized',
-    );
+    log.error({ alarm: 'invoice-differs', invoiceId: invoice._id, stripeInvoiceId, wrong }, 'an invoice differs at Stripe; it was not finalized');
     await move(invoice, 'review', { status: 'needs_review', lastFailure: `At Stripe: ${wrong}` });
   }
 
@@ -117,8 +114,7 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
       else free = middle;
     }
     const now = clock.now();
-    const change: InvoiceChange =
-      chargeMinor > 0n ? { step: 'finalizing', stepAt: now } : { step: 'booking', stepAt: now, status: 'paid', paidAt: now };
+    const change: InvoiceChange = chargeMinor > 0n ? { step: 'finalizing', stepAt: now } : { step: 'booking', stepAt: now, status: 'paid', paidAt: now };
     for (let ordinal = free; (await store.invoices.number(invoice._id, ordinal, change)) === 'taken'; ordinal += 1);
   }
 
@@ -166,13 +162,7 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
   async function mirror(invoice: InvoiceDoc, found: StripeInvoice): Promise<boolean> {
     switch (found.status) {
       case 'paid':
-        await move(invoice, 'settling', {
-          status: 'paid',
-          paidAt: found.paidAt ?? clock.now(),
-          lastFailure: '',
-          waitingFor: null,
-          nextAttemptAt: null,
-        });
+        await move(invoice, 'settling', { status: 'paid', paidAt: found.paidAt ?? clock.now(), lastFailure: '', waitingFor: null, nextAttemptAt: null });
         return true;
       case 'void':
         await earnings.voided(invoice);
@@ -282,12 +272,10 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
     if (found?.status === 'draft') await payments.discardDraft(found.id);
     if (found?.status === 'open') {
       // Paid in this very moment: the next look finds it so.
-      const voided = await payments
-        .voidInvoice({ stripeInvoiceId: found.id, idempotencyKey: key(invoice, 'void') })
-        .catch((error: unknown) => {
-          if (error instanceof AppError && error.code === 'conflict') return null;
-          throw error;
-        });
+      const voided = await payments.voidInvoice({ stripeInvoiceId: found.id, idempotencyKey: key(invoice, 'void') }).catch((error: unknown) => {
+        if (error instanceof AppError && error.code === 'conflict') return null;
+        throw error;
+      });
       if (!voided) return;
     }
     await earnings.voided(invoice);

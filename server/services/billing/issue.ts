@@ -1,15 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isBillableOutcome } from '../../domain/billable.ts';
-import {
-  adjustmentLines,
-  baseLine,
-  divide,
-  setupLine,
-  usageLines,
-  type BilledLine,
-  type LineDraft,
-  type PeriodUsage,
-} from '../../domain/invoice-lines.ts';
+import { adjustmentLines, baseLine, divide, setupLine, usageLines, type BilledLine, type LineDraft, type PeriodUsage } from '../../domain/invoice-lines.ts';
 import { chargeOf, sum } from '../../domain/invoice-math.ts';
 import { currencyOf } from '../../domain/money.ts';
 import { canonicalJson, planOf, type Plan } from '../../domain/plan.ts';
@@ -39,13 +30,7 @@ const windowKey = (index: number, changeIndex: number): string => `${index}.${ch
 /** Hash of what is charged: it names the saga's requests, so that another content never goes under the same key (invariant I18). */
 export const invoiceHash = (currency: string, lines: readonly LineDraft[], carriedInMinor: bigint): string =>
   createHash('sha256')
-    .update(
-      canonicalJson({
-        currency,
-        carried: carriedInMinor.toString(),
-        lines: lines.map(({ key, amountMinor }) => [key, amountMinor.toString()]),
-      }),
-    )
+    .update(canonicalJson({ currency, carried: carriedInMinor.toString(), lines: lines.map(({ key, amountMinor }) => [key, amountMinor.toString()]) }))
     .digest('hex');
 
 /** Makes invoices out of what the store holds: reads, calculates by the pure rules, inserts once. */
@@ -101,9 +86,7 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
   /** What closing a period freezes: billable units by window and meter. */
   async function quantitiesOf(period: PeriodDoc): Promise<Record<string, Record<string, string>>> {
     const counted = await countedUsage(period, await versionsOf(versionIds(period)));
-    return Object.fromEntries(
-      counted.windows.map(({ key, units }) => [key, Object.fromEntries([...units].map(([code, count]) => [code, count.toString()]))]),
-    );
+    return Object.fromEntries(counted.windows.map(({ key, units }) => [key, Object.fromEntries([...units].map(([code, count]) => [code, count.toString()]))]));
   }
 
   const billedLines = (invoices: readonly InvoiceDoc[]): BilledLine[] =>
@@ -120,16 +103,14 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
     const versions = await versionsOf(closed.flatMap(versionIds));
     const billed = billedLines(invoices);
     const lines: LineDraft[] = [];
-    for (const period of closed.sort((a, b) => a.index - b.index))
-      lines.push(...adjustmentLines(await countedUsage(period, versions), billed));
+    for (const period of closed.sort((a, b) => a.index - b.index)) lines.push(...adjustmentLines(await countedUsage(period, versions), billed));
     return lines;
   }
 
   /** What the invoice before left: a debt too small to charge, or a credit (rule N16). */
   const carriedInto = (index: number, invoices: readonly InvoiceDoc[]): bigint =>
-    invoices
-      .filter((invoice) => !invoice.void && invoice.kind === 'period' && invoice.periodIndex < index)
-      .sort((a, b) => b.periodIndex - a.periodIndex)[0]?.carriedMinor ?? 0n;
+    invoices.filter((invoice) => !invoice.void && invoice.kind === 'period' && invoice.periodIndex < index).sort((a, b) => b.periodIndex - a.periodIndex)[0]
+      ?.carriedMinor ?? 0n;
 
   interface Content {
     readonly index: number;
@@ -192,9 +173,7 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
   /** A set-up fee is charged once per buyer and product, not again on a return (rule N20). */
   async function owesSetup(subscription: SubscriptionDoc): Promise<boolean> {
     const others = await store.subscriptions.ofOrganization(subscription.organizationId);
-    return !others.some(
-      ({ _id, productId, anchorAt }) => _id !== subscription._id && productId === subscription.productId && anchorAt !== null,
-    );
+    return !others.some(({ _id, productId, anchorAt }) => _id !== subscription._id && productId === subscription.productId && anchorAt !== null);
   }
 
   return {
@@ -204,9 +183,7 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
     async first(subscription: SubscriptionDoc): Promise<InvoiceDoc> {
       const { plan, planName } = version(await versionsOf([subscription.planVersionId]), subscription.planVersionId);
       const setup = plan.setupMinor > 0n && (await owesSetup(subscription)) ? [setupLine(plan, planName)] : [];
-      return insertOnce(
-        documentOf(subscription, { index: 0, lines: [baseLine(plan, planName, null), ...setup], carriedInMinor: 0n, usagePeriod: null }),
-      );
+      return insertOnce(documentOf(subscription, { index: 0, lines: [baseLine(plan, planName, null), ...setup], carriedInMinor: 0n, usagePeriod: null }));
     },
 
     /**
@@ -231,9 +208,7 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
         ...(await lateLines(subscription._id, ended.index, invoices)),
       ];
       if (!ranOn && lines.length === 0) return null;
-      return insertOnce(
-        documentOf(subscription, { index, lines, carriedInMinor: carriedInto(index, invoices), usagePeriod: ranOn ? ended : null }),
-      );
+      return insertOnce(documentOf(subscription, { index, lines, carriedInMinor: carriedInto(index, invoices), usagePeriod: ranOn ? ended : null }));
     },
 
     /** What the running period would bring if it ended as it stands: the lines of its usage and the base that follows (invariant I27). */
@@ -250,12 +225,7 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
         ...usageLines(await countedUsage(running, versions)),
         ...(await lateLines(subscription._id, running.index, invoices)),
       ];
-      return documentOf(subscription, {
-        index: running.index + 1,
-        lines,
-        carriedInMinor: carriedInto(running.index + 1, invoices),
-        usagePeriod: running,
-      });
+      return documentOf(subscription, { index: running.index + 1, lines, carriedInMinor: carriedInto(running.index + 1, invoices), usagePeriod: running });
     },
   };
 }

@@ -24,11 +24,7 @@ export function makePayer({ store, payments }: PayerDependencies) {
     if (!organization) throw new AppError('internal', undefined, { cause: new Error(`${invoice.organizationId} is gone`) });
     if (organization.stripeCustomerId !== null) return organization.stripeCustomerId;
     const owner = await store.accounts.user(organization.ownerId);
-    const customerId = await payments.ensureCustomer({
-      organizationId: organization._id,
-      email: owner?.email ?? '',
-      name: organization.name,
-    });
+    const customerId = await payments.ensureCustomer({ organizationId: organization._id, email: owner?.email ?? '', name: organization.name });
     await store.accounts.setStripeCustomer(organization._id, customerId);
     return (await store.accounts.organization(organization._id))?.stripeCustomerId ?? customerId;
   }

@@ -54,10 +54,7 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
 
   async function taken(groupId: string, gatewayId: string, definition: ApiDefinition, selfId: string): Promise<AppError> {
     const other = (await apis.apisOfGroup(gatewayId, groupId)).find(
-      (api) =>
-        api._id !== selfId &&
-        api.definition.frontend.method === definition.frontend.method &&
-        shapeOf(api.definition) === shapeOf(definition),
+      (api) => api._id !== selfId && api.definition.frontend.method === definition.frontend.method && shapeOf(api.definition) === shapeOf(definition),
     );
     return faulty({
       path: `${other ? `${other.definition.name} (${operationOf(other.definition.frontend)})` : 'Another API of this group'} answers the same calls.`,
@@ -67,14 +64,8 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
   return {
     async list(actor, gatewayId, groupId) {
       await ownGroup(store, actor, gatewayId, groupId);
-      const [all, live, releaseId] = await Promise.all([
-        apis.apisOfGroup(gatewayId, groupId),
-        apis.livePublicationsOfGroup(groupId),
-        releaseOf(gatewayId),
-      ]);
-      const served = new Map(
-        live.filter(({ environmentId }) => environmentId === releaseId).map((record) => [record.apiId, record.definition]),
-      );
+      const [all, live, releaseId] = await Promise.all([apis.apisOfGroup(gatewayId, groupId), apis.livePublicationsOfGroup(groupId), releaseOf(gatewayId)]);
+      const served = new Map(live.filter(({ environmentId }) => environmentId === releaseId).map((record) => [record.apiId, record.definition]));
       return all
         .map((api) => ({
           api,
@@ -89,11 +80,7 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
       const releaseId = await releaseOf(api.gatewayId);
       const publicationId = api.serving?.[releaseId];
       const live = publicationId ? await apis.publication(publicationId) : null;
-      return {
-        api,
-        status: statusOf(api, releaseId),
-        changed: live !== null && canonicalJson(live.definition) !== canonicalJson(api.definition),
-      };
+      return { api, status: statusOf(api, releaseId), changed: live !== null && canonicalJson(live.definition) !== canonicalJson(api.definition) };
     },
 
     async create(actor, gatewayId, groupId, given) {
@@ -114,11 +101,7 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
         rev: 1,
       };
       if (!(await apis.addApi(api)) && !(await apis.api(api._id))) throw await taken(groupId, gatewayId, definition, api._id);
-      await audit.append(actor, {
-        action: 'apig:apis:create',
-        resource: `gateway:${gatewayId}/group:${groupId}/api:${api._id}`,
-        after: audited(definition),
-      });
+      await audit.append(actor, { action: 'apig:apis:create', resource: `gateway:${gatewayId}/group:${groupId}/api:${api._id}`, after: audited(definition) });
       return api;
     },
 
@@ -144,8 +127,7 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
     async remove(actor, apiId) {
       const api = await ownApi(store, actor, apiId);
       const { serving = {} } = api;
-      if (Object.values(serving).some((publicationId) => publicationId !== null))
-        throw new AppError('conflict', 'This API is live. Take it offline first.');
+      if (Object.values(serving).some((publicationId) => publicationId !== null)) throw new AppError('conflict', 'This API is live. Take it offline first.');
       const selling = (await store.products.productsOfGateway(api.organizationId, api.gatewayId)).find(
         ({ apiIds, status }) => status !== 'retired' && apiIds.includes(apiId),
       );

@@ -64,8 +64,7 @@ export function makeAuthorizations({ store, clock, audit, changes }: CatalogDepe
         createdAt: clock.now(),
         revokedAt: null,
       };
-      if (!(await apps.addAuthorization(authorization)) && !(await apps.setAuthorizationLive(authorization._id, true, null)))
-        return authorization;
+      if (!(await apps.addAuthorization(authorization)) && !(await apps.setAuthorizationLive(authorization._id, true, null))) return authorization;
       await audit.append(actor, {
         action: 'apig:apis:grantAppAccess',
         resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`,

@@ -79,12 +79,7 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
       checkNamed({ name, description });
       if (!(await gateways.updateGateway(gatewayId, rev, { name, description }))) throw new AppError('conflict');
       const before = { name: gateway.name, description: gateway.description };
-      await audit.append(actor, {
-        action: 'apig:instances:update',
-        resource: `gateway:${gatewayId}`,
-        before,
-        after: { name, description },
-      });
+      await audit.append(actor, { action: 'apig:instances:update', resource: `gateway:${gatewayId}`, before, after: { name, description } });
     },
 
     async environments(actor, gatewayId) {
@@ -94,8 +89,7 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
 
     async remove(actor, gatewayId) {
       const gateway = await ownGateway(store, actor, gatewayId);
-      if ((await gateways.groupsOf(gatewayId)).length > 0)
-        throw new AppError('conflict', 'The gateway still holds groups. Delete them first.');
+      if ((await gateways.groupsOf(gatewayId)).length > 0) throw new AppError('conflict', 'The gateway still holds groups. Delete them first.');
       if (!(await gateways.removeGateway(gatewayId, gateway.rev)) && (await gateways.gateway(gatewayId))) throw new AppError('conflict');
       await audit.append(actor, {
         action: 'apig:instances:delete',
@@ -143,8 +137,7 @@ export function makeGroups({ store, clock, ids, audit, changes }: CatalogDepende
       checkNamed({ name, description });
       const fault = label === '' ? undefined : slugFault(label);
       refuseFaults(fault === undefined ? {} : { label: fault });
-      if ((await gateways.groupsOf(gatewayId)).length >= GROUPS_MAX)
-        throw new AppError('conflict', `A gateway may have ${GROUPS_MAX} groups.`);
+      if ((await gateways.groupsOf(gatewayId)).length >= GROUPS_MAX) throw new AppError('conflict', `A gateway may have ${GROUPS_MAX} groups.`);
       const group = await insert(
         {
           _id: ids.next('grp'),
@@ -172,18 +165,12 @@ export function makeGroups({ store, clock, ids, audit, changes }: CatalogDepende
       checkNamed({ name, description });
       if (!(await gateways.updateGroup(groupId, rev, { name, description }))) throw new AppError('conflict');
       const before = { name: group.name, description: group.description };
-      await audit.append(actor, {
-        action: 'apig:groups:update',
-        resource: `gateway:${gatewayId}/group:${groupId}`,
-        before,
-        after: { name, description },
-      });
+      await audit.append(actor, { action: 'apig:groups:update', resource: `gateway:${gatewayId}/group:${groupId}`, before, after: { name, description } });
     },
 
     async remove(actor, gatewayId, groupId) {
       const group = await ownGroup(store, actor, gatewayId, groupId);
-      if ((await apis.apisOfGroup(gatewayId, groupId)).length > 0)
-        throw new AppError('conflict', 'The group still holds APIs. Delete them first.');
+      if ((await apis.apisOfGroup(gatewayId, groupId)).length > 0) throw new AppError('conflict', 'The group still holds APIs. Delete them first.');
       // A freed label could be taken by a stranger, to whom old callers would then send their credentials.
       if ((await apis.publicationsOfGroup(groupId)).length > 0)
         throw new AppError('conflict', 'APIs of this group were published: its address stays reserved, so the group cannot be deleted.');

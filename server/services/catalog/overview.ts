@@ -12,7 +12,9 @@ export interface GroupCounts {
 
 export interface Overview {
   /** Where an organization stands with selling. */
-  selling(actor: Actor): Promise<{
+  selling(
+    actor: Actor,
+  ): Promise<{
     readonly seller: SellerProfile | null;
     readonly gateways: readonly { readonly gateway: GatewayDoc; readonly groups: readonly GroupCounts[] }[];
     readonly products: readonly { readonly product: ProductDoc; readonly plans: number; readonly subscribers: number }[];
@@ -28,11 +30,7 @@ export function makeOverview({ store }: Pick<CatalogDependencies, 'store'>): Ove
       .sort((a, b) => a.createdAt - b.createdAt)
       .map((group) => {
         const own = places.filter(({ groupId }) => groupId === group._id);
-        return {
-          group,
-          apis: own.length,
-          live: own.filter(({ serving }) => Object.values(serving ?? {}).some((id) => id !== null)).length,
-        };
+        return { group, apis: own.length, live: own.filter(({ serving }) => Object.values(serving ?? {}).some((id) => id !== null)).length };
       });
   }
 
@@ -44,9 +42,7 @@ export function makeOverview({ store }: Pick<CatalogDependencies, 'store'>): Ove
         store.products.productsOf(actor.organizationId),
       ]);
       const plans = await store.products.plansOfProducts(products.map(({ _id }) => _id));
-      const subscriptions = (await Promise.all(products.map(({ _id }) => store.subscriptions.ofProduct(_id))))
-        .flat()
-        .filter(({ live }) => live);
+      const subscriptions = (await Promise.all(products.map(({ _id }) => store.subscriptions.ofProduct(_id)))).flat().filter(({ live }) => live);
       return {
         seller: organization?.seller ?? null,
         gateways: await Promise.all(
@@ -56,9 +52,7 @@ export function makeOverview({ store }: Pick<CatalogDependencies, 'store'>): Ove
           .sort((a, b) => a.createdAt - b.createdAt)
           .map((product) => ({
             product,
-            plans: plans.filter(
-              ({ productId, retired, currentVersionId }) => productId === product._id && !retired && currentVersionId !== null,
-            ).length,
+            plans: plans.filter(({ productId, retired, currentVersionId }) => productId === product._id && !retired && currentVersionId !== null).length,
             subscribers: subscriptions.filter(({ productId }) => productId === product._id).length,
           })),
       };

@@ -48,9 +48,7 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
 
   function checkFields({ title, summary }: Omit<PlanFields, 'name'>): void {
     refuseFaults({
-      ...(title.trim() === ''
-        ? { title: 'This is needed.' }
-        : title.length > TITLE_MAX && { title: `At most ${TITLE_MAX} characters fit.` }),
+      ...(title.trim() === '' ? { title: 'This is needed.' } : title.length > TITLE_MAX && { title: `At most ${TITLE_MAX} characters fit.` }),
       ...(summary.length > SUMMARY_MAX && { summary: `At most ${SUMMARY_MAX} characters fit.` }),
     });
   }
@@ -73,19 +71,8 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       const version: PlanVersionDoc =
         newest?.hash === hash
           ? newest
-          : {
-              _id: `${planId}_v${n}`,
-              planId,
-              planName: plan.name,
-              productId: plan.productId,
-              n,
-              document,
-              hash,
-              publishedAt: clock.now(),
-              effectiveAt: null,
-            };
-      if (version !== newest && !(await products.addPlanVersion(version)) && (await products.planVersion(version._id))?.hash !== hash)
-        continue;
+          : { _id: `${planId}_v${n}`, planId, planName: plan.name, productId: plan.productId, n, document, hash, publishedAt: clock.now(), effectiveAt: null };
+      if (version !== newest && !(await products.addPlanVersion(version)) && (await products.planVersion(version._id))?.hash !== hash) continue;
       if (plan.currentVersionId === version._id) return version;
       if (!(await products.updatePlan(planId, plan.rev, { currentVersionId: version._id, versions: version.n }))) continue;
       await audit.append(actor, {
@@ -124,8 +111,7 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
     async create(actor, productId, { name, title, summary }, document) {
       const product = await ownProduct(store, actor, productId);
       if (product.status === 'retired') throw new AppError('conflict', 'This product is retired.');
-      if (!isSlug(name) || name.length > 30)
-        throw faulty({ name: 'Use lower-case letters, digits and single hyphens, at most 30 characters.' });
+      if (!isSlug(name) || name.length > 30) throw faulty({ name: 'Use lower-case letters, digits and single hyphens, at most 30 characters.' });
       checkFields({ title, summary });
       const reading = parsePlanDocument(document);
       if (reading.fault) throw faulty({ document: `${reading.fault.path} ${reading.fault.message}.` });
@@ -133,8 +119,7 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       const present = held.find((plan) => plan.name === name);
       // What an interrupted attempt left is taken up again; a plan that was published is somebody's.
       if (present && present.currentVersionId !== null) throw faulty({ name: 'Another plan of this product has this name.' });
-      if (!present && held.length >= PRODUCT_LIMITS.plansMax)
-        throw new AppError('conflict', `A product may have ${PRODUCT_LIMITS.plansMax} plans.`);
+      if (!present && held.length >= PRODUCT_LIMITS.plansMax) throw new AppError('conflict', `A product may have ${PRODUCT_LIMITS.plansMax} plans.`);
       const plan: PlanDoc = present ?? {
         _id: ids.next('plan'),
         productId,
@@ -150,11 +135,7 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       };
       if (!present && !(await products.addPlan(plan)) && !(await products.plan(plan._id)))
         throw faulty({ name: 'Another plan of this product has this name.' });
-      await audit.append(actor, {
-        action: 'market:products:update',
-        resource: `product:${productId}`,
-        after: { plan: plan._id, name, title, summary },
-      });
+      await audit.append(actor, { action: 'market:products:update', resource: `product:${productId}`, after: { plan: plan._id, name, title, summary } });
       await publish(actor, plan._id, document);
       return (await products.plan(plan._id)) ?? plan;
     },
@@ -164,16 +145,10 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       checkFields({ title, summary });
       if (plan.rev !== rev) throw new AppError('conflict');
       if (plan.retired) throw new AppError('conflict', 'This plan is retired.');
-      if ((plan.title !== title || plan.summary !== summary) && !(await products.updatePlan(planId, rev, { title, summary })))
-        throw new AppError('conflict');
+      if ((plan.title !== title || plan.summary !== summary) && !(await products.updatePlan(planId, rev, { title, summary }))) throw new AppError('conflict');
       if (plan.title !== title || plan.summary !== summary) {
         const before = { plan: planId, title: plan.title, summary: plan.summary };
-        await audit.append(actor, {
-          action: 'market:products:update',
-          resource: `product:${plan.productId}`,
-          before,
-          after: { plan: planId, title, summary },
-        });
+        await audit.append(actor, { action: 'market:products:update', resource: `product:${plan.productId}`, before, after: { plan: planId, title, summary } });
       }
       return publish(actor, planId, document);
     },
@@ -187,8 +162,7 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       );
       if (product?.status === 'listed' && others.length === 0)
         throw new AppError('conflict', 'A listed product needs at least one open plan. Add another one first.');
-      if (!(await products.updatePlan(planId, plan.rev, { retired: true })) && !(await products.plan(planId))?.retired)
-        throw new AppError('conflict');
+      if (!(await products.updatePlan(planId, plan.rev, { retired: true })) && !(await products.plan(planId))?.retired) throw new AppError('conflict');
       await audit.append(actor, {
         action: 'market:products:update',
         resource: `product:${plan.productId}`,

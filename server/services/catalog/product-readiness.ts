@@ -22,9 +22,7 @@ export async function readinessOf(store: CatalogDependencies['store'], product: 
     store.apis.apis(product.apiIds),
     store.products.plansOf(product._id),
   ]);
-  const records = new Map(
-    (await store.apis.livePublicationsOfGroup(product.groupId)).map((record) => [`${record.apiId} ${record.environmentId}`, record]),
-  );
+  const records = new Map((await store.apis.livePublicationsOfGroup(product.groupId)).map((record) => [`${record.apiId} ${record.environmentId}`, record]));
   const liveApis = drafts.filter(({ _id }) => records.get(`${_id} ${product.environmentId}`)?.definition.security.startsWith('APP')).length;
   return readiness({
     seller: (organization?.seller ?? null) !== null,

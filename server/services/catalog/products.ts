@@ -72,8 +72,7 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
     change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId' | 'status'>> = {},
   ) {
     if (product.status === to) return;
-    if (!canMove('product', product.status, to))
-      throw new AppError('conflict', `This product is ${product.status} and cannot become ${to}.`);
+    if (!canMove('product', product.status, to)) throw new AppError('conflict', `This product is ${product.status} and cannot become ${to}.`);
     const now = clock.now();
     if (!(await products.moveProduct(product._id, product.rev, product.status, to, { ...change, updatedAt: now }))) {
       if ((await products.product(product._id))?.status !== to) throw new AppError('conflict');
@@ -141,8 +140,7 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
         rev: 1,
       };
       if (slugFault(product.slug) !== undefined) throw faulty({ slug: 'Choose an address: none can be made of the name.' });
-      if (!(await products.addProduct(product)) && !(await products.product(product._id)))
-        throw faulty({ slug: 'Another product has this address.' });
+      if (!(await products.addProduct(product)) && !(await products.product(product._id))) throw faulty({ slug: 'Another product has this address.' });
       await audit.append(actor, {
         action: 'market:products:create',
         resource: `product:${product._id}`,
@@ -156,8 +154,7 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
       check(fields);
       if (fields.slug === '') throw faulty({ slug: 'This is needed.' });
       // Links, programs and bills name it: the address of what was listed once stays.
-      if (product.listedAt !== null && fields.slug !== product.slug)
-        throw faulty({ slug: 'The address of a product that was listed cannot change.' });
+      if (product.listedAt !== null && fields.slug !== product.slug) throw faulty({ slug: 'The address of a product that was listed cannot change.' });
       await write(actor, product, rev, { ...fields, tags: [...fields.tags] }, fieldsOf(product), fields);
     },
 
@@ -167,39 +164,23 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
       if (!isUnsold(product.status)) {
         const subscribers = await subscribersOf(productId);
         if (subscribers > 0)
-          throw new AppError(
-            'conflict',
-            `${subscribers} live subscriptions hold the list of APIs they were sold. It can change when there are none.`,
-          );
+          throw new AppError('conflict', `${subscribers} live subscriptions hold the list of APIs they were sold. It can change when there are none.`);
       }
-      await write(
-        actor,
-        product,
-        rev,
-        { apiIds: chosen },
-        { apiIds: product.apiIds.slice(0, 100) },
-        { apiIds: chosen.slice(0, 100), count: chosen.length },
-      );
+      await write(actor, product, rev, { apiIds: chosen }, { apiIds: product.apiIds.slice(0, 100) }, { apiIds: chosen.slice(0, 100), count: chosen.length });
     },
 
     async setLogo(actor, productId, bytes) {
       const product = await ownProduct(store, actor, productId);
       const reading = bytes && readImage(bytes);
       if (reading && 'fault' in reading) throw faulty({ logo: reading.fault });
-      const logo =
-        bytes && reading
-          ? { contentType: reading.contentType, data: Buffer.from(bytes), hash: sha256Hex(Buffer.from(bytes)).slice(0, 16) }
-          : null;
+      const logo = bytes && reading ? { contentType: reading.contentType, data: Buffer.from(bytes), hash: sha256Hex(Buffer.from(bytes)).slice(0, 16) } : null;
       await write(actor, product, product.rev, { logo }, { logo: product.logo?.hash ?? null }, { logo: logo?.hash ?? null });
     },
 
     async sellable(actor, groupId) {
       const found = await store.gateways.group(groupId);
       const group = await ownGroup(store, actor, found?.gatewayId ?? '', groupId);
-      const [all, live] = await Promise.all([
-        store.apis.apisOfGroup(group.gatewayId, groupId),
-        store.apis.livePublicationsOfGroup(groupId),
-      ]);
+      const [all, live] = await Promise.all([store.apis.apisOfGroup(group.gatewayId, groupId), store.apis.livePublicationsOfGroup(groupId)]);
       const served = new Set(live.map(({ apiId }) => apiId));
       return {
         group,
@@ -232,8 +213,7 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
     async retire(actor, productId) {
       const product = await ownProduct(store, actor, productId);
       const before = await subscribersOf(productId);
-      if (before > 0)
-        throw new AppError('conflict', `${before} live subscriptions use this product. It can be retired when there are none.`);
+      if (before > 0) throw new AppError('conflict', `${before} live subscriptions use this product. It can be retired when there are none.`);
       // Closed to new buyers first, so that nobody slips in between the count and the end.
       if (product.status === 'listed') await move(actor, product, 'deprecated', 'market:products:update', {});
       const closed = await ownProduct(store, actor, productId);
@@ -249,15 +229,9 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
       const product = await ownProduct(store, actor, productId);
       if (product.listedAt !== null || (product.status !== 'draft' && product.status !== 'rejected'))
         throw new AppError('conflict', 'Only a draft that was never listed can be deleted.');
-      if (!(await products.removeProduct(productId, product.rev, product.status)) && (await products.product(productId)))
-        throw new AppError('conflict');
+      if (!(await products.removeProduct(productId, product.rev, product.status)) && (await products.product(productId))) throw new AppError('conflict');
       await products.removePlansOf(productId);
-      await audit.append(actor, {
-        action: 'market:products:update',
-        resource: `product:${productId}`,
-        before: fieldsOf(product),
-        after: null,
-      });
+      await audit.append(actor, { action: 'market:products:update', resource: `product:${productId}`, before: fieldsOf(product), after: null });
     },
 
     async logo(actor, productId) {

@@ -148,18 +148,13 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
       }));
       const standing = await apis.addPublications(records);
       const own = records.filter(({ _id }) => standing.has(_id));
-      const say = ({ apiId, definition }: PublicationDoc, reason: string) =>
-        refused.push({ apiId, operation: operationOf(definition.frontend), reason });
-      for (const record of records)
-        if (!standing.has(record._id)) say(record, 'Somebody else published it at the same moment. Look at it again.');
+      const say = ({ apiId, definition }: PublicationDoc, reason: string) => refused.push({ apiId, operation: operationOf(definition.frontend), reason });
+      for (const record of records) if (!standing.has(record._id)) say(record, 'Somebody else published it at the same moment. Look at it again.');
 
       const forbidden = new Set(
-        own.length === 0
-          ? []
-          : (await decide(environment._id, new Map(own.map(({ apiId, _id }) => [apiId, _id])))).map(({ apiId }) => apiId),
+        own.length === 0 ? [] : (await decide(environment._id, new Map(own.map(({ apiId, _id }) => [apiId, _id])))).map(({ apiId }) => apiId),
       );
-      for (const record of own)
-        if (forbidden.has(record.apiId)) say(record, 'Another API that answers the same calls went live at the same moment.');
+      for (const record of own) if (forbidden.has(record.apiId)) say(record, 'Another API that answers the same calls went live at the same moment.');
       const published = own.filter(({ apiId }) => !forbidden.has(apiId)).map((record) => ({ ...record, live: true }));
       if (published.length > 0) {
         await audit.append(actor, {
@@ -183,8 +178,7 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
       if (!record || record.apiId !== apiId) throw new AppError('not-found');
       const before = api.serving?.[record.environmentId] ?? null;
       const [forbidden] = await decide(record.environmentId, new Map([[apiId, publicationId]]));
-      if (forbidden)
-        throw new AppError('conflict', 'Another live API of the group answers the same calls as this record. Take that one offline first.');
+      if (forbidden) throw new AppError('conflict', 'Another live API of the group answers the same calls as this record. Take that one offline first.');
       await audit.append(actor, {
         action: 'apig:apis:publish',
         resource: resourceOf(api.gatewayId, [api]),
@@ -229,9 +223,7 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
     async history(actor, apiId) {
       const { serving = {} } = await ownApi(store, actor, apiId);
       const records = await apis.publicationsOf(apiId);
-      return records
-        .map((record) => ({ ...record, live: serving[record.environmentId] === record._id }))
-        .sort((a, b) => b.ordinal - a.ordinal);
+      return records.map((record) => ({ ...record, live: serving[record.environmentId] === record._id })).sort((a, b) => b.ordinal - a.ordinal);
     },
 
     async settleAbandoned() {
@@ -247,9 +239,7 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
 }
 
 function wantedOf(serving: ReadonlyMap<string, Serving>): Wanted[] {
-  return [...serving].flatMap(([apiId, places]) =>
-    Object.entries(places).map(([environmentId, publicationId]) => ({ apiId, environmentId, publicationId })),
-  );
+  return [...serving].flatMap(([apiId, places]) => Object.entries(places).map(([environmentId, publicationId]) => ({ apiId, environmentId, publicationId })));
 }
 
 const sameServing = (a: ReadonlyMap<string, Serving>, b: ReadonlyMap<string, Serving>): boolean =>

@@ -50,8 +50,7 @@ export function makeReviews({ store, clock, audit, changes }: CatalogDependencie
     if (!(await products.moveProduct(productId, rev, 'submitted', to, { ...change, updatedAt: clock.now() }))) {
       const present = await submitted(productId);
       // Ours all the same, when only the answer of the write was lost.
-      if (present.status !== to || present.rev !== rev + 1 || present.statusReason !== (change.statusReason ?? ''))
-        throw new AppError('conflict');
+      if (present.status !== to || present.rev !== rev + 1 || present.statusReason !== (change.statusReason ?? '')) throw new AppError('conflict');
     }
     const entry = {
       action: 'platform:reviews:decide',
@@ -84,9 +83,7 @@ export function makeReviews({ store, clock, audit, changes }: CatalogDependencie
         store.apis.livePublicationsOfGroup(product.groupId),
         readinessOf(store, product),
       ]);
-      const open = plans
-        .filter(({ retired, currentVersionId }) => !retired && currentVersionId !== null)
-        .sort((a, b) => a.ordinal - b.ordinal);
+      const open = plans.filter(({ retired, currentVersionId }) => !retired && currentVersionId !== null).sort((a, b) => a.ordinal - b.ordinal);
       const versions = new Map(
         (await products.planVersions(open.map(({ currentVersionId }) => currentVersionId ?? ''))).map((version) => [version._id, version]),
       );

@@ -46,12 +46,7 @@ export function makeSellers({ store: { accounts }, audit }: Pick<CatalogDependen
         if (isDuplicateKey(error)) throw faulty({ slug: 'Another seller has this name.' });
         throw error;
       }
-      await audit.append(actor, {
-        action: 'market:seller:update',
-        resource: `organization:${organization._id}`,
-        before: organization.seller,
-        after: seller,
-      });
+      await audit.append(actor, { action: 'market:seller:update', resource: `organization:${organization._id}`, before: organization.seller, after: seller });
     },
   };
 }

@@ -39,8 +39,7 @@ export function mapParameters(root: JsonMap, shared: unknown, own: unknown, path
   const parameters: RequestParameter[] = [];
   for (const one of found.values()) {
     const mapped = mapOne(root, one, pathNames, notes);
-    if (mapped && parameters.length >= LIMITS.parametersMax)
-      notes.push(`${named(one.place, one.name)} is not checked: at most ${LIMITS.parametersMax} are.`);
+    if (mapped && parameters.length >= LIMITS.parametersMax) notes.push(`${named(one.place, one.name)} is not checked: at most ${LIMITS.parametersMax} are.`);
     else if (mapped) parameters.push(mapped);
   }
   for (const name of pathNames) {
@@ -109,8 +108,7 @@ function scalarType(schema: JsonMap): RequestParameter['type'] | undefined {
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, LIMITS.valueMax) : '');
 const numberOf = (value: unknown): number | undefined => (typeof value === 'number' && Number.isFinite(value) ? value : undefined);
-const lengthOf = (value: unknown): number | undefined =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+const lengthOf = (value: unknown): number | undefined => (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined);
 const scalarText = (value: unknown): string | undefined =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 
@@ -124,15 +122,10 @@ function scalarRules(
   const allowed = enumOf(type, schema, who, notes);
   const standard = scalarText(schema['default']);
   const fits =
-    standard !== undefined &&
-    isOfType(standard, type) &&
-    standard.length <= LIMITS.valueMax &&
-    (allowed === undefined || allowed.includes(standard));
+    standard !== undefined && isOfType(standard, type) && standard.length <= LIMITS.valueMax && (allowed === undefined || allowed.includes(standard));
   if (standard !== undefined && !fits) notes.push(`${who} loses its default, which is not one of its values.`);
   if (typeof schema['pattern'] === 'string') notes.push(`${who}: its pattern is not checked.`);
-  const example = scalarText(
-    map['example'] ?? schema['example'] ?? (Array.isArray(schema['examples']) ? schema['examples'][0] : undefined),
-  );
+  const example = scalarText(map['example'] ?? schema['example'] ?? (Array.isArray(schema['examples']) ? schema['examples'][0] : undefined));
   return {
     type,
     description: textOf(map['description'] ?? schema['description']),

@@ -110,9 +110,7 @@ function mapOperation(root: JsonMap, { operation, method, path: given, item, des
     notes.push('Its callbacks were left out: they are calls that the provider makes.');
   const streaming = answersStream(root, description);
   if (streaming) notes.push('It answers a stream of events: it is served as streaming.');
-  const names64 =
-    [description['operationId'], description['summary'], operation].map((value) => text(value, LIMITS.nameMax).trim()).find(Boolean) ??
-    operation;
+  const names64 = [description['operationId'], description['summary'], operation].map((value) => text(value, LIMITS.nameMax).trim()).find(Boolean) ?? operation;
   const definition: ApiDefinition = {
     name: names64,
     summary: shortened(description['summary'] ?? item['summary'], LIMITS.summaryMax, 'summary', notes),
@@ -204,11 +202,7 @@ function withoutTwin(read: ReadOperation, routes: Map<string, string>): ReadOper
 
 function securityNotes(root: JsonMap): string[] {
   const components = isMap(root['components']) ? root['components'] : {};
-  const schemes = isMap(root['securityDefinitions'])
-    ? root['securityDefinitions']
-    : isMap(components['securitySchemes'])
-      ? components['securitySchemes']
-      : {};
+  const schemes = isMap(root['securityDefinitions']) ? root['securityDefinitions'] : isMap(components['securitySchemes']) ? components['securitySchemes'] : {};
   const kinds = Object.values(schemes).flatMap((scheme) => {
     const { value } = resolve(root, scheme);
     if (!isMap(value)) return [];

@@ -2,8 +2,7 @@ import { parseDocument as parseYaml } from 'yaml';
 import { DEPTH_MAX, DOCUMENT_BYTES_MAX } from './reading.ts';
 
 export type JsonMap = Record<string, unknown>;
-export type ParseResult =
-  { readonly document: JsonMap; readonly notes: readonly string[]; readonly refusal?: undefined } | { readonly refusal: string };
+export type ParseResult = { readonly document: JsonMap; readonly notes: readonly string[]; readonly refusal?: undefined } | { readonly refusal: string };
 
 /** An anchor may be used this often: far above honest documents, far below what explodes. */
 const ALIASES_MAX = 1_000;
@@ -57,10 +56,7 @@ function parseYamlText(text: string): Parsed {
     const duplicates = document.errors.filter(({ code }) => code === 'DUPLICATE_KEY');
     const [broken] = document.errors.filter(({ code }) => code !== 'DUPLICATE_KEY');
     if (broken && /call stack/.test(broken.message)) return TOO_DEEP;
-    if (broken)
-      return {
-        refusal: `The document is not valid YAML: line ${lineOf(broken.pos[0])}: ${broken.message.split('\n')[0]?.slice(0, 200) ?? ''}.`,
-      };
+    if (broken) return { refusal: `The document is not valid YAML: line ${lineOf(broken.pos[0])}: ${broken.message.split('\n')[0]?.slice(0, 200) ?? ''}.` };
     const notes = duplicates.slice(0, 20).map(({ pos }) => `Line ${lineOf(pos[0])}: a key stands twice; the last one counts.`);
     return { value: document.toJS({ maxAliasCount: ALIASES_MAX }), notes };
   } catch (error) {

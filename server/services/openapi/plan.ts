@@ -45,17 +45,12 @@ export interface ImportGround {
 }
 
 /** What an import would do to a group, line by line; pure, so that preview and application say the same. */
-export function planImport(
-  operations: readonly ReadOperation[],
-  settings: ImportSettings,
-  { present, products, allow, groupMax }: ImportGround,
-): ImportLine[] {
+export function planImport(operations: readonly ReadOperation[], settings: ImportSettings, { present, products, allow, groupMax }: ImportGround): ImportLine[] {
   const known = new Map(present.map((api) => [routeKey(api.definition.frontend), api]));
   const named = new Set<string>();
   let room = groupMax - present.length;
   const lines = operations.map((read): ImportLine => {
-    if (!read.definition)
-      return { operation: read.operation, action: 'refuse', name: '', definition: null, api: null, notes: read.notes, reason: read.reason };
+    if (!read.definition) return { operation: read.operation, action: 'refuse', name: '', definition: null, api: null, notes: read.notes, reason: read.reason };
     const key = routeKey(read.definition.frontend);
     const api = known.get(key) ?? null;
     named.add(key);
@@ -63,46 +58,27 @@ export function planImport(
     const base = { operation: read.operation, name: definition.name, api, notes: read.notes };
     const [fault] = Object.values(checkDefinition(definition, allow));
     if (fault !== undefined) return { ...base, action: 'refuse', definition: null, reason: fault };
-    if (api)
-      return {
-        ...base,
-        action: canonicalJson(api.definition) === canonicalJson(definition) ? 'unchanged' : 'update',
-        definition,
-        reason: '',
-      };
+    if (api) return { ...base, action: canonicalJson(api.definition) === canonicalJson(definition) ? 'unchanged' : 'update', definition, reason: '' };
     if ((room -= 1) < 0)
-      return {
-        ...base,
-        action: 'refuse',
-        definition: null,
-        reason: `The group is full: it holds at most ${groupMax.toLocaleString('en')} APIs.`,
-      };
+      return { ...base, action: 'refuse', definition: null, reason: `The group is full: it holds at most ${groupMax.toLocaleString('en')} APIs.` };
     return { ...base, action: 'create', definition, reason: '' };
   });
   return settings.mode === 'merge'
     ? lines
-    : [
-        ...lines,
-        ...present.filter((api) => !named.has(routeKey(api.definition.frontend))).map((api) => leftOver(api, products.get(api._id))),
-      ];
+    : [...lines, ...present.filter((api) => !named.has(routeKey(api.definition.frontend))).map((api) => leftOver(api, products.get(api._id)))];
 }
 
 function leftOver(api: ApiDoc, product: string | undefined): ImportLine {
   const live = Object.values(api.serving ?? {}).some((publicationId) => publicationId !== null);
   const base = { operation: operationOf(api.definition.frontend), name: api.definition.name, definition: null, api, notes: [] };
-  if (product !== undefined)
-    return { ...base, action: 'keep', reason: `The document does not name it, but the product ${product} contains it.` };
+  if (product !== undefined) return { ...base, action: 'keep', reason: `The document does not name it, but the product ${product} contains it.` };
   return live
     ? { ...base, action: 'keep', reason: 'The document does not name it, but it is live: take it offline first.' }
     : { ...base, action: 'remove', reason: 'The document does not name it.' };
 }
 
 /** The form's choices, put into what the document says. */
-function settled(
-  definition: ApiDefinition,
-  { origin, security, appCode, timeoutMs }: ImportSettings,
-  allow: ReadonlySet<string>,
-): ApiDefinition {
+function settled(definition: ApiDefinition, { origin, security, appCode, timeoutMs }: ImportSettings, allow: ReadonlySet<string>): ApiDefinition {
   const backend = definition.backend as HttpBackend;
   const chosen = origin === '' ? backend.origin : origin;
   const reading = readOrigin(chosen, allow);

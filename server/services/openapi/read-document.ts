@@ -18,10 +18,7 @@ export async function readDocument(bytes: Uint8Array, tell: (message: WorkerMess
 
 async function faultsOf(document: object): Promise<{ faults: string[]; moreFaults: number }> {
   try {
-    const result = await validate(document as Parameters<typeof validate>[0], {
-      resolve: { external: false },
-      validate: { errors: { colorize: false } },
-    });
+    const result = await validate(document as Parameters<typeof validate>[0], { resolve: { external: false }, validate: { errors: { colorize: false } } });
     if (result.valid) return { faults: [], moreFaults: 0 };
     const faults = result.errors.map(({ message }) => firstLines(message));
     return { faults: faults.slice(0, FAULTS_MAX), moreFaults: result.additionalErrors + Math.max(0, faults.length - FAULTS_MAX) };

@@ -37,8 +37,7 @@ export function makeDocumentReader({
   return {
     async read(bytes) {
       if (bytes.length > DOCUMENT_BYTES_MAX) return { refusal: 'The document has more than 16 MiB.' };
-      if (waiting > WAITING_MAX)
-        throw new AppError('too-many-attempts', 'Other documents are being read. Try again in a minute.', { retryAfterSeconds: 60 });
+      if (waiting > WAITING_MAX) throw new AppError('too-many-attempts', 'Other documents are being read. Try again in a minute.', { retryAfterSeconds: 60 });
       waiting += 1;
       // One at a time: two of the largest would take the machine from everybody else.
       const turn = last.then(() => readInWorker(bytes, limits, onFault));

@@ -32,8 +32,7 @@ export interface DocumentReading {
 }
 
 /** A document is read, or refused whole with the reason in words. */
-export type DocumentResult =
-  { readonly reading: DocumentReading; readonly refusal?: undefined } | { readonly reading?: undefined; readonly refusal: string };
+export type DocumentResult = { readonly reading: DocumentReading; readonly refusal?: undefined } | { readonly reading?: undefined; readonly refusal: string };
 
 /** What the worker tells, in this order; `faults` may never come when the document is too large to be checked. */
 export type WorkerMessage =

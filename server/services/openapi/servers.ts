@@ -12,9 +12,7 @@ const NONE: Server = { origin: '', basePath: '' };
 /** Where the operations are, as `servers` (3.x) says; the first absolute https address, else the first http one. */
 export function serverOf(servers: unknown, notes: string[]): Server | undefined {
   if (!Array.isArray(servers) || servers.length === 0) return undefined;
-  const read = servers.flatMap((entry) =>
-    isMap(entry) && typeof entry['url'] === 'string' ? [readUrl(filled(entry['url'], entry['variables']))] : [],
-  );
+  const read = servers.flatMap((entry) => (isMap(entry) && typeof entry['url'] === 'string' ? [readUrl(filled(entry['url'], entry['variables']))] : []));
   const best = read.find(({ origin }) => origin.startsWith('https:')) ?? read.find(({ origin }) => origin !== '') ?? read[0];
   if (read.filter(({ origin }) => origin !== '').length > 1 && best)
     notes.push(`The document names ${read.length} servers; ${best.origin}${best.basePath} is taken.`);
@@ -27,9 +25,7 @@ export function serverOfSwagger(root: JsonMap): Server {
   const host = typeof root['host'] === 'string' ? root['host'] : '';
   const schemes = Array.isArray(root['schemes']) ? root['schemes'] : [];
   const scheme = schemes.length === 0 || schemes.includes('https') ? 'https' : 'http';
-  return host === ''
-    ? { ...NONE, basePath: tidyPath(basePath) }
-    : readUrl(`${scheme}://${host}${basePath.startsWith('/') ? '' : '/'}${basePath}`);
+  return host === '' ? { ...NONE, basePath: tidyPath(basePath) } : readUrl(`${scheme}://${host}${basePath.startsWith('/') ? '' : '/'}${basePath}`);
 }
 
 function filled(url: string, variables: unknown): string {

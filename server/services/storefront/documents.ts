@@ -17,7 +17,10 @@ export type ExampleReader = (groupId: string, operation: string) => Promise<Oper
 
 /** Examples from the document that a group was last imported from; undefined when there is none, or none of this operation. */
 export function makeExampleReader({ documents }: Pick<Store, 'documents'>): ExampleReader {
-  const kept = new LRUCache<string, ReadonlyMap<string, OperationExamples>>({ maxSize: KEPT_MAX, sizeCalculation: (examples) => JSON.stringify([...examples]).length + 1 });
+  const kept = new LRUCache<string, ReadonlyMap<string, OperationExamples>>({
+    maxSize: KEPT_MAX,
+    sizeCalculation: (examples) => JSON.stringify([...examples]).length + 1,
+  });
 
   async function read(groupId: string, ordinal: number): Promise<ReadonlyMap<string, OperationExamples>> {
     const packed = await documents.read(groupId, ordinal, 'document');

@@ -6,7 +6,13 @@ export interface OperationExamples {
   /** Body of a request, as text; null when there is none. */
   readonly request: { readonly contentType: string; readonly body: string } | null;
   /** `written`: by the author; otherwise the body only shows the shape of the schema. */
-  readonly answers: readonly { readonly status: string; readonly description: string; readonly contentType: string; readonly body: string | null; readonly written: boolean }[];
+  readonly answers: readonly {
+    readonly status: string;
+    readonly description: string;
+    readonly contentType: string;
+    readonly body: string | null;
+    readonly written: boolean;
+  }[];
 }
 
 const BODY_MAX = 4_000;
@@ -57,7 +63,15 @@ function answersOf(root: JsonMap, operation: JsonMap): OperationExamples['answer
       const old = mapAt(response, 'examples')['application/json'];
       const swagger = old !== undefined ? json(old, true) : response['schema'] !== undefined ? json(sample(root, response['schema']), false) : null;
       const shown = isMap(response['content']) ? media(root, response['content']) : swagger;
-      return [{ status, description: text(response['description']).slice(0, 500), contentType: shown?.contentType ?? '', body: shown?.body ?? null, written: shown?.written ?? false }];
+      return [
+        {
+          status,
+          description: text(response['description']).slice(0, 500),
+          contentType: shown?.contentType ?? '',
+          body: shown?.body ?? null,
+          written: shown?.written ?? false,
+        },
+      ];
     });
 }
 
@@ -75,7 +89,9 @@ function media(root: JsonMap, content: JsonMap): Shown | null {
   const type = types.find((name) => /[/+]json\b/.test(name)) ?? types[0];
   const given = type === undefined ? undefined : content[type];
   if (type === undefined || !isMap(given)) return null;
-  const named = Object.values(mapAt(given, 'examples')).map((example) => resolve(root, example).value).find((example) => isMap(example) && 'value' in example);
+  const named = Object.values(mapAt(given, 'examples'))
+    .map((example) => resolve(root, example).value)
+    .find((example) => isMap(example) && 'value' in example);
   const written = given['example'] ?? (isMap(named) ? named['value'] : undefined);
   const value = written ?? (/[/+]json\b/.test(type) ? sample(root, given['schema']) : undefined);
   return value === undefined ? null : { contentType: type, body: print(value), written: written !== undefined };
@@ -91,12 +107,21 @@ function sample(root: JsonMap, given: unknown, depth = 0): unknown {
   const schema = resolve(root, given).value;
   if (!isMap(schema) || depth > DEPTH_MAX) return null;
   const examples = schema['examples'];
-  for (const value of [schema['example'], Array.isArray(examples) ? examples[0] : undefined, schema['const'], schema['default'], Array.isArray(schema['enum']) ? schema['enum'][0] : undefined]) {
+  for (const value of [
+    schema['example'],
+    Array.isArray(examples) ? examples[0] : undefined,
+    schema['const'],
+    schema['default'],
+    Array.isArray(schema['enum']) ? schema['enum'][0] : undefined,
+  ]) {
     if (value !== undefined) return value;
   }
   const all = schema['allOf'];
   if (Array.isArray(all)) {
-    const parts = all.slice(0, PROPERTIES_MAX).map((part) => sample(root, part, depth + 1)).filter(isMap);
+    const parts = all
+      .slice(0, PROPERTIES_MAX)
+      .map((part) => sample(root, part, depth + 1))
+      .filter(isMap);
     return Object.assign({}, ...parts, isMap(schema['properties']) ? properties(root, schema, depth) : {}) as unknown;
   }
   const either = schema['oneOf'] ?? schema['anyOf'];
@@ -115,4 +140,9 @@ function ofType(root: JsonMap, schema: JsonMap, depth: number): unknown {
 }
 
 const properties = (root: JsonMap, schema: JsonMap, depth: number): JsonMap =>
-  Object.fromEntries(Object.entries(mapAt(schema, 'properties')).slice(0, PROPERTIES_MAX).filter(([name]) => name !== '__proto__').map(([name, property]) => [name, sample(root, property, depth + 1)]));
+  Object.fromEntries(
+    Object.entries(mapAt(schema, 'properties'))
+      .slice(0, PROPERTIES_MAX)
+      .filter(([name]) => name !== '__proto__')
+      .map(([name, property]) => [name, sample(root, property, depth + 1)]),
+  );

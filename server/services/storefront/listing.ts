@@ -48,7 +48,13 @@ export interface Listing {
   readonly status: 'listed' | 'deprecated';
   readonly listedAt: number;
   readonly updatedAt: number;
-  readonly provider: { readonly organizationId: string; readonly name: string; readonly slug: string | null; readonly website: string; readonly supportEmail: string };
+  readonly provider: {
+    readonly organizationId: string;
+    readonly name: string;
+    readonly slug: string | null;
+    readonly website: string;
+    readonly supportEmail: string;
+  };
   readonly groupId: string;
   /** `GATEWAY_URL/<label>` */
   readonly baseUrl: string;
@@ -86,12 +92,26 @@ export function toListing({ product, organization, group, environment, plans, ve
   const live = publications.filter(({ apiId, environmentId }) => sold.has(apiId) && environmentId === product.environmentId);
   const { seller } = organization;
   return {
-    productId: product._id, slug: product.slug, name: product.name, tagline: product.tagline, description: product.description, terms: product.terms,
-    category: product.category, tags: product.tags, logoHash: product.logo?.hash ?? null, dataSource: product.dataSource, dataLicence: product.dataLicence,
-    status: product.status === 'deprecated' ? 'deprecated' : 'listed', listedAt: product.listedAt ?? product.createdAt, updatedAt: product.updatedAt,
+    productId: product._id,
+    slug: product.slug,
+    name: product.name,
+    tagline: product.tagline,
+    description: product.description,
+    terms: product.terms,
+    category: product.category,
+    tags: product.tags,
+    logoHash: product.logo?.hash ?? null,
+    dataSource: product.dataSource,
+    dataLicence: product.dataLicence,
+    status: product.status === 'deprecated' ? 'deprecated' : 'listed',
+    listedAt: product.listedAt ?? product.createdAt,
+    updatedAt: product.updatedAt,
     provider: {
-      organizationId: organization._id, name: seller?.displayName ?? organization.name, slug: organization.sellerSlug,
-      website: seller?.website ?? '', supportEmail: seller?.supportEmail ?? '',
+      organizationId: organization._id,
+      name: seller?.displayName ?? organization.name,
+      slug: organization.sellerSlug,
+      website: seller?.website ?? '',
+      supportEmail: seller?.supportEmail ?? '',
     },
     groupId: group._id,
     baseUrl: `${gatewayUrl}/${group.label}`,
@@ -105,7 +125,13 @@ export function toListing({ product, organization, group, environment, plans, ve
 function listingPlan(plan: PlanDoc, version: PlanVersionDoc): ListingPlan {
   const terms = planOf(version.document);
   return {
-    id: plan._id, versionId: version._id, name: plan.name, title: plan.title, summary: plan.summary, document: version.document, plan: terms,
+    id: plan._id,
+    versionId: version._id,
+    name: plan.name,
+    title: plan.title,
+    summary: plan.summary,
+    document: version.document,
+    plan: terms,
     free: isFreeOfCharge(terms),
   };
 }
@@ -117,7 +143,12 @@ function operationsOf(live: readonly PublicationDoc[]): ListingOperation[] {
   const seen = new Map<string, number>();
   return live
     .map(({ apiId, definition }) => ({ apiId, definition, group: definition.tags[0] ?? 'Operations' }))
-    .sort((a, b) => compare(a.group, b.group) || compare(a.definition.frontend.path, b.definition.frontend.path) || compare(a.definition.frontend.method, b.definition.frontend.method))
+    .sort(
+      (a, b) =>
+        compare(a.group, b.group) ||
+        compare(a.definition.frontend.path, b.definition.frontend.path) ||
+        compare(a.definition.frontend.method, b.definition.frontend.method),
+    )
     .map((operation) => {
       const base = anchorOf(operation.definition.frontend);
       const count = (seen.get(base) ?? 0) + 1;
@@ -130,4 +161,7 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** `GET /countries/{code}` → `get-countries-code` */
 const anchorOf = ({ method, path }: ApiDefinition['frontend']): string =>
-  `${method}${path}`.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
+  `${method}${path}`
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');

@@ -52,11 +52,24 @@ export interface ListingIndex {
 /** Search in memory over what is listed: the store has no text index, and a catalogue fits. */
 export function makeListingIndex(listings: readonly Listing[]): ListingIndex {
   const slugs = new Map(listings.map((listing) => [listing.slug, listing]));
-  const index = new MiniSearch({ idField: 'slug', fields: FIELDS, searchOptions: { boost: BOOST, prefix: (term) => term.length > 2, fuzzy: (term) => (term.length > 4 ? 0.2 : 0) } });
+  const index = new MiniSearch({
+    idField: 'slug',
+    fields: FIELDS,
+    searchOptions: { boost: BOOST, prefix: (term) => term.length > 2, fuzzy: (term) => (term.length > 4 ? 0.2 : 0) },
+  });
   index.addAll(
     listings.map(({ slug, name, tagline, tags, category, provider, operations, description }) => ({
-      slug, name, tagline, category, description: description.slice(0, 5_000), tags: tags.join(' '), provider: provider.name,
-      operations: operations.slice(0, 300).map(({ definition }) => `${definition.frontend.path} ${definition.summary}`).join(' '),
+      slug,
+      name,
+      tagline,
+      category,
+      description: description.slice(0, 5_000),
+      tags: tags.join(' '),
+      provider: provider.name,
+      operations: operations
+        .slice(0, 300)
+        .map(({ definition }) => `${definition.frontend.path} ${definition.summary}`)
+        .join(' '),
     })),
   );
   const found = (text: string, combineWith: 'AND' | 'OR', fuzzy?: number): Listing[] =>
@@ -74,7 +87,10 @@ export function makeListingIndex(listings: readonly Listing[]): ListingIndex {
         listings: sorted(chosen, query.sort, text !== ''),
         facets: facetsOf(matched, query),
         nearest: none && text !== '' ? found(text, 'OR', 0.4).slice(0, NEAREST_MAX) : [],
-        suggestion: none && matched.length === 0 && text !== '' ? (index.autoSuggest(text.slice(0, TEXT_MAX), { fuzzy: 0.4, combineWith: 'AND' })[0]?.suggestion ?? '') : '',
+        suggestion:
+          none && matched.length === 0 && text !== ''
+            ? (index.autoSuggest(text.slice(0, TEXT_MAX), { fuzzy: 0.4, combineWith: 'AND' })[0]?.suggestion ?? '')
+            : '',
       };
     },
   };

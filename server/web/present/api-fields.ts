@@ -1,8 +1,7 @@
 import { LIMITS, METHODS } from '../../domain/api-definition.ts';
 import type { FieldSpec } from './form.ts';
 
-const options = (values: readonly string[], words: Readonly<Record<string, string>> = {}) =>
-  values.map((value) => ({ value, label: words[value] ?? value }));
+const options = (values: readonly string[], words: Readonly<Record<string, string>> = {}) => values.map((value) => ({ value, label: words[value] ?? value }));
 export const PLACES = ['query', 'path', 'header'] as const;
 export const TYPES = ['string', 'integer', 'number', 'boolean'] as const;
 
@@ -56,12 +55,7 @@ export const API_FIELDS = {
   backendPath: { label: 'Path there', maxlength: LIMITS.pathMax, help: 'Empty: the same path. It may use the {name}s of the path.' },
   backendMethod: { label: 'Method there', type: 'select', options: options(['SAME', ...METHODS], { SAME: 'The caller’s method' }) },
   timeoutMs: { label: 'Timeout', type: 'number', min: 1, max: LIMITS.timeoutMaxMs, suffix: 'ms' },
-  retries: {
-    label: 'Further tries',
-    type: 'select',
-    options: options(['0', '1', '2', '3']),
-    help: 'Of idempotent methods, when no connection came about.',
-  },
+  retries: { label: 'Further tries', type: 'select', options: options(['0', '1', '2', '3']), help: 'Of idempotent methods, when no connection came about.' },
   mockStatus: { label: 'Status', type: 'number', min: 200, max: 599 },
   mockBody: { label: 'Body', type: 'textarea', rows: 4, maxlength: LIMITS.mockBodyMax },
   cors: { label: 'Web pages of other sites may call (CORS)', type: 'checkbox' },

@@ -38,14 +38,7 @@ export function barModel({ against, hard, whole, places, billable }: UsedSoFar, 
         : beyond > 0n
           ? `${grouped(beyond)} beyond the plan’s volume; they pass and are charged.`
           : '';
-  return {
-    label: against === 'quota' ? 'Used of this period’s limit' : 'Used of what is included',
-    used,
-    whole,
-    percent: percentOf(used, whole),
-    unit,
-    note,
-  };
+  return { label: against === 'quota' ? 'Used of this period’s limit' : 'Used of what is included', used, whole, percent: percentOf(used, whole), unit, note };
 }
 
 /** A state that asks for attention, in words: what it is, what it means, what to do. */

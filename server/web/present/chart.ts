@@ -42,7 +42,11 @@ export function barChart({ title, unit, points }: { title: string; unit: string;
   const heightOf = (value: bigint): number => round((Number((value * 100_000n) / top) / 100_000) * plot);
   const every = Math.ceil(points.length / LABELS_MAX);
   return {
-    title, unit, width: WIDTH, height: HEIGHT, baseline: HEIGHT - BOTTOM,
+    title,
+    unit,
+    width: WIDTH,
+    height: HEIGHT,
+    baseline: HEIGHT - BOTTOM,
     total: grouped(values.reduce((sum, value) => sum + value, 0n)),
     grid: Array.from({ length: GRID_LINES + 1 }, (_entry, n) => {
       const y = round(HEIGHT - BOTTOM - (plot * n) / GRID_LINES);
@@ -50,7 +54,13 @@ export function barChart({ title, unit, points }: { title: string; unit: string;
     }),
     bars: values.map((value, n) => {
       const height = value > 0n ? Math.max(1, heightOf(value)) : 0;
-      return { x: round(LEFT + slot * n + slot * 0.15), y: round(HEIGHT - BOTTOM - height), width: round(slot * 0.7), height, title: `${points[n]?.label ?? ''}: ${grouped(value)} ${unit}` };
+      return {
+        x: round(LEFT + slot * n + slot * 0.15),
+        y: round(HEIGHT - BOTTOM - height),
+        width: round(slot * 0.7),
+        height,
+        title: `${points[n]?.label ?? ''}: ${grouped(value)} ${unit}`,
+      };
     }),
     labels: points.flatMap(({ label }, n) => (n % every === 0 ? [{ x: round(LEFT + slot * n + slot / 2), text: label }] : [])),
     rows: points.map(({ label }, n) => ({ label, value: grouped(values[n] ?? 0n) })),

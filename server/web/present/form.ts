@@ -61,20 +61,27 @@ export function formModel<K extends string>(
     const given = Object.hasOwn(values, name) ? values[name] : undefined;
     const chosen = (Array.isArray(given) ? given : [given]).map(text);
     const kept = spec.type === 'password' || spec.type === 'file' ? '' : (chosen[0] ?? '');
-    return [name, {
-      ...spec,
-      id,
+    return [
       name,
-      value: kept,
-      checked: given === true || given === 'on' || given === 'true' || given === '1',
-      error: Object.hasOwn(errors, name) ? (errors[name] ?? null) : null,
-      options: (spec.options ?? []).map((option, index) => ({ ...option, id: `${id}-${index}`, selected: chosen.includes(option.value) })),
-    }];
+      {
+        ...spec,
+        id,
+        name,
+        value: kept,
+        checked: given === true || given === 'on' || given === 'true' || given === '1',
+        error: Object.hasOwn(errors, name) ? (errors[name] ?? null) : null,
+        options: (spec.options ?? []).map((option, index) => ({ ...option, id: `${id}-${index}`, selected: chosen.includes(option.value) })),
+      },
+    ];
   });
   const known = new Set<string>(names);
   const faults = [
-    ...Object.entries(errors).filter(([name]) => !known.has(name)).map(([, message]) => ({ id: null, message })),
-    ...fields.flatMap(([, field]) => (field.error === null ? [] : [{ id: field.options[0] && field.type === 'radio' ? field.options[0].id : field.id, message: field.error }])),
+    ...Object.entries(errors)
+      .filter(([name]) => !known.has(name))
+      .map(([, message]) => ({ id: null, message })),
+    ...fields.flatMap(([, field]) =>
+      field.error === null ? [] : [{ id: field.options[0] && field.type === 'radio' ? field.options[0].id : field.id, message: field.error }],
+    ),
   ];
   return { ...Object.fromEntries(fields), faults } as unknown as FormModel<K>;
 }

@@ -29,12 +29,7 @@ export const invoiceRow = (invoice: InvoiceDoc) => ({
 /** A line of usage leads to the calls behind it; a fee leads nowhere. */
 function usageLink({ usageFrom, usageTo, subscriptionId }: InvoiceDoc, key: string): string | null {
   if (usageFrom === null || usageTo === null || key === 'base' || key === 'setup' || key.startsWith('adj.')) return null;
-  return address('/usage', {
-    subscription: subscriptionId,
-    from: new Date(usageFrom).toISOString(),
-    to: new Date(usageTo).toISOString(),
-    by: 'operation',
-  });
+  return address('/usage', { subscription: subscriptionId, from: new Date(usageFrom).toISOString(), to: new Date(usageTo).toISOString(), by: 'operation' });
 }
 
 /** What charging came to, in one sentence. */

@@ -11,7 +11,11 @@ export interface Pages {
  *
  * @param page  from 1
  */
-export function pagination(path: string, query: Readonly<Record<string, unknown>>, { page, size, total }: { page: number; size: number; total: number }): Pages {
+export function pagination(
+  path: string,
+  query: Readonly<Record<string, unknown>>,
+  { page, size, total }: { page: number; size: number; total: number },
+): Pages {
   const link = (to: number): string => address(path, { ...query, page: to === 1 ? undefined : String(to) });
   const last = Math.max(1, Math.ceil(total / size));
   return {
@@ -25,7 +29,9 @@ export function pagination(path: string, query: Readonly<Record<string, unknown>
 
 /** A path with a query; empty and missing values are left out, lists repeat their key. */
 export function address(path: string, query: Readonly<Record<string, unknown>>): string {
-  const parts = Object.entries(query).flatMap(([key, value]) => (Array.isArray(value) ? value : [value]).filter((v): v is string => typeof v === 'string' && v !== '').map((v): [string, string] => [key, v]));
+  const parts = Object.entries(query).flatMap(([key, value]) =>
+    (Array.isArray(value) ? value : [value]).filter((v): v is string => typeof v === 'string' && v !== '').map((v): [string, string] => [key, v]),
+  );
   const text = new URLSearchParams(parts).toString();
   return text === '' ? path : `${path}?${text}`;
 }

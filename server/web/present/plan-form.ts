@@ -6,13 +6,7 @@ import { grouped } from './number.ts';
 const per = PER_CHOICES.map((value) => ({ value, label: value === '1' ? 'per call' : `per ${grouped(value)} calls` }));
 
 const NAMES = {
-  name: {
-    label: 'Short name',
-    required: true,
-    maxlength: 30,
-    placeholder: 'starter',
-    help: 'In addresses and programs; it cannot change later.',
-  },
+  name: { label: 'Short name', required: true, maxlength: 30, placeholder: 'starter', help: 'In addresses and programs; it cannot change later.' },
   title: { label: 'Title', required: true, maxlength: 40, placeholder: 'Starter' },
   summary: { label: 'For whom', maxlength: 160, help: 'One line under the price.' },
 } satisfies Record<string, FieldSpec>;
@@ -29,11 +23,7 @@ const TERMS = {
       { value: 'tiers', label: 'Tiers', help: 'Each call is charged at the price of the tier it falls in.' },
     ],
   },
-  currency: {
-    label: 'Currency',
-    type: 'select',
-    options: [...CURRENCIES.keys()].sort().map((code) => ({ value: code, label: code.toUpperCase() })),
-  },
+  currency: { label: 'Currency', type: 'select', options: [...CURRENCIES.keys()].sort().map((code) => ({ value: code, label: code.toUpperCase() })) },
   interval: {
     label: 'Period',
     type: 'select',
@@ -64,16 +54,12 @@ const TERMS = {
 } satisfies Record<string, FieldSpec>;
 
 const TIER: readonly (readonly [string, FieldSpec])[] = Array.from({ length: TIER_ROWS }, (_, i) => [
-  [
-    `tierUpTo${i}`,
-    { label: `Tier ${i + 1}: up to call`, inputmode: 'numeric', maxlength: 20, ...(i === 0 && { placeholder: '10,000' }) },
-  ] as const,
+  [`tierUpTo${i}`, { label: `Tier ${i + 1}: up to call`, inputmode: 'numeric', maxlength: 20, ...(i === 0 && { placeholder: '10,000' }) }] as const,
   [`tierPrice${i}`, { label: `Tier ${i + 1}: price`, inputmode: 'decimal', maxlength: 26 }] as const,
 ]).flat();
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-const oneOf = <T extends string>(value: unknown, choices: readonly T[], otherwise: T): T =>
-  choices.find((choice) => choice === value) ?? otherwise;
+const oneOf = <T extends string>(value: unknown, choices: readonly T[], otherwise: T): T => choices.find((choice) => choice === value) ?? otherwise;
 
 /** What was typed, as the domain reads it; everything it does not know becomes its default. */
 export function planFormOf(typed: Readonly<Record<string, unknown>>): PlanForm {

@@ -33,7 +33,11 @@ export interface PlanParts {
 export function planModel({ id, name, title, summary, plan }: PlanParts): PlanModel {
   const free = isFreeOfCharge(plan);
   return {
-    id, name, title, summary, free,
+    id,
+    name,
+    title,
+    summary,
+    free,
     fee: plan.baseMinor > 0n ? { minor: plan.baseMinor, currency: plan.currency.code, every: `a ${plan.interval}` } : null,
     headline: free ? 'Free' : 'Pay per call',
     usage: plan.meters.map((meter) => describeMeter(meter, plan.currency)).join(', '),
@@ -64,16 +68,33 @@ export interface ComparisonRow {
 
 /** All plans side by side; rows in which no plan has anything to say are left out. */
 export function comparePlans(parts: readonly PlanParts[]): ComparisonRow[] {
-  const row = (label: string, cell: (plan: Plan) => string): ComparisonRow => ({ label, cells: parts.map(({ title, plan }) => ({ plan: title, text: cell(plan) || '–' })) });
+  const row = (label: string, cell: (plan: Plan) => string): ComparisonRow => ({
+    label,
+    cells: parts.map(({ title, plan }) => ({ plan: title, text: cell(plan) || '–' })),
+  });
   const amount = (plan: Plan, minor: bigint): string => (minor > 0n ? formatMoney(minor, plan.currency.code) : '');
-  const included = ({ meters }: Plan): string => meters.filter(({ price }) => price.included > 0n).map(({ code, price }) => `${groupDigits(price.included)} ${unitWord(code, price.included)}`).join(', ');
+  const included = ({ meters }: Plan): string =>
+    meters
+      .filter(({ price }) => price.included > 0n)
+      .map(({ code, price }) => `${groupDigits(price.included)} ${unitWord(code, price.included)}`)
+      .join(', ');
   const rows = [
     row('Fee', (plan) => (plan.baseMinor > 0n ? `${amount(plan, plan.baseMinor)} a ${plan.interval}` : 'none')),
     row('Set-up, once', (plan) => amount(plan, plan.setupMinor)),
     row('Included', included),
     row('Usage', (plan) => plan.meters.map((meter) => describeMeter(meter, plan.currency)).join(', ')),
-    row('Limit', (plan) => plan.meters.flatMap(({ code, quota }) => (quota ? [`${groupDigits(quota.limit)} ${unitWord(code, quota.limit)} a ${plan.interval}, ${quota.hard ? 'hard' : 'soft'}`] : [])).join(', ') || 'none'),
-    row('Rate limit', ({ rateLimit }) => (rateLimit ? `${groupDigits(BigInt(rateLimit.calls))} calls in ${rateLimit.seconds === 1 ? 'a second' : `${rateLimit.seconds} seconds`}` : 'none')),
+    row(
+      'Limit',
+      (plan) =>
+        plan.meters
+          .flatMap(({ code, quota }) =>
+            quota ? [`${groupDigits(quota.limit)} ${unitWord(code, quota.limit)} a ${plan.interval}, ${quota.hard ? 'hard' : 'soft'}`] : [],
+          )
+          .join(', ') || 'none',
+    ),
+    row('Rate limit', ({ rateLimit }) =>
+      rateLimit ? `${groupDigits(BigInt(rateLimit.calls))} calls in ${rateLimit.seconds === 1 ? 'a second' : `${rateLimit.seconds} seconds`}` : 'none',
+    ),
     row('Free trial', ({ trialDays }) => (trialDays > 0 ? `${trialDays} days` : '')),
     row('At least', (plan) => amount(plan, plan.minCommitMinor)),
     row('At most', (plan) => (plan.capMinor === null ? '' : formatMoney(plan.capMinor, plan.currency.code))),
@@ -112,8 +133,14 @@ export function quotePlans(parts: readonly PlanParts[], calls: bigint): Quote[] 
     const atLeast = rated < plan.minCommitMinor ? plan.minCommitMinor : rated;
     const usageMinor = plan.capMinor !== null && atLeast > plan.capMinor ? plan.capMinor : atLeast;
     return {
-      title, name, currency: plan.currency.code, feeMinor: plan.baseMinor, usageMinor, totalMinor: plan.baseMinor + usageMinor,
-      stopsAt: limit !== null && calls > limit ? limit : null, interval: plan.interval,
+      title,
+      name,
+      currency: plan.currency.code,
+      feeMinor: plan.baseMinor,
+      usageMinor,
+      totalMinor: plan.baseMinor + usageMinor,
+      stopsAt: limit !== null && calls > limit ? limit : null,
+      interval: plan.interval,
     };
   });
   const serving = quotes.filter(({ stopsAt }) => stopsAt === null);

@@ -42,9 +42,7 @@ const GATEWAYS: Crumb = { text: 'Gateways', href: '/gateways' };
 export const gatewayTrail = ({ _id, name }: GatewayDoc, ...more: Crumb[]): Crumb[] =>
   more.length === 0 ? [GATEWAYS, { text: name }] : [GATEWAYS, { text: name, href: `/gateways/${_id}` }, ...more];
 export const groupTrail = (gateway: GatewayDoc, { _id, name }: GroupDoc, ...more: Crumb[]): Crumb[] =>
-  more.length === 0
-    ? gatewayTrail(gateway, { text: name })
-    : gatewayTrail(gateway, { text: name, href: `/gateways/${gateway._id}/groups/${_id}` }, ...more);
+  more.length === 0 ? gatewayTrail(gateway, { text: name }) : gatewayTrail(gateway, { text: name, href: `/gateways/${gateway._id}/groups/${_id}` }, ...more);
 export const productTrail = ({ _id, name }: ProductDoc, ...more: Crumb[]): Crumb[] =>
   more.length === 0
     ? [{ text: 'Products', href: '/products' }, { text: name }]
@@ -98,15 +96,7 @@ const ACTIONS: Readonly<Record<ImportLine['action'], readonly [string, string]>>
 };
 export const importLineModel = ({ operation, action, name, notes, reason }: ImportLine) => {
   const [method = '', path = ''] = [operation.slice(0, operation.indexOf(' ')), operation.slice(operation.indexOf(' ') + 1)];
-  return {
-    method,
-    path,
-    name,
-    action,
-    word: ACTIONS[action][0],
-    tone: ACTIONS[action][1],
-    notes: reason === '' ? notes : [reason, ...notes],
-  };
+  return { method, path, name, action, word: ACTIONS[action][0], tone: ACTIONS[action][1], notes: reason === '' ? notes : [reason, ...notes] };
 };
 
 export function importCounts(lines: readonly ImportLine[]) {
@@ -124,13 +114,7 @@ export function importCounts(lines: readonly ImportLine[]) {
   };
 }
 
-const STEP_WORDS = {
-  address: 'Address',
-  name: 'Name server',
-  connection: 'Connection',
-  encryption: 'Encryption',
-  answer: 'Answer',
-} as const;
+const STEP_WORDS = { address: 'Address', name: 'Name server', connection: 'Connection', encryption: 'Encryption', answer: 'Answer' } as const;
 const OUTCOMES = { ok: ['Good', 'good'], warning: ['Look', 'warn'], failed: ['Failed', 'bad'], skipped: ['Not tried', 'quiet'] } as const;
 export const testModel = ({ report, called, notes }: UpstreamTestResult) => ({
   called,

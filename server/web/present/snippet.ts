@@ -43,7 +43,9 @@ export function sampleCall({ baseUrl, stage, definition: { frontend, parameters 
   const path = frontend.path.replace(/\{([^}+]+)(\+?)\}/g, (_all, name: string, rest: string) =>
     rest === '+' ? find(name).split('/').map(encodeURIComponent).join('/') : encodeURIComponent(find(name)),
   );
-  const query = parameters.filter((parameter) => parameter.in === 'query' && parameter.required).map((parameter): [string, string] => [parameter.name, sample(parameter)]);
+  const query = parameters
+    .filter((parameter) => parameter.in === 'query' && parameter.required)
+    .map((parameter): [string, string] => [parameter.name, sample(parameter)]);
   const method = frontend.method === 'ANY' ? 'GET' : frontend.method;
   const sendsBody = method === 'POST' || method === 'PUT' || method === 'PATCH';
   const json = body && /[/+]json\b/.test(body.contentType) ? compact(body.body) : null;
@@ -90,8 +92,14 @@ export function snippets(parts: SnippetParts): Snippet[] {
   const { method, url, headers, body } = sampleCall(parts);
   const keyed = withKey(parts.definition);
   const text = JSON.stringify;
-  const javascriptHeaders = [...(keyed ? [`    'X-Apig-AppCode': process.env.${KEY_VARIABLE},`] : []), ...headers.map(([name, value]) => `    ${text(name)}: ${text(value)},`)];
-  const pythonHeaders = [...(keyed ? [`        "X-Apig-AppCode": os.environ["${KEY_VARIABLE}"],`] : []), ...headers.map(([name, value]) => `        ${text(name)}: ${text(value)},`)];
+  const javascriptHeaders = [
+    ...(keyed ? [`    'X-Apig-AppCode': process.env.${KEY_VARIABLE},`] : []),
+    ...headers.map(([name, value]) => `    ${text(name)}: ${text(value)},`),
+  ];
+  const pythonHeaders = [
+    ...(keyed ? [`        "X-Apig-AppCode": os.environ["${KEY_VARIABLE}"],`] : []),
+    ...headers.map(([name, value]) => `        ${text(name)}: ${text(value)},`),
+  ];
   return [
     { label: 'curl', text: curl(parts) },
     {

@@ -3,22 +3,9 @@ export type Tone = 'quiet' | 'good' | 'busy' | 'warn' | 'bad';
 
 /** Words and tones of every status a page shows, by what carries it. One line, one status. */
 export const STATUSES: Readonly<Record<string, Readonly<Record<string, readonly [string, Tone]>>>> = {
-  api: {
-    draft: ['Draft', 'quiet'],
-    published: ['Published', 'good'],
-    offline: ['Offline', 'warn'],
-  },
-  credential: {
-    active: ['Active', 'good'],
-    expiring: ['Ends soon', 'warn'],
-    expired: ['Expired', 'quiet'],
-    revoked: ['Revoked', 'bad'],
-  },
-  event: {
-    received: ['Received', 'busy'],
-    done: ['Done', 'good'],
-    dead: ['Failed', 'bad'],
-  },
+  api: { draft: ['Draft', 'quiet'], published: ['Published', 'good'], offline: ['Offline', 'warn'] },
+  credential: { active: ['Active', 'good'], expiring: ['Ends soon', 'warn'], expired: ['Expired', 'quiet'], revoked: ['Revoked', 'bad'] },
+  event: { received: ['Received', 'busy'], done: ['Done', 'good'], dead: ['Failed', 'bad'] },
   invoice: {
     draft: ['Draft', 'quiet'],
     open: ['Open', 'busy'],
@@ -27,17 +14,8 @@ export const STATUSES: Readonly<Record<string, Readonly<Record<string, readonly 
     uncollectible: ['Uncollectible', 'bad'],
     needs_review: ['Needs review', 'warn'],
   },
-  node: {
-    live: ['Live', 'good'],
-    late: ['Late', 'warn'],
-    retired: ['Retired', 'quiet'],
-  },
-  period: {
-    open: ['Open', 'good'],
-    closing: ['Closing', 'busy'],
-    frozen: ['Frozen', 'busy'],
-    invoiced: ['Invoiced', 'quiet'],
-  },
+  node: { live: ['Live', 'good'], late: ['Late', 'warn'], retired: ['Retired', 'quiet'] },
+  period: { open: ['Open', 'good'], closing: ['Closing', 'busy'], frozen: ['Frozen', 'busy'], invoiced: ['Invoiced', 'quiet'] },
   product: {
     draft: ['Draft', 'quiet'],
     submitted: ['In review', 'busy'],

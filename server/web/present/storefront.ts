@@ -32,7 +32,13 @@ const first = (word: string | undefined): string => [...(word ?? '')][0]?.toUppe
 export function priceFrom(plans: readonly ListingPlan[]): string {
   if (plans.length === 0) return 'No plan on offer';
   if (plans.some(({ free }) => free)) return 'Free plan';
-  const usage = plans.flatMap(({ plan }) => (plan.baseMinor > 0n ? [] : plan.meters.flatMap(({ code, price }) => (price.model === 'per_unit' ? [{ code, unit: fraction(price.unitScaled, SCALE * price.divideBy), currency: plan.currency }] : []))))[0];
+  const usage = plans.flatMap(({ plan }) =>
+    plan.baseMinor > 0n
+      ? []
+      : plan.meters.flatMap(({ code, price }) =>
+          price.model === 'per_unit' ? [{ code, unit: fraction(price.unitScaled, SCALE * price.divideBy), currency: plan.currency }] : [],
+        ),
+  )[0];
   if (usage) return `from ${unitPriceWords(usage.unit, usage.currency, usage.code)}`;
   const fees = plans.filter(({ plan }) => plan.baseMinor > 0n);
   const cheapest = fees.reduce<ListingPlan | undefined>((best, next) => (!best || next.plan.baseMinor < best.plan.baseMinor ? next : best), undefined);
@@ -41,15 +47,38 @@ export function priceFrom(plans: readonly ListingPlan[]): string {
 
 /** A listing as `partials/api-card` shows it. */
 export const cardModel = (listing: Listing) => ({
-  slug: listing.slug, name: listing.name, tagline: listing.tagline, provider: listing.provider.name, logo: logoModel(listing), price: priceFrom(listing.plans),
-  category: categoryName(listing.category), operations: listing.operations.length, deprecated: listing.status === 'deprecated', freePlan: listing.plans.some(({ free }) => free),
+  slug: listing.slug,
+  name: listing.name,
+  tagline: listing.tagline,
+  provider: listing.provider.name,
+  logo: logoModel(listing),
+  price: priceFrom(listing.plans),
+  category: categoryName(listing.category),
+  operations: listing.operations.length,
+  deprecated: listing.status === 'deprecated',
+  freePlan: listing.plans.some(({ free }) => free),
 });
 
 /** What every page of a listing shows in its head. */
 export const listingHead = (listing: Listing) => ({
-  ...cardModel(listing), productId: listing.productId, status: listing.status, listedAt: listing.listedAt, updatedAt: listing.updatedAt, categoryId: listing.category, tags: listing.tags,
-  website: listing.provider.website, websiteText: shortAddress(listing.provider.website), dataSourceText: shortAddress(listing.dataSource), supportEmail: listing.provider.supportEmail, baseUrl: listing.baseUrl, stage: listing.stage, dataSource: listing.dataSource,
-  dataLicence: listing.dataLicence, description: listing.description, terms: listing.terms, planCount: listing.plans.length,
+  ...cardModel(listing),
+  productId: listing.productId,
+  status: listing.status,
+  listedAt: listing.listedAt,
+  updatedAt: listing.updatedAt,
+  categoryId: listing.category,
+  tags: listing.tags,
+  website: listing.provider.website,
+  websiteText: shortAddress(listing.provider.website),
+  dataSourceText: shortAddress(listing.dataSource),
+  supportEmail: listing.provider.supportEmail,
+  baseUrl: listing.baseUrl,
+  stage: listing.stage,
+  dataSource: listing.dataSource,
+  dataLicence: listing.dataLicence,
+  description: listing.description,
+  terms: listing.terms,
+  planCount: listing.plans.length,
 });
 
 /** `example.com/data` for a web address; any other text as it is. */
@@ -78,7 +107,11 @@ export function operationGroups(listing: Listing, current = '') {
     if (last?.name !== group) groups.push((last = { name: group, operations: [] }));
     const { method, path } = definition.frontend;
     last.operations.push({
-      method, path, summary: definition.summary, href: `/apis/${encodeURIComponent(listing.slug)}/endpoints/${anchor}`, current: anchor === current,
+      method,
+      path,
+      summary: definition.summary,
+      href: `/apis/${encodeURIComponent(listing.slug)}/endpoints/${anchor}`,
+      current: anchor === current,
       text: `${method} ${path} ${definition.summary}`,
     });
   }
@@ -86,7 +119,10 @@ export function operationGroups(listing: Listing, current = '') {
 }
 
 const SECURITY_WORDS: Readonly<Record<string, string>> = {
-  NONE: 'none: anybody may call', APP: 'a key of your app', AUTHORIZER: 'the provider’s own check', APP_AUTHORIZER: 'a key of your app, then the provider’s own check',
+  NONE: 'none: anybody may call',
+  APP: 'a key of your app',
+  AUTHORIZER: 'the provider’s own check',
+  APP_AUTHORIZER: 'a key of your app, then the provider’s own check',
 };
 
 /** One operation in full. */
@@ -99,9 +135,20 @@ export function operationModel(listing: Listing, { definition, anchor, group }: 
     return weight === undefined || weight === 1n ? [] : [{ plan: title, weight }];
   });
   return {
-    anchor, group, method: frontend.method, path: frontend.path, url: listing.baseUrl + frontend.path, summary, description, streaming, snippets: codes, weights,
-    request: examples?.request ?? null, answers: (examples?.answers ?? []).map((answer) => ({ ...answer, tone: toneOf(answer.status) })),
-    security: SECURITY_WORDS[security] ?? security, appCode: appCode && security !== 'NONE',
+    anchor,
+    group,
+    method: frontend.method,
+    path: frontend.path,
+    url: listing.baseUrl + frontend.path,
+    summary,
+    description,
+    streaming,
+    snippets: codes,
+    weights,
+    request: examples?.request ?? null,
+    answers: (examples?.answers ?? []).map((answer) => ({ ...answer, tone: toneOf(answer.status) })),
+    security: SECURITY_WORDS[security] ?? security,
+    appCode: appCode && security !== 'NONE',
     parameterGroups: (['path', 'query', 'header'] as const)
       .map((place) => ({ place, parameters: parameters.filter((parameter) => parameter.in === place).map(parameterModel) }))
       .filter((entry) => entry.parameters.length > 0),
@@ -109,13 +156,28 @@ export function operationModel(listing: Listing, { definition, anchor, group }: 
 }
 
 /** Colour of a status: `2xx`, `default` and the like included. */
-const toneOf = (status: string): Tone => (status.startsWith('2') ? 'good' : status.startsWith('3') ? 'busy' : status.startsWith('5') ? 'bad' : status.startsWith('4') ? 'warn' : 'quiet');
+const toneOf = (status: string): Tone =>
+  status.startsWith('2') ? 'good' : status.startsWith('3') ? 'busy' : status.startsWith('5') ? 'bad' : status.startsWith('4') ? 'warn' : 'quiet';
 
-function parameterModel({ name, required, type, description, enum: choices, minimum, maximum, minLength, maxLength, default: fallback, example }: Listing['operations'][number]['definition']['parameters'][number]) {
+function parameterModel({
+  name,
+  required,
+  type,
+  description,
+  enum: choices,
+  minimum,
+  maximum,
+  minLength,
+  maxLength,
+  default: fallback,
+  example,
+}: Listing['operations'][number]['definition']['parameters'][number]) {
   const bounds = [
     ...(choices ? [`one of ${choices.slice(0, 20).join(', ')}${choices.length > 20 ? ' …' : ''}`] : []),
-    ...(minimum !== undefined ? [`at least ${minimum}`] : []), ...(maximum !== undefined ? [`at most ${maximum}`] : []),
-    ...(minLength !== undefined ? [`at least ${minLength} characters`] : []), ...(maxLength !== undefined ? [`at most ${maxLength} characters`] : []),
+    ...(minimum !== undefined ? [`at least ${minimum}`] : []),
+    ...(maximum !== undefined ? [`at most ${maximum}`] : []),
+    ...(minLength !== undefined ? [`at least ${minLength} characters`] : []),
+    ...(maxLength !== undefined ? [`at most ${maxLength} characters`] : []),
     ...(fallback !== undefined ? [`default ${fallback}`] : []),
   ];
   return { name, required, type, description, bounds: bounds.join(', '), example: example ?? '' };
@@ -130,13 +192,19 @@ export function firstCall(listing: Listing): string | null {
 
 /** The catalogue's query as it stands in the address; anything that is not one of ours asks for nothing. */
 export function readQuery(query: Readonly<Record<string, unknown>>): ListingQuery {
-  const one = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 200) : Array.isArray(value) && typeof value[0] === 'string' ? value[0].slice(0, 200) : '');
-  const many = (value: unknown): string[] => (Array.isArray(value) ? value : [value]).filter((entry): entry is string => typeof entry === 'string' && entry !== '').slice(0, 10);
+  const one = (value: unknown): string =>
+    typeof value === 'string' ? value.slice(0, 200) : Array.isArray(value) && typeof value[0] === 'string' ? value[0].slice(0, 200) : '';
+  const many = (value: unknown): string[] =>
+    (Array.isArray(value) ? value : [value]).filter((entry): entry is string => typeof entry === 'string' && entry !== '').slice(0, 10);
   const price = one(query['price']);
   const sort = one(query['sort']);
   return {
-    text: one(query['q']), category: CATEGORIES.some(({ id }) => id === query['category']) ? one(query['category']) : '', priceModel: price === 'free' || price === 'subscription' || price === 'usage' ? price : '',
-    freeTier: query['free'] === '1', tags: many(query['tag']), sort: SORTS.find((known) => known === sort) ?? 'relevance',
+    text: one(query['q']),
+    category: CATEGORIES.some(({ id }) => id === query['category']) ? one(query['category']) : '',
+    priceModel: price === 'free' || price === 'subscription' || price === 'usage' ? price : '',
+    freeTier: query['free'] === '1',
+    tags: many(query['tag']),
+    sort: SORTS.find((known) => known === sort) ?? 'relevance',
   };
 }
 
@@ -152,11 +220,25 @@ export function catalogueModel(query: ListingQuery, { facets }: SearchResult) {
   return {
     query: query.text,
     facets: [
-      { title: 'Category', entries: facets.categories.map(({ value, count }) => entry(categoryName(value), count, query.category === value, catalogueLink(query, { category: query.category === value ? '' : value }))) },
-      { title: 'Price', entries: [
-        ...(facets.freeTier > 0 || query.freeTier ? [entry('Has a free plan', facets.freeTier, query.freeTier, catalogueLink(query, { freeTier: !query.freeTier }))] : []),
-        ...facets.priceModels.filter(({ value }) => value !== 'free').map(({ value, count }) => entry(PRICE_MODEL_WORDS[value], count, query.priceModel === value, catalogueLink(query, { priceModel: query.priceModel === value ? '' : value }))),
-      ] },
+      {
+        title: 'Category',
+        entries: facets.categories.map(({ value, count }) =>
+          entry(categoryName(value), count, query.category === value, catalogueLink(query, { category: query.category === value ? '' : value })),
+        ),
+      },
+      {
+        title: 'Price',
+        entries: [
+          ...(facets.freeTier > 0 || query.freeTier
+            ? [entry('Has a free plan', facets.freeTier, query.freeTier, catalogueLink(query, { freeTier: !query.freeTier }))]
+            : []),
+          ...facets.priceModels
+            .filter(({ value }) => value !== 'free')
+            .map(({ value, count }) =>
+              entry(PRICE_MODEL_WORDS[value], count, query.priceModel === value, catalogueLink(query, { priceModel: query.priceModel === value ? '' : value })),
+            ),
+        ],
+      },
       { title: 'Tags', entries: facets.tags.map(({ value, count }) => entry(value, count, false, catalogueLink(query, { tags: [...query.tags, value] }))) },
     ].filter(({ entries }) => entries.length > 0),
     chips: [
@@ -168,8 +250,10 @@ export function catalogueModel(query: ListingQuery, { facets }: SearchResult) {
     ],
     sorts: SORTS.map((value) => ({ value, label: SORT_WORDS[value], selected: value === query.sort })),
     kept: [
-      ...(query.text ? [{ name: 'q', value: query.text }] : []), ...(query.category ? [{ name: 'category', value: query.category }] : []),
-      ...(query.priceModel ? [{ name: 'price', value: query.priceModel }] : []), ...(query.freeTier ? [{ name: 'free', value: '1' }] : []),
+      ...(query.text ? [{ name: 'q', value: query.text }] : []),
+      ...(query.category ? [{ name: 'category', value: query.category }] : []),
+      ...(query.priceModel ? [{ name: 'price', value: query.priceModel }] : []),
+      ...(query.freeTier ? [{ name: 'free', value: '1' }] : []),
       ...query.tags.map((value) => ({ name: 'tag', value })),
     ],
   };

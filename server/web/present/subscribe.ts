@@ -27,9 +27,7 @@ export interface OrderModel {
 
 const billedWords = ({ billableStatuses, billAborted }: Plan): string => {
   const statuses =
-    billableStatuses.length === 0
-      ? 'No answer is charged'
-      : `Only calls that the provider answers with ${billableStatuses.join(', ')} are charged`;
+    billableStatuses.length === 0 ? 'No answer is charged' : `Only calls that the provider answers with ${billableStatuses.join(', ')} are charged`;
   return `${statuses}. Refusals, time-outs and faults of ours or the provider’s never are; calls that you break off ${billAborted ? 'are charged too' : 'are free'}.`;
 };
 

@@ -21,7 +21,12 @@ export const periodWords = (startAt: number, endAt: number): string => `${timeWo
 
 /** `3 days`, `2 hours`, `45 seconds`: the largest unit that is at least one, rounded down. */
 export function durationWords(durationMs: number): string {
-  const units: readonly [string, number][] = [['day', 86_400_000], ['hour', 3_600_000], ['minute', 60_000], ['second', 1_000]];
+  const units: readonly [string, number][] = [
+    ['day', 86_400_000],
+    ['hour', 3_600_000],
+    ['minute', 60_000],
+    ['second', 1_000],
+  ];
   for (const [unit, sizeMs] of units) {
     const count = Math.floor(durationMs / sizeMs);
     if (count >= 1) return `${count} ${unit}${count === 1 ? '' : 's'}`;

@@ -9,13 +9,7 @@ const DAY_MS = 24 * HOUR_MS;
 /** What the page offers to split by; the rest of the dimensions are the chart's. */
 export const SPLITS = ['operation', 'app', 'credential', 'outcome', 'subscription'] as const;
 export type Split = (typeof SPLITS)[number];
-export const SPLIT_WORDS: Readonly<Record<Split, string>> = {
-  operation: 'Operation',
-  app: 'App',
-  credential: 'Key',
-  outcome: 'Answer',
-  subscription: 'API',
-};
+export const SPLIT_WORDS: Readonly<Record<Split, string>> = { operation: 'Operation', app: 'App', credential: 'Key', outcome: 'Answer', subscription: 'API' };
 
 export const RANGES = ['24h', '7d', '30d', 'period', 'custom'] as const;
 export type Range = (typeof RANGES)[number];
@@ -51,13 +45,8 @@ function readTime(value: unknown, isEnd: boolean): number | null {
 }
 
 /** @param period  the running period of the chosen subscription, for the range of that name */
-export function readUsageQuery(
-  query: Readonly<Record<string, unknown>>,
-  now: number,
-  period: { startAt: number; endAt: number } | null,
-): UsageQuery {
-  const subscriptionId =
-    typeof query['subscription'] === 'string' && /^sub_[a-z0-9]{1,40}$/.test(query['subscription']) ? query['subscription'] : null;
+export function readUsageQuery(query: Readonly<Record<string, unknown>>, now: number, period: { startAt: number; endAt: number } | null): UsageQuery {
+  const subscriptionId = typeof query['subscription'] === 'string' && /^sub_[a-z0-9]{1,40}$/.test(query['subscription']) ? query['subscription'] : null;
   const by = SPLITS.find((split) => split === query['by']) ?? 'operation';
   const [from, to] = [readTime(query['from'], false), readTime(query['to'], true)];
   const asked = RANGES.find((range) => range === query['range']) ?? (from !== null && to !== null ? 'custom' : '7d');
@@ -71,9 +60,7 @@ export function readUsageQuery(
     return { subscriptionId, by, range: asked, from, to, fault: null };
   }
   if (asked === 'period')
-    return period
-      ? { subscriptionId, by, range: asked, from: period.startAt, to: Math.min(period.endAt, end), fault: null }
-      : { ...fallback, fault: null };
+    return period ? { subscriptionId, by, range: asked, from: period.startAt, to: Math.min(period.endAt, end), fault: null } : { ...fallback, fault: null };
   return { subscriptionId, by, range: asked, from: end - RANGE_MS[asked], to: end, fault: null };
 }
 
@@ -81,11 +68,7 @@ const iso = (at: number): string => new Date(at).toISOString();
 const day = (at: number): string => iso(at).slice(0, 10);
 
 /** The address of the same page with something changed. */
-export function usageLink(
-  path: string,
-  query: UsageQuery,
-  change: Partial<Pick<UsageQuery, 'by' | 'range' | 'subscriptionId'>> = {},
-): string {
+export function usageLink(path: string, query: UsageQuery, change: Partial<Pick<UsageQuery, 'by' | 'range' | 'subscriptionId'>> = {}): string {
   const { subscriptionId, by, range, from, to } = { ...query, ...change };
   return address(path, { subscription: subscriptionId, by, range, ...(range === 'custom' && { from: iso(from), to: iso(to) }) });
 }
@@ -97,11 +80,7 @@ export const usageControls = (query: UsageQuery, subscriptions: readonly { id: s
     href: usageLink('/usage', query, { by: split }),
     current: split === query.by,
   })),
-  ranges: RANGES.filter((range) => range !== 'period' || hasPeriod).map((value) => ({
-    value,
-    label: RANGE_WORDS[value],
-    selected: value === query.range,
-  })),
+  ranges: RANGES.filter((range) => range !== 'period' || hasPeriod).map((value) => ({ value, label: RANGE_WORDS[value], selected: value === query.range })),
   subscriptions: [
     { value: '', label: 'All APIs', selected: query.subscriptionId === null },
     ...subscriptions.map(({ id, name }) => ({ value: id, label: name, selected: id === query.subscriptionId })),
@@ -148,8 +127,7 @@ export function usageTotals(rows: readonly UsageRow[]) {
 }
 
 /** By hour for up to two days, by day beyond; every hour or day of the range has its bar, empty ones too. */
-export const chartUnit = ({ from, to }: Pick<UsageQuery, 'from' | 'to'>): Extract<UsageDimension, 'day' | 'hour'> =>
-  to - from <= 2 * DAY_MS ? 'hour' : 'day';
+export const chartUnit = ({ from, to }: Pick<UsageQuery, 'from' | 'to'>): Extract<UsageDimension, 'day' | 'hour'> => (to - from <= 2 * DAY_MS ? 'hour' : 'day');
 
 export function usageChart(rows: readonly UsageRow[], query: UsageQuery): ChartModel {
   const unit = chartUnit(query);

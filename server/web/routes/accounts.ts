@@ -19,7 +19,13 @@ const ProfileForm = z.strictObject({ name: field.name });
 const PasswordForm = z.strictObject({ current: z.string().min(1).max(200), password: field.password });
 
 const email: FieldSpec = { label: 'E-mail address', type: 'email', required: true, autocomplete: 'username', maxlength: 254 };
-const newPassword: FieldSpec = { label: 'New password', type: 'password', required: true, autocomplete: 'new-password', help: 'At least 10 characters; a few words work well.' };
+const newPassword: FieldSpec = {
+  label: 'New password',
+  type: 'password',
+  required: true,
+  autocomplete: 'new-password',
+  help: 'At least 10 characters; a few words work well.',
+};
 const FIELDS = {
   signUp: {
     name: { label: 'Your name', required: true, autocomplete: 'name', maxlength: 80 },
@@ -47,14 +53,24 @@ export function accountRoutes(
 
   /** Run a form; when its entries are refused, the page comes back with what was typed. */
   const form =
-    (view: string, fields: Record<string, FieldSpec>, run: (req: Request, res: Response) => Promise<void>, more: (req: Request) => Record<string, unknown> = () => ({})) =>
+    (
+      view: string,
+      fields: Record<string, FieldSpec>,
+      run: (req: Request, res: Response) => Promise<void>,
+      more: (req: Request) => Record<string, unknown> = () => ({}),
+    ) =>
     async (req: Request, res: Response) => {
       try {
         await run(req, res);
       } catch (error) {
         if (!(error instanceof AppError) || !['invalid-form', 'sign-in-failed', 'too-many-attempts'].includes(error.code)) throw error;
         const faults = error.code === 'invalid-form' ? error.fields : { '': error.detail };
-        page(res, view, { form: formModel(fields, req.body as Record<string, unknown>, faults), next: safeNext((req.body as { next?: unknown }).next), ...more(req) }, error.status);
+        page(
+          res,
+          view,
+          { form: formModel(fields, req.body as Record<string, unknown>, faults), next: safeNext((req.body as { next?: unknown }).next), ...more(req) },
+          error.status,
+        );
       }
     };
 
@@ -68,12 +84,16 @@ export function accountRoutes(
     new Promise<void>((resolve, reject) => req.logIn(user, (error: unknown) => (error ? reject(error as Error) : resolve())));
 
   router.get('/sign-up', open, (req, res) => page(res, 'account/sign-up', { form: formModel(FIELDS.signUp), next: safeNext(req.query['next']) }));
-  router.post('/sign-up', open, form('account/sign-up', FIELDS.signUp, async (req, res) => {
-    const entries = parseForm(SignUpForm, req.body);
-    await slowDown(req, entries.email);
-    await accounts.signUp(actorOf(req), entries);
-    page(res, 'account/check-mail', { email: entries.email, purpose: 'sign-up' });
-  }));
+  router.post(
+    '/sign-up',
+    open,
+    form('account/sign-up', FIELDS.signUp, async (req, res) => {
+      const entries = parseForm(SignUpForm, req.body);
+      await slowDown(req, entries.email);
+      await accounts.signUp(actorOf(req), entries);
+      page(res, 'account/check-mail', { email: entries.email, purpose: 'sign-up' });
+    }),
+  );
 
   router.get('/verify/:token', open, (req, res) => page(res, 'account/verify', { token: req.params.token }));
   // A link in a mail is opened by scanners too: only a person's button uses it up.
@@ -87,18 +107,22 @@ export function accountRoutes(
     if (req.user) return res.redirect(303, safeNext(req.query['next']));
     page(res, 'account/sign-in', { form: formModel(FIELDS.signIn), next: safeNext(req.query['next']) });
   });
-  router.post('/sign-in', open, form('account/sign-in', FIELDS.signIn, async (req, res) => {
-    const entries = parseForm(SignInForm, req.body);
-    await slowDown(req, entries.email);
-    const user = await new Promise<Express.User>((resolve, reject) => {
-      const answer = (error: unknown, found: Express.User | false, info?: { message?: string }) =>
-        error ? reject(error as Error) : found ? resolve(found) : reject(new AppError('sign-in-failed', info?.message));
-      (passport.authenticate('local', answer) as (req: Request, res: Response, next: (error?: unknown) => void) => void)(req, res, reject);
-    });
-    await attempts.account.clear(`${entries.email.toLowerCase()}|${req.ip ?? ''}`);
-    await signIn(req, user);
-    res.redirect(303, safeNext(entries.next));
-  }));
+  router.post(
+    '/sign-in',
+    open,
+    form('account/sign-in', FIELDS.signIn, async (req, res) => {
+      const entries = parseForm(SignInForm, req.body);
+      await slowDown(req, entries.email);
+      const user = await new Promise<Express.User>((resolve, reject) => {
+        const answer = (error: unknown, found: Express.User | false, info?: { message?: string }) =>
+          error ? reject(error as Error) : found ? resolve(found) : reject(new AppError('sign-in-failed', info?.message));
+        (passport.authenticate('local', answer) as (req: Request, res: Response, next: (error?: unknown) => void) => void)(req, res, reject);
+      });
+      await attempts.account.clear(`${entries.email.toLowerCase()}|${req.ip ?? ''}`);
+      await signIn(req, user);
+      res.redirect(303, safeNext(entries.next));
+    }),
+  );
   router.post('/sign-out', open, async (req, res) => {
     await new Promise<void>((resolve, reject) => req.logOut((error: unknown) => (error ? reject(error as Error) : resolve())));
     await new Promise<void>((resolve, reject) => req.session.destroy((error: unknown) => (error ? reject(error as Error) : resolve())));
@@ -106,33 +130,55 @@ export function accountRoutes(
   });
 
   router.get('/password-reset', open, (_req, res) => page(res, 'account/password-reset', { form: formModel(FIELDS.resetRequest) }));
-  router.post('/password-reset', open, form('account/password-reset', FIELDS.resetRequest, async (req, res) => {
-    const entries = parseForm(ResetRequestForm, req.body);
-    await slowDown(req, entries.email);
-    await accounts.requestReset(entries.email);
-    page(res, 'account/check-mail', { email: entries.email, purpose: 'reset' });
-  }));
+  router.post(
+    '/password-reset',
+    open,
+    form('account/password-reset', FIELDS.resetRequest, async (req, res) => {
+      const entries = parseForm(ResetRequestForm, req.body);
+      await slowDown(req, entries.email);
+      await accounts.requestReset(entries.email);
+      page(res, 'account/check-mail', { email: entries.email, purpose: 'reset' });
+    }),
+  );
   router.get('/password-reset/:token', open, async (req, res) => {
-    if (!(await accounts.resetTokenLives(String(req.params['token'])))) throw new AppError('not-found', 'This link has been used or has expired. Ask for a new one.');
+    if (!(await accounts.resetTokenLives(String(req.params['token']))))
+      throw new AppError('not-found', 'This link has been used or has expired. Ask for a new one.');
     page(res, 'account/password-new', { form: formModel(FIELDS.reset), token: req.params['token'] });
   });
-  router.post('/password-reset/:token', open, form('account/password-new', FIELDS.reset, async (req, res) => {
-    const { password } = parseForm(ResetForm, req.body);
-    await accounts.resetPassword(actorOf(req), String(req.params['token']), password);
-    flash(req, 'success', 'Your password is changed. Please sign in.');
-    res.redirect(303, '/sign-in');
-  }, (req) => ({ token: req.params['token'] })));
+  router.post(
+    '/password-reset/:token',
+    open,
+    form(
+      'account/password-new',
+      FIELDS.reset,
+      async (req, res) => {
+        const { password } = parseForm(ResetForm, req.body);
+        await accounts.resetPassword(actorOf(req), String(req.params['token']), password);
+        flash(req, 'success', 'Your password is changed. Please sign in.');
+        res.redirect(303, '/sign-in');
+      },
+      (req) => ({ token: req.params['token'] }),
+    ),
+  );
 
   const account = async (req: Request, res: Response, faults: { profile?: Record<string, string>; password?: Record<string, string> } = {}, status = 200) => {
     const user = await accounts.user(actorOf(req).userId);
-    page(res, 'account/account', {
-      email: user?.email ?? '',
-      profile: formModel(FIELDS.profile, faults.profile ? (req.body as Record<string, unknown>) : { name: user?.name }, faults.profile, 'profile-'),
-      password: formModel(FIELDS.password, {}, faults.password, 'password-'),
-      memberships: (await accounts.memberships(actorOf(req).userId)).map(({ organization, membership }) => ({
-        id: organization._id, name: organization.name, policies: membership.policies.join(', '), current: organization._id === actorOf(req).organizationId,
-      })),
-    }, status);
+    page(
+      res,
+      'account/account',
+      {
+        email: user?.email ?? '',
+        profile: formModel(FIELDS.profile, faults.profile ? (req.body as Record<string, unknown>) : { name: user?.name }, faults.profile, 'profile-'),
+        password: formModel(FIELDS.password, {}, faults.password, 'password-'),
+        memberships: (await accounts.memberships(actorOf(req).userId)).map(({ organization, membership }) => ({
+          id: organization._id,
+          name: organization.name,
+          policies: membership.policies.join(', '),
+          current: organization._id === actorOf(req).organizationId,
+        })),
+      },
+      status,
+    );
   };
   router.get('/account', may('market:account:get'), (req, res) => account(req, res));
   router.post('/account/profile', may('market:account:update'), async (req, res) => {

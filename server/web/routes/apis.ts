@@ -17,15 +17,7 @@ import { body, many, orAgain, part, press } from './provider-kit.ts';
 const GrantForm = z.strictObject({ appId: z.string().trim().min(1).max(64) });
 const RollbackForm = z.strictObject({ publicationId: z.string().max(64) });
 const FIELDS = {
-  grant: {
-    appId: {
-      label: 'App',
-      required: true,
-      maxlength: 64,
-      placeholder: 'app_…',
-      help: 'The id of the app. Its owner finds it on the app’s page.',
-    },
-  },
+  grant: { appId: { label: 'App', required: true, maxlength: 64, placeholder: 'app_…', help: 'The id of the app. Its owner finds it on the app’s page.' } },
 } satisfies Record<string, Record<string, FieldSpec>>;
 
 /** The editor of APIs, their publishing, who may call them free of charge, and the test of their upstream. */
@@ -72,9 +64,7 @@ export function apiRoutes(
       status,
     );
   };
-  router.get('/gateways/:id/apis/new', may('apig:apis:create'), (req, res) =>
-    newApi(req, res, String(req.query['group'] ?? ''), NEW_API_VALUES),
-  );
+  router.get('/gateways/:id/apis/new', may('apig:apis:create'), (req, res) => newApi(req, res, String(req.query['group'] ?? ''), NEW_API_VALUES));
   router.post('/gateways/:id/apis', may('apig:apis:create'), (req, res) => {
     let fieldOf = (fault: string) => fault;
     const groupId = String(body(req)['groupId'] ?? '');
@@ -111,8 +101,7 @@ export function apiRoutes(
         String(body(req)['note'] ?? '').slice(0, 255),
       );
       if (published.length > 0) flash(req, 'success', `${counted(published.length, 'API is', 'APIs are')} live in RELEASE.`);
-      if (published.length === 0 && refused.length === 0)
-        flash(req, 'info', `${counted(unchanged.length, 'API was', 'APIs were')} live exactly so already.`);
+      if (published.length === 0 && refused.length === 0) flash(req, 'info', `${counted(unchanged.length, 'API was', 'APIs were')} live exactly so already.`);
       for (const { operation, reason } of refused.slice(0, 5)) flash(req, 'error', `${operation} was not published. ${reason}`);
       if (refused.length > 5) flash(req, 'error', `${refused.length - 5} more were not published.`);
     }
@@ -268,9 +257,7 @@ export function apiRoutes(
     ),
   );
 
-  router.get('/gateways/:id/apis/:apiId/test', may('apig:apis:get'), async (req, res) =>
-    page(res, 'provider/api-test', (await head(req, 'test')).model),
-  );
+  router.get('/gateways/:id/apis/:apiId/test', may('apig:apis:get'), async (req, res) => page(res, 'provider/api-test', (await head(req, 'test')).model));
   router.post('/gateways/:id/apis/:apiId/test', may('apig:apis:update'), async (req, res) => {
     const { model, summary } = await head(req, 'test');
     await orAgain(

@@ -160,12 +160,7 @@ export function appRoutes({
         example: example && { apiName: example.apiName, curl: exampleCurl(example) },
         bounds: { codes: CODES_MAX, keys: KEYS_MAX },
         effect: { ...effect, working: effect.keys + effect.codes },
-        credentialForm: formModel(
-          FIELDS.credential,
-          typed('credential') ?? { kind: 'code', expiry: 'never' },
-          faults('credential'),
-          'credential-',
-        ),
+        credentialForm: formModel(FIELDS.credential, typed('credential') ?? { kind: 'code', expiry: 'never' }, faults('credential'), 'credential-'),
         appForm: formModel(FIELDS.app, typed('app') ?? { name: app.name, description: app.description }, faults('app'), 'app-'),
         removal: formModel(
           { confirmation: { label: `Type “${app.name}” to confirm`, required: true, maxlength: 64, autocomplete: 'off' } },
@@ -211,12 +206,7 @@ export function appRoutes({
   );
 
   /** The only time a secret is shown: the answer to the form itself, kept by nobody. */
-  async function showOnce(
-    req: Request,
-    res: Response,
-    issued: Issued,
-    replaced: { name: string; endsAt: number | null } | null,
-  ): Promise<void> {
+  async function showOnce(req: Request, res: Response, issued: Issued, replaced: { name: string; endsAt: number | null } | null): Promise<void> {
     const app = await apps.get(actorOf(req), idOf(req));
     page(
       res,
@@ -237,13 +227,7 @@ export function appRoutes({
     onAppPage('credential', async (req, res) => {
       const { kind, name, expiry, requestId } = parseForm(CredentialForm, req.body);
       const life = LIVES[expiry] ?? null;
-      const issued = await credentials.issue(actorOf(req), {
-        appId: idOf(req),
-        kind,
-        name,
-        notAfter: life === null ? null : clock.now() + life,
-        requestId,
-      });
+      const issued = await credentials.issue(actorOf(req), { appId: idOf(req), kind, name, notAfter: life === null ? null : clock.now() + life, requestId });
       await showOnce(req, res, issued, null);
     }),
   );

@@ -35,19 +35,12 @@ export function dashboardRoutes({
     const example = listing ? exampleOf(listing) : null;
     const boundApp = first?.bindings[0]?.app._id ?? mine[0]?.app._id;
     const called =
-      rows.length > 0 ||
-      running.some(({ used }) => used.places > 0n) ||
-      all.some(({ subscription }) => subscription.anchorAt !== null && !subscription.live);
+      rows.length > 0 || running.some(({ used }) => used.places > 0n) || all.some(({ subscription }) => subscription.anchorAt !== null && !subscription.live);
     page(res, 'buyer/dashboard', {
       subscriptions: live.map((one) => ({ ...overviewModel(one), lastDay: lastDay.get(one.subscription._id) ?? 0n })),
       asOf: running[0]?.asOf ?? null,
       steps: firstRun(
-        {
-          subscribed: running.length > 0,
-          app: mine.length > 0,
-          credential: mine.some(({ liveCredentials }) => liveCredentials > 0),
-          called,
-        },
+        { subscribed: running.length > 0, app: mine.length > 0, credential: mine.some(({ liveCredentials }) => liveCredentials > 0), called },
         {
           pending: pending ? `/subscriptions/${pending.subscription._id}` : null,
           credential: boundApp ? `/apps/${boundApp}#new-key` : '/apps',

@@ -9,14 +9,18 @@ import { page } from '../render.ts';
 export function docsRoutes(addresses: { webUrl: string; gatewayUrl: string }): Router {
   const router = Router();
   const documentation = makeDocumentation({ ...addresses, gatewayHost: new URL(addresses.gatewayUrl).host });
-  const menu = (current: string) => DOCUMENTS.map(({ name, title }) => ({ title, href: name === 'start' ? '/docs' : `/docs/${name}`, current: name === current }));
+  const menu = (current: string) =>
+    DOCUMENTS.map(({ name, title }) => ({ title, href: name === 'start' ? '/docs' : `/docs/${name}`, current: name === current }));
 
   const show = (res: Response, name: string): void => {
     const found = DOCUMENTS.find((document) => document.name === name);
     const html = documentation.html(name);
     if (!found || html === undefined) throw new AppError('not-found', 'The documentation has no such page.');
     page(res, 'storefront/docs', {
-      documentTitle: found.title, html, menu: menu(name), source: `/docs/${name}.md`,
+      documentTitle: found.title,
+      html,
+      menu: menu(name),
+      source: `/docs/${name}.md`,
       problems: name === 'errors' ? { gateway: problems(true), portal: problems(false) } : null,
     });
   };

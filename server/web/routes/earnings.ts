@@ -14,13 +14,21 @@ export function earningsRoutes({ invoicing, earnings, clock }: Pick<Services, 'i
     const to = clock.now() + 1;
     const from = to - SHOWN_DAYS * 86_400_000;
     const [invoices, owed] = await Promise.all([invoicing.sold(actor, from, to), earnings.owedTo(actor.organizationId, from, to)]);
-    const sum = (lines: readonly { feeMinor: bigint; providerMinor: bigint }[], part: 'feeMinor' | 'providerMinor') => lines.reduce((total, line) => total + line[part], 0n);
+    const sum = (lines: readonly { feeMinor: bigint; providerMinor: bigint }[], part: 'feeMinor' | 'providerMinor') =>
+      lines.reduce((total, line) => total + line[part], 0n);
     page(res, 'provider/earnings', {
       days: SHOWN_DAYS,
       owed: [...owed].map(([currency, amountMinor]) => ({ currency, amountMinor })),
       invoices: invoices.map((invoice) => ({
-        id: invoice._id, label: numberWords(invoice), issuedAt: invoice.issuedAt, state: invoice.status, currency: invoice.currency, productId: invoice.productId,
-        grossMinor: invoice.subtotalMinor, feeMinor: sum(invoice.lines, 'feeMinor'), netMinor: sum(invoice.lines, 'providerMinor'),
+        id: invoice._id,
+        label: numberWords(invoice),
+        issuedAt: invoice.issuedAt,
+        state: invoice.status,
+        currency: invoice.currency,
+        productId: invoice.productId,
+        grossMinor: invoice.subtotalMinor,
+        feeMinor: sum(invoice.lines, 'feeMinor'),
+        netMinor: sum(invoice.lines, 'providerMinor'),
       })),
     });
   });

@@ -62,9 +62,7 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
       (faults, status) => newGateway(res, body(req), faults, status),
     ),
   );
-  router.get('/gateways/:id', may('apig:instances:get'), (req, res) =>
-    res.redirect(303, `/gateways/${encodeURIComponent(part(req, 'id'))}/groups`),
-  );
+  router.get('/gateways/:id', may('apig:instances:get'), (req, res) => res.redirect(303, `/gateways/${encodeURIComponent(part(req, 'id'))}/groups`));
 
   const settings = async (req: Request, res: Response, values?: Record<string, unknown>, faults = {}, status = 200) => {
     const gateway = await catalog.gateways.get(actorOf(req), part(req, 'id'));
@@ -109,10 +107,7 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
   router.get('/gateways/:id/environments', may('apig:instances:get'), async (req, res) => {
     const actor = actorOf(req);
     const gateway = await catalog.gateways.get(actor, part(req, 'id'));
-    const [environments, groups] = await Promise.all([
-      catalog.gateways.environments(actor, gateway._id),
-      catalog.overview.groups(actor, gateway._id),
-    ]);
+    const [environments, groups] = await Promise.all([catalog.gateways.environments(actor, gateway._id), catalog.overview.groups(actor, gateway._id)]);
     page(res, 'provider/environments', {
       gateway: gatewayModel(gateway),
       tabs: gatewayTabs(gateway, 'environments'),
@@ -160,9 +155,7 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
     const lists = await Promise.all(
       counted
         .filter(({ apis }) => apis > 0)
-        .map(async ({ group }) =>
-          (await catalog.apis.list(actor, gateway._id, group._id)).map((summary) => ({ ...apiModel(summary), group: group.name })),
-        ),
+        .map(async ({ group }) => (await catalog.apis.list(actor, gateway._id, group._id)).map((summary) => ({ ...apiModel(summary), group: group.name }))),
     );
     const asked = String(req.query['q'] ?? '').slice(0, 200);
     const found = lists.flat().filter(matching(asked));
@@ -180,13 +173,7 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
     });
   });
 
-  const group = async (
-    req: Request,
-    res: Response,
-    values?: Record<string, unknown>,
-    faults: Record<string, string> = {},
-    status = 200,
-  ) => {
+  const group = async (req: Request, res: Response, values?: Record<string, unknown>, faults: Record<string, string> = {}, status = 200) => {
     const actor = actorOf(req);
     const [gateway, found] = await Promise.all([
       catalog.gateways.get(actor, part(req, 'id')),
@@ -249,6 +236,5 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
 /** Words of a search in method, path and name, each of them somewhere. */
 const matching = (asked: string) => {
   const words = asked.toLowerCase().split(/\s+/).filter(Boolean);
-  return ({ operation, name: title }: { operation: string; name: string }) =>
-    words.every((word) => `${operation} ${title}`.toLowerCase().includes(word));
+  return ({ operation, name: title }: { operation: string; name: string }) => words.every((word) => `${operation} ${title}`.toLowerCase().includes(word));
 };

@@ -76,10 +76,7 @@ const FIELDS = {
 } satisfies Record<string, FieldSpec>;
 
 /** Import of an OpenAPI document: upload, a report of what would happen, and then only if it is wanted. */
-export function importRoutes(
-  { catalog, importing }: Pick<Services, 'catalog' | 'importing'>,
-  { gatewayUrl }: { gatewayUrl: string },
-): Router {
+export function importRoutes({ catalog, importing }: Pick<Services, 'catalog' | 'importing'>, { gatewayUrl }: { gatewayUrl: string }): Router {
   const router = Router();
 
   async function place(req: Request) {
@@ -122,13 +119,7 @@ export function importRoutes(
           const settings: ImportSettings = { ...rest, timeoutMs: Number(timeoutMs) };
           const file = uploaded(req);
           const { gateway, group, here } = await place(req);
-          const ordinal = await importing.upload(
-            actorOf(req),
-            gateway._id,
-            group._id,
-            file.length > 0 ? file : Buffer.from(text),
-            settings,
-          );
+          const ordinal = await importing.upload(actorOf(req), gateway._id, group._id, file.length > 0 ? file : Buffer.from(text), settings);
           res.redirect(303, `${here}/imports/${ordinal}`);
         },
         (faults, status) => form(req, res, shortened(body(req)), faults, status),
@@ -145,12 +136,7 @@ export function importRoutes(
     const number = pageOf(req.query['page']);
     const path = `${here}/imports/${preview.ordinal}`;
     const counts = importCounts(preview.lines);
-    const tab = (text: string, value: string, count: number) => ({
-      text,
-      href: value === '' ? path : `${path}?only=${value}`,
-      count,
-      current: only === value,
-    });
+    const tab = (text: string, value: string, count: number) => ({ text, href: value === '' ? path : `${path}?only=${value}`, count, current: only === value });
     page(res, 'provider/import-report', {
       gateway: gatewayModel(gateway),
       group: groupModel(group, gatewayUrl),
@@ -195,11 +181,7 @@ export function importRoutes(
       parts.length > 0 ? `${parts.join(', ')}. Callers see it once it is published.` : 'Nothing had to change.',
     );
     if (missed > 0)
-      flash(
-        req,
-        'warning',
-        `${counted(missed, 'operation was', 'operations were')} left as somebody else had just changed them. Look at the report again.`,
-      );
+      flash(req, 'warning', `${counted(missed, 'operation was', 'operations were')} left as somebody else had just changed them. Look at the report again.`);
     res.redirect(303, here);
   });
   return router;

@@ -92,11 +92,7 @@ export function invoiceRoutes({
   router.post('/invoices/:id/attempt', may('market:invoices:pay'), async (req, res) => {
     parseForm(NothingForm, req.body);
     const { _id, status, lastFailure } = await invoicing.retry(actorOf(req), String(req.params['id']));
-    flash(
-      req,
-      status === 'paid' ? 'success' : 'error',
-      status === 'paid' ? 'Paid. Thank you.' : lastFailure || 'The payment did not go through.',
-    );
+    flash(req, status === 'paid' ? 'success' : 'error', status === 'paid' ? 'Paid. Thank you.' : lastFailure || 'The payment did not go through.');
     res.redirect(303, `/invoices/${_id}`);
   });
 
@@ -127,9 +123,7 @@ export function invoiceRoutes({
       paying: list
         .filter(
           ({ subscription, document }) =>
-            subscription.live &&
-            subscription.anchorAt !== null &&
-            (Number(document.base_amount) > 0 || subscription.stripeCustomerId !== null),
+            subscription.live && subscription.anchorAt !== null && (Number(document.base_amount) > 0 || subscription.stripeCustomerId !== null),
         )
         .map(({ subscription, product, plan, period }) => ({
           id: subscription._id,

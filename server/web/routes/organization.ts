@@ -42,18 +42,32 @@ export function organizationRoutes({ accounts, audit, clock }: Pick<Services, 'a
 
   const members = async (req: Request, res: Response, faults?: Record<string, string>) => {
     const actor = actorOf(req);
-    const [people, invitations, organization] = await Promise.all([accounts.members(actor), accounts.invitations(actor), accounts.organization(actor.organizationId)]);
-    page(res, 'organization/members', {
-      name: organization?.name ?? '',
-      members: people.map(({ user, membership }) => ({
-        id: user._id, name: user.name, email: user.email, joinedAt: membership.createdAt, self: user._id === actor.userId,
-        role: membership.policies.find((policy) => policy !== 'Operator') ?? '', roles: roleOptions.map((role) => ({ ...role, selected: membership.policies.includes(role.value) })),
-      })),
-      invitations: invitations.map((token) => ({ id: token._id, email: token.email, role: token.policies.join(', '), expiresAt: token.expiresAt.getTime() })),
-      roles: roleOptions,
-      organizationForm: formModel(FIELDS.organization, { name: organization?.name }, {}, 'organization-'),
-      invite: formModel(FIELDS.invite, faults ? (req.body as Record<string, unknown>) : { policy: 'Developer' }, faults, 'invite-'),
-    }, faults ? 422 : 200);
+    const [people, invitations, organization] = await Promise.all([
+      accounts.members(actor),
+      accounts.invitations(actor),
+      accounts.organization(actor.organizationId),
+    ]);
+    page(
+      res,
+      'organization/members',
+      {
+        name: organization?.name ?? '',
+        members: people.map(({ user, membership }) => ({
+          id: user._id,
+          name: user.name,
+          email: user.email,
+          joinedAt: membership.createdAt,
+          self: user._id === actor.userId,
+          role: membership.policies.find((policy) => policy !== 'Operator') ?? '',
+          roles: roleOptions.map((role) => ({ ...role, selected: membership.policies.includes(role.value) })),
+        })),
+        invitations: invitations.map((token) => ({ id: token._id, email: token.email, role: token.policies.join(', '), expiresAt: token.expiresAt.getTime() })),
+        roles: roleOptions,
+        organizationForm: formModel(FIELDS.organization, { name: organization?.name }, {}, 'organization-'),
+        invite: formModel(FIELDS.invite, faults ? (req.body as Record<string, unknown>) : { policy: 'Developer' }, faults, 'invite-'),
+      },
+      faults ? 422 : 200,
+    );
   };
 
   router.get('/organization', may('market:organization:get'), (_req, res) => res.redirect(303, '/organization/members'));
@@ -104,7 +118,13 @@ export function organizationRoutes({ accounts, audit, clock }: Pick<Services, 'a
 
   router.get('/invitations/:token', open, async (req, res) => {
     const { organization, policies, email } = await accounts.invitation(String(req.params['token']));
-    page(res, 'organization/invitation', { token: req.params['token'], organizationName: organization.name, role: policies.join(', '), email, next: `/invitations/${encodeURIComponent(String(req.params['token']))}` });
+    page(res, 'organization/invitation', {
+      token: req.params['token'],
+      organizationName: organization.name,
+      role: policies.join(', '),
+      email,
+      next: `/invitations/${encodeURIComponent(String(req.params['token']))}`,
+    });
   });
   router.post('/invitations/:token', may('market:account:update'), async (req, res) => {
     req.session.organizationId = await accounts.acceptInvitation(actorOf(req), String(req.params['token']));
@@ -119,10 +139,18 @@ export function organizationRoutes({ accounts, audit, clock }: Pick<Services, 'a
     const number = Math.max(1, Number(req.query['page']) || 1);
     page(res, 'organization/audit', {
       days: AUDIT_DAYS,
-      records: records.slice((number - 1) * AUDIT_PAGE_SIZE, number * AUDIT_PAGE_SIZE).map((record) => ({
-        at: record.at, who: record.kind === 'system' ? 'System' : (names.get(record.userId) ?? record.userId), action: record.action, resource: record.resource,
-        address: record.address, requestId: record.requestId, before: shown(record.before), after: shown(record.after),
-      })),
+      records: records
+        .slice((number - 1) * AUDIT_PAGE_SIZE, number * AUDIT_PAGE_SIZE)
+        .map((record) => ({
+          at: record.at,
+          who: record.kind === 'system' ? 'System' : (names.get(record.userId) ?? record.userId),
+          action: record.action,
+          resource: record.resource,
+          address: record.address,
+          requestId: record.requestId,
+          before: shown(record.before),
+          after: shown(record.after),
+        })),
       pages: pagination('/organization/audit', req.query as Record<string, string>, { page: number, size: AUDIT_PAGE_SIZE, total: records.length }),
     });
   });

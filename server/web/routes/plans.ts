@@ -26,9 +26,7 @@ export const planRows = (rows: readonly PlanRow[]) =>
     retired: plan.retired,
     subscriptions,
     versions: plan.versions,
-    card: version
-      ? planModel({ id: plan._id, name: plan.name, title: plan.title, summary: plan.summary, plan: planOf(version.document) })
-      : null,
+    card: version ? planModel({ id: plan._id, name: plan.name, title: plan.title, summary: plan.summary, plan: planOf(version.document) }) : null,
   }));
 
 /** Plans of a product: what it costs, in versions that never change. */
@@ -38,10 +36,7 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
 
   async function productOf(req: Request) {
     const product = await catalog.products.get(actorOf(req), part(req, 'id'));
-    return {
-      product,
-      model: { product: { id: product._id, name: product.name, state: product.status }, tabs: productTabs(product._id, 'plans') },
-    };
+    return { product, model: { product: { id: product._id, name: product.name, state: product.status }, tabs: productTabs(product._id, 'plans') } };
   }
   async function planIn(req: Request) {
     const found = await catalog.plans.get(actorOf(req), part(req, 'planId'));
@@ -103,13 +98,7 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
     );
   });
 
-  const change = async (
-    req: Request,
-    res: Response,
-    values?: Record<string, unknown>,
-    faults: Record<string, string> = {},
-    status = 200,
-  ) => {
+  const change = async (req: Request, res: Response, values?: Record<string, unknown>, faults: Record<string, string> = {}, status = 200) => {
     const { product, model } = await productOf(req);
     const { plan, version, versions } = await planIn(req);
     const stored = version ? formOfPlan(version.document) : EMPTY_PLAN_FORM;

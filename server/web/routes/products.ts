@@ -49,27 +49,12 @@ const FIELDS = {
     options: [{ value: '', label: 'Choose one' }, ...CATEGORIES.map(({ id, name }) => ({ value: id, label: name }))],
   },
   tags: { label: 'Tags', maxlength: 400, help: 'Separated by commas, at most 10.' },
-  terms: {
-    label: 'Terms of use',
-    type: 'textarea',
-    rows: 6,
-    maxlength: PRODUCT_LIMITS.termsMax,
-    help: 'Markdown. Buyers agree to them when they subscribe.',
-  },
-  dataSource: {
-    label: 'Source of the data',
-    maxlength: PRODUCT_LIMITS.sourceMax,
-    help: 'Where the data comes from, when it is not your own.',
-  },
+  terms: { label: 'Terms of use', type: 'textarea', rows: 6, maxlength: PRODUCT_LIMITS.termsMax, help: 'Markdown. Buyers agree to them when they subscribe.' },
+  dataSource: { label: 'Source of the data', maxlength: PRODUCT_LIMITS.sourceMax, help: 'Where the data comes from, when it is not your own.' },
   dataLicence: { label: 'Licence of the data', maxlength: PRODUCT_LIMITS.sourceMax, placeholder: 'CC-BY-4.0' },
 } satisfies Record<string, FieldSpec>;
 const LOGO = {
-  logo: {
-    label: 'Logo',
-    type: 'file',
-    accept: LOGO_ACCEPT,
-    help: 'PNG, JPEG or WebP, at most 256 KB and 2,048 pixels a side; square looks best.',
-  },
+  logo: { label: 'Logo', type: 'file', accept: LOGO_ACCEPT, help: 'PNG, JPEG or WebP, at most 256 KB and 2,048 pixels a side; square looks best.' },
 } satisfies Record<string, FieldSpec>;
 
 const fieldsOf = (form: z.output<typeof ListingForm>): ProductFields => ({ ...form, tags: tagsOf(form.tags) });
@@ -162,12 +147,7 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
     const { groupId, apiIds, ...rest } = body(req);
     return orAgain(
       async () => {
-        const product = await catalog.products.create(
-          actorOf(req),
-          String(groupId ?? ''),
-          many(apiIds),
-          fieldsOf(parseForm(ListingForm, rest)),
-        );
+        const product = await catalog.products.create(actorOf(req), String(groupId ?? ''), many(apiIds), fieldsOf(parseForm(ListingForm, rest)));
         flash(req, 'success', 'The product is saved as a draft. Add a plan next.');
         res.redirect(303, `/products/${product._id}`);
       },
@@ -197,24 +177,11 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
       subscribers,
       group: groupModel(group, gatewayUrl),
       plans: planRows(plans),
-      steps: items.map(({ id, title, done, missing }, index) => ({
-        title,
-        text: missing,
-        done,
-        current: index === next,
-        href: hrefs[id],
-        action: 'Go on',
-      })),
+      steps: items.map(({ id, title, done, missing }, index) => ({ title, text: missing, done, current: index === next, href: hrefs[id], action: 'Go on' })),
     });
   });
 
-  const listing = async (
-    req: Request,
-    res: Response,
-    values?: Record<string, unknown>,
-    faults: Record<string, string> = {},
-    status = 200,
-  ) => {
+  const listing = async (req: Request, res: Response, values?: Record<string, unknown>, faults: Record<string, string> = {}, status = 200) => {
     const product = await catalog.products.get(actorOf(req), part(req, 'id'));
     const { logo, ...texts } = faults;
     page(
@@ -241,22 +208,18 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
       (faults, status) => listing(req, res, body(req), faults, status),
     );
   });
-  router.post(
-    '/products/:id/logo',
-    may('market:products:update'),
-    upload('logo', { bytesMax: LOGO_BYTES_MAX, fieldBytesMax: 1_000 }),
-    (req, res) =>
-      orAgain(
-        async () => {
-          const bytes = uploaded(req);
-          const removal = body(req)['removal'] === 'true';
-          if (!removal && bytes.length === 0) throw new AppError('invalid-form', undefined, { fields: { logo: 'Choose a picture.' } });
-          await catalog.products.setLogo(actorOf(req), part(req, 'id'), removal ? null : bytes);
-          flash(req, 'success', removal ? 'The logo is taken away.' : 'The logo is saved.');
-          res.redirect(303, `${pathOf(req)}/listing`);
-        },
-        (faults, status) => listing(req, res, undefined, faults, status),
-      ),
+  router.post('/products/:id/logo', may('market:products:update'), upload('logo', { bytesMax: LOGO_BYTES_MAX, fieldBytesMax: 1_000 }), (req, res) =>
+    orAgain(
+      async () => {
+        const bytes = uploaded(req);
+        const removal = body(req)['removal'] === 'true';
+        if (!removal && bytes.length === 0) throw new AppError('invalid-form', undefined, { fields: { logo: 'Choose a picture.' } });
+        await catalog.products.setLogo(actorOf(req), part(req, 'id'), removal ? null : bytes);
+        flash(req, 'success', removal ? 'The logo is taken away.' : 'The logo is saved.');
+        res.redirect(303, `${pathOf(req)}/listing`);
+      },
+      (faults, status) => listing(req, res, undefined, faults, status),
+    ),
   );
   router.get('/products/:id/logo', open, async (req, res) => {
     const logo = await catalog.products.logo(actorOf(req), part(req, 'id'));
@@ -271,13 +234,7 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
     res.send(logo.data);
   });
 
-  const choice = async (
-    req: Request,
-    res: Response,
-    values?: Record<string, unknown>,
-    faults: Record<string, string> = {},
-    status = 200,
-  ) => {
+  const choice = async (req: Request, res: Response, values?: Record<string, unknown>, faults: Record<string, string> = {}, status = 200) => {
     const actor = actorOf(req);
     const product = await catalog.products.get(actor, part(req, 'id'));
     const [group, subscribers] = await Promise.all([

@@ -17,10 +17,7 @@ export function many(value: unknown): string[] {
  * Run what a form asks for. When it is refused, `again` shows the page once more with what was typed, the faults by field, and the status.
  * A refusal of no single field stands in the summary.
  */
-export async function orAgain(
-  run: () => Promise<void>,
-  again: (faults: Record<string, string>, status: number) => Promise<void> | void,
-): Promise<void> {
+export async function orAgain(run: () => Promise<void>, again: (faults: Record<string, string>, status: number) => Promise<void> | void): Promise<void> {
   try {
     await run();
   } catch (error) {
@@ -39,11 +36,7 @@ export const press =
       const said = await run(req);
       if (said !== undefined) flash(req, 'success', said);
     } catch (error) {
-      if (
-        !(error instanceof AppError) ||
-        (error.code !== 'conflict' && error.code !== 'invalid-form' && error.code !== 'too-many-attempts')
-      )
-        throw error;
+      if (!(error instanceof AppError) || (error.code !== 'conflict' && error.code !== 'invalid-form' && error.code !== 'too-many-attempts')) throw error;
       flash(req, 'error', error.code === 'invalid-form' ? Object.values(error.fields).join(' ') || error.detail : error.detail);
     }
     res.redirect(303, back(req));

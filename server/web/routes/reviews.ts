@@ -12,14 +12,7 @@ import { body, orAgain, part, press } from './provider-kit.ts';
 
 const APIS_SHOWN = 200;
 const FIELDS = {
-  reason: {
-    label: 'What has to change',
-    type: 'textarea',
-    rows: 4,
-    required: true,
-    maxlength: PRODUCT_LIMITS.reasonMax,
-    help: 'The provider reads this.',
-  },
+  reason: { label: 'What has to change', type: 'textarea', rows: 4, required: true, maxlength: PRODUCT_LIMITS.reasonMax, help: 'The provider reads this.' },
 } satisfies Record<string, FieldSpec>;
 
 /** The operator's look at products before they are listed. */

@@ -19,7 +19,9 @@ export function sandboxRoutes({ clock, clockControl, mailbox }: Pick<Services, '
     const now = clock.now();
     const mails = (await mailbox.sent(now - MAIL_DAYS * 86_400_000, now + 1)).reverse();
     page(res, 'sandbox/index', {
-      now, offsetDays: Math.round(clock.offsetMs() / 86_400_000), stripeUrl,
+      now,
+      offsetDays: Math.round(clock.offsetMs() / 86_400_000),
+      stripeUrl,
       steps: Object.entries(STEPS).map(([advance, label]) => ({ advance, label })),
       mails: mails.slice(0, MAILS_SHOWN).map((mail) => ({ id: mail._id, to: mail.to, subject: mail.subject, at: mail.at })),
       total: mails.length,

@@ -25,12 +25,7 @@ const FIELDS = {
   displayName: { label: 'Name as seller', required: true, maxlength: 80, autocomplete: 'organization' },
   slug: { label: 'Short name', required: true, maxlength: 50, help: 'In addresses: lower-case letters, digits and hyphens.' },
   website: { label: 'Website', type: 'url', maxlength: 300, placeholder: 'https://example.com' },
-  supportEmail: {
-    label: 'Support address',
-    type: 'email',
-    maxlength: 254,
-    help: 'Where buyers turn with questions. Shown on your listings.',
-  },
+  supportEmail: { label: 'Support address', type: 'email', maxlength: 254, help: 'Where buyers turn with questions. Shown on your listings.' },
   about: { label: 'About', type: 'textarea', rows: 5, maxlength: 2_000, help: 'Markdown.' },
 } satisfies Record<string, FieldSpec>;
 

@@ -13,7 +13,16 @@ import { pageOf, pagination } from '../present/pagination.ts';
 import { comparePlans, planModel, quotePlans, readCalls } from '../present/plan.ts';
 import { curl } from '../present/snippet.ts';
 import {
-  cardModel, catalogueLink, catalogueModel, firstCall, listingHead, listingTabs, operationGroups, operationModel, readQuery, type ListingTab,
+  cardModel,
+  catalogueLink,
+  catalogueModel,
+  firstCall,
+  listingHead,
+  listingTabs,
+  operationGroups,
+  operationModel,
+  readQuery,
+  type ListingTab,
 } from '../present/storefront.ts';
 import { page } from '../render.ts';
 
@@ -24,7 +33,10 @@ const CALLS_DEFAULT = 10_000n;
 const THEME_LIFE_MS = 365 * 86_400_000;
 
 /** What anybody may see: home, catalogue, listings, and what programs read of them. */
-export function storefrontRoutes({ storefront, catalog }: Pick<Services, 'storefront' | 'catalog'>, { webUrl, gatewayUrl }: { webUrl: string; gatewayUrl: string }): Router {
+export function storefrontRoutes(
+  { storefront, catalog }: Pick<Services, 'storefront' | 'catalog'>,
+  { webUrl, gatewayUrl }: { webUrl: string; gatewayUrl: string },
+): Router {
   const router = Router();
 
   const listingOf = async (req: Request): Promise<Listing> => {
@@ -43,9 +55,17 @@ export function storefrontRoutes({ storefront, catalog }: Pick<Services, 'storef
     const callable = listings.filter(({ operations, status }) => operations.length > 0 && status === 'listed');
     const sample = callable.findLast(({ plans }) => plans.some(({ free }) => free)) ?? callable.at(-1);
     page(res, 'storefront/home', {
-      featured: listings.filter(({ status }) => status === 'listed').slice(0, FEATURED).map(cardModel), total: listings.length,
-      categories: [...categories].map(([id, count]) => ({ name: categoryName(id), count, href: `/apis?category=${encodeURIComponent(id)}` })).sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1)),
-      sample: sample ? { name: sample.name, slug: sample.slug, curl: firstCall(sample), check: `curl '${gatewayUrl}/-/me' \\\n  -H "X-Apig-AppCode: $TOLLGATE_APP_CODE"` } : null,
+      featured: listings
+        .filter(({ status }) => status === 'listed')
+        .slice(0, FEATURED)
+        .map(cardModel),
+      total: listings.length,
+      categories: [...categories]
+        .map(([id, count]) => ({ name: categoryName(id), count, href: `/apis?category=${encodeURIComponent(id)}` }))
+        .sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1)),
+      sample: sample
+        ? { name: sample.name, slug: sample.slug, curl: firstCall(sample), check: `curl '${gatewayUrl}/-/me' \\\n  -H "X-Apig-AppCode: $TOLLGATE_APP_CODE"` }
+        : null,
     });
   });
 
@@ -57,7 +77,9 @@ export function storefrontRoutes({ storefront, catalog }: Pick<Services, 'storef
     const asked = catalogueLink(query);
     page(res, 'storefront/catalogue', {
       ...catalogueModel(query, result),
-      total: result.listings.length, cards: result.listings.slice(first, first + PAGE_SIZE).map(cardModel), nearest: result.nearest.map(cardModel),
+      total: result.listings.length,
+      cards: result.listings.slice(first, first + PAGE_SIZE).map(cardModel),
+      nearest: result.nearest.map(cardModel),
       suggestion: result.suggestion ? { text: result.suggestion, href: catalogueLink(query, { text: result.suggestion }) } : null,
       pages: pagination('/apis', Object.fromEntries(searchParts(asked)), { page: current, size: PAGE_SIZE, total: result.listings.length }),
       beyond: first >= result.listings.length && result.listings.length > 0,
@@ -67,7 +89,8 @@ export function storefrontRoutes({ storefront, catalog }: Pick<Services, 'storef
   router.get('/apis/:slug', open, async (req, res) => {
     const listing = await listingOf(req);
     listingPage(res, listing, 'overview', 'storefront/listing', {
-      plans: listing.plans.map(planModel), curl: firstCall(listing),
+      plans: listing.plans.map(planModel),
+      curl: firstCall(listing),
       groups: operationGroups(listing).map(({ name, operations }) => ({ name, count: operations.length })),
     });
   });
@@ -79,7 +102,10 @@ export function storefrontRoutes({ storefront, catalog }: Pick<Services, 'storef
     const listing = await listingOf(req);
     const found = listing.operations.find(({ anchor }) => anchor === req.params['anchor']);
     if (!found) throw new AppError('not-found', 'This API has no such operation. Its list of endpoints says what there is.');
-    listingPage(res, listing, 'endpoints', 'storefront/operation', { groups: operationGroups(listing, found.anchor), operation: operationModel(listing, found, await storefront.examples(listing, found)) });
+    listingPage(res, listing, 'endpoints', 'storefront/operation', {
+      groups: operationGroups(listing, found.anchor),
+      operation: operationModel(listing, found, await storefront.examples(listing, found)),
+    });
   });
   router.get('/apis/:slug/pricing', open, async (req, res) => {
     const listing = await listingOf(req);
@@ -87,10 +113,14 @@ export function storefrontRoutes({ storefront, catalog }: Pick<Services, 'storef
     const calls = readCalls(typed);
     const wrong = typed !== undefined && typed !== '' && calls === null;
     listingPage(res, listing, 'pricing', 'storefront/pricing', {
-      plans: listing.plans.map(planModel), comparison: comparePlans(listing.plans), titles: listing.plans.map(({ title }) => title),
+      plans: listing.plans.map(planModel),
+      comparison: comparePlans(listing.plans),
+      titles: listing.plans.map(({ title }) => title),
       calculator: {
-        calls: wrong ? String(typed).slice(0, 40) : grouped(calls ?? CALLS_DEFAULT), error: wrong ? 'Type a whole number of calls, such as 20,000.' : null,
-        count: calls ?? CALLS_DEFAULT, quotes: wrong ? [] : quotePlans(listing.plans, calls ?? CALLS_DEFAULT),
+        calls: wrong ? String(typed).slice(0, 40) : grouped(calls ?? CALLS_DEFAULT),
+        error: wrong ? 'Type a whole number of calls, such as 20,000.' : null,
+        count: calls ?? CALLS_DEFAULT,
+        quotes: wrong ? [] : quotePlans(listing.plans, calls ?? CALLS_DEFAULT),
       },
       weighted: listing.plans.some(({ plan }) => plan.weights.size > 0),
     });
@@ -99,7 +129,8 @@ export function storefrontRoutes({ storefront, catalog }: Pick<Services, 'storef
     const listing = await listingOf(req);
     const keyed = listing.operations.find(({ definition }) => definition.security !== 'NONE') ?? listing.operations[0];
     listingPage(res, listing, 'docs', 'storefront/listing-docs', {
-      gatewayUrl, curl: keyed ? curl({ baseUrl: listing.baseUrl, stage: listing.stage, definition: keyed.definition }) : null,
+      gatewayUrl,
+      curl: keyed ? curl({ baseUrl: listing.baseUrl, stage: listing.stage, definition: keyed.definition }) : null,
       appCode: listing.operations.some(({ definition }) => definition.appCode),
     });
   });
@@ -115,22 +146,55 @@ export function storefrontRoutes({ storefront, catalog }: Pick<Services, 'storef
     const listings = await storefront.listings();
     const first = (pageOf(req.query['page']) - 1) * JSON_PAGE_SIZE;
     const more = first + JSON_PAGE_SIZE < listings.length;
-    res.type('json').send(JSON.stringify({
-      items: listings.slice(first, first + JSON_PAGE_SIZE).map((listing) => catalogEntry(listing, webUrl)),
-      next: more ? `${webUrl}/catalog.json?page=${first / JSON_PAGE_SIZE + 2}` : null,
-    }));
+    res
+      .type('json')
+      .send(
+        JSON.stringify({
+          items: listings.slice(first, first + JSON_PAGE_SIZE).map((listing) => catalogEntry(listing, webUrl)),
+          next: more ? `${webUrl}/catalog.json?page=${first / JSON_PAGE_SIZE + 2}` : null,
+        }),
+      );
   });
   router.get('/llms.txt', open, async (_req, res) => {
     const listings = await storefront.listings();
     const lines = listings.slice(0, 200).map(({ name, slug, tagline }) => `- [${oneLine(name)}](${webUrl}/apis/${slug}): ${oneLine(tagline)}`);
-    res.type('text/plain').send([
-      '# Tollgate', '', '> A marketplace of APIs with metered calls, published prices and a receipt for every call.', '',
-      '## Docs', '', ...['start', 'buy', 'authentication', 'limits', 'billing', 'errors', 'sell'].map((name) => `- [${name}](${webUrl}/docs/${name}.md)`), '',
-      '## APIs', '', `The whole catalogue as JSON: ${webUrl}/catalog.json`, '', ...lines, '',
-    ].join('\n'));
+    res
+      .type('text/plain')
+      .send(
+        [
+          '# Tollgate',
+          '',
+          '> A marketplace of APIs with metered calls, published prices and a receipt for every call.',
+          '',
+          '## Docs',
+          '',
+          ...['start', 'buy', 'authentication', 'limits', 'billing', 'errors', 'sell'].map((name) => `- [${name}](${webUrl}/docs/${name}.md)`),
+          '',
+          '## APIs',
+          '',
+          `The whole catalogue as JSON: ${webUrl}/catalog.json`,
+          '',
+          ...lines,
+          '',
+        ].join('\n'),
+      );
   });
   router.get('/robots.txt', open, (_req, res) => {
-    const closed = ['/account', '/admin/', '/apps', '/dashboard', '/gateways', '/invoices', '/organization', '/products', '/sandbox', '/sign-in', '/sign-up', '/subscriptions', '/usage'];
+    const closed = [
+      '/account',
+      '/admin/',
+      '/apps',
+      '/dashboard',
+      '/gateways',
+      '/invoices',
+      '/organization',
+      '/products',
+      '/sandbox',
+      '/sign-in',
+      '/sign-up',
+      '/subscriptions',
+      '/usage',
+    ];
     res.type('text/plain').send(['User-agent: *', ...closed.map((path) => `Disallow: ${path}`), ''].join('\n'));
   });
   router.get('/terms', open, (_req, res) => page(res, 'storefront/terms'));

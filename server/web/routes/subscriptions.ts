@@ -63,9 +63,7 @@ export function subscriptionRoutes({
             }
           : { label: 'Name of the new app', maxlength: 64, help: 'Only for a new one.' },
     } satisfies Record<string, FieldSpec>;
-    const typed = faults
-      ? (req.body as Record<string, unknown>)
-      : { appId: options[0]?.value, appName: list.length === 0 ? 'My first app' : '' };
+    const typed = faults ? (req.body as Record<string, unknown>) : { appId: options[0]?.value, appName: list.length === 0 ? 'My first app' : '' };
     page(
       res,
       'buyer/subscribe',
@@ -134,11 +132,7 @@ export function subscriptionRoutes({
     await subscriptions.refresh(actor, idOf(req));
     const found = await overview.one(actor, idOf(req));
     const { subscription, product, bindings } = found;
-    const [listing, list, invoices] = await Promise.all([
-      storefront.listing(product.slug),
-      apps.list(actor),
-      overview.invoicesOf(actor, subscription._id),
-    ]);
+    const [listing, list, invoices] = await Promise.all([storefront.listing(product.slug), apps.list(actor), overview.invoicesOf(actor, subscription._id)]);
     const example = listing ? exampleOf(listing) : null;
     const free = list.filter(({ app }) => !bindings.some((bound) => bound.app._id === app._id));
     page(

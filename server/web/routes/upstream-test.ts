@@ -10,9 +10,9 @@ import { body, orAgain } from './provider-kit.ts';
 
 const AddressForm = z.strictObject({ origin: z.string().trim().min(1).max(512), path: z.string().trim().max(512).default('/') });
 const FIELDS = {
-    origin: { label: 'Address of the server', required: true, maxlength: 512, placeholder: 'https://api.example.com' },
-    path: { label: 'Path', maxlength: 512, placeholder: '/status' },
-  } satisfies Record<string, FieldSpec>;
+  origin: { label: 'Address of the server', required: true, maxlength: 512, placeholder: 'https://api.example.com' },
+  path: { label: 'Path', maxlength: 512, placeholder: '/status' },
+} satisfies Record<string, FieldSpec>;
 
 /** Whether a server can be called, before anything is made of it. */
 export function upstreamTestRoutes({ upstreamTest }: Pick<Services, 'upstreamTest'>): Router {

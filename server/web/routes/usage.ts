@@ -65,12 +65,7 @@ export function usageRoutes({
   }
 
   const usageOf = ({ query, chosen }: Asked, req: Request, by: Parameters<typeof metering.usage>[1]['by']) =>
-    metering.usage(actorOf(req), {
-      subscriptionIds: chosen.map(({ subscription }) => subscription._id),
-      from: query.from,
-      to: query.to,
-      by,
-    });
+    metering.usage(actorOf(req), { subscriptionIds: chosen.map(({ subscription }) => subscription._id), from: query.from, to: query.to, by });
 
   router.get('/usage', may('market:usage:get'), async (req, res) => {
     const question = await asked(req);
@@ -109,10 +104,7 @@ export function usageRoutes({
       calls: query.subscriptionId === null ? null : usageLink('/usage/calls', query),
       callLinks:
         query.subscriptionId === null
-          ? list.map(({ subscription, product }) => ({
-              name: product.name,
-              href: usageLink('/usage/calls', query, { subscriptionId: subscription._id }),
-            }))
+          ? list.map(({ subscription, product }) => ({ name: product.name, href: usageLink('/usage/calls', query, { subscriptionId: subscription._id }) }))
           : [],
     });
   });
@@ -155,24 +147,22 @@ export function usageRoutes({
       words: usageControls(query, [], false).words,
       back: usageLink('/usage', query),
       total: calls.length,
-      calls: calls.slice((current - 1) * CALLS_PAGE_SIZE, current * CALLS_PAGE_SIZE).map((call) => ({
-        id: call.id,
-        iso: isoUtc(call.at),
-        when: secondWords(call.at),
-        method: call.method,
-        path: call.path,
-        statusCode: call.status,
-        outcome: outcomeWords(call.outcome),
-        ms: call.totalMs,
-        upstreamMs: call.upstreamMs,
-        billable: call.billable,
-        reason: call.reason,
-      })),
-      pages: pagination('/usage/calls', Object.fromEntries(link.searchParams), {
-        page: current,
-        size: CALLS_PAGE_SIZE,
-        total: calls.length,
-      }),
+      calls: calls
+        .slice((current - 1) * CALLS_PAGE_SIZE, current * CALLS_PAGE_SIZE)
+        .map((call) => ({
+          id: call.id,
+          iso: isoUtc(call.at),
+          when: secondWords(call.at),
+          method: call.method,
+          path: call.path,
+          statusCode: call.status,
+          outcome: outcomeWords(call.outcome),
+          ms: call.totalMs,
+          upstreamMs: call.upstreamMs,
+          billable: call.billable,
+          reason: call.reason,
+        })),
+      pages: pagination('/usage/calls', Object.fromEntries(link.searchParams), { page: current, size: CALLS_PAGE_SIZE, total: calls.length }),
     });
   });
   return router;

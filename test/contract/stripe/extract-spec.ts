@@ -15,17 +15,7 @@ type Node = { [key: string]: Json };
 type Json = null | boolean | number | string | Json[] | Node;
 
 /** Objects that stand in another one's place when expanded; the simulator knows no others. */
-const EXPANDED = [
-  'balance_transaction',
-  'charge',
-  'customer',
-  'deleted_customer',
-  'invoice',
-  'payment_intent',
-  'payment_method',
-  'refund',
-  'setup_intent',
-];
+const EXPANDED = ['balance_transaction', 'charge', 'customer', 'deleted_customer', 'invoice', 'payment_intent', 'payment_method', 'refund', 'setup_intent'];
 const DROPPED_KEYS = new Set([
   'description',
   'x-expandableFields',
@@ -70,12 +60,9 @@ export function extract(): string {
       return { anyOf: [{ type: 'string' }, ...refs.map(strip)], ...(json.nullable === true && { nullable: true }) };
     }
     const kept = Object.entries(json).filter(
-      ([key, value]) =>
-        !DROPPED_KEYS.has(key) || (key === 'description' && typeof value !== 'string') || (key === 'title' && typeof value !== 'string'),
+      ([key, value]) => !DROPPED_KEYS.has(key) || (key === 'description' && typeof value !== 'string') || (key === 'title' && typeof value !== 'string'),
     );
-    const node = Object.fromEntries(
-      kept.map(([key, value]): [string, Json] => [key, key === 'properties' ? properties(value as Node) : strip(value)]),
-    );
+    const node = Object.fromEntries(kept.map(([key, value]): [string, Json] => [key, key === 'properties' ? properties(value as Node) : strip(value)]));
     return node;
   }
 
@@ -134,8 +121,7 @@ function request(json: Json): Json {
   );
 }
 
-const sorted = <T>(record: Record<string, T>): Record<string, T> =>
-  Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+const sorted = <T>(record: Record<string, T>): Record<string, T> => Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 if (process.argv[1]?.endsWith('extract-spec.ts')) {
   const text = extract();

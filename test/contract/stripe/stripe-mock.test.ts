@@ -19,11 +19,8 @@ describe('requests against stripe-mock', () => {
   before(async function () {
     this.timeout(INSTALL_MS);
     const program = join(BIN, 'stripe-mock');
-    if (!existsSync(program))
-      execFileSync('go', ['install', STRIPE_MOCK], { env: { ...process.env, GOBIN: BIN }, cwd: '/', stdio: 'inherit' });
-    mock = spawn(program, ['-http-addr', '127.0.0.1:0', '-https-addr', '127.0.0.1:0', '-strict-version-check'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    if (!existsSync(program)) execFileSync('go', ['install', STRIPE_MOCK], { env: { ...process.env, GOBIN: BIN }, cwd: '/', stdio: 'inherit' });
+    mock = spawn(program, ['-http-addr', '127.0.0.1:0', '-https-addr', '127.0.0.1:0', '-strict-version-check'], { stdio: ['ignore', 'pipe', 'inherit'] });
     mockUrl = await new Promise((resolve, reject) => {
       let text = '';
       mock.stdout!.on('data', (chunk: Buffer) => {
@@ -41,11 +38,7 @@ describe('requests against stripe-mock', () => {
     const response = await fetch(mockUrl + url, {
       method,
       ...(method === 'POST' && { body: requestBody }),
-      headers: {
-        authorization: `Bearer ${TEST_KEY}`,
-        'content-type': 'application/x-www-form-urlencoded',
-        'stripe-version': STRIPE_API_VERSION,
-      },
+      headers: { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/x-www-form-urlencoded', 'stripe-version': STRIPE_API_VERSION },
     });
     return { status: response.status, text: await response.text() };
   };
@@ -92,10 +85,7 @@ describe('requests against stripe-mock', () => {
 
   it('carries the description that spec-subset.json was derived from', function () {
     this.timeout(60_000);
-    expect(
-      readFileSync(new URL('spec-subset.json', import.meta.url), 'utf8') === extract(),
-      'run test/contract/stripe/extract-spec.ts',
-    ).to.equal(true);
+    expect(readFileSync(new URL('spec-subset.json', import.meta.url), 'utf8') === extract(), 'run test/contract/stripe/extract-spec.ts').to.equal(true);
   });
 });
 
@@ -146,8 +136,7 @@ async function everything(url: string, now: number): Promise<void> {
     }
     invoices.push(id);
   }
-  for (const id of invoices.slice(0, 2))
-    await payments.finalizeInvoice({ stripeInvoiceId: id, number: `A-${id.slice(-6)}`, idempotencyKey: key() });
+  for (const id of invoices.slice(0, 2)) await payments.finalizeInvoice({ stripeInvoiceId: id, number: `A-${id.slice(-6)}`, idempotencyKey: key() });
   await payments.payInvoice({ stripeInvoiceId: invoices[0]!, paymentMethodId: paymentMethodId!, idempotencyKey: key() });
   await payments.voidInvoice({ stripeInvoiceId: invoices[1]!, idempotencyKey: key() });
   await payments.discardDraft(invoices[2]!);

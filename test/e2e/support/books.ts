@@ -41,13 +41,10 @@ export async function openBooks() {
     async booked(cause: string, account: string): Promise<bigint> {
       const transaction = await db.collection<Transaction>('ledgerTxns').findOne({ _id: cause });
       if (!transaction) throw new Error(`the ledger knows nothing of ${cause}`);
-      return transaction.entries
-        .filter((entry) => entry.account.split(':')[0] === account)
-        .reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
+      return transaction.entries.filter((entry) => entry.account.split(':')[0] === account).reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
     },
     /** Webhooks about an object of Stripe's, as they were taken in. */
-    deliveries: (objectId: string): Promise<Delivery[]> =>
-      db.collection<Delivery & { objectId: string }>('inbox').find({ objectId }).toArray(),
+    deliveries: (objectId: string): Promise<Delivery[]> => db.collection<Delivery & { objectId: string }>('inbox').find({ objectId }).toArray(),
     stripeInvoice: (id: string) => stripe.invoices.retrieve(id),
     close: () => client.close(),
   };

@@ -11,10 +11,7 @@ export const UNCOVERED_CARD = '4000 0000 0000 0341';
 export const ASKING_CARD = '4000 0027 6000 3184';
 
 /** Find a listing by words, open its prices, choose a plan, agree. Ends at Checkout, or on the subscription when the plan is free. */
-export async function subscribe(
-  { page, go }: Visitor,
-  { words, listing, plan }: { words: string; listing: string; plan: string },
-): Promise<void> {
+export async function subscribe({ page, go }: Visitor, { words, listing, plan }: { words: string; listing: string; plan: string }): Promise<void> {
   const card = page.locator('main article').getByRole('link', { name: listing, exact: true });
   await eventually(`${listing} among the results for “${words}”`, async () => {
     await go('/apis');

@@ -55,5 +55,4 @@ export async function withoutFaults(page: Page, after: string): Promise<void> {
 export const pathOf = (page: Page): string => new URL(page.url()).pathname;
 
 /** The integer of minor units that an amount on a page stands for. */
-export const minorOf = async (amount: Locator): Promise<bigint> =>
-  BigInt((await amount.locator('data').first().getAttribute('value')) ?? '');
+export const minorOf = async (amount: Locator): Promise<bigint> => BigInt((await amount.locator('data').first().getAttribute('value')) ?? '');

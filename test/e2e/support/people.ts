@@ -30,12 +30,7 @@ export async function join(visitor: Visitor, person: Person): Promise<void> {
   const { page, go } = visitor;
   await leave(visitor);
   await go('/sign-up');
-  await send(page, 'form[data-name=sign-up]', {
-    name: person.name,
-    organization: person.organization,
-    email: person.email,
-    password: person.password,
-  });
+  await send(page, 'form[data-name=sign-up]', { name: person.name, organization: person.organization, email: person.email, password: person.password });
   await eventually(`a mail to ${person.email}`, async () => {
     await go('/sandbox');
     return (await page.locator('table[data-name=mails] tr', { hasText: person.email }).count()) > 0;

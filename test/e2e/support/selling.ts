@@ -22,14 +22,10 @@ export const STARTER = {
   per: '1',
 } as const satisfies Record<string, Entry>;
 /** Refuses the fourth call of a month. */
-export const TASTE = {
-  name: 'taste',
-  title: 'Taste',
-  summary: 'To try it',
-  kind: 'free',
-  quota: 'hard',
-  quotaLimit: '3',
-} as const satisfies Record<string, Entry>;
+export const TASTE = { name: 'taste', title: 'Taste', summary: 'To try it', kind: 'free', quota: 'hard', quotaLimit: '3' } as const satisfies Record<
+  string,
+  Entry
+>;
 
 const DOCUMENT = joined(projectRoot(), 'sandbox', 'upstreams', 'countries', 'openapi.yaml');
 

@@ -76,8 +76,7 @@ function stop([name = '', path = '']: readonly string[]): Stop {
 
 /** All pages that a guide shows; the browser is signed in as that person and on a page of the portal. */
 export async function stops(page: Page, guide: Guide): Promise<readonly Stop[]> {
-  if (guide === 'anybody')
-    return found([...ANYBODY, { name: 'operation', path: await links(page, '/apis/cities/endpoints', /^\/apis\/cities\/endpoints\//) }]);
+  if (guide === 'anybody') return found([...ANYBODY, { name: 'operation', path: await links(page, '/apis/cities/endpoints', /^\/apis\/cities\/endpoints\//) }]);
   if (guide === 'buyer') {
     const subscription = await links(page, '/subscriptions', /^\/subscriptions\/sub_/);
     return found([
@@ -88,8 +87,7 @@ export async function stops(page: Page, guide: Guide): Promise<readonly Stop[]> 
       { name: 'calls', path: subscription && `/usage/calls?subscription=${subscription.split('/')[2]}&range=30d` },
     ]);
   }
-  if (guide === 'operator')
-    return found([...LISTS.operator, { name: 'review', path: await links(page, '/admin/reviews', /^\/admin\/reviews\/prd_/) }]);
+  if (guide === 'operator') return found([...LISTS.operator, { name: 'review', path: await links(page, '/admin/reviews', /^\/admin\/reviews\/prd_/) }]);
   const gateway = (await links(page, '/gateways', /^\/gateways\/gw_/))?.split('/').slice(0, 3).join('/');
   const product = (await links(page, '/products', /^\/products\/prd_/))?.split('/').slice(0, 3).join('/');
   const group = gateway && (await links(page, `${gateway}/groups`, /\/groups\/grp_/));

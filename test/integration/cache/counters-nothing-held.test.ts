@@ -8,18 +8,7 @@ describe('a counter of which nothing is held', () => {
     try {
       await counters.redis.ready(2_000);
       const epoch = await counters.establish('', 'epoch-1');
-      const lease = {
-        epoch,
-        holder: 'gw1-1',
-        name: 'sub.1',
-        limit: 100,
-        hard: true,
-        want: 10,
-        ahead: 0,
-        processes: 1,
-        fresh: true,
-        ttlMs: 60_000,
-      };
+      const lease = { epoch, holder: 'gw1-1', name: 'sub.1', limit: 100, hard: true, want: 10, ahead: 0, processes: 1, fresh: true, ttlMs: 60_000 };
       const answer = await counters.lease(lease);
       expect(answer).to.include({ granted: 10 });
       expect(await counters.giveBack(epoch, 'sub.1', 'gw1-1', 10)).to.equal(true);

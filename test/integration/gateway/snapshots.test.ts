@@ -53,26 +53,91 @@ describe('snapshots for gateways', () => {
   const code = (n: number) => `code number ${n}`;
   const issue = (id: string, n: number) =>
     world.store.apps.addCredential({
-      _id: id, appId: 'app_x', organizationId: world.harbor.organizationId, kind: 'code', name: '', appKey: null, hash: appCodeHash(code(n)), secretCipher: null, hint: '', notAfter: null, revokedAt: null,
-      rotatedFrom: null, lastUsedAt: null, createdAt: clock.now(), createdBy: '',
+      _id: id,
+      appId: 'app_x',
+      organizationId: world.harbor.organizationId,
+      kind: 'code',
+      name: '',
+      appKey: null,
+      hash: appCodeHash(code(n)),
+      secretCipher: null,
+      hint: '',
+      notAfter: null,
+      revokedAt: null,
+      rotatedFrom: null,
+      lastUsedAt: null,
+      createdAt: clock.now(),
+      createdBy: '',
     });
 
   it('hold what is published, and the grants, subscriptions and windows that calls are decided by', async () => {
     const { store } = world;
     const [api] = await store.apis.livePublications();
-    const [plan] = await store.products.planVersionsOfPlan((await store.products.plansOf((await store.products.productBySlug('countries'))?._id ?? ''))[0]?._id ?? '');
+    const [plan] = await store.products.planVersionsOfPlan(
+      (await store.products.plansOf((await store.products.productBySlug('countries'))?._id ?? ''))[0]?._id ?? '',
+    );
     const now = clock.now();
     const versionId = plan?._id ?? 'plan_none_v1';
     await store.subscriptions.add({
-      _id: 'sub_s', organizationId: 'org_s', productId: 'prd_s', providerId: 'org_p', gatewayId: api?.gatewayId ?? '', planId: 'plan_s', planVersionId: versionId, pendingPlanVersionId: null, appId: 'app_s', requestId: 'r',
-      currency: 'usd', interval: 'month', status: 'active', live: true, anchorAt: now - 1_000, periodIndex: 0, entitledUntil: null, cancelAtPeriodEnd: false, statusReason: '', stripeCustomerId: null, paymentMethodId: null,
-      checkoutId: null, checkoutUrl: null, checkoutExpiresAt: null, createdAt: now, createdBy: 'usr_s', endedAt: null, rev: 1,
+      _id: 'sub_s',
+      organizationId: 'org_s',
+      productId: 'prd_s',
+      providerId: 'org_p',
+      gatewayId: api?.gatewayId ?? '',
+      planId: 'plan_s',
+      planVersionId: versionId,
+      pendingPlanVersionId: null,
+      appId: 'app_s',
+      requestId: 'r',
+      currency: 'usd',
+      interval: 'month',
+      status: 'active',
+      live: true,
+      anchorAt: now - 1_000,
+      periodIndex: 0,
+      entitledUntil: null,
+      cancelAtPeriodEnd: false,
+      statusReason: '',
+      stripeCustomerId: null,
+      paymentMethodId: null,
+      checkoutId: null,
+      checkoutUrl: null,
+      checkoutExpiresAt: null,
+      createdAt: now,
+      createdBy: 'usr_s',
+      endedAt: null,
+      rev: 1,
     } as Parameters<typeof store.subscriptions.add>[0]);
     const period = (index: number, startAt: number, endAt: number, windows: { changeIndex: number; from: number; planVersionId: string }[]) =>
-      store.periods.add({ _id: `sub_s_${index}`, subscriptionId: 'sub_s', index, startAt, endAt, windows, latenessSeconds: 900, status: 'open', lease: null, frozen: null, frozenAt: null } as Parameters<typeof store.periods.add>[0]);
-    await period(0, now - 1_000, now + 10_000, [{ changeIndex: 0, from: now - 1_000, planVersionId: versionId }, { changeIndex: 1, from: now + 4_000, planVersionId: versionId }]);
+      store.periods.add({
+        _id: `sub_s_${index}`,
+        subscriptionId: 'sub_s',
+        index,
+        startAt,
+        endAt,
+        windows,
+        latenessSeconds: 900,
+        status: 'open',
+        lease: null,
+        frozen: null,
+        frozenAt: null,
+      } as Parameters<typeof store.periods.add>[0]);
+    await period(0, now - 1_000, now + 10_000, [
+      { changeIndex: 0, from: now - 1_000, planVersionId: versionId },
+      { changeIndex: 1, from: now + 4_000, planVersionId: versionId },
+    ]);
     await period(1, now + 10_000, now + 20_000, [{ changeIndex: 0, from: now + 10_000, planVersionId: versionId }]);
-    await store.apps.addBinding({ _id: 'app_s.sub_s', appId: 'app_s', subscriptionId: 'sub_s', organizationId: 'org_s', gatewayId: api?.gatewayId ?? '', environmentId: api?.environmentId ?? '', apiIds: [api?.apiId ?? ''], live: true, createdAt: now });
+    await store.apps.addBinding({
+      _id: 'app_s.sub_s',
+      appId: 'app_s',
+      subscriptionId: 'sub_s',
+      organizationId: 'org_s',
+      gatewayId: api?.gatewayId ?? '',
+      environmentId: api?.environmentId ?? '',
+      apiIds: [api?.apiId ?? ''],
+      live: true,
+      createdAt: now,
+    });
     const one = gateway('gw1');
     await one.start();
     const snapshot = one.current();
@@ -80,7 +145,9 @@ describe('snapshots for gateways', () => {
     expect(snapshot.groups.map(({ label }) => label)).to.include('countries');
     expect(snapshot.grants).to.deep.include({ appId: 'app_s', apiIds: [api?.apiId], environmentId: api?.environmentId, subscriptionId: 'sub_s' });
     expect(snapshot.subscriptions.find(({ id }) => id === 'sub_s')?.windows).to.deep.equal([
-      { key: '0.0', startAt: now - 1_000, endAt: now + 4_000, planVersionId: versionId }, { key: '0.1', startAt: now + 4_000, endAt: now + 10_000, planVersionId: versionId }, { key: '1.0', startAt: now + 10_000, endAt: now + 20_000, planVersionId: versionId },
+      { key: '0.0', startAt: now - 1_000, endAt: now + 4_000, planVersionId: versionId },
+      { key: '0.1', startAt: now + 4_000, endAt: now + 10_000, planVersionId: versionId },
+      { key: '1.0', startAt: now + 10_000, endAt: now + 20_000, planVersionId: versionId },
     ]);
     if (plan) expect(snapshot.planVersions.map(({ id }) => id)).to.include(versionId);
     expect(one.ready()).to.equal(true);

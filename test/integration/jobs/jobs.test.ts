@@ -33,8 +33,7 @@ describe('jobs', function () {
     const jobWorld = { catalog, inbox, invoicing, subscriptions, queue: test.queue, clock: world.clock, log: makeLog('silent', 'test') };
     workers.push(startWorker(test.connection, jobWorld, { scheduled }));
   };
-  const paid = async (subscriptionId: string, index: number) =>
-    (await world.store.invoices.get(`inv_${subscriptionId}_${index}`))?.step === 'done';
+  const paid = async (subscriptionId: string, index: number) => (await world.store.invoices.get(`inv_${subscriptionId}_${index}`))?.step === 'done';
   const idle = async () => (await test.queue.counts()).every(({ waiting, active, delayed }) => waiting + active + delayed === 0);
   const subscribed = async (count: number): Promise<string[]> => {
     const ids: string[] = [];
@@ -43,8 +42,7 @@ describe('jobs', function () {
     world.travel((await world.boundary(ids[0] ?? '', 1)) + LATENESS_SECONDS * 1000);
     return ids;
   };
-  const charged = async () =>
-    (await world.stripe.sdk.invoices.list({ limit: 100 })).data.map(({ total, status }) => `${status} ${total}`).sort();
+  const charged = async () => (await world.stripe.sdk.invoices.list({ limit: 100 })).data.map(({ total, status }) => `${status} ${total}`).sort();
 
   it('two workers at once close every period that is due, invoice it and collect it, each once', async () => {
     const ids = await subscribed(3);
@@ -71,9 +69,7 @@ describe('jobs', function () {
     expect(await charged()).to.deep.equal([...Array(3).fill('paid 1000'), ...Array(3).fill('paid 1150')]);
     const postings = await world.store.ledger.ofAccount('stripe_clearing', 0, Number.MAX_SAFE_INTEGER);
     expect(
-      postings
-        .flatMap(({ entries }) => entries)
-        .reduce((sum, { account, amountMinor }) => (account === 'stripe_clearing' ? sum + amountMinor : sum), 0n),
+      postings.flatMap(({ entries }) => entries).reduce((sum, { account, amountMinor }) => (account === 'stripe_clearing' ? sum + amountMinor : sum), 0n),
     ).to.equal(6450n);
   });
 

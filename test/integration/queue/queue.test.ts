@@ -18,10 +18,7 @@ describe('the queue', () => {
   const worker = async (run: (id: string) => Promise<void>) => {
     const client = queueClient(test.connection, { patient: true });
     await client.connect();
-    const made = new Worker('collect-invoice', (job) => run(job.id ?? ''), {
-      connection: asConnection(client),
-      prefix: queuePrefix(test.connection),
-    });
+    const made = new Worker('collect-invoice', (job) => run(job.id ?? ''), { connection: asConnection(client), prefix: queuePrefix(test.connection) });
     stops.push(async () => {
       await made.close();
       if (client.isOpen) client.destroy();

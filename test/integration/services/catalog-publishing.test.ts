@@ -66,8 +66,7 @@ describe('publishing an API', function () {
     // Whoever gave up left its note, which the sweep finds.
     const wanted = Object.values((await store.apis.servingOf([api._id])).get(api._id) ?? {})[0];
     const flagged = (await store.apis.publicationsOf(api._id)).filter(({ live }) => live).map(({ _id }) => _id);
-    if ((await store.apis.openSettlings()).every(({ apiIds }) => !apiIds.includes(api._id)))
-      expect(flagged).to.deep.equal(wanted ? [wanted] : []);
+    if ((await store.apis.openSettlings()).every(({ apiIds }) => !apiIds.includes(api._id))) expect(flagged).to.deep.equal(wanted ? [wanted] : []);
     expect((await served(api._id)).map(({ _id }) => _id)).to.deep.equal(wanted ? [wanted] : []);
   });
 
@@ -78,13 +77,7 @@ describe('publishing an API', function () {
     const old = (await catalog.publishing.publish(atlas, gateway._id, [api._id], '')).published[0];
     const next = { ...(old as NonNullable<typeof old>), _id: ids.next('pub'), ordinal: 2, live: false, groupId: group._id };
     await store.apis.addPublications([next]);
-    await store.apis.beginSettling({
-      _id: ids.next('evt'),
-      apiIds: [api._id],
-      startedAt: clock.real() - 60_000,
-      done: false,
-      expiresAt: null,
-    });
+    await store.apis.beginSettling({ _id: ids.next('evt'), apiIds: [api._id], startedAt: clock.real() - 60_000, done: false, expiresAt: null });
     await store.apis.setServing(environmentId, new Map([[api._id, next._id]]));
     await store.apis.flip([{ apiId: api._id, environmentId, publicationId: null }]); // the old one is down; here the process died
     expect((await served(api._id)).map(({ ordinal }) => ordinal)).to.deep.equal([2]);
@@ -114,9 +107,7 @@ describe('publishing an API', function () {
   it('has one API for the same calls in a group, among drafts and among what is live', async () => {
     const { catalog, atlas } = world;
     const { gateway, group } = await newGroup();
-    const drafts = await Promise.allSettled(
-      ['/a/{x}', '/a/{y}', '/a/{z}'].map((path) => catalog.apis.create(atlas, gateway._id, group._id, definition(path))),
-    );
+    const drafts = await Promise.allSettled(['/a/{x}', '/a/{y}', '/a/{z}'].map((path) => catalog.apis.create(atlas, gateway._id, group._id, definition(path))));
     expect(drafts.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
     const first = await catalog.apis.create(atlas, gateway._id, group._id, definition('/b'));
     await catalog.publishing.publish(atlas, gateway._id, [first._id], '');
@@ -136,9 +127,7 @@ describe('publishing an API', function () {
   it('lets one of two writers change a draft', async () => {
     const { catalog, atlas } = world;
     const { api } = await newApi();
-    const outcomes = await Promise.allSettled(
-      [1, 2].map((n) => catalog.apis.update(atlas, api._id, 1, definition('/countries', { summary: `Writer ${n}` }))),
-    );
+    const outcomes = await Promise.allSettled([1, 2].map((n) => catalog.apis.update(atlas, api._id, 1, definition('/countries', { summary: `Writer ${n}` }))));
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
   });
 
@@ -170,9 +159,9 @@ describe('publishing an API', function () {
     };
     await store.apps.addApp(app);
     const { _id } = await catalog.authorizations.grant(atlas, api._id, app._id);
-    expect(
-      (await catalog.authorizations.ofApi(atlas, api._id)).map(({ appName, organizationName }) => [appName, organizationName]),
-    ).to.deep.equal([['Harbor mobile', 'Harbor Apps']]);
+    expect((await catalog.authorizations.ofApi(atlas, api._id)).map(({ appName, organizationName }) => [appName, organizationName])).to.deep.equal([
+      ['Harbor mobile', 'Harbor Apps'],
+    ]);
     expect((await catalog.authorizations.ofApp(harbor, app._id)).map(({ apiName }) => apiName)).to.deep.equal(['Get /countries']);
     expect((await refusal(catalog.authorizations.ofApp(atlas, app._id))).code).to.equal('not-found');
     expect((await store.apps.liveAuthorizations()).map(({ appId }) => appId)).to.include(app._id);

@@ -46,12 +46,7 @@ describe('selling: from a gateway to a listing', function () {
     const gateway = await catalog.gateways.create(harbor, { name: 'Main', description: '' });
     const group = await catalog.groups.create(harbor, gateway._id, { name: 'Drafts', description: '', label: '' });
     const api = await catalog.apis.create(harbor, gateway._id, group._id, definition());
-    const product = await catalog.products.create(
-      harbor,
-      group._id,
-      [api._id],
-      productFields({ slug: 'half-done', tagline: '', category: '' }),
-    );
+    const product = await catalog.products.create(harbor, group._id, [api._id], productFields({ slug: 'half-done', tagline: '', category: '' }));
     const items = await catalog.products.readiness(harbor, product._id);
     expect(items.map(({ id, done }) => [id, done])).to.deep.equal([
       ['seller', false],
@@ -148,23 +143,18 @@ describe('selling: from a gateway to a listing', function () {
   it('keeps one slug and one label for one product and one group, whoever asks first', async () => {
     const { catalog, atlas, harbor } = world;
     const { group, api } = await readyProduct(world, 'one-of-a-kind');
-    expect(
-      (await refusal(catalog.products.create(atlas, group._id, [api._id], productFields({ slug: 'one-of-a-kind' })))).fields,
-    ).to.have.key('slug');
+    expect((await refusal(catalog.products.create(atlas, group._id, [api._id], productFields({ slug: 'one-of-a-kind' })))).fields).to.have.key('slug');
     const gateways = await Promise.all([atlas, harbor].map((actor) => catalog.gateways.create(actor, { name: 'Other', description: '' })));
     const groups = await Promise.all(
-      [atlas, harbor].map((actor, i) =>
-        catalog.groups.create(actor, gateways[i]?._id ?? '', { name: 'Same name', description: '', label: '' }),
-      ),
+      [atlas, harbor].map((actor, i) => catalog.groups.create(actor, gateways[i]?._id ?? '', { name: 'Same name', description: '', label: '' })),
     );
     expect(groups.map(({ label }) => label).sort()[0]).to.equal('same-name');
     expect(new Set(groups.map(({ label }) => label)).size).to.equal(2);
+    expect((await refusal(catalog.groups.create(atlas, gateways[0]?._id ?? '', { name: 'x', description: '', label: 'same-name' }))).fields).to.have.key(
+      'label',
+    );
     expect(
-      (await refusal(catalog.groups.create(atlas, gateways[0]?._id ?? '', { name: 'x', description: '', label: 'same-name' }))).fields,
-    ).to.have.key('label');
-    expect(
-      (await refusal(catalog.sellers.save(harbor, { displayName: 'H', slug: 'atlas-data', website: '', supportEmail: '', about: '' })))
-        .fields,
+      (await refusal(catalog.sellers.save(harbor, { displayName: 'H', slug: 'atlas-data', website: '', supportEmail: '', about: '' }))).fields,
     ).to.have.key('slug');
   });
 

@@ -48,11 +48,7 @@ describe('the sandbox clock', function () {
     expect(await world.store.subscriptions.get(id)).to.include({ periodIndex: 1 });
     expect(await world.store.invoices.get(`inv_${id}_1`)).to.equal(null);
     await control.move({ advance: 'PT15M' });
-    expect(await world.store.invoices.get(`inv_${id}_1`)).to.deep.include({
-      status: 'paid',
-      totalMinor: 1150n,
-      issuedAt: Date.UTC(2030, 5, 5, 12, 15),
-    });
+    expect(await world.store.invoices.get(`inv_${id}_1`)).to.deep.include({ status: 'paid', totalMinor: 1150n, issuedAt: Date.UTC(2030, 5, 5, 12, 15) });
   });
 
   it('does what is due at each boundary on its way, not all of it at the end', async () => {
@@ -60,10 +56,7 @@ describe('the sandbox clock', function () {
     await control.move({ to: new Date(START + 100 * DAY_MS).toISOString() });
     const invoices = (await world.store.invoices.ofSubscription(id)).sort((a, b) => a.periodIndex - b.periodIndex);
     expect(invoices.map(({ issuedAt, status }) => [new Date(issuedAt).toISOString(), status])).to.deep.equal(
-      ['2030-05-05T12:00:00.000Z', '2030-06-05T12:15:00.000Z', '2030-07-05T12:15:00.000Z', '2030-08-05T12:15:00.000Z'].map((at) => [
-        at,
-        'paid',
-      ]),
+      ['2030-05-05T12:00:00.000Z', '2030-06-05T12:15:00.000Z', '2030-07-05T12:15:00.000Z', '2030-08-05T12:15:00.000Z'].map((at) => [at, 'paid']),
     );
   });
 
@@ -89,13 +82,7 @@ describe('the sandbox clock', function () {
   });
 
   it('refuses to move back, nowhere, or beyond ten years', async () => {
-    for (const move of [
-      { to: '2020-01-01T00:00:00Z' },
-      { advance: 'P0D' },
-      { advance: 'nonsense' },
-      { advance: 'P11Y' },
-      { to: 'never' },
-    ]) {
+    for (const move of [{ to: '2020-01-01T00:00:00Z' }, { advance: 'P0D' }, { advance: 'nonsense' }, { advance: 'P11Y' }, { to: 'never' }]) {
       expect(await control.move(move).catch((error: { code: string }) => error.code)).to.equal('invalid-request');
     }
   });

@@ -16,13 +16,7 @@ describe('apps and their credentials', () => {
   let buyer: Actor;
   let stranger: Actor;
   let app: AppDoc;
-  const request = (kind: 'key' | 'code', more: Partial<IssueRequest> = {}): IssueRequest => ({
-    appId: app._id,
-    kind,
-    name: 'CI',
-    notAfter: null,
-    ...more,
-  });
+  const request = (kind: 'key' | 'code', more: Partial<IssueRequest> = {}): IssueRequest => ({ appId: app._id, kind, name: 'CI', notAfter: null, ...more });
 
   before(async () => {
     world = await testWorld();
@@ -111,9 +105,7 @@ describe('apps and their credentials', () => {
     await credentials.revoke(buyer, credential.id);
     expect(world.changes.announcedKinds.slice(before)).to.deep.equal(['credential-changed', 'credential-changed']);
     const records = await world.audit.list(buyer, { from: 0, to: world.clock.now() + 1 });
-    expect(
-      records.filter((one) => one.action === 'market:credentials:delete' && one.resource === `credential:${credential.id}`),
-    ).to.have.length(1);
+    expect(records.filter((one) => one.action === 'market:credentials:delete' && one.resource === `credential:${credential.id}`)).to.have.length(1);
   });
 
   it('shows a stranger nothing: what is another’s looks missing', async () => {

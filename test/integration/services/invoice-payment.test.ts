@@ -23,9 +23,7 @@ describe('collecting invoices', function () {
   };
   const balance = async (account: string): Promise<bigint> => {
     const postings = await world.store.ledger.ofAccount(account, 0, Number.MAX_SAFE_INTEGER);
-    return postings
-      .flatMap(({ entries }) => entries)
-      .reduce((sum, entry) => (entry.account === account ? sum + entry.amountMinor : sum), 0n);
+    return postings.flatMap(({ entries }) => entries).reduce((sum, entry) => (entry.account === account ? sum + entry.amountMinor : sum), 0n);
   };
 
   it('F19: a renewal that is declined leaves the subscription past due, tries again on its days, and is restored by another card at once', async () => {
@@ -41,19 +39,13 @@ describe('collecting invoices', function () {
       nextAttemptAt: failedAt + 2 * 86_400_000,
       waitingFor: 'card',
     });
-    expect(await world.store.subscriptions.get(id)).to.include({
-      status: 'past_due',
-      entitledUntil: (await world.boundary(id, 1)) + 3 * 86_400_000,
-    });
+    expect(await world.store.subscriptions.get(id)).to.include({ status: 'past_due', entitledUntil: (await world.boundary(id, 1)) + 3 * 86_400_000 });
     expect(await world.invoicing.round()).to.include({ collected: 0 });
     world.travel(failedAt + 2 * 86_400_000);
     await world.invoicing.round();
     expect(await invoice(id, 1)).to.deep.include({ attempts: 2, nextAttemptAt: world.clock.now() + 5 * 86_400_000 });
     const organization = await world.store.accounts.organization(BUYER);
-    const card = await world.stripe.sdk.paymentMethods.create({
-      type: 'card',
-      card: { number: CARDS.good, exp_month: 12, exp_year: 2039, cvc: '123' },
-    });
+    const card = await world.stripe.sdk.paymentMethods.create({ type: 'card', card: { number: CARDS.good, exp_month: 12, exp_year: 2039, cvc: '123' } });
     await world.stripe.sdk.paymentMethods.attach(card.id, { customer: organization?.stripeCustomerId ?? '' });
     await world.store.accounts.setPaymentMethod(BUYER, { id: card.id, brand: 'visa', last4: '4242', expMonth: 12, expYear: 2039 });
     await world.invoicing.round();
@@ -92,12 +84,7 @@ describe('collecting invoices', function () {
       payments: (real) => ({
         ...real,
         async addInvoiceItem(item) {
-          await world.stripe.sdk.invoiceItems.create({
-            customer: item.customerId,
-            invoice: item.stripeInvoiceId,
-            amount: 7,
-            currency: 'usd',
-          });
+          await world.stripe.sdk.invoiceItems.create({ customer: item.customerId, invoice: item.stripeInvoiceId, amount: 7, currency: 'usd' });
           return real.addInvoiceItem(item);
         },
       }),

@@ -103,9 +103,7 @@ describe('I17: invoicing that is cut short', () => {
     expect(booked).to.equal(charged);
     const owed = await world.store.ledger.ofAccount(`receivable:${BUYER}`, 0, Number.MAX_SAFE_INTEGER);
     expect(
-      owed
-        .flatMap(({ entries }) => entries)
-        .reduce((sum, { account, amountMinor }) => (account === `receivable:${BUYER}` ? sum + amountMinor : sum), 0n),
+      owed.flatMap(({ entries }) => entries).reduce((sum, { account, amountMinor }) => (account === `receivable:${BUYER}` ? sum + amountMinor : sum), 0n),
     ).to.equal(0n);
     const numbers = invoices.map(({ number }) => number ?? 0).sort((a, b) => a - b);
     expect(numbers).to.deep.equal(numbers.map((_, index) => index + 1));
@@ -132,8 +130,6 @@ describe('I17: invoicing that is cut short', () => {
     world.travel(world.clock.now() + 30 * 3_600_000);
     await world.invoicing.round();
     const { data } = await world.stripe.sdk.invoices.list({ limit: 100 });
-    expect(
-      data.filter(({ metadata }) => metadata?.['tollgate_invoice'] === `inv_${id}_${period + 1}`).map(({ status }) => status),
-    ).to.deep.equal(['paid']);
+    expect(data.filter(({ metadata }) => metadata?.['tollgate_invoice'] === `inv_${id}_${period + 1}`).map(({ status }) => status)).to.deep.equal(['paid']);
   });
 });

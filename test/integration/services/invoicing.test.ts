@@ -1,22 +1,9 @@
 import { expect } from 'chai';
 import { parsePlanDocument } from '../../../server/domain/plan.ts';
 import type { InvoiceDoc } from '../../../server/store/invoices.ts';
-import {
-  BUYER,
-  LATENESS_SECONDS,
-  PROVIDER,
-  STARTER,
-  START,
-  billingWorld,
-  buyer,
-  operator,
-  type BillingWorld,
-} from '../../support/billing-world.ts';
+import { BUYER, LATENESS_SECONDS, PROVIDER, STARTER, START, billingWorld, buyer, operator, type BillingWorld } from '../../support/billing-world.ts';
 
-const CALLS = (unit_amount_decimal: string, more = {}) => ({
-  code: 'requests',
-  price: { model: 'per_unit', unit_amount_decimal, ...more },
-});
+const CALLS = (unit_amount_decimal: string, more = {}) => ({ code: 'requests', price: { model: 'per_unit', unit_amount_decimal, ...more } });
 
 describe('invoicing', function () {
   this.timeout(60_000);
@@ -38,9 +25,7 @@ describe('invoicing', function () {
   };
   const balance = async (account: string): Promise<bigint> => {
     const postings = await world.store.ledger.ofAccount(account, 0, Number.MAX_SAFE_INTEGER);
-    return postings
-      .flatMap(({ entries }) => entries)
-      .reduce((sum, entry) => (entry.account === account ? sum + entry.amountMinor : sum), 0n);
+    return postings.flatMap(({ entries }) => entries).reduce((sum, entry) => (entry.account === account ? sum + entry.amountMinor : sum), 0n);
   };
 
   it('bills the month: base in advance, usage in arrears; the same total here, in the ledger and at Stripe', async () => {
@@ -58,13 +43,7 @@ describe('invoicing', function () {
     const renewal = await invoice(id, 1);
     expect(renewal).to.deep.include({ status: 'paid', step: 'done', subtotalMinor: 1150n, totalMinor: 1150n, number: 2 });
     expect(
-      renewal.lines.map(({ quantity, exact, amountMinor, feeMinor, providerMinor }) => [
-        quantity,
-        exact,
-        amountMinor,
-        feeMinor,
-        providerMinor,
-      ]),
+      renewal.lines.map(({ quantity, exact, amountMinor, feeMinor, providerMinor }) => [quantity, exact, amountMinor, feeMinor, providerMinor]),
     ).to.deep.equal([
       [null, '1000', 1000n, 200n, 800n],
       ['1300', '150', 150n, 30n, 120n],
@@ -165,9 +144,7 @@ describe('invoicing', function () {
     world.usage.record(id, 0, 1300);
     await end(id, 0);
     expect(await world.store.subscriptions.get(id)).to.include({ status: 'canceled', live: false });
-    expect((await invoice(id, 1)).lines.map(({ key, amountMinor }) => [key.split('.')[0], amountMinor])).to.deep.equal([
-      ['requests', 150n],
-    ]);
+    expect((await invoice(id, 1)).lines.map(({ key, amountMinor }) => [key.split('.')[0], amountMinor])).to.deep.equal([['requests', 150n]]);
     expect(await end(id, 1)).to.include({ closed: 1 });
     expect(await world.store.invoices.get(`inv_${id}_2`)).to.equal(null);
   });
@@ -181,13 +158,7 @@ describe('invoicing', function () {
       await end(id, index);
     }
     expect(await invoice(id, 1)).to.deep.include({ status: 'paid', totalMinor: 34n, chargeMinor: 0n, carriedMinor: 34n });
-    expect(await invoice(id, 2)).to.deep.include({
-      status: 'paid',
-      carriedInMinor: 34n,
-      totalMinor: 49n,
-      chargeMinor: 0n,
-      carriedMinor: 49n,
-    });
+    expect(await invoice(id, 2)).to.deep.include({ status: 'paid', carriedInMinor: 34n, totalMinor: 49n, chargeMinor: 0n, carriedMinor: 49n });
     expect(await invoice(id, 3)).to.deep.include({ status: 'paid', totalMinor: 51n, chargeMinor: 51n, carriedMinor: 0n, number: 4 });
     const { data } = await world.stripe.sdk.invoices.list();
     expect(data.map(({ total, status }) => [total, status])).to.deep.equal([[51, 'paid']]);
@@ -206,8 +177,7 @@ describe('invoicing', function () {
 
   it('numbers run without gaps per seller, whoever is invoiced at once', async () => {
     const ids: string[] = [];
-    for (let count = 0; count < 5; count += 1)
-      ids.push(await world.subscribe((await world.plan({ ...STARTER, base_amount: 100 + count })).planId));
+    for (let count = 0; count < 5; count += 1) ids.push(await world.subscribe((await world.plan({ ...STARTER, base_amount: 100 + count })).planId));
     world.travel((await world.boundary(ids[0] ?? '', 1)) + LATENESS_SECONDS * 1000);
     await Promise.all(ids.map((id) => world.process().invoicing.closePeriod(id, 0)));
     const numbers = (await world.store.invoices.ofProvider(PROVIDER, 0, Number.MAX_SAFE_INTEGER)).map(({ number }) => number ?? 0);

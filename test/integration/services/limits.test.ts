@@ -52,7 +52,7 @@ describe('limits over several processes', () => {
     await untilReady(one, two);
     const { request } = worldOf(hard(500), { clock });
     const results = await Promise.all(Array.from({ length: 2_000 }, (_, i) => attempt(i % 2 ? one : two, request())));
-    expect(tally(results)).to.deep.equal({ 'taken': 500, 'quota-exceeded': 1_500 });
+    expect(tally(results)).to.deep.equal({ taken: 500, 'quota-exceeded': 1_500 });
   });
 
   it('give a place back when the provider failed, to whichever process needs it', async () => {
@@ -65,7 +65,7 @@ describe('limits over several processes', () => {
     one.settle(held[1] as Held, 'broken');
     one.settle(held[2] as Held, '404');
     one.settle(held[2] as Held, '500');
-    expect(tally(await Promise.all([1, 2, 3].map(() => attempt(two, request()))))).to.deep.equal({ 'taken': 2, 'quota-exceeded': 1 });
+    expect(tally(await Promise.all([1, 2, 3].map(() => attempt(two, request()))))).to.deep.equal({ taken: 2, 'quota-exceeded': 1 });
   });
 
   it('find the unit that lies unspent in another process', async () => {
@@ -76,14 +76,17 @@ describe('limits over several processes', () => {
     await attempt(one, request());
     const results: (Held | string)[] = [];
     for (let i = 0; i < 100; i += 1) results.push(await attempt(two, request()));
-    expect(tally(results)).to.deep.equal({ 'taken': 99, 'quota-exceeded': 1 });
+    expect(tally(results)).to.deep.equal({ taken: 99, 'quota-exceeded': 1 });
   });
 
   it('count an operation by its weight, and refuse one that does not fit whole', async () => {
     const limits = start();
     await untilReady(limits);
     const { request } = worldOf(planWith({ quota: { limit: 100, hard: true }, weights: { heavy: 5, three: 3, large: 97 } }), { clock });
-    expect(await attempt(limits, request({ operation: 'large' }))).to.be.an('object').with.property('units').deep.equal({ requests: 97 });
+    expect(await attempt(limits, request({ operation: 'large' })))
+      .to.be.an('object')
+      .with.property('units')
+      .deep.equal({ requests: 97 });
     expect(await attempt(limits, request({ operation: 'heavy' }))).to.equal('quota-exceeded');
     expect(await attempt(limits, request({ operation: 'three' }))).to.be.an('object');
     expect(await attempt(limits, request())).to.equal('quota-exceeded');
@@ -205,14 +208,16 @@ describe('limits over several processes', () => {
     await untilReady(limits);
     const later = makeClock({ offsetMs: 60_000 });
     const { request } = worldOf(hard(5), { clock: later, startAt: later.now() - 1_000 });
-    expect(tally(await Promise.all(Array.from({ length: 8 }, () => attempt(limits, request()))))).to.deep.equal({ 'taken': 5, 'quota-exceeded': 3 });
+    expect(tally(await Promise.all(Array.from({ length: 8 }, () => attempt(limits, request()))))).to.deep.equal({ taken: 5, 'quota-exceeded': 3 });
   });
 
   it('keep an API that no plan governs to its calls a second', async () => {
     const limits = start();
     await untilReady(limits);
     const { request } = worldOf(hard(1), { clock });
-    const results = await Promise.all(Array.from({ length: 30 }, () => attempt(limits, request({ subscription: null, window: null, plan: null, apiLimitPerSecond: 20, now: 5_000 }))));
+    const results = await Promise.all(
+      Array.from({ length: 30 }, () => attempt(limits, request({ subscription: null, window: null, plan: null, apiLimitPerSecond: 20, now: 5_000 }))),
+    );
     expect(tally(results)).to.deep.equal({ taken: 20, throttled: 10 });
   });
 });

@@ -13,15 +13,7 @@ const EXAMPLES = 'node_modules/@readme/oas-examples';
 const SETTINGS: ImportSettings = { origin: '', security: 'APP', appCode: true, timeoutMs: 5_000, mode: 'merge' };
 
 const document = (paths: unknown, more: Record<string, unknown> = {}) =>
-  Buffer.from(
-    JSON.stringify({
-      openapi: '3.0.3',
-      info: { title: 'Countries', version: '1' },
-      servers: [{ url: 'https://api.example.com' }],
-      paths,
-      ...more,
-    }),
-  );
+  Buffer.from(JSON.stringify({ openapi: '3.0.3', info: { title: 'Countries', version: '1' }, servers: [{ url: 'https://api.example.com' }], paths, ...more }));
 const operation = (summary: string) => ({ summary, responses: { 200: { description: 'ok' } } });
 
 describe('importing an OpenAPI document into a group', function () {
@@ -84,12 +76,7 @@ describe('importing an OpenAPI document into a group', function () {
     const merge = await importing.upload(world.atlas, ...place, next, SETTINGS);
     expect(await outcome(place, merge)).to.deep.equal(['update GET /a', 'create GET /new']);
     const override = await importing.upload(world.atlas, ...place, next, { ...SETTINGS, mode: 'override' });
-    expect((await outcome(place, override)).sort()).to.deep.equal([
-      'create GET /new',
-      'keep GET /live',
-      'remove GET /old',
-      'update GET /a',
-    ]);
+    expect((await outcome(place, override)).sort()).to.deep.equal(['create GET /new', 'keep GET /live', 'remove GET /old', 'update GET /a']);
 
     await importing.apply(world.atlas, ...place, merge);
     expect((await world.store.apis.api(at('/a')?._id ?? ''))?.definition).to.deep.include({
@@ -107,10 +94,7 @@ describe('importing an OpenAPI document into a group', function () {
     const place = await newGroup();
     const api = await world.catalog.apis.create(world.atlas, ...place, definition('/sold'));
     await world.catalog.products.create(world.atlas, place[1], [api._id], productFields({ slug: 'holds-it', name: 'Holder' }));
-    const ordinal = await importing.upload(world.atlas, ...place, document({ '/a': { get: operation('A') } }), {
-      ...SETTINGS,
-      mode: 'override',
-    });
+    const ordinal = await importing.upload(world.atlas, ...place, document({ '/a': { get: operation('A') } }), { ...SETTINGS, mode: 'override' });
     expect((await importing.preview(world.atlas, ...place, ordinal)).lines.map(({ action, reason }) => `${action} ${reason}`)[1])
       .to.contain('keep')
       .and.contain('Holder');
@@ -124,9 +108,7 @@ describe('importing an OpenAPI document into a group', function () {
     expect((await refusal(upload([{ url: 'http://localhost:8080' }]))).fields['origin']).to.contain('private network');
     expect((await refusal(upload([{ url: 'http://169.254.169.254' }]))).fields['origin']).to.contain('private network');
     expect((await refusal(upload([], 'http://10.0.0.1'))).fields['origin']).to.contain('private network');
-    expect(await outcome(place, await upload([{ url: 'http://localhost:8080' }], 'http://127.0.0.1:3201'))).to.deep.equal([
-      'create GET /a',
-    ]);
+    expect(await outcome(place, await upload([{ url: 'http://localhost:8080' }], 'http://127.0.0.1:3201'))).to.deep.equal(['create GET /a']);
   });
 
   it('keeps the last five uploads, also large ones in parts', async () => {
@@ -185,11 +167,7 @@ describe('importing an OpenAPI document into a group', function () {
             : '',
         };
       const bytes = readFileSync(join(EXAMPLES, file));
-      const ordinal = await quick.upload(world.atlas, gateway._id, group._id, bytes, {
-        ...SETTINGS,
-        origin: 'https://api.example.com',
-        mode: 'override',
-      });
+      const ordinal = await quick.upload(world.atlas, gateway._id, group._id, bytes, { ...SETTINGS, origin: 'https://api.example.com', mode: 'override' });
       const { lines } = await quick.preview(world.atlas, gateway._id, group._id, ordinal);
       for (const line of lines) expect(line.action === 'refuse' ? line.reason : 'ok', `${file} ${line.operation}`).to.not.equal('');
       const { created, updated, missed } = await quick.apply(world.atlas, gateway._id, group._id, ordinal);

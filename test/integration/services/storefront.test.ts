@@ -17,11 +17,33 @@ describe('the directory of the storefront, on the store', () => {
   let readings = 0;
 
   const product = (slug: string, status: 'listed' | 'draft' | 'deprecated') => ({
-    _id: `prd_${slug}`, slug, organizationId: 'org_atlas', gatewayId: 'gw_1', environmentId: 'env_1', groupId: 'grp_1', apiIds: ['api_1'], name: slug, tagline: '', description: '', category: 'geo', tags: [], logo: null,
-    terms: '', dataSource: '', dataLicence: '', status, statusReason: '', submittedAt: null, listedAt: AT, createdAt: AT, updatedAt: AT, rev: 1,
+    _id: `prd_${slug}`,
+    slug,
+    organizationId: 'org_atlas',
+    gatewayId: 'gw_1',
+    environmentId: 'env_1',
+    groupId: 'grp_1',
+    apiIds: ['api_1'],
+    name: slug,
+    tagline: '',
+    description: '',
+    category: 'geo',
+    tags: [],
+    logo: null,
+    terms: '',
+    dataSource: '',
+    dataLicence: '',
+    status,
+    statusReason: '',
+    submittedAt: null,
+    listedAt: AT,
+    createdAt: AT,
+    updatedAt: AT,
+    rev: 1,
   });
   const eventually = async (condition: () => Promise<boolean>): Promise<void> => {
-    for (const endAt = performance.now() + 10_000; performance.now() < endAt; await new Promise((resolve) => setTimeout(resolve, 50))) if (await condition()) return;
+    for (const endAt = performance.now() + 10_000; performance.now() < endAt; await new Promise((resolve) => setTimeout(resolve, 50)))
+      if (await condition()) return;
     throw new Error('did not happen within 10 s');
   };
 
@@ -29,19 +51,90 @@ describe('the directory of the storefront, on the store', () => {
     const mongo = await testMongo();
     drop = mongo.drop;
     store = await openStore(mongo.uri);
-    await store.accounts.addOrganization({ _id: 'org_atlas', name: 'Atlas', kind: 'customer', ownerId: 'usr_1', seller: null, sellerSlug: null, stripeCustomerId: null, paymentMethod: null, createdAt: AT, rev: 1 });
-    await store.gateways.addGroup({ _id: 'grp_1', gatewayId: 'gw_1', organizationId: 'org_atlas', label: 'atlas', name: 'Atlas', description: '', createdAt: AT, rev: 1 });
+    await store.accounts.addOrganization({
+      _id: 'org_atlas',
+      name: 'Atlas',
+      kind: 'customer',
+      ownerId: 'usr_1',
+      seller: null,
+      sellerSlug: null,
+      stripeCustomerId: null,
+      paymentMethod: null,
+      createdAt: AT,
+      rev: 1,
+    });
+    await store.gateways.addGroup({
+      _id: 'grp_1',
+      gatewayId: 'gw_1',
+      organizationId: 'org_atlas',
+      label: 'atlas',
+      name: 'Atlas',
+      description: '',
+      createdAt: AT,
+      rev: 1,
+    });
     await store.gateways.addEnvironment({ _id: 'env_1', gatewayId: 'gw_1', name: 'RELEASE', createdAt: AT });
     const Publications = store.connection.model('Publication');
-    const live: PublicationDoc = { _id: 'pub_1', gatewayId: 'gw_1', groupId: 'grp_1', apiId: 'api_1', environmentId: 'env_1', ordinal: 1, definition: definition('GET', '/a'), live: true, note: '', publishedAt: AT, publishedBy: 'usr_1', routeKey: 'GET /a' } as PublicationDoc;
-    await (Publications as unknown as { create(documents: object[]): Promise<unknown> }).create([live, { ...live, _id: 'pub_2', apiId: 'api_2', definition: definition('GET', '/not-sold'), routeKey: 'GET /not-sold' }]);
+    const live: PublicationDoc = {
+      _id: 'pub_1',
+      gatewayId: 'gw_1',
+      groupId: 'grp_1',
+      apiId: 'api_1',
+      environmentId: 'env_1',
+      ordinal: 1,
+      definition: definition('GET', '/a'),
+      live: true,
+      note: '',
+      publishedAt: AT,
+      publishedBy: 'usr_1',
+      routeKey: 'GET /a',
+    } as PublicationDoc;
+    await (Publications as unknown as { create(documents: object[]): Promise<unknown> }).create([
+      live,
+      { ...live, _id: 'pub_2', apiId: 'api_2', definition: definition('GET', '/not-sold'), routeKey: 'GET /not-sold' },
+    ]);
     await store.products.addProduct(product('first', 'listed'));
     await store.products.addProduct(product('hidden', 'draft'));
-    await store.products.addPlan({ _id: 'plan_1', productId: 'prd_first', name: 'free', title: 'Free', summary: '', ordinal: 0, currentVersionId: 'plan_1_v1', versions: 1, retired: false, createdAt: AT, rev: 1 });
-    await store.products.addPlan({ _id: 'plan_2', productId: 'prd_first', name: 'gone', title: 'Gone', summary: '', ordinal: 1, currentVersionId: 'plan_2_v1', versions: 1, retired: true, createdAt: AT, rev: 1 });
-    await store.products.addPlanVersion({ _id: 'plan_1_v1', planId: 'plan_1', planName: 'free', productId: 'prd_first', n: 1, document: DEMO_PLANS['free']!, hash: 'h', publishedAt: AT, effectiveAt: null });
+    await store.products.addPlan({
+      _id: 'plan_1',
+      productId: 'prd_first',
+      name: 'free',
+      title: 'Free',
+      summary: '',
+      ordinal: 0,
+      currentVersionId: 'plan_1_v1',
+      versions: 1,
+      retired: false,
+      createdAt: AT,
+      rev: 1,
+    });
+    await store.products.addPlan({
+      _id: 'plan_2',
+      productId: 'prd_first',
+      name: 'gone',
+      title: 'Gone',
+      summary: '',
+      ordinal: 1,
+      currentVersionId: 'plan_2_v1',
+      versions: 1,
+      retired: true,
+      createdAt: AT,
+      rev: 1,
+    });
+    await store.products.addPlanVersion({
+      _id: 'plan_1_v1',
+      planId: 'plan_1',
+      planName: 'free',
+      productId: 'prd_first',
+      n: 1,
+      document: DEMO_PLANS['free']!,
+      hash: 'h',
+      publishedAt: AT,
+      effectiveAt: null,
+    });
     storefront = makeStorefront({
-      store, gatewayUrl: 'https://gw.example',
+      store,
+      gatewayUrl: 'https://gw.example',
       signals: { subscribe: (_kind, handler) => ((announce = () => (handler as (payload: unknown) => void)({})), () => undefined) },
       changes: { version: () => Promise.resolve((readings++, version)) },
       log: { warn: () => undefined } as unknown as Parameters<typeof makeStorefront>[0]['log'],
@@ -64,7 +157,9 @@ describe('the directory of the storefront, on the store', () => {
   });
   it('answers from memory', async () => {
     const before = readings;
-    await Promise.all(Array.from({ length: 50 }, () => storefront.search({ text: 'first', category: '', priceModel: '', freeTier: false, tags: [], sort: 'relevance' })));
+    await Promise.all(
+      Array.from({ length: 50 }, () => storefront.search({ text: 'first', category: '', priceModel: '', freeTier: false, tags: [], sort: 'relevance' })),
+    );
     expect(readings).to.equal(before);
   });
   it('reads again when something changed, many announcements at once', async () => {
@@ -85,7 +180,13 @@ describe('the directory of the storefront, on the store', () => {
     const listing = (await storefront.listing('first'))!;
     const operation = listing.operations[0]!;
     expect(await storefront.examples(listing, operation)).to.equal(undefined);
-    const document = (body: unknown) => gzipSync(JSON.stringify({ openapi: '3.1.0', paths: { '/a': { get: { responses: { 200: { description: 'ok', content: { 'application/json': { example: body } } } } } } } }));
+    const document = (body: unknown) =>
+      gzipSync(
+        JSON.stringify({
+          openapi: '3.1.0',
+          paths: { '/a': { get: { responses: { 200: { description: 'ok', content: { 'application/json': { example: body } } } } } } },
+        }),
+      );
     await store.documents.add({ groupId: 'grp_1', ordinal: 1, kind: 'document', gzip: document('old'), importedAt: AT });
     await store.documents.add({ groupId: 'grp_1', ordinal: 2, kind: 'document', gzip: document({ n: 1 }), importedAt: AT });
     expect((await storefront.examples(listing, operation))?.answers[0]?.body).to.equal('{\n  "n": 1\n}');

@@ -73,21 +73,10 @@ describe('running subscriptions', () => {
     const period = await world.store.periods.get(id, 1);
     const startAt = period?.startAt ?? 0;
     world.clock.advance(startAt - world.clock.now() + 900_000);
-    const invoice = {
-      _id: `inv_${id}_1`,
-      kind: 'period' as const,
-      periodIndex: 1,
-      subscriptionId: id,
-      issuedAt: world.clock.now(),
-      status: 'open' as const,
-    };
+    const invoice = { _id: `inv_${id}_1`, kind: 'period' as const, periodIndex: 1, subscriptionId: id, issuedAt: world.clock.now(), status: 'open' as const };
     await subscriptions.onInvoiceFailed(invoice, 'Your card was declined.');
     await subscriptions.onInvoiceFailed(invoice, 'Your card was declined.');
-    expect(await stored(id)).to.include({
-      status: 'past_due',
-      entitledUntil: startAt + GRACE_MS,
-      statusReason: 'Your card was declined.',
-    });
+    expect(await stored(id)).to.include({ status: 'past_due', entitledUntil: startAt + GRACE_MS, statusReason: 'Your card was declined.' });
     await subscriptions.sweep(world.clock.now());
     expect((await stored(id)).status).to.equal('past_due');
     world.clock.advance(GRACE_MS);

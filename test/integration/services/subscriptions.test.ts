@@ -62,14 +62,7 @@ describe('subscriptions', () => {
       const { subscriptionId, checkoutUrl } = await subscriptions.begin(buyer, form('free'));
       expect(checkoutUrl).to.equal(null);
       const subscription = await stored(subscriptionId);
-      expect(subscription).to.include({
-        status: 'active',
-        live: true,
-        periodIndex: 0,
-        entitledUntil: null,
-        stripeCustomerId: null,
-        unsettled: false,
-      });
+      expect(subscription).to.include({ status: 'active', live: true, periodIndex: 0, entitledUntil: null, stripeCustomerId: null, unsettled: false });
       const anchorAt = Math.floor(world.clock.now() / 1000) * 1000;
       expect(subscription.anchorAt).to.equal(anchorAt);
       const periods = (await world.store.periods.ofSubscription(subscriptionId)).sort((a, b) => a.index - b.index);

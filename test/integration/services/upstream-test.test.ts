@@ -7,13 +7,7 @@ import { catalogWorld, definition, type CatalogWorld } from '../../support/catal
 import { refusal } from '../../support/refusal.ts';
 
 const monotonic = () => performance.now();
-const target = (origin: string, more: Partial<ProbeTarget> = {}): ProbeTarget => ({
-  origin,
-  path: '/',
-  method: 'GET',
-  headers: {},
-  ...more,
-});
+const target = (origin: string, more: Partial<ProbeTarget> = {}): ProbeTarget => ({ origin, path: '/', method: 'GET', headers: {}, ...more });
 const last = ({ steps }: ProbeReport) => steps.filter(({ outcome }) => outcome !== 'skipped').at(-1);
 
 describe('the upstream connection test', () => {
@@ -56,11 +50,7 @@ describe('the upstream connection test', () => {
 
   it('refuses every way of writing an address inside a private network, and names that lead there', async () => {
     const visits = seen.length;
-    const outbound = makeOutbound({
-      allow: new Set(),
-      monotonic,
-      lookup: async () => [{ address: '93.184.216.34' }, { address: '10.1.2.3' }],
-    });
+    const outbound = makeOutbound({ allow: new Set(), monotonic, lookup: async () => [{ address: '93.184.216.34' }, { address: '10.1.2.3' }] });
     for (const host of [
       '127.0.0.1',
       'localhost',
@@ -113,9 +103,7 @@ describe('the upstream connection test', () => {
   });
 
   it('says what is wrong when nobody listens, speaks something else, or says nothing', async () => {
-    const raw = createRaw(
-      (socket) => void socket.on('error', () => undefined).once('data', () => socket.end('SSH-2.0-nonsense\r\n')),
-    ).listen(0, '127.0.0.1');
+    const raw = createRaw((socket) => void socket.on('error', () => undefined).once('data', () => socket.end('SSH-2.0-nonsense\r\n'))).listen(0, '127.0.0.1');
     await new Promise((resolve) => raw.once('listening', resolve));
     const rawPort = (raw.address() as AddressInfo).port;
     const outbound = makeOutbound({
@@ -142,14 +130,7 @@ describe('the upstream connection test', () => {
       const test = makeUpstreamTest({ store, outbound: makeOutbound({ allow, monotonic }), clock: { monotonic } });
       const gateway = await catalog.gateways.create(atlas, { name: 'Main', description: '' });
       const group = await catalog.groups.create(atlas, gateway._id, { name: 'Group', description: '', label: '' });
-      const backend = {
-        kind: 'http' as const,
-        origin: `http://127.0.0.1:${port}`,
-        method: 'SAME' as const,
-        path: '/v1/{code}',
-        timeoutMs: 5_000,
-        retries: 0,
-      };
+      const backend = { kind: 'http' as const, origin: `http://127.0.0.1:${port}`, method: 'SAME' as const, path: '/v1/{code}', timeoutMs: 5_000, retries: 0 };
       const read = await catalog.apis.create(
         atlas,
         gateway._id,

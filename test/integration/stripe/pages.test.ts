@@ -74,10 +74,7 @@ describe('the pages of the Stripe simulator', () => {
       ['4242424242424242', '0139'],
     ] as const) {
       const { session, url } = await openSession();
-      expect(await typeCard(url, number, { expiry })).to.include({
-        status: 303,
-        location: `http://shop.test:3000/back?session=${session.id}`,
-      });
+      expect(await typeCard(url, number, { expiry })).to.include({ status: 303, location: `http://shop.test:3000/back?session=${session.id}` });
     }
   });
 
@@ -124,9 +121,7 @@ describe('the pages of the Stripe simulator', () => {
     stripe.world.setOffset(stripe.world.clock.offsetMs() + 25 * 3600_000);
     expect((await page(other.url)).body).to.include('This session has expired');
     expect((await stripe.sdk.checkout.sessions.retrieve(other.session.id)).status).to.equal('expired');
-    const told = (await stripe.sdk.events.list({ type: 'checkout.session.expired', limit: 100 })).data.map(
-      ({ data }) => (data.object as { id: string }).id,
-    );
+    const told = (await stripe.sdk.events.list({ type: 'checkout.session.expired', limit: 100 })).data.map(({ data }) => (data.object as { id: string }).id);
     for (const { id } of [session, other.session]) expect(told.filter((each) => each === id)).to.have.length(1);
   });
 
@@ -137,13 +132,7 @@ describe('the pages of the Stripe simulator', () => {
     ] as const) {
       const { customerId } = await customerWithCard(stripe.sdk, number);
       const draft = await stripe.sdk.invoices.create({ customer: customerId, currency: 'usd' });
-      await stripe.sdk.invoiceItems.create({
-        customer: customerId,
-        invoice: draft.id,
-        amount: 123_456,
-        currency: 'usd',
-        description: '<i>calls</i>',
-      });
+      await stripe.sdk.invoiceItems.create({ customer: customerId, invoice: draft.id, amount: 123_456, currency: 'usd', description: '<i>calls</i>' });
       const { hosted_invoice_url: url } = await stripe.sdk.invoices.finalizeInvoice(draft.id);
       const before = await page(url!);
       expect(before.body).to.include('USD 1,234.56').and.include('&lt;i&gt;calls').and.include('Pay with the card ending in');

@@ -41,12 +41,7 @@ describe('payments', () => {
   }
 
   async function openInvoice(amounts: readonly bigint[] = [1_000n, 235n], number = `A-${++steps}`) {
-    const invoice = await payments.createInvoice({
-      customerId,
-      currency: 'usd',
-      metadata: { tollgate_invoice: number },
-      idempotencyKey: key(),
-    });
+    const invoice = await payments.createInvoice({ customerId, currency: 'usd', metadata: { tollgate_invoice: number }, idempotencyKey: key() });
     for (const [index, amountMinor] of amounts.entries()) {
       await payments.addInvoiceItem({
         stripeInvoiceId: invoice.id,
@@ -208,9 +203,7 @@ describe('payments', () => {
 
   it('refuses loudly when a key comes again with another body (I18)', async () => {
     await payments.createInvoice({ customerId, currency: 'usd', metadata: { n: '1' }, idempotencyKey: 'same.key' });
-    expect(
-      await codeOf(payments.createInvoice({ customerId, currency: 'usd', metadata: { n: '2' }, idempotencyKey: 'same.key' })),
-    ).to.equal('internal');
+    expect(await codeOf(payments.createInvoice({ customerId, currency: 'usd', metadata: { n: '2' }, idempotencyKey: 'same.key' }))).to.equal('internal');
   });
 
   it('refuses to void what is paid, and to discard what left draft', async () => {

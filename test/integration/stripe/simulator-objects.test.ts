@@ -37,12 +37,7 @@ describe('what the Stripe simulator keeps', () => {
   describe('invoices', () => {
     it('keep the number they are given, stay drafts without auto_advance, and cannot be edited once final', async () => {
       const { customerId } = await customerWithCard(sdk);
-      const draft = await sdk.invoices.create({
-        customer: customerId,
-        currency: 'usd',
-        number: 'ATLAS-0001',
-        pending_invoice_items_behavior: 'exclude',
-      });
+      const draft = await sdk.invoices.create({ customer: customerId, currency: 'usd', number: 'ATLAS-0001', pending_invoice_items_behavior: 'exclude' });
       await sdk.invoiceItems.create({ customer: customerId, amount: 500, currency: 'usd', invoice: draft.id, metadata: { line: 'a' } });
       stripe.world.setOffset(stripe.world.clock.offsetMs() + 3 * 3600_000);
       expect(await sdk.invoices.retrieve(draft.id)).to.include({ status: 'draft', auto_advance: false, total: 500 });
@@ -75,12 +70,7 @@ describe('what the Stripe simulator keeps', () => {
       expect(await balance()).to.equal(49);
       expect(await openInvoice(customerId, [-249])).to.include({ status: 'paid', total: -249 });
       expect(await balance()).to.equal(-200);
-      expect(await openInvoice(customerId, [1_200])).to.include({
-        status: 'open',
-        total: 1_200,
-        amount_due: 1_000,
-        starting_balance: -200,
-      });
+      expect(await openInvoice(customerId, [1_200])).to.include({ status: 'open', total: 1_200, amount_due: 1_000, starting_balance: -200 });
       expect(await balance()).to.equal(0);
       expect((await sdk.charges.list({ customer: customerId })).data).to.deep.equal([]);
     });
@@ -89,11 +79,7 @@ describe('what the Stripe simulator keeps', () => {
       const { customerId } = await customerWithCard(sdk, CARDS.chargeFails);
       const invoice = await openInvoice(customerId);
       for (const _ of [1, 2])
-        expect(await refusal(sdk.invoices.pay(invoice.id))).to.include({
-          statusCode: 402,
-          code: 'card_declined',
-          decline_code: 'generic_decline',
-        });
+        expect(await refusal(sdk.invoices.pay(invoice.id))).to.include({ statusCode: 402, code: 'card_declined', decline_code: 'generic_decline' });
       const after = await sdk.invoices.retrieve(invoice.id);
       expect(after).to.include({ status: 'open', attempted: true, attempt_count: 1 });
       expect((await sdk.charges.list({ customer: customerId })).data.map(({ status }) => status)).to.deep.equal(['failed', 'failed']);
@@ -115,12 +101,12 @@ describe('what the Stripe simulator keeps', () => {
     it('mix no currencies and take no amount between two steps', async () => {
       const { customerId } = await customerWithCard(sdk);
       const invoice = await sdk.invoices.create({ customer: customerId, currency: 'kwd' });
-      expect(
-        await refusal(sdk.invoiceItems.create({ customer: customerId, invoice: invoice.id, amount: 7_243, currency: 'kwd' })),
-      ).to.include({ param: 'amount' });
-      expect(await refusal(sdk.invoiceItems.create({ customer: customerId, invoice: invoice.id, amount: 10, currency: 'usd' }))).to.include(
-        { param: 'currency' },
-      );
+      expect(await refusal(sdk.invoiceItems.create({ customer: customerId, invoice: invoice.id, amount: 7_243, currency: 'kwd' }))).to.include({
+        param: 'amount',
+      });
+      expect(await refusal(sdk.invoiceItems.create({ customer: customerId, invoice: invoice.id, amount: 10, currency: 'usd' }))).to.include({
+        param: 'currency',
+      });
       expect(await refusal(sdk.invoices.create({ customer: customerId, currency: 'ugx' }))).to.include({ param: 'currency' });
       await sdk.invoiceItems.create({ customer: customerId, invoice: invoice.id, amount: 7_240, currency: 'kwd' });
       expect((await sdk.invoices.finalizeInvoice(invoice.id)).total).to.equal(7_240);
@@ -151,12 +137,11 @@ describe('what the Stripe simulator keeps', () => {
     }
 
     it('a number that is no test card is refused, as are tokens nobody knows', async () => {
-      expect(
-        await refusal(sdk.paymentMethods.create({ type: 'card', card: { number: '4111111111111111', exp_month: 1, exp_year: 2039 } })),
-      ).to.include({ statusCode: 402, code: 'incorrect_number' });
-      expect(await refusal(sdk.paymentMethods.create({ type: 'card', card: { token: 'tok_unheard' } }))).to.include({
-        code: 'resource_missing',
+      expect(await refusal(sdk.paymentMethods.create({ type: 'card', card: { number: '4111111111111111', exp_month: 1, exp_year: 2039 } }))).to.include({
+        statusCode: 402,
+        code: 'incorrect_number',
       });
+      expect(await refusal(sdk.paymentMethods.create({ type: 'card', card: { token: 'tok_unheard' } }))).to.include({ code: 'resource_missing' });
     });
 
     it('are reached by Stripe’s names, attach once, and leave with the default they were', async () => {
@@ -166,10 +151,7 @@ describe('what the Stripe simulator keeps', () => {
       expect((await sdk.paymentMethods.attach(method.id, { customer: customer.id })).id).to.equal(method.id);
       const other = await sdk.customers.create();
       expect(await refusal(sdk.paymentMethods.attach(method.id, { customer: other.id }))).to.have.property('statusCode', 400);
-      expect(await refusal(sdk.customers.update(other.id, { invoice_settings: { default_payment_method: method.id } }))).to.have.property(
-        'statusCode',
-        400,
-      );
+      expect(await refusal(sdk.customers.update(other.id, { invoice_settings: { default_payment_method: method.id } }))).to.have.property('statusCode', 400);
       await sdk.customers.update(customer.id, { invoice_settings: { default_payment_method: method.id } });
       await sdk.paymentMethods.detach(method.id);
       expect(await sdk.customers.retrieve(customer.id)).to.have.nested.property('invoice_settings.default_payment_method', null);

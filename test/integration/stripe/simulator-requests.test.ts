@@ -32,22 +32,12 @@ describe('how the Stripe simulator is asked', () => {
   const raw = (
     method: string,
     path: string,
-    {
-      body,
-      key,
-      auth = `Bearer ${TEST_KEY}`,
-      headers = {},
-    }: { body?: string; key?: string; auth?: string; headers?: Record<string, string> } = {},
+    { body, key, auth = `Bearer ${TEST_KEY}`, headers = {} }: { body?: string; key?: string; auth?: string; headers?: Record<string, string> } = {},
   ) =>
     fetch(stripe.url + path, {
       method,
       ...(body !== undefined && { body }),
-      headers: {
-        authorization: auth,
-        'content-type': 'application/x-www-form-urlencoded',
-        ...(key !== undefined && { 'idempotency-key': key }),
-        ...headers,
-      },
+      headers: { authorization: auth, 'content-type': 'application/x-www-form-urlencoded', ...(key !== undefined && { 'idempotency-key': key }), ...headers },
     });
 
   async function openInvoice(customerId: string, amounts: number[] = [1_000], currency = 'usd') {
@@ -119,11 +109,7 @@ describe('how the Stripe simulator is asked', () => {
         code: 'resource_missing',
         message: "No such customer: 'cus_none'",
       });
-      expect(await refusal(sdk.invoices.create({ customer: 'cus_none' }))).to.include({
-        statusCode: 400,
-        code: 'resource_missing',
-        param: 'customer',
-      });
+      expect(await refusal(sdk.invoices.create({ customer: 'cus_none' }))).to.include({ statusCode: 400, code: 'resource_missing', param: 'customer' });
     });
   });
 
@@ -149,16 +135,11 @@ describe('how the Stripe simulator is asked', () => {
     it('expands what may be expanded, and refuses the rest by name', async () => {
       const { customerId } = await customerWithCard(sdk);
       const invoice = await openInvoice(customerId);
-      const open = await sdk.invoices.retrieve(invoice.id, {
-        expand: ['customer.invoice_settings.default_payment_method', 'payments', 'confirmation_secret'],
-      });
+      const open = await sdk.invoices.retrieve(invoice.id, { expand: ['customer.invoice_settings.default_payment_method', 'payments', 'confirmation_secret'] });
       expect(open).to.have.nested.property('customer.invoice_settings.default_payment_method.card.last4', '4242');
       expect(open.confirmation_secret?.client_secret).to.match(/^pi_\w+_secret_/);
       await sdk.invoices.pay(invoice.id);
-      const payments = await sdk.invoicePayments.list({
-        invoice: invoice.id,
-        expand: ['data.payment.payment_intent.latest_charge.balance_transaction'],
-      });
+      const payments = await sdk.invoicePayments.list({ invoice: invoice.id, expand: ['data.payment.payment_intent.latest_charge.balance_transaction'] });
       expect(payments.data[0]).to.have.nested.property('payment.payment_intent.latest_charge.balance_transaction.net', 941);
       expect(invoice).not.to.have.any.keys('payments', 'confirmation_secret');
       expect(await refusal(sdk.invoices.retrieve(invoice.id, { expand: ['number'] }))).to.include({
@@ -194,9 +175,7 @@ describe('how the Stripe simulator is asked', () => {
       const second = await raw('POST', '/v1/customers', { body: 'name=Slow', key: 'key.flight' });
       expect(second.status).to.equal(409);
       expect((await slow).status).to.equal(200);
-      expect((await raw('POST', '/v1/customers', { body: 'name=Slow', key: 'key.flight' })).headers.get('idempotent-replayed')).to.equal(
-        'true',
-      );
+      expect((await raw('POST', '/v1/customers', { body: 'name=Slow', key: 'key.flight' })).headers.get('idempotent-replayed')).to.equal('true');
     });
 
     it('are forgotten after a day of simulated time', async () => {

@@ -141,12 +141,7 @@ describe('deliveries of Stripe that are believed', () => {
     for (let attempt = 1; attempt < ATTEMPTS_MAX; attempt++)
       expect(await ground.inbox.handle(SYSTEM, id).then(() => 'done', String)).to.include('a bug of ours');
     await ground.inbox.handle(SYSTEM, id);
-    expect(await ground.store.inbox.get(id)).to.include({
-      status: 'dead',
-      open: false,
-      attempts: ATTEMPTS_MAX,
-      result: 'Error: a bug of ours',
-    });
+    expect(await ground.store.inbox.get(id)).to.include({ status: 'dead', open: false, attempts: ATTEMPTS_MAX, result: 'Error: a bug of ours' });
     ground.fault = null;
     await ground.inbox.revive(SYSTEM, id);
     await ground.inbox.handle(SYSTEM, id);

@@ -74,11 +74,7 @@ describe('the buyer’s pages', function () {
     expect(status).to.equal(303);
     expect(location).to.match(/^\/subscriptions\/sub_/);
     const { text } = await buyer.get(location ?? '');
-    expect(text)
-      .to.contain('data-status="active"')
-      .and.to.contain('0</strong> of 500 calls')
-      .and.to.contain('/cities/cities')
-      .and.to.contain('Map');
+    expect(text).to.contain('data-status="active"').and.to.contain('0</strong> of 500 calls').and.to.contain('/cities/cities').and.to.contain('Map');
   });
 
   it('make one subscription and one app of a form that is sent twice at once', async () => {
@@ -207,10 +203,7 @@ describe('the buyer’s pages', function () {
         .map((line) => line.split(',').slice(3, 8).join()),
     ).to.deep.equal(['200,200,17,17,17', '404,404,3,0,0', 'refused.throttled,refused: throttled,2,0,0']);
     const calls = await buyer.get(`/usage/calls?subscription=${id}&range=24h`);
-    expect(calls.text)
-      .to.contain('refused by the gateway, never billed')
-      .and.to.contain('status 404 is not billed by this plan')
-      .and.to.contain('call_');
+    expect(calls.text).to.contain('refused by the gateway, never billed').and.to.contain('status 404 is not billed by this plan').and.to.contain('call_');
     const dashboard = await buyer.get('/dashboard');
     expect(dashboard.text).to.contain('20</strong> of 500 calls').and.to.contain('22 calls');
     const odd = await buyer.get(`/usage?subscription=${id}&range=custom&from=2026-02-01&to=2026-01-01`);
@@ -234,8 +227,7 @@ describe('the buyer’s pages', function () {
   it('lead a newcomer through four steps and then leave', async () => {
     const first = await buyer.get('/dashboard');
     expect(first.text).to.contain('Your first call').and.to.contain('Nothing yet').and.to.contain('aria-current="step"');
-    for (const path of ['/apps', '/subscriptions', '/usage', '/invoices', '/billing'])
-      expect((await buyer.get(path)).status, path).to.equal(200);
+    for (const path of ['/apps', '/subscriptions', '/usage', '/invoices', '/billing']) expect((await buyer.get(path)).status, path).to.equal(200);
     const id = await active();
     const [app] = await portal.composition.store.apps.appsOf(buyer.organizationId);
     await buyer.post(`/apps/${app?._id}/credentials`, { kind: 'code', name: '', expiry: 'never', requestId: randomUUID() });

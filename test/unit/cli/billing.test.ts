@@ -17,11 +17,10 @@ function run(
   cwd = ROOT,
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(
-      process.execPath,
-      ['--import', join(ROOT, 'node_modules/tsx/dist/esm/index.mjs'), join(ROOT, 'server/cli/billing.ts'), ...args],
-      { cwd, env: { PATH: process.env['PATH'], ...env } },
-    );
+    const child = spawn(process.execPath, ['--import', join(ROOT, 'node_modules/tsx/dist/esm/index.mjs'), join(ROOT, 'server/cli/billing.ts'), ...args], {
+      cwd,
+      env: { PATH: process.env['PATH'], ...env },
+    });
     const [out, err]: Buffer[][] = [[], []];
     child.stdout.on('data', (chunk: Buffer) => out?.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => err?.push(chunk));

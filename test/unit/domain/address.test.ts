@@ -8,7 +8,8 @@ const policy = (kind: 'PERMIT' | 'DENY', ...entries: string[]) => ({ kind, range
 describe('address lists', () => {
   it('permits what is listed and nothing else, as address, block or range, IPv4 and IPv6', () => {
     const list = policy('PERMIT', '192.0.2.7', '10.0.0.0/8', '198.51.100.4-198.51.100.9', '2001:db8::/32');
-    for (const inside of ['192.0.2.7', '10.255.1.1', '198.51.100.4', '198.51.100.9', '2001:db8:1::9', '::ffff:10.1.2.3']) expect(admits(list, inside), inside).to.equal(true);
+    for (const inside of ['192.0.2.7', '10.255.1.1', '198.51.100.4', '198.51.100.9', '2001:db8:1::9', '::ffff:10.1.2.3'])
+      expect(admits(list, inside), inside).to.equal(true);
     for (const outside of ['192.0.2.8', '11.0.0.0', '198.51.100.10', '2001:db9::', 'nonsense', '']) expect(admits(list, outside), outside).to.equal(false);
   });
   it('denies what is listed, and what is no address at all', () => {
@@ -38,8 +39,29 @@ describe('address lists', () => {
 describe('private addresses', () => {
   it('are never a provider’s: loopback, link-local, private, shared, multicast, and IPv4 inside IPv6', () => {
     for (const address of [
-      '127.0.0.1', '0.0.0.0', '10.1.1.1', '172.16.0.1', '172.31.255.255', '192.168.1.1', '169.254.169.254', '100.64.0.1', '224.0.0.1', '255.255.255.255',
-      '::1', '::', '::ffff:7f00:1', '::ffff:127.0.0.1', '::127.0.0.1', 'fc00::1', 'fd12::1', 'fe80::1', 'ff02::1', '64:ff9b::7f00:1', '2002:7f00:1::', 'localhost', '',
+      '127.0.0.1',
+      '0.0.0.0',
+      '10.1.1.1',
+      '172.16.0.1',
+      '172.31.255.255',
+      '192.168.1.1',
+      '169.254.169.254',
+      '100.64.0.1',
+      '224.0.0.1',
+      '255.255.255.255',
+      '::1',
+      '::',
+      '::ffff:7f00:1',
+      '::ffff:127.0.0.1',
+      '::127.0.0.1',
+      'fc00::1',
+      'fd12::1',
+      'fe80::1',
+      'ff02::1',
+      '64:ff9b::7f00:1',
+      '2002:7f00:1::',
+      'localhost',
+      '',
     ])
       expect(isPrivateAddress(address), address).to.equal(true);
     for (const address of ['1.1.1.1', '8.8.8.8', '172.32.0.1', '2606:4700::1111']) expect(isPrivateAddress(address), address).to.equal(false);

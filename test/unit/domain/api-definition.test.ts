@@ -26,17 +26,7 @@ describe('checkDefinition', () => {
       appCode: true,
       backend: backend({ origin: 'https://user:pass@example.com', path: 'no-slash', timeoutMs: 0, retries: 9 }),
     });
-    expect(Object.keys(found).sort()).to.deep.equal([
-      'appCode',
-      'backendPath',
-      'name',
-      'origin',
-      'path',
-      'retries',
-      'summary',
-      'tags',
-      'timeoutMs',
-    ]);
+    expect(Object.keys(found).sort()).to.deep.equal(['appCode', 'backendPath', 'name', 'origin', 'path', 'retries', 'summary', 'tags', 'timeoutMs']);
   });
 
   it('refuses upstreams inside private networks, on other ports, by other schemes', () => {
@@ -83,9 +73,7 @@ describe('checkDefinition', () => {
 
   it('lets a hidden value travel as Authorization, and nothing end its line', () => {
     expect(faults({ backendParameters: [{ name: 'Authorization', in: 'header', value: 'Bearer x' }] })).to.deep.equal({});
-    expect(faults({ backendParameters: [{ name: 'X-Key', in: 'header', value: 'a\r\nHost: evil' }] })).to.have.key(
-      'backendParameters.0.value',
-    );
+    expect(faults({ backendParameters: [{ name: 'X-Key', in: 'header', value: 'a\r\nHost: evil' }] })).to.have.key('backendParameters.0.value');
     expect(faults({ backendParameters: [{ name: 'Host', in: 'header', value: 'evil' }] })).to.have.key('backendParameters.0.name');
     expect(faults({ backend: { kind: 'mock', status: 200, headers: [['Set-Cookie\r\n', 'x']], body: '' } })).to.have.key('mockHeaders');
   });
@@ -137,8 +125,7 @@ describe('routeKey', () => {
 describe('isOfType', () => {
   it('takes numbers in their plain spelling only', () => {
     for (const text of ['0', '-1', '42']) expect(isOfType(text, 'integer'), text).to.equal(true);
-    for (const text of ['', ' 1', '1.0', '01', '1e3', '0x1', '+1', '९', '9'.repeat(30)])
-      expect(isOfType(text, 'integer'), text).to.equal(false);
+    for (const text of ['', ' 1', '1.0', '01', '1e3', '0x1', '+1', '९', '9'.repeat(30)]) expect(isOfType(text, 'integer'), text).to.equal(false);
     for (const text of ['0.5', '-1e3', '10']) expect(isOfType(text, 'number'), text).to.equal(true);
     for (const text of ['NaN', 'Infinity', '.5', '1.', '1e400']) expect(isOfType(text, 'number'), text).to.equal(false);
   });

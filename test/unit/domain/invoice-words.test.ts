@@ -30,10 +30,7 @@ describe('an invoice in words', () => {
 
   it('plans the tries of rule N22: days 0, 2, 7, 14 and 21, none after a hard decline or after the last', () => {
     const day = 86_400_000;
-    const days = [1, 2, 3, 4].reduce<number[]>(
-      (tries, failures) => [...tries, (nextAttempt(failures, (tries.at(-1) ?? 0) * day, false) ?? 0) / day],
-      [0],
-    );
+    const days = [1, 2, 3, 4].reduce<number[]>((tries, failures) => [...tries, (nextAttempt(failures, (tries.at(-1) ?? 0) * day, false) ?? 0) / day], [0]);
     expect(days).to.deep.equal([0, 2, 7, 14, 21]);
     expect([nextAttempt(5, 0, false), nextAttempt(1, 0, true)]).to.deep.equal([null, null]);
   });
@@ -42,8 +39,8 @@ describe('an invoice in words', () => {
     const rule = { billableStatuses: ['2xx', '404'], billAborted: true };
     expect(['200', '299', '404', 'aborted'].every((outcome) => isBillableOutcome(rule, outcome))).to.equal(true);
     expect(
-      ['100', '304', '405', '502', 'broken', 'unknown', 'mock', 'cache', 'replay', 'refused.quota-exceeded', '', '2xx', '2000'].some(
-        (outcome) => isBillableOutcome(rule, outcome),
+      ['100', '304', '405', '502', 'broken', 'unknown', 'mock', 'cache', 'replay', 'refused.quota-exceeded', '', '2xx', '2000'].some((outcome) =>
+        isBillableOutcome(rule, outcome),
       ),
     ).to.equal(false);
     expect(isBillableOutcome({ ...rule, billAborted: false }, 'aborted')).to.equal(false);
@@ -51,9 +48,7 @@ describe('an invoice in words', () => {
 
   it('reads amounts as people type them, and refuses what is none of the currency', () => {
     expect(
-      ['12.34', '1,234', 'USD 5', 'usd 0.5', ' 7 ', '3.', '.5', '1.234', '12,34', '-1', '1e3', '', '1.230'].map((text) =>
-        parseMoney(text, 'usd'),
-      ),
+      ['12.34', '1,234', 'USD 5', 'usd 0.5', ' 7 ', '3.', '.5', '1.234', '12,34', '-1', '1e3', '', '1.230'].map((text) => parseMoney(text, 'usd')),
     ).to.deep.equal([1234n, 123_400n, 500n, 50n, 700n, undefined, undefined, undefined, undefined, undefined, undefined, undefined, 123n]);
     expect([
       parseMoney('1.235', 'kwd'),

@@ -14,21 +14,17 @@ import {
 describe('lifecycles', () => {
   it('I14: the states where something ended have no way out', () => {
     expect(['canceled', 'expired'].every((status) => isTerminal('subscription', status as SubscriptionStatus))).to.equal(true);
-    expect([
-      isTerminal('invoice', 'paid'),
-      isTerminal('invoice', 'void'),
-      isTerminal('period', 'invoiced'),
-      isTerminal('product', 'retired'),
-    ]).to.deep.equal([true, true, true, true]);
+    expect([isTerminal('invoice', 'paid'), isTerminal('invoice', 'void'), isTerminal('period', 'invoiced'), isTerminal('product', 'retired')]).to.deep.equal([
+      true,
+      true,
+      true,
+      true,
+    ]);
   });
 
   it('a period goes one way, step by step', () => {
-    expect(
-      canMove('period', 'open', 'closing') && canMove('period', 'closing', 'frozen') && canMove('period', 'frozen', 'invoiced'),
-    ).to.equal(true);
-    expect(canMove('period', 'open', 'frozen') || canMove('period', 'frozen', 'open') || canMove('period', 'invoiced', 'closing')).to.equal(
-      false,
-    );
+    expect(canMove('period', 'open', 'closing') && canMove('period', 'closing', 'frozen') && canMove('period', 'frozen', 'invoiced')).to.equal(true);
+    expect(canMove('period', 'open', 'frozen') || canMove('period', 'frozen', 'open') || canMove('period', 'invoiced', 'closing')).to.equal(false);
   });
 
   it('paid is reached late as well, and never left', () => {
@@ -52,9 +48,7 @@ describe('lifecycles', () => {
   });
 
   it('a subscription is live exactly until it has ended', () => {
-    const ended = (Object.keys(SUBSCRIPTION_MOVES) as SubscriptionStatus[]).filter(
-      (status) => !LIVE_SUBSCRIPTION_STATUSES.includes(status),
-    );
+    const ended = (Object.keys(SUBSCRIPTION_MOVES) as SubscriptionStatus[]).filter((status) => !LIVE_SUBSCRIPTION_STATUSES.includes(status));
     expect(ended).to.deep.equal(['canceled', 'expired']);
   });
 });

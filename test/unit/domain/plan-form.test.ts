@@ -41,9 +41,7 @@ describe('planFromForm', () => {
     const reading = read({ kind: 'payg', price: '0.000000000001', per: '1' });
     expect(reading.faults).to.equal(undefined);
     expect(reading.document?.meters[0]?.price).to.include({ unit_amount_decimal: '0.0000000001' });
-    expect(read({ kind: 'fee', fee: '92233720368547758.07', quota: 'hard', quotaLimit: '1' }).document?.base_amount).to.equal(
-      '9223372036854775807',
-    );
+    expect(read({ kind: 'fee', fee: '92233720368547758.07', quota: 'hard', quotaLimit: '1' }).document?.base_amount).to.equal('9223372036854775807');
   });
 
   it('names every fault by its field', () => {

@@ -37,9 +37,7 @@ describe('the plan document', () => {
 
   it('hashes alike for equal plans, whatever the order of keys and the spelling of integers, and otherwise differently', () => {
     const { meters, ...rest } = STARTER;
-    expect(planHash(documentOf({ meters, ...rest, base_amount: '1000', cap: '5000' }))).to.equal(
-      planHash(documentOf({ ...STARTER, cap: 5000 })),
-    );
+    expect(planHash(documentOf({ meters, ...rest, base_amount: '1000', cap: '5000' }))).to.equal(planHash(documentOf({ ...STARTER, cap: 5000 })));
     expect(planHash(documentOf({ ...STARTER, base_amount: 1001 }))).not.to.equal(planHash(documentOf(STARTER)));
     expect(canonicalJson({ b: [2, { d: null, c: 'x' }], a: undefined })).to.equal('{"b":[2,{"c":"x","d":null}]}');
   });
@@ -52,9 +50,7 @@ describe('the plan document', () => {
     expect(faultOf({ surprise: 1 })).to.equal('surprise');
     expect(faultOf(meter({ model: 'per_unit', unit_amount_decimal: 0.5 }))).to.equal('meters[0].price.unit_amount_decimal');
     expect(faultOf({ meters: [STARTER.meters[0], STARTER.meters[0]] })).to.equal('meters[1].code');
-    expect(faultOf({ meters: [{ ...STARTER.meters[0], code: 'bytes', quota: { limit: 5, hard: true } }] })).to.equal(
-      'meters[0].max_per_call',
-    );
+    expect(faultOf({ meters: [{ ...STARTER.meters[0], code: 'bytes', quota: { limit: 5, hard: true } }] })).to.equal('meters[0].max_per_call');
     expect(faultOf({ meters: [{ ...STARTER.meters[0], code: 'a.b' }] })).to.equal('meters[0].code');
     expect(faultOf({ min_commit: 500, cap: 400 })).to.equal('cap');
     expect(faultOf({ rate_limit: { calls: 0, seconds: 1 } })).to.equal('rate_limit.calls');
@@ -67,9 +63,9 @@ describe('the plan document', () => {
     expect(words({})).to.equal('USD 10.00 a month, 1,000 calls included, then USD 5.00 per 1,000 calls');
     expect(words({ base_amount: 0, ...meter({ model: 'per_unit', unit_amount_decimal: '0.2' }) })).to.equal('USD 2.00 per 1,000 calls');
     expect(words({ base_amount: 0, ...meter({ model: 'per_unit', unit_amount_decimal: '5' }) })).to.equal('USD 0.05 per call');
-    expect(
-      words({ base_amount: 0, ...meter({ model: 'per_unit', unit_amount_decimal: '0' }, { quota: { limit: 500, hard: true } }) }),
-    ).to.equal('500 calls, free of charge');
+    expect(words({ base_amount: 0, ...meter({ model: 'per_unit', unit_amount_decimal: '0' }, { quota: { limit: 500, hard: true } }) })).to.equal(
+      '500 calls, free of charge',
+    );
     expect(words({ currency: 'jpy', interval: 'year', ...meter({ model: 'package', package_size: 250, package_amount: 95 }) })).to.equal(
       'JPY 1,000 a year, JPY 95 per started 250 calls',
     );

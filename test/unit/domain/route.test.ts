@@ -4,7 +4,10 @@ import type { Frontend } from '../../../server/domain/api.ts';
 import { compileRoutes, matchRoute, parsePath } from '../../../server/domain/route.ts';
 import { readTarget } from '../../../server/domain/target.ts';
 
-const route = (method: Frontend['method'], path: string, match: Frontend['match'] = 'exact') => ({ frontend: { method, path, match }, value: `${method} ${path}` });
+const route = (method: Frontend['method'], path: string, match: Frontend['match'] = 'exact') => ({
+  frontend: { method, path, match },
+  value: `${method} ${path}`,
+});
 const ask = (routes: ReturnType<typeof route>[], method: string, path: string) => {
   const reading = readTarget(path, 'h');
   if (reading.fault !== undefined) throw new Error(reading.fault);
@@ -14,8 +17,19 @@ const winner = (routes: ReturnType<typeof route>[], method: string, path: string
 
 describe('routes', () => {
   const routes = [
-    route('GET', '/'), route('GET', '/a'), route('GET', '/a/'), route('POST', '/a'), route('GET', '/a/{id}'), route('GET', '/a/{id}/b'), route('GET', '/a/fixed'),
-    route('GET', '/files/{path+}'), route('ANY', '/p', 'prefix'), route('GET', '/p/deep', 'prefix'), route('GET', '/below/', 'prefix'), route('GET', '/{x}/b/c', 'prefix'), route('GET', '/q', 'prefix'),
+    route('GET', '/'),
+    route('GET', '/a'),
+    route('GET', '/a/'),
+    route('POST', '/a'),
+    route('GET', '/a/{id}'),
+    route('GET', '/a/{id}/b'),
+    route('GET', '/a/fixed'),
+    route('GET', '/files/{path+}'),
+    route('ANY', '/p', 'prefix'),
+    route('GET', '/p/deep', 'prefix'),
+    route('GET', '/below/', 'prefix'),
+    route('GET', '/{x}/b/c', 'prefix'),
+    route('GET', '/q', 'prefix'),
   ];
   it('are exact by whole path, case and final slash', () => {
     expect(winner(routes, 'GET', '/a')).to.equal('GET /a');
@@ -53,14 +67,24 @@ describe('routes', () => {
     expect(winner([route('ANY', '/', 'prefix')], 'GET', '/any/thing')).to.equal('ANY /');
   });
   it('refuse paths that could not be matched whole', () => {
-    for (const path of ['a', '/a/{b', '/{a}x', '/{a+}/b', '/{a}/{a}', '/a//b', '/../a', '/a?b', '/a;b', '/%zz']) expect(() => parsePath(path), path).to.throw(RangeError);
+    for (const path of ['a', '/a/{b', '/{a}x', '/{a+}/b', '/{a}/{a}', '/a//b', '/../a', '/a?b', '/a;b', '/%zz'])
+      expect(() => parsePath(path), path).to.throw(RangeError);
   });
   it('find every path they were made from', () => {
     const segment = fc.constantFrom('a', 'b', 'c', '{x}', '{y}');
-    const path = fc.array(segment, { minLength: 1, maxLength: 4 }).map((parts) => `/${parts.map((part, i) => (part.startsWith('{') ? `{p${i}}` : part)).join('/')}`);
+    const path = fc
+      .array(segment, { minLength: 1, maxLength: 4 })
+      .map((parts) => `/${parts.map((part, i) => (part.startsWith('{') ? `{p${i}}` : part)).join('/')}`);
     fc.assert(
       fc.property(fc.array(path, { minLength: 1, maxLength: 20 }), (paths) =>
-        paths.every((each) => winner(paths.map((one) => route('GET', one)), 'GET', each.replace(/\{[^}]+\}/g, 'zzz')) !== null),
+        paths.every(
+          (each) =>
+            winner(
+              paths.map((one) => route('GET', one)),
+              'GET',
+              each.replace(/\{[^}]+\}/g, 'zzz'),
+            ) !== null,
+        ),
       ),
     );
   });

@@ -2,13 +2,26 @@ import { createHash, createHmac } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import {
-  ALGORITHM, EMPTY_SHA256, UNSIGNED_PAYLOAD, canonicalQuery, canonicalUri, dateFault, readClaim, readSdkDate, signatureFault, type SignatureClaim,
+  ALGORITHM,
+  EMPTY_SHA256,
+  UNSIGNED_PAYLOAD,
+  canonicalQuery,
+  canonicalUri,
+  dateFault,
+  readClaim,
+  readSdkDate,
+  signatureFault,
+  type SignatureClaim,
 } from '../../../server/domain/signature.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const DATE = '20060102T150405Z';
-const claimOf = (signature: string, headers = 'x-sdk-date') => readClaim(`${ALGORITHM} Access=AccessKey, SignedHeaders=${headers}, Signature=${signature}`) as SignatureClaim;
-const sign = (canonical: string, date = DATE) => createHmac('sha256', 'SecretKey').update(`${ALGORITHM}\n${date}\n${sha256(canonical)}`).digest('hex');
+const claimOf = (signature: string, headers = 'x-sdk-date') =>
+  readClaim(`${ALGORITHM} Access=AccessKey, SignedHeaders=${headers}, Signature=${signature}`) as SignatureClaim;
+const sign = (canonical: string, date = DATE) =>
+  createHmac('sha256', 'SecretKey')
+    .update(`${ALGORITHM}\n${date}\n${sha256(canonical)}`)
+    .digest('hex');
 
 describe('the official vectors', () => {
   it('GET with a query and an empty body', () => {
@@ -35,7 +48,12 @@ describe('the official vectors', () => {
 });
 
 describe('signatures', () => {
-  const request = { method: 'GET', rawPath: '/a%20b/é'.replace('é', '%C3%A9'), rawQuery: '', rawHeaders: ['Host', 'h', 'X-Sdk-Date', DATE, 'Cookie', 'private'] };
+  const request = {
+    method: 'GET',
+    rawPath: '/a%20b/é'.replace('é', '%C3%A9'),
+    rawQuery: '',
+    rawHeaders: ['Host', 'h', 'X-Sdk-Date', DATE, 'Cookie', 'private'],
+  };
   const terms = { date: DATE, payload: EMPTY_SHA256, bodyEmpty: true, secret: 'SecretKey' };
   const canonical = (uri: string, payload = EMPTY_SHA256) => `GET\n${uri}\n\nhost:h\nx-sdk-date:${DATE}\n\nhost;x-sdk-date\n${payload}`;
 
@@ -69,10 +87,17 @@ describe('signatures', () => {
         const claim = claimOf(sign(canonical('/a%20b/%C3%A9/')), 'host;x-sdk-date');
         const changed = {
           ...request,
-          ...(part === 'method' && { method: `GET${text}` }), ...(part === 'rawPath' && { rawPath: `${request.rawPath}/${text}` }), ...(part === 'rawQuery' && { rawQuery: text }),
+          ...(part === 'method' && { method: `GET${text}` }),
+          ...(part === 'rawPath' && { rawPath: `${request.rawPath}/${text}` }),
+          ...(part === 'rawQuery' && { rawQuery: text }),
           ...(part === 'header' && { rawHeaders: ['Host', `h${text}`, 'X-Sdk-Date', DATE] }),
         };
-        const other = { ...terms, ...(part === 'payload' && { payload: sha256(text) }), ...(part === 'date' && { date: `${text}` }), ...(part === 'secret' && { secret: `SecretKey${text}` }) };
+        const other = {
+          ...terms,
+          ...(part === 'payload' && { payload: sha256(text) }),
+          ...(part === 'date' && { date: `${text}` }),
+          ...(part === 'secret' && { secret: `SecretKey${text}` }),
+        };
         return signatureFault(claim, changed, other) !== null;
       }),
     );
@@ -81,12 +106,19 @@ describe('signatures', () => {
 
 describe('a claim', () => {
   it('names an algorithm that is refused by its name when it is another one', () => {
-    for (const other of ['SDK-HMAC-SM3', 'SDK-ECDSA-P256-SHA256', 'SDK-SM2-SM3', 'V11-HMAC-SHA256']) expect(readClaim(`${other} Access=AccessKey`)).to.deep.include({ fault: `The algorithm ${other} is not supported; sign with ${ALGORITHM}.` });
+    for (const other of ['SDK-HMAC-SM3', 'SDK-ECDSA-P256-SHA256', 'SDK-SM2-SM3', 'V11-HMAC-SHA256'])
+      expect(readClaim(`${other} Access=AccessKey`)).to.deep.include({ fault: `The algorithm ${other} is not supported; sign with ${ALGORITHM}.` });
   });
   it('is refused when a part is missing, doubled or malformed', () => {
     const whole = ['Access=AccessKey', 'SignedHeaders=host', `Signature=${'0'.repeat(64)}`];
     expect(readClaim(`${ALGORITHM} ${whole.join(', ')}`)).to.not.have.property('fault');
-    for (const parts of [whole.slice(1), whole.slice(0, 2), [...whole, whole[0]], ['Access=a b c d e f g', ...whole.slice(1)], [...whole.slice(0, 2), 'Signature=xyz']])
+    for (const parts of [
+      whole.slice(1),
+      whole.slice(0, 2),
+      [...whole, whole[0]],
+      ['Access=a b c d e f g', ...whole.slice(1)],
+      [...whole.slice(0, 2), 'Signature=xyz'],
+    ])
       expect(readClaim(`${ALGORITHM} ${parts.join(', ')}`), parts.join()).to.have.property('fault');
   });
   it('is 15 minutes fresh, either way, and the fault tells both times', () => {

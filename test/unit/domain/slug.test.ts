@@ -32,8 +32,12 @@ describe('a listing’s texts', () => {
 
   it('answer huge entries at once', () => {
     const huge = 'x'.repeat(50_000);
-    expect(
-      Object.keys(productFaults(productFields({ name: huge, tagline: huge, description: huge, category: huge, tags: tagsOf(huge) }))),
-    ).to.include.members(['name', 'tagline', 'description', 'category', 'tags']);
+    expect(Object.keys(productFaults(productFields({ name: huge, tagline: huge, description: huge, category: huge, tags: tagsOf(huge) })))).to.include.members([
+      'name',
+      'tagline',
+      'description',
+      'category',
+      'tags',
+    ]);
   });
 });

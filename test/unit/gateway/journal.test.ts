@@ -128,7 +128,7 @@ describe('journal', () => {
     const file = journalFiles(journal.folder)[0];
     const whole = readFileSync(file?.path ?? '');
     const ends = [0];
-    for (let at = 0; at < whole.length; ) ends.push((at += 8 + whole.readUInt32LE(at)));
+    for (let at = 0; at < whole.length;) ends.push((at += 8 + whole.readUInt32LE(at)));
     for (let cut = 0; cut <= whole.length; cut += 1) {
       const { texts, goodBytes } = decodeGroups(whole.subarray(0, cut));
       const complete = ends.filter((end) => end > 0 && end <= cut);
@@ -136,7 +136,12 @@ describe('journal', () => {
       expect(texts).to.have.length(complete.length);
       const replay = makeReplay({ node: 'gw1', boot: journal.boot, receivedAt: clock.now });
       const met = [replay.feed(1, whole.subarray(0, cut)), replay.rest(2)].reduce((sum, batch) => sum + (batch?.calls ?? 0), 0);
-      expect(met, `calls at ${cut}`).to.equal(texts.join('').split('\n').filter((line) => line.startsWith('[')).length);
+      expect(met, `calls at ${cut}`).to.equal(
+        texts
+          .join('')
+          .split('\n')
+          .filter((line) => line.startsWith('[')).length,
+      );
     }
   });
 

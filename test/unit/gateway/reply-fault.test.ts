@@ -6,7 +6,13 @@ describe('a fault inside the gateway', () => {
   before(async () => {
     world = await gatewayWorld({
       apis: (origin) => [definition(origin, 'GET', '/hello')],
-      limits: { take: () => { throw new TypeError('a secret of the house'); }, settle: () => undefined, view: () => Promise.resolve({ quota: null, rate: null }) },
+      limits: {
+        take: () => {
+          throw new TypeError('a secret of the house');
+        },
+        settle: () => undefined,
+        view: () => Promise.resolve({ quota: null, rate: null }),
+      },
     });
   });
   after(() => world.close());

@@ -8,9 +8,39 @@ const payg = { payg: DEMO_PLANS['payg']! };
 describe('the index of the storefront', () => {
   const index = makeListingIndex([
     listing({ listedAt: 1 }),
-    listing({ slug: 'rates', name: 'Exchange Rates', tagline: 'Daily reference rates of central banks.', category: 'finance', tags: ['money', 'reference'], plans: payg, listedAt: 2, description: 'For countries and banks.', operations: [] }),
-    listing({ slug: 'pro', name: 'Weather Pro', tagline: 'Forecasts.', category: 'weather', tags: ['live'], plans: { pro: planDocument({ base_amount: 4900, meters: [] }) }, listedAt: 3, description: '', operations: [] }),
-    listing({ slug: 'weather', name: 'Weather', tagline: 'Forecasts.', category: 'weather', tags: ['live'], plans: { basic: planDocument({ base_amount: 900, meters: [] }), yearly: planDocument({ interval: 'year', base_amount: 9900, meters: [] }) }, listedAt: 4, description: '', operations: [] }),
+    listing({
+      slug: 'rates',
+      name: 'Exchange Rates',
+      tagline: 'Daily reference rates of central banks.',
+      category: 'finance',
+      tags: ['money', 'reference'],
+      plans: payg,
+      listedAt: 2,
+      description: 'For countries and banks.',
+      operations: [],
+    }),
+    listing({
+      slug: 'pro',
+      name: 'Weather Pro',
+      tagline: 'Forecasts.',
+      category: 'weather',
+      tags: ['live'],
+      plans: { pro: planDocument({ base_amount: 4900, meters: [] }) },
+      listedAt: 3,
+      description: '',
+      operations: [],
+    }),
+    listing({
+      slug: 'weather',
+      name: 'Weather',
+      tagline: 'Forecasts.',
+      category: 'weather',
+      tags: ['live'],
+      plans: { basic: planDocument({ base_amount: 900, meters: [] }), yearly: planDocument({ interval: 'year', base_amount: 9900, meters: [] }) },
+      listedAt: 4,
+      description: '',
+      operations: [],
+    }),
   ]);
   const slugs = (query: Partial<ListingQuery>) => index.search({ ...ANY, ...query }).listings.map(({ slug }) => slug);
 
@@ -23,7 +53,9 @@ describe('the index of the storefront', () => {
   it('wants every word', () => {
     expect(slugs({ text: 'weather banks' })).to.deep.equal([]);
     const { nearest } = index.search({ ...ANY, text: 'weather banks' });
-    expect(nearest.map(({ slug }) => slug)).to.include('weather').and.to.include('rates');
+    expect(nearest.map(({ slug }) => slug))
+      .to.include('weather')
+      .and.to.include('rates');
   });
   it('narrows by every filter at once', () => {
     expect(slugs({ category: 'weather' })).to.deep.equal(['weather', 'pro']);
@@ -34,7 +66,11 @@ describe('the index of the storefront', () => {
   });
   it('counts in each facet what a choice there would show, under all other filters', () => {
     const { facets } = index.search({ ...ANY, category: 'weather' });
-    expect(facets.categories).to.deep.equal([{ value: 'weather', count: 2 }, { value: 'finance', count: 1 }, { value: 'geo', count: 1 }]);
+    expect(facets.categories).to.deep.equal([
+      { value: 'weather', count: 2 },
+      { value: 'finance', count: 1 },
+      { value: 'geo', count: 1 },
+    ]);
     expect(facets.priceModels).to.deep.equal([{ value: 'subscription', count: 2 }]);
     expect(facets.freeTier).to.equal(0);
     expect(facets.tags).to.deep.equal([{ value: 'live', count: 2 }]);

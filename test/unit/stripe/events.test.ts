@@ -11,14 +11,7 @@ describe('events of Stripe', () => {
   });
 
   it('are kept by what identifies them, whatever shape their object has', () => {
-    const event = {
-      id: 'evt_1',
-      object: 'event',
-      type: 'x.y',
-      created: 1_800_000_000,
-      livemode: false,
-      data: { object: { object: 'balance' } },
-    };
+    const event = { id: 'evt_1', object: 'event', type: 'x.y', created: 1_800_000_000, livemode: false, data: { object: { object: 'balance' } } };
     expect(toInboundEvent(event as unknown as Stripe.Event)).to.deep.equal({
       id: 'evt_1',
       type: 'x.y',
@@ -33,8 +26,7 @@ describe('events of Stripe', () => {
 describe('keys and hosts', () => {
   it('count as a test unless they are surely live', () => {
     for (const key of ['sk_live_abc', 'rk_live_abc']) expect(isTestMode(key), key).to.equal(false);
-    for (const key of ['', 'sk_test_abc', 'rk_test_abc', 'live', 'xsk_live_abc', 'pk_live_abc'])
-      expect(isTestMode(key), key).to.equal(true);
+    for (const key of ['', 'sk_test_abc', 'rk_test_abc', 'live', 'xsk_live_abc', 'pk_live_abc']) expect(isTestMode(key), key).to.equal(true);
   });
 
   it('are Stripe’s only at Stripe', () => {

@@ -11,15 +11,9 @@ const alternatives = (schema: Node): Node[] => ('anyOf' in schema ? (schema.anyO
 
 function faultsOf(param: Param<unknown>, schema: Node | undefined, name: string): string[] {
   if (!schema) return [`Stripe has no parameter ${name}`];
-  const wanted = {
-    array: 'array',
-    boolean: 'boolean',
-    integer: 'integer',
-    metadata: 'object',
-    object: 'object',
-    range: 'object',
-    string: 'string',
-  }[param.type];
+  const wanted = { array: 'array', boolean: 'boolean', integer: 'integer', metadata: 'object', object: 'object', range: 'object', string: 'string' }[
+    param.type
+  ];
   const fitting = alternatives(schema).filter(({ type }) => type === wanted);
   if (fitting.length === 0)
     return [
@@ -30,11 +24,7 @@ function faultsOf(param: Param<unknown>, schema: Node | undefined, name: string)
   const allowed = fitting.flatMap(({ enum: values }) => (values as string[] | undefined) ?? []);
   const strange = allowed.length === 0 ? [] : (param.oneOf ?? []).filter((value) => !allowed.includes(value));
   const inner = Object.entries(param.fields ?? {}).flatMap(([field, each]) =>
-    faultsOf(
-      each,
-      fitting.map(({ properties }) => (properties as Record<string, Node> | undefined)?.[field]).find(Boolean),
-      `${name}[${field}]`,
-    ),
+    faultsOf(each, fitting.map(({ properties }) => (properties as Record<string, Node> | undefined)?.[field]).find(Boolean), `${name}[${field}]`),
   );
   return [...strange.map((value) => `${name} does not take ${value} at Stripe`), ...inner];
 }

@@ -18,7 +18,15 @@ describe('present', () => {
     const at = Date.UTC(2029, 5, 30, 23, 59, 59);
     expect(dateWords(at)).to.equal('30 Jun 2029');
     expect(timeWords(at)).to.equal('30 Jun 2029, 23:59 UTC');
-    expect([0, 999, 1_000, 59_999, 60_000, 7_200_000, 172_800_000].map(durationWords)).to.deep.equal(['less than a second', 'less than a second', '1 second', '59 seconds', '1 minute', '2 hours', '2 days']);
+    expect([0, 999, 1_000, 59_999, 60_000, 7_200_000, 172_800_000].map(durationWords)).to.deep.equal([
+      'less than a second',
+      'less than a second',
+      '1 second',
+      '59 seconds',
+      '1 minute',
+      '2 hours',
+      '2 days',
+    ]);
   });
   it('groups digits without losing any', () => {
     fc.assert(fc.property(fc.bigInt(), (n) => grouped(n).replaceAll(',', '') === String(n)));
@@ -49,7 +57,9 @@ describe('present', () => {
     expect(['1', '7', '0', '-1', '1e3', 'x', ['2'], undefined, '99999999'].map(pageOf)).to.deep.equal([1, 7, 1, 1, 1, 1, 1, 1, 1]);
   });
   it('marks only the most exact entry of the navigation', () => {
-    const current = navigation('/organization/members', { sells: true, operates: true }).flatMap(({ entries }) => entries).filter((entry) => entry.current);
+    const current = navigation('/organization/members', { sells: true, operates: true })
+      .flatMap(({ entries }) => entries)
+      .filter((entry) => entry.current);
     expect(current.map(({ href }) => href)).to.deep.equal(['/organization/members']);
     expect(navigation('/dashboard', { sells: false, operates: false }).map(({ title }) => title)).not.to.include('Operator');
     expect(navigation('/', null)).to.deep.equal([]);
@@ -57,7 +67,19 @@ describe('present', () => {
 });
 
 describe('formModel', () => {
-  const FIELDS = { name: { label: 'Name', required: true }, kind: { label: 'Kind', type: 'radio', options: [{ value: 'a', label: 'A' }, { value: 'b', label: 'B' }] }, secret: { label: 'Secret', type: 'password' }, agreed: { label: 'Agreed', type: 'checkbox' } } as const;
+  const FIELDS = {
+    name: { label: 'Name', required: true },
+    kind: {
+      label: 'Kind',
+      type: 'radio',
+      options: [
+        { value: 'a', label: 'A' },
+        { value: 'b', label: 'B' },
+      ],
+    },
+    secret: { label: 'Secret', type: 'password' },
+    agreed: { label: 'Agreed', type: 'checkbox' },
+  } as const;
   it('keeps what was typed, never a password', () => {
     const form = formModel(FIELDS, { name: 'x', kind: 'b', secret: 'hunter2', agreed: 'true' });
     expect(form.name).to.include({ id: 'name', value: 'x', error: null });
@@ -68,7 +90,11 @@ describe('formModel', () => {
   });
   it('lists faults in the order of the fields, with a link to each, and keeps those of no field', () => {
     const { faults } = formModel(FIELDS, {}, { kind: 'Choose one.', name: 'This is needed.', '': 'Too many attempts.' }, 'p-');
-    expect(faults).to.deep.equal([{ id: null, message: 'Too many attempts.' }, { id: 'p-name', message: 'This is needed.' }, { id: 'p-kind-0', message: 'Choose one.' }]);
+    expect(faults).to.deep.equal([
+      { id: null, message: 'Too many attempts.' },
+      { id: 'p-name', message: 'This is needed.' },
+      { id: 'p-kind-0', message: 'Choose one.' },
+    ]);
   });
   it('reads nothing inherited from the values', () => {
     expect(formModel({ constructor: { label: 'C' } }, {}, {}).constructor).to.include({ value: '', error: null });
@@ -80,7 +106,11 @@ describe('plans on a page', () => {
   const parts = ['free', 'starter', 'payg'].map((name) => part(name));
   it('quotes what the invoice would say, marks the least, and says where a hard limit stops', () => {
     const quotes = quotePlans(parts, 1_000n);
-    expect(quotes.map(({ totalMinor, cheapest, stopsAt }) => [totalMinor, cheapest, stopsAt])).to.deep.equal([[0n, false, 500n], [1000n, false, null], [200n, true, null]]);
+    expect(quotes.map(({ totalMinor, cheapest, stopsAt }) => [totalMinor, cheapest, stopsAt])).to.deep.equal([
+      [0n, false, 500n],
+      [1000n, false, null],
+      [200n, true, null],
+    ]);
     expect(quotePlans(parts, 1n).map(({ totalMinor }) => totalMinor)).to.deep.equal([0n, 1000n, 0n]);
     expect(quotePlans(parts, 3n)[2]?.totalMinor).to.equal(1n); // 0.6 of a cent, half away from zero
   });
@@ -89,11 +119,16 @@ describe('plans on a page', () => {
     expect(quotePlans([...parts, euro], 100n).some(({ cheapest }) => cheapest)).to.equal(false);
   });
   it('applies commitment and cap to the usage', () => {
-    const bounded = part('bounded', planDocument({ min_commit: 500, cap: 900, meters: [{ code: 'requests', price: { model: 'per_unit', unit_amount_decimal: '1' } }] }));
+    const bounded = part(
+      'bounded',
+      planDocument({ min_commit: 500, cap: 900, meters: [{ code: 'requests', price: { model: 'per_unit', unit_amount_decimal: '1' } }] }),
+    );
     expect([10n, 700n, 5_000n].map((calls) => quotePlans([bounded], calls)[0]?.totalMinor)).to.deep.equal([500n, 700n, 900n]);
   });
   it('says what happens at the limit', () => {
-    expect(limitWords(planOf(DEMO_PLANS['free']!))).to.contain('500 calls').and.to.contain('429');
+    expect(limitWords(planOf(DEMO_PLANS['free']!)))
+      .to.contain('500 calls')
+      .and.to.contain('429');
     expect(limitWords(planOf(DEMO_PLANS['payg']!))).to.contain('no limit');
   });
   it('shows which answers are billed, for every plan', () => {
@@ -104,27 +139,62 @@ describe('plans on a page', () => {
     expect(rows.has('At most')).to.equal(false);
   });
   it('reads a number of calls the way people type it', () => {
-    expect(['20,000', '20 000', '0', '12.5', '-1', '', 'abc', '9'.repeat(16), undefined].map(readCalls)).to.deep.equal([20_000n, 20_000n, 0n, null, null, null, null, null, null]);
+    expect(['20,000', '20 000', '0', '12.5', '-1', '', 'abc', '9'.repeat(16), undefined].map(readCalls)).to.deep.equal([
+      20_000n,
+      20_000n,
+      0n,
+      null,
+      null,
+      null,
+      null,
+      null,
+      null,
+    ]);
   });
 });
 
 describe('barChart', () => {
   it('draws each value in proportion, keeps a single call visible and repeats the numbers as text', () => {
-    const chart = barChart({ title: 'Calls', unit: 'calls', points: [{ label: 'a', value: 400 }, { label: 'b', value: 1n }, { label: 'c', value: 0n }, { label: 'd', value: 200 }] });
+    const chart = barChart({
+      title: 'Calls',
+      unit: 'calls',
+      points: [
+        { label: 'a', value: 400 },
+        { label: 'b', value: 1n },
+        { label: 'c', value: 0n },
+        { label: 'd', value: 200 },
+      ],
+    });
     expect(chart.bars.map(({ height }) => height)).to.deep.equal([168, 1, 0, 84]);
     expect(chart.rows.map(({ value }) => value)).to.deep.equal(['400', '1', '0', '200']);
     expect(chart.total).to.equal('601');
   });
   it('keeps every bar inside the drawing, for any values', () => {
-    fc.assert(fc.property(fc.array(fc.bigInt(0n, 2n ** 63n), { maxLength: 40 }), (values) => {
-      const chart = barChart({ title: '', unit: '', points: values.map((value) => ({ label: '', value })) });
-      return chart.bars.every(({ x, y, width, height }) => x >= 0 && y >= 0 && x + width <= chart.width && y + height <= chart.baseline + 0.01) && chart.labels.length <= 10;
-    }));
+    fc.assert(
+      fc.property(fc.array(fc.bigInt(0n, 2n ** 63n), { maxLength: 40 }), (values) => {
+        const chart = barChart({ title: '', unit: '', points: values.map((value) => ({ label: '', value })) });
+        return (
+          chart.bars.every(({ x, y, width, height }) => x >= 0 && y >= 0 && x + width <= chart.width && y + height <= chart.baseline + 0.01) &&
+          chart.labels.length <= 10
+        );
+      }),
+    );
   });
 });
 
 describe('snippets', () => {
-  const parts = (more = {}) => ({ baseUrl: 'https://gw.example/shop', stage: null, definition: definition('GET', '/items/{id}', { parameters: [parameter('id', { in: 'path', required: true, example: "it's 1/2" }), parameter('q', { required: true }), parameter('page', { type: 'integer' })], ...more }) });
+  const parts = (more = {}) => ({
+    baseUrl: 'https://gw.example/shop',
+    stage: null,
+    definition: definition('GET', '/items/{id}', {
+      parameters: [
+        parameter('id', { in: 'path', required: true, example: "it's 1/2" }),
+        parameter('q', { required: true }),
+        parameter('page', { type: 'integer' }),
+      ],
+      ...more,
+    }),
+  });
   it('makes a call that works: path values filled in and encoded, required values set, the key as a variable', () => {
     expect(curl(parts())).to.equal("curl 'https://gw.example/shop/items/it'\\''s%201%2F2?q=Q' \\\n  -H \"X-Apig-AppCode: $TOLLGATE_APP_CODE\"");
   });

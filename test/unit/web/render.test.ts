@@ -28,7 +28,9 @@ describe('render', () => {
     expect(made.pages).to.deep.equal(['a/page']);
   });
   it('escapes what it prints', () => {
-    expect(views({ p: '<b title="{{x}}">{{x}}</b>' }).render('p', { x: '"><script>' }, DATA)).to.equal('<b title="&quot;&gt;&lt;script&gt;">&quot;&gt;&lt;script&gt;</b>');
+    expect(views({ p: '<b title="{{x}}">{{x}}</b>' }).render('p', { x: '"><script>' }, DATA)).to.equal(
+      '<b title="&quot;&gt;&lt;script&gt;">&quot;&gt;&lt;script&gt;</b>',
+    );
   });
   it('reads nothing inherited from a model', () => {
     class Row {

@@ -4,8 +4,23 @@ import { storefrontSite, type Site } from '../../support/storefront-site.ts';
 
 const SHOP = [
   listing(),
-  listing({ slug: 'cities', name: 'Cities', tagline: 'Places above a thousand people.', tags: ['reference', 'places'], plans: { starter: DEMO_PLANS['starter']! }, listedAt: 2 }),
-  listing({ slug: 'currencies', name: 'Currencies', tagline: 'ISO 4217 codes.', category: 'finance', tags: ['iso'], plans: { payg: DEMO_PLANS['payg']! }, listedAt: 3 }),
+  listing({
+    slug: 'cities',
+    name: 'Cities',
+    tagline: 'Places above a thousand people.',
+    tags: ['reference', 'places'],
+    plans: { starter: DEMO_PLANS['starter']! },
+    listedAt: 2,
+  }),
+  listing({
+    slug: 'currencies',
+    name: 'Currencies',
+    tagline: 'ISO 4217 codes.',
+    category: 'finance',
+    tags: ['iso'],
+    plans: { payg: DEMO_PLANS['payg']! },
+    listedAt: 3,
+  }),
 ];
 
 describe('storefront pages', () => {
@@ -19,9 +34,27 @@ describe('storefront pages', () => {
   };
 
   for (const path of [
-    '/', '/apis', '/apis?q=zzzz', '/apis?q=contries', '/apis/countries', '/apis/countries/endpoints', '/apis/countries/endpoints/get-countries-code', '/apis/countries/pricing',
-    '/apis/countries/pricing?calls=abc', '/apis/countries/docs', '/docs', '/docs/buy', '/docs/sell', '/docs/authentication', '/docs/limits', '/docs/billing', '/docs/errors',
-    '/problems/quota-exceeded', '/problems/invalid-form', '/terms', '/privacy',
+    '/',
+    '/apis',
+    '/apis?q=zzzz',
+    '/apis?q=contries',
+    '/apis/countries',
+    '/apis/countries/endpoints',
+    '/apis/countries/endpoints/get-countries-code',
+    '/apis/countries/pricing',
+    '/apis/countries/pricing?calls=abc',
+    '/apis/countries/docs',
+    '/docs',
+    '/docs/buy',
+    '/docs/sell',
+    '/docs/authentication',
+    '/docs/limits',
+    '/docs/billing',
+    '/docs/errors',
+    '/problems/quota-exceeded',
+    '/problems/invalid-form',
+    '/terms',
+    '/privacy',
   ]) {
     it(`shows ${path} with one h1, a main part and no inline script or style`, async () => {
       const { status, text } = await get(path);
@@ -50,7 +83,9 @@ describe('storefront pages', () => {
     expect((await get('/apis/countries/endpoints/nothing')).status).to.equal(404);
     expect((await get('/docs/nothing')).status).to.equal(404);
     expect((await get('/problems/constructor')).status).to.equal(404);
-    expect((await get('/apis/nothing')).text).to.contain('not-found').and.to.contain('req_test');
+    expect((await get('/apis/nothing')).text)
+      .to.contain('not-found')
+      .and.to.contain('req_test');
   });
   it('calculates what a number of calls costs as the invoice will, and marks the least', async () => {
     const { text } = await get('/apis/countries/pricing?calls=3%2C000');
@@ -63,7 +98,10 @@ describe('storefront pages', () => {
   it('offers the catalogue to programs', async () => {
     const { text, headers } = await get('/catalog.json');
     expect(headers.get('content-type')).to.match(/^application\/json/);
-    const { items, next } = JSON.parse(text) as { items: { slug: string; base_url: string; listed_at: string; plans: { name: string; document: { base_amount: number } }[] }[]; next: string | null };
+    const { items, next } = JSON.parse(text) as {
+      items: { slug: string; base_url: string; listed_at: string; plans: { name: string; document: { base_amount: number } }[] }[];
+      next: string | null;
+    };
     expect(next).to.equal(null);
     expect(items.map(({ slug }) => slug)).to.include('countries');
     expect(items[0]).to.include({ slug: 'countries', base_url: 'http://127.0.0.1:8080/countries', listed_at: '2026-06-01T00:00:00Z' });
@@ -98,15 +136,37 @@ describe('storefront pages', () => {
 describe('storefront against hostile listings', () => {
   const EVIL = '<img src=x onerror=alert(1)><script>alert(1)</script>"\'`';
   const hostile = listing({
-    slug: 'evil', name: EVIL, tagline: EVIL, provider: EVIL, website: 'javascript:alert(1)', dataSource: 'data:text/html,x', tags: [EVIL],
+    slug: 'evil',
+    name: EVIL,
+    tagline: EVIL,
+    provider: EVIL,
+    website: 'javascript:alert(1)',
+    dataSource: 'data:text/html,x',
+    tags: [EVIL],
     description: `${EVIL}\n\n[a](javascript:alert(1)) [b](https://good.example) ![i](https://spy.example/x.png)\n\n<iframe src="https://spy.example"></iframe>\n\n# Big\n`,
-    operations: [definition('GET', '/a/{id}', { summary: EVIL, description: EVIL, tags: [EVIL], parameters: [parameter('id', { in: 'path', required: true, description: EVIL, example: `'; rm -rf / #`, enum: [EVIL] })] })],
+    operations: [
+      definition('GET', '/a/{id}', {
+        summary: EVIL,
+        description: EVIL,
+        tags: [EVIL],
+        parameters: [parameter('id', { in: 'path', required: true, description: EVIL, example: `'; rm -rf / #`, enum: [EVIL] })],
+      }),
+    ],
   });
   let site: Site;
   before(async () => (site = await storefrontSite([hostile])));
   after(() => site.close());
 
-  for (const path of ['/', '/apis', `/apis?q=${encodeURIComponent(EVIL)}`, '/apis/evil', '/apis/evil/endpoints', '/apis/evil/endpoints/get-a-id', '/apis/evil/pricing', '/apis/evil/docs']) {
+  for (const path of [
+    '/',
+    '/apis',
+    `/apis?q=${encodeURIComponent(EVIL)}`,
+    '/apis/evil',
+    '/apis/evil/endpoints',
+    '/apis/evil/endpoints/get-a-id',
+    '/apis/evil/pricing',
+    '/apis/evil/docs',
+  ]) {
     it(`keeps markup of strangers text on ${path.slice(0, 30)}`, async () => {
       const text = await (await fetch(site.url + path)).text();
       expect(text).not.to.match(/<img src=x|<script>alert|<iframe|href="(javascript|data):/i);

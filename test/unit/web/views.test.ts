@@ -11,11 +11,16 @@ type Node = hbs.AST.Node;
 const VIEWS = join(projectRoot(), 'views');
 const PUBLIC = join(projectRoot(), 'public');
 const files = (folder: string, ending: string): string[] =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(ending)).map((name) => name.split('\\').join('/')).sort();
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => name.split('\\').join('/'))
+    .sort();
 const views = files(VIEWS, '.hbs').map((file) => ({ name: file.replace(/\.hbs$/, ''), source: readFileSync(join(VIEWS, file), 'utf8') }));
 const pages = views.filter(({ name }) => !/^(layouts|partials)\//.test(name));
 const partials = new Set(views.map(({ name }) => name.replace(/^partials\//, '')));
-const server = ['server', 'jobs'].flatMap((folder) => files(join(projectRoot(), folder), '.ts').map((file) => readFileSync(join(projectRoot(), folder, file), 'utf8'))).join('\n');
+const server = ['server', 'jobs']
+  .flatMap((folder) => files(join(projectRoot(), folder), '.ts').map((file) => readFileSync(join(projectRoot(), folder, file), 'utf8')))
+  .join('\n');
 
 /** Every node of a template, with the scopes around it from the outside in. */
 function* nodesOf(node: Node, scopes: readonly ('context' | 'partial')[] = []): Generator<{ node: Node; scopes: readonly ('context' | 'partial')[] }> {
@@ -23,11 +28,15 @@ function* nodesOf(node: Node, scopes: readonly ('context' | 'partial')[] = []): 
   const block = node as unknown as { path: unknown; hash: { pairs: unknown[] } | null; name: unknown };
   const opens = node.type === 'BlockStatement' && ['each', 'with'].includes((block.path as hbs.AST.PathExpression).original) ? 'context' : undefined;
   // A partial's block whose call adds values runs in a context of its own: `../` in it costs one more step.
-  const shifts = node.type === 'PartialBlockStatement' && (block.hash?.pairs.length ?? 0) > 0 && !(block.name as hbs.AST.PathExpression).original.startsWith('layouts/') ? 'partial' : undefined;
+  const shifts =
+    node.type === 'PartialBlockStatement' && (block.hash?.pairs.length ?? 0) > 0 && !(block.name as hbs.AST.PathExpression).original.startsWith('layouts/')
+      ? 'partial'
+      : undefined;
   for (const [key, value] of Object.entries(node)) {
     if (key === 'loc' || key === 'strip') continue;
     const inside = (opens ?? shifts) && key === 'program' ? [...scopes, (opens ?? shifts) as 'context' | 'partial'] : scopes;
-    for (const child of Array.isArray(value) ? value : [value]) if (typeof child === 'object' && child !== null && 'type' in child) yield* nodesOf(child as Node, inside);
+    for (const child of Array.isArray(value) ? value : [value])
+      if (typeof child === 'object' && child !== null && 'type' in child) yield* nodesOf(child as Node, inside);
     if (key === 'hash' && value) for (const pair of (value as hbs.AST.Hash).pairs) yield* nodesOf(pair.value, scopes);
   }
 }
@@ -35,7 +44,11 @@ function* nodesOf(node: Node, scopes: readonly ('context' | 'partial')[] = []): 
 const literalsOf = (source: string, helper: string): string[] =>
   [...nodesOf(Handlebars.parse(source))].flatMap(({ node }) => {
     const call = node as hbs.AST.MustacheStatement;
-    return ['MustacheStatement', 'SubExpression'].includes(node.type) && (call.path as hbs.AST.PathExpression).original === helper && call.params[0]?.type === 'StringLiteral' ? [(call.params[0] as hbs.AST.StringLiteral).value] : [];
+    return ['MustacheStatement', 'SubExpression'].includes(node.type) &&
+      (call.path as hbs.AST.PathExpression).original === helper &&
+      call.params[0]?.type === 'StringLiteral'
+      ? [(call.params[0] as hbs.AST.StringLiteral).value]
+      : [];
   });
 
 describe('views', () => {
@@ -57,7 +70,8 @@ describe('views', () => {
     for (const { name, source } of views) {
       for (const icon of literalsOf(source, 'icon')) expect(() => iconSvg(icon), `${name} shows ${icon}`).not.to.throw();
       for (const file of literalsOf(source, 'asset')) expect(existsSync(join(PUBLIC, file)), `${name} loads ${file}`).to.equal(true);
-      for (const [, module] of source.matchAll(/data-module="([a-z-]+)"/g)) expect(bound, `${name} binds ${module}`).to.match(new RegExp(`(?:'${module}'|[ {]${module}),?[: },]`));
+      for (const [, module] of source.matchAll(/data-module="([a-z-]+)"/g))
+        expect(bound, `${name} binds ${module}`).to.match(new RegExp(`(?:'${module}'|[ {]${module}),?[: },]`));
     }
   });
   it('reach out of a partial’s block by @root, because ../ counts differently there', () => {
@@ -84,7 +98,8 @@ describe('views', () => {
     for (const { name, source } of pages) expect(source.trimStart(), name).to.match(/^(\{\{!--[\s\S]*?--\}\}\s*)?\{\{#> layouts\/(site|console|bare|mail) /);
   });
   it('hold no style and no script of their own, and call nobody outside', () => {
-    for (const { name, source } of views) expect(source, name).not.to.match(/\sstyle=|<style|\son[a-z]+=|<script(?! type="module" src="\{\{asset)|(?:src|action)="https?:/);
+    for (const { name, source } of views)
+      expect(source, name).not.to.match(/\sstyle=|<style|\son[a-z]+=|<script(?! type="module" src="\{\{asset)|(?:src|action)="https?:/);
   });
   it('name their tables and forms, and say what the heads of tables belong to', () => {
     for (const { name, source } of views) {

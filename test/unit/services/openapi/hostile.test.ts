@@ -43,9 +43,7 @@ describe('a hostile OpenAPI document', function () {
     expect(await refusal(bytes(deep))).to.contain('nested too deeply');
     expect(await refusal(bytes(`a: ${'['.repeat(20_000)}${']'.repeat(20_000)}`))).to.contain('nested too deeply');
     expect(
-      await refusal(
-        bytes(JSON.stringify(document({ components: { schemas: { Deep: JSON.parse(`${'{"not":'.repeat(190)}{}${'}'.repeat(190)}`) } } }))),
-      ),
+      await refusal(bytes(JSON.stringify(document({ components: { schemas: { Deep: JSON.parse(`${'{"not":'.repeat(190)}{}${'}'.repeat(190)}`) } } })))),
     ).to.equal('');
   });
 
@@ -81,9 +79,7 @@ describe('a hostile OpenAPI document', function () {
           '/file': { $ref: 'file:///etc/passwd' },
           '/http': { $ref: url },
           '/relative': { $ref: '../../../../etc/passwd' },
-          '/parameter': {
-            get: { parameters: [{ $ref: 'file:///etc/passwd#/a' }, { $ref: '#/components/parameters/Missing' }], responses: {} },
-          },
+          '/parameter': { get: { parameters: [{ $ref: 'file:///etc/passwd#/a' }, { $ref: '#/components/parameters/Missing' }], responses: {} } },
         },
       }),
     );
@@ -108,15 +104,10 @@ describe('a hostile OpenAPI document', function () {
           '/a': { $ref: '#/paths/~1b' },
           '/b': { $ref: '#/paths/~1a' },
           '/tree': {
-            get: {
-              parameters: [{ name: 'node', in: 'query', schema: { $ref: '#/components/schemas/Node' } }],
-              responses: { 200: { description: 'ok' } },
-            },
+            get: { parameters: [{ name: 'node', in: 'query', schema: { $ref: '#/components/schemas/Node' } }], responses: { 200: { description: 'ok' } } },
           },
         },
-        components: {
-          schemas: { Node: { type: 'object', properties: { children: { type: 'array', items: { $ref: '#/components/schemas/Node' } } } } },
-        },
+        components: { schemas: { Node: { type: 'object', properties: { children: { type: 'array', items: { $ref: '#/components/schemas/Node' } } } } } },
       }),
     );
     expect(result.operations.filter(({ reason }) => reason.includes('refers to itself'))).to.have.length(3);

@@ -6,10 +6,7 @@ import { readDocument } from '../../../../server/services/openapi/read-document.
 import type { DocumentReading, WorkerMessage } from '../../../../server/services/openapi/reading.ts';
 
 const map = (paths: unknown, more: Record<string, unknown> = {}): DocumentReading => {
-  const result = mapDocument(
-    { openapi: '3.1.0', info: { title: 'T', version: '1' }, servers: [{ url: 'https://api.example.com/v1' }], paths, ...more },
-    [],
-  );
+  const result = mapDocument({ openapi: '3.1.0', info: { title: 'T', version: '1' }, servers: [{ url: 'https://api.example.com/v1' }], paths, ...more }, []);
   if (result.refusal !== undefined) throw new Error(result.refusal);
   return result.reading;
 };
@@ -36,12 +33,7 @@ describe('mapping an OpenAPI document', () => {
             summary: 'One country',
             tags: ['countries'],
             parameters: [
-              {
-                name: 'lang',
-                in: 'query',
-                schema: { type: ['string', 'null'], enum: ['en', 'de'], default: 'en' },
-                description: 'Language',
-              },
+              { name: 'lang', in: 'query', schema: { type: ['string', 'null'], enum: ['en', 'de'], default: 'en' }, description: 'Language' },
               { name: 'limit', in: 'query', required: true, schema: { type: 'integer', minimum: 1, exclusiveMaximum: 101 }, example: 20 },
               { name: 'X-Trace', in: 'header', schema: { type: 'boolean' } },
             ],
@@ -129,20 +121,16 @@ describe('mapping an OpenAPI document', () => {
   });
 
   it('finds the backend in servers, variables, and the words of Swagger 2.0', () => {
-    expect(origins({ servers: [{ url: 'http://a.example.com' }, { url: 'https://b.example.com/base/' }] })).to.equal(
-      'https://b.example.com /base/x',
-    );
+    expect(origins({ servers: [{ url: 'http://a.example.com' }, { url: 'https://b.example.com/base/' }] })).to.equal('https://b.example.com /base/x');
     expect(
-      origins({
-        servers: [{ url: 'https://{region}.example.com:{port}', variables: { region: { default: 'eu' }, port: { default: '8443' } } }],
-      }),
+      origins({ servers: [{ url: 'https://{region}.example.com:{port}', variables: { region: { default: 'eu' }, port: { default: '8443' } } }] }),
     ).to.equal('https://eu.example.com:8443 /x');
     expect(origins({ servers: [{ url: 'https://{tenant}.example.com' }] })).to.equal(' /x');
     expect(origins({ servers: [{ url: '/api' }] })).to.equal(' /api/x');
     expect(origins({ servers: [{ url: 'javascript:alert(1)' }] })).to.equal(' /x');
-    expect(
-      origins({ openapi: undefined, swagger: '2.0', servers: undefined, host: 'api.example.com', basePath: '/v2/', schemes: ['http'] }),
-    ).to.equal('http://api.example.com /v2/x');
+    expect(origins({ openapi: undefined, swagger: '2.0', servers: undefined, host: 'api.example.com', basePath: '/v2/', schemes: ['http'] })).to.equal(
+      'http://api.example.com /v2/x',
+    );
     expect(origins({ openapi: undefined, swagger: '2.0', servers: undefined, basePath: 'v2' })).to.equal(' /v2/x');
   });
 
