@@ -5,11 +5,11 @@ import { Fault, red } from './setup/say.mjs';
 const [mode = 'start', ...args] = process.argv.slice(2);
 
 const MODES = {
-  bench: async () => (await import('./bench.mjs')).runBench(args),
   start: async () => (await import('./marketplace.mjs')).runMarketplace(),
   doctor: async () => (await import('./doctor.mjs')).runDoctor(args),
   build: async () => (await import('./setup/build.mjs')).ensureBuilt(),
   seed: async () => (await import('./marketplace.mjs')).seedRunning(args),
+  bench: async () => (await import('./bench.mjs')).runBench(args),
   test: async () => (await import('./tests.mjs')).runTests(mode, args),
   'test:contract': async () => (await import('./tests.mjs')).runTests(mode, args),
   e2e: async () => (await import('./e2e.mjs')).runJourneys(args),
