@@ -166,12 +166,25 @@ const PRIVATE = compileAddresses([
   'fec0::/10',
   'ff00::/8',
   '::/96',
+  // Only 2000::/3 is global unicast; the rest is reserved, or IPv4 in disguise (::ffff:0:a.b.c.d).
+  '::/3',
+  '4000::/2',
+  '8000::/1',
 ]);
 
 /** True for every address that must not be connected to on a provider's word, and for what is no address at all. */
 export function isPrivateAddress(text: string): boolean {
   const value = parseAddress(text);
   return value === null || inRanges(PRIVATE, value) || (typeof value === 'number' && value > V4_MAX) || (typeof value === 'bigint' && value > V6_MAX);
+}
+
+/**
+ * Who is one client for counting attempts: an IPv4 address, or the /64 of an IPv6 address, of which every household has 2⁶⁴.
+ * What is no address stands for itself.
+ */
+export function networkOf(text: string): string {
+  const value = parseAddress(text);
+  return typeof value === 'bigint' ? `${(value >> 64n).toString(16)}/64` : value === null ? text : `v4:${value}`;
 }
 
 const LOOPBACK = compileAddresses(['127.0.0.0/8', '::1']);

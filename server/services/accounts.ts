@@ -28,6 +28,14 @@ export interface Member {
   readonly membership: MembershipDoc;
 }
 
+/**
+ * Names a password without telling it. Sessions and reset links carry the mark of the password they were made under, so that a new
+ * password ends them all by one write.
+ */
+export const passwordMark = ({ passwordHash }: Pick<UserDoc, 'passwordHash'>): string => sha256Hex(passwordHash).slice(0, 24);
+
+const linkIsDead = (): AppError => new AppError('not-found', 'This link has been used, has expired, or was never ours. Ask for a new one.');
+
 export type Accounts = ReturnType<typeof makeAccounts>;
 
 export function makeAccounts({
@@ -50,7 +58,7 @@ export function makeAccounts({
   async function mintToken(
     purpose: 'verify' | 'reset' | 'invite',
     lifeMs: number,
-    about: { userId?: string; email: string; organizationId?: string; policies?: string[] },
+    about: { userId?: string; email: string; organizationId?: string; policies?: string[]; passwordMark?: string },
   ) {
     const token = ids.secret(TOKEN_BYTES);
     await accounts.addToken({
@@ -60,6 +68,7 @@ export function makeAccounts({
       email: about.email,
       organizationId: about.organizationId ?? null,
       policies: about.policies ?? [],
+      passwordMark: about.passwordMark ?? '',
       usedAt: null,
       expiresAt: new Date(clock.real() + lifeMs),
     });
@@ -68,10 +77,16 @@ export function makeAccounts({
 
   async function liveToken(token: string, purpose: 'verify' | 'reset' | 'invite') {
     const found = await accounts.token(sha256Hex(token));
-    if (!found || found.purpose !== purpose || found.usedAt !== null || found.expiresAt.getTime() < clock.real()) {
-      throw new AppError('not-found', 'This link has been used, has expired, or was never ours. Ask for a new one.');
-    }
+    if (!found || found.purpose !== purpose || found.usedAt !== null || found.expiresAt.getTime() < clock.real()) throw linkIsDead();
     return found;
+  }
+
+  /** A reset link and whose password it may replace: the one that stood when it was sent. */
+  async function liveReset(token: string) {
+    const found = await liveToken(token, 'reset');
+    const user = await accounts.user(found.userId);
+    if (!user || passwordMark(user) !== found.passwordMark) throw linkIsDead();
+    return { found, user };
   }
 
   async function addOrganization(actor: Actor, name: string, ownerId: string, _id = ids.next('org')): Promise<OrganizationDoc> {
@@ -156,16 +171,20 @@ export function makeAccounts({
       return user;
     },
 
+    /** Like sign-up: a mail goes out either way, so that neither the answer nor its time tells who has an account. */
     async requestReset(email: string): Promise<void> {
       const user = await accounts.userByEmail(email.toLowerCase());
-      if (!user) return;
-      await notifications.resetPassword(user.email, user.name, await mintToken('reset', RESET_MS, { userId: user._id, email: user.email }));
+      if (!user) return notifications.noAccount(email.toLowerCase());
+      const token = await mintToken('reset', RESET_MS, { userId: user._id, email: user.email, passwordMark: passwordMark(user) });
+      await notifications.resetPassword(user.email, user.name, token);
     },
 
+    /** Ends every session of the user and every other link that was sent before. */
     async resetPassword(actor: Actor, token: string, password: string): Promise<string> {
-      const found = await liveToken(token, 'reset');
-      if (!(await accounts.useToken(found._id, clock.real()))) throw new AppError('not-found', 'This link has been used. Ask for a new one.');
-      await accounts.setPassword(found.userId, await hash(password, ARGON));
+      const { found, user } = await liveReset(token);
+      const passwordHash = await hash(password, ARGON);
+      if (!(await accounts.useToken(found._id, clock.real())) || !(await accounts.replacePassword(user._id, user.passwordHash, passwordHash)))
+        throw linkIsDead();
       // Who can read the mailbox has proved the address.
       await accounts.verifyUser(found.userId, clock.now());
       await audit.append({ ...actor, userId: found.userId }, { action: 'accounts:reset-password', resource: `user:${found.userId}` });
@@ -174,19 +193,22 @@ export function makeAccounts({
 
     /** Throws nothing on a dead link, so that the page can say so before anything is typed. */
     resetTokenLives: async (token: string) =>
-      liveToken(token, 'reset').then(
+      liveReset(token).then(
         () => true,
         () => false,
       ),
 
     user: (id: string) => accounts.user(id),
 
-    async changePassword(actor: Actor, current: string, next: string): Promise<void> {
+    /** Ends every session of the user. @returns the user as he is now, for a new one */
+    async changePassword(actor: Actor, current: string, next: string): Promise<UserDoc> {
       const user = await accounts.user(actor.userId);
       if (!user || !(await verify(user.passwordHash, current, ARGON)))
         throw new AppError('invalid-form', undefined, { fields: { current: 'This is not your present password.' } });
-      await accounts.setPassword(user._id, await hash(next, ARGON));
+      const passwordHash = await hash(next, ARGON);
+      if (!(await accounts.replacePassword(user._id, user.passwordHash, passwordHash))) throw new AppError('conflict');
       await audit.append(actor, { action: 'market:account:update', resource: `user:${user._id}`, after: { password: 'changed' } });
+      return { ...user, passwordHash };
     },
 
     async rename(actor: Actor, name: string): Promise<void> {
@@ -287,6 +309,8 @@ export function makeAccounts({
     async acceptInvitation(actor: Actor, token: string): Promise<string> {
       const found = await liveToken(token, 'invite');
       const organizationId = found.organizationId ?? '';
+      // First the link is used up, then somebody joins: of two who hold it one comes in, and whom a crash cut off asks for another.
+      if (!(await accounts.useToken(found._id, clock.real()))) throw linkIsDead();
       const before = await accounts.membership(organizationId, actor.userId);
       if (!before) {
         await accounts.addMembership({
@@ -297,7 +321,6 @@ export function makeAccounts({
           createdAt: clock.now(),
         });
       }
-      await accounts.useToken(found._id, clock.real());
       await audit.append(actor, {
         action: 'market:members:join',
         resource: `organization:${organizationId}`,

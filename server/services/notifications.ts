@@ -30,6 +30,13 @@ export function makeNotifications({
         ['Somebody (probably you) tried to sign up with this address, which has an account. Sign in, or reset the password if it is lost.'],
         { label: 'Sign in', href: `${webUrl}/sign-in` },
       ),
+    noAccount: (to: string) =>
+      send(
+        to,
+        'There is no account with this address',
+        ['Somebody (probably you) asked for a new password for this address, which has no account here. Sign up, or try another address you may have used.'],
+        { label: 'Sign up', href: `${webUrl}/sign-up` },
+      ),
     resetPassword: (to: string, name: string, token: string) =>
       send(
         to,

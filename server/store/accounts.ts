@@ -51,6 +51,8 @@ export interface TokenDoc {
   email: string;
   organizationId: string | null;
   policies: string[];
+  /** Of a reset: the password it replaces, as `passwordMark` names it; another one makes the link void. */
+  passwordMark: string;
   usedAt: number | null;
   expiresAt: Date;
 }
@@ -95,6 +97,7 @@ export function makeAccountsStore(connection: Connection) {
       email: text,
       organizationId: { type: String, default: null },
       policies: { type: [String], default: [] },
+      passwordMark: { type: String, default: '' },
       usedAt: { type: Number, default: null },
       expiresAt: { type: Date, required: true },
     },
@@ -117,7 +120,9 @@ export function makeAccountsStore(connection: Connection) {
     users: (ids: string[]) => Users.find({ _id: { $in: ids } }).lean<UserDoc[]>(),
     /** True: this call verified it; false: it was verified before. */
     verifyUser: async (id: string, at: number) => (await Users.updateOne({ _id: id, verifiedAt: null }, { $set: { verifiedAt: at } })).modifiedCount === 1,
-    setPassword: async (id: string, passwordHash: string) => void (await Users.updateOne({ _id: id }, { $set: { passwordHash } })),
+    /** False: the password is not `from` any more. */
+    replacePassword: async (id: string, from: string, passwordHash: string) =>
+      (await Users.updateOne({ _id: id, passwordHash: from }, { $set: { passwordHash } })).modifiedCount === 1,
     setUserName: async (id: string, name: string) => void (await Users.updateOne({ _id: id }, { $set: { name } })),
 
     addOrganization: (organization: OrganizationDoc) =>

@@ -45,9 +45,9 @@ export function makeApp(options: AppOptions): Express {
   app.use(assetRoutes());
   for (const router of options.machineRoutes) app.use(router);
   app.use(sameOrigin(webUrl));
-  app.use(onlyUtf8);
+  app.use(onlyForms);
   app.use(express.urlencoded({ extended: false, limit: FORM_BYTES_MAX, parameterLimit: 1_000 }));
-  app.use(express.json({ limit: FORM_BYTES_MAX }));
+  app.use(emptyBody);
   app.use(sessions({ store: options.sessionStore, secret: options.sessionSecret, webUrl }));
   app.use(passport.initialize());
   app.use(passport.session());
@@ -97,10 +97,23 @@ function securityHeaders({ checkoutOrigin, webUrl }: AppOptions): RequestHandler
   });
 }
 
-/** A body in another charset could smuggle markup past every check on text. */
-const onlyUtf8: RequestHandler = (req, _res, next) => {
-  const charset = /charset="?([^;"\s]+)/i.exec(req.headers['content-type'] ?? '')?.[1];
+const FORM_TYPE = /^(application\/x-www-form-urlencoded|multipart\/form-data)\s*(;|$)/i;
+
+/**
+ * The portal is spoken to by forms alone, whose values are texts: in JSON they could be objects, which a database reads as operators and
+ * `String()` as programs. A body in another charset could smuggle markup past every check on text.
+ */
+const onlyForms: RequestHandler = (req, _res, next) => {
+  const type = req.headers['content-type'];
+  if (type !== undefined && !FORM_TYPE.test(type.trim())) throw new AppError('invalid-request', 'Only forms are accepted here.');
+  const charset = /charset="?([^;"\s]+)/i.exec(type ?? '')?.[1];
   if (charset !== undefined && charset.toLowerCase() !== 'utf-8') throw new AppError('invalid-request', 'Only UTF-8 is accepted.');
+  next();
+};
+
+/** A form without fields is an empty form. */
+const emptyBody: RequestHandler = (req, _res, next) => {
+  (req as { body?: unknown }).body ??= {};
   next();
 };
 

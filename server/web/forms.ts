@@ -30,13 +30,18 @@ function sentence(issue: z.core.$ZodIssue): string {
   return issue.message.endsWith('.') ? issue.message : `${issue.message}.`;
 }
 
+/** Line breaks and direction marks would forge lines of mails and lists, and names that read differently than they are. */
+const ONE_LINE = /^[^\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]*$/u;
+const oneLine = (max: number, min = 0) => z.string().trim().min(min).max(max).regex(ONE_LINE, 'Leave out line breaks and invisible characters');
+
 /** Pieces that many forms share. */
 export const field = {
   email: z.string().trim().max(254).pipe(z.email()),
   /** NIST's length rule: long enough, no composition games, room for a passphrase. */
   password: z.string().min(10).max(200),
-  name: z.string().trim().min(1).max(80),
-  line: (max: number) => z.string().trim().max(max).default(''),
+  name: oneLine(80, 1),
+  title: (max: number) => oneLine(max, 1),
+  line: (max: number) => oneLine(max).default(''),
   text: (max: number) => z.string().max(max).default(''),
   checkbox: z
     .literal(['true', 'on', '1'])

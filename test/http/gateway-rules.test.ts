@@ -129,6 +129,15 @@ describe('who may call', () => {
     // Loopback is secure by itself; this shows that what the hop says reaches the provider.
     await fetch(`${far.url}/demo/a`, { headers: { ...code, 'X-Forwarded-For': '203.0.113.9, 198.51.100.7', 'X-Forwarded-Proto': 'https' } });
     expect(far.upstream.seen[0]?.headers).to.deep.include({ 'x-forwarded-for': '198.51.100.7', 'x-forwarded-proto': 'https' });
+    // The hop stands on this machine, as it often does; its caller came in clear all the same.
+    for (const proto of ['http', 'https, http', 'HTTP']) {
+      const clear = await fetch(`${far.url}/demo/a`, { headers: { ...code, 'X-Forwarded-For': '198.51.100.7', 'X-Forwarded-Proto': proto } });
+      expect(clear.status, proto).to.equal(401);
+      expect(await clear.text())
+        .to.include('over HTTPS only')
+        .and.not.include(APP_CODE);
+    }
+    expect(far.upstream.seen).to.have.length(1);
     await far.close();
   });
 });

@@ -145,6 +145,7 @@ describe('store contract', () => {
     /** One line, one verb of the store that answers whether it was the one: how a document begins, and the contended call. */
     const VERBS: Readonly<Record<string, readonly [model: string, start: Fields, act: (id: string, writer: number) => Promise<boolean>]>> = {
       'accounts.removeToken': ['Token', { usedAt: null }, (id) => store.accounts.removeToken(id)],
+      'accounts.replacePassword': ['User', { passwordHash: 'old' }, (id, writer) => store.accounts.replacePassword(id, 'old', `new ${writer}`)],
       'accounts.setStripeCustomer': ['Organization', { rev: 0, stripeCustomerId: null }, (id, writer) => store.accounts.setStripeCustomer(id, `cus_${writer}`)],
       'accounts.updateOrganization': [
         'Organization',

@@ -1,23 +1,12 @@
 import { expect } from 'chai';
-import type { Router } from 'express';
 import { ACTIONS } from '../../server/domain/rights.ts';
-import { portalRoutes, type PortalParts } from '../../server/web/routes/index.ts';
 import { sandboxRoutes } from '../../server/web/routes/sandbox.ts';
 import { webhookRoutes } from '../../server/web/routes/webhooks.ts';
-
-/** Stands for every service: routes are only listed here, never run. */
-const anything: unknown = new Proxy(() => anything, { get: (_, name) => (name === Symbol.toPrimitive ? () => '' : anything) });
-
-interface Layer {
-  readonly route?: { readonly path: string; readonly stack: readonly { readonly method: string; readonly handle: { readonly action?: string } }[] };
-}
-
-const layers = (router: Router) => (router as unknown as { stack: Layer[] }).stack;
+import { anything, layers, portalRouters } from '../support/routes.ts';
 
 describe('tidy: rights', () => {
-  const addresses = { webUrl: 'http://localhost:3000', gatewayUrl: 'http://127.0.0.1:8080' };
   const routers = [
-    ...portalRoutes({ addresses, services: anything, passport: anything, attempts: anything } as unknown as PortalParts),
+    ...portalRouters(),
     sandboxRoutes(anything as Parameters<typeof sandboxRoutes>[0], 'http://127.0.0.1:3100'),
     webhookRoutes(anything as Parameters<typeof webhookRoutes>[0]),
   ];

@@ -53,8 +53,13 @@ function clientAddress({ req, fields }: Call, trustedHops: number): string {
   return (chain[Math.max(0, chain.length - trustedHops)] ?? socketAddress).trim();
 }
 
-/** Codes travel in clear: they are accepted over TLS, which ends at a trusted proxy, and from this machine. */
+/**
+ * Codes travel in clear: they are accepted over TLS, which ends at a trusted proxy, and from this machine. A trusted proxy may stand on
+ * this machine: then its word on how the caller came goes before its own address.
+ */
 export const isSecure = ({ req, fields }: Call, trustedHops: number): boolean =>
-  isLoopback(req.socket.remoteAddress ?? '') || (trustedHops > 0 && fields.forwardedProto.split(',').at(-1)?.trim().toLowerCase() === 'https');
+  trustedHops > 0 && fields.forwardedProto !== ''
+    ? fields.forwardedProto.split(',').at(-1)?.trim().toLowerCase() === 'https'
+    : isLoopback(req.socket.remoteAddress ?? '');
 
 export const namedInConnection = ({ fields }: Call): ReadonlySet<string> | null => (fields.connection === '' ? null : nominated(fields.connection));

@@ -1,5 +1,6 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
+import { networkOf } from '../../domain/address.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
 import type { Attempts } from '../../cache/attempts.ts';
@@ -74,8 +75,10 @@ export function accountRoutes(
       }
     };
 
-  async function slowDown(req: Request, address: string): Promise<void> {
-    const waits = [await attempts.address.count(req.ip ?? ''), await attempts.account.count(`${address.toLowerCase()}|${req.ip ?? ''}`)];
+  const accountKey = (req: Request, account: string): string => `${account.toLowerCase()}|${networkOf(req.ip ?? '')}`;
+
+  async function slowDown(req: Request, account: string): Promise<void> {
+    const waits = [await attempts.address.count(networkOf(req.ip ?? '')), await attempts.account.count(accountKey(req, account))];
     const wait = Math.max(...waits);
     if (wait > 0) throw new AppError('too-many-attempts', `Too many attempts. Try again in ${wait} seconds.`, { retryAfterSeconds: wait });
   }
@@ -118,7 +121,7 @@ export function accountRoutes(
           error ? reject(error as Error) : found ? resolve(found) : reject(new AppError('sign-in-failed', info?.message));
         (passport.authenticate('local', answer) as (req: Request, res: Response, next: (error?: unknown) => void) => void)(req, res, reject);
       });
-      await attempts.account.clear(`${entries.email.toLowerCase()}|${req.ip ?? ''}`);
+      await attempts.account.clear(accountKey(req, entries.email));
       await signIn(req, user);
       res.redirect(303, safeNext(entries.next));
     }),
@@ -194,9 +197,17 @@ export function accountRoutes(
   router.post('/account/password', may('market:account:update'), async (req, res) => {
     try {
       const { current, password } = parseForm(PasswordForm, req.body);
-      await accounts.changePassword(actorOf(req), current, password);
+      // Whoever took over a session must not find out the password with it.
+      const { userId } = actorOf(req);
+      await slowDown(req, userId);
+      const user = await accounts.changePassword(actorOf(req), current, password);
+      await attempts.account.clear(accountKey(req, userId));
+      const { organizationId } = req.session;
+      await signIn(req, user);
+      if (organizationId !== undefined) req.session.organizationId = organizationId;
     } catch (error) {
       if (error instanceof AppError && error.code === 'invalid-form') return account(req, res, { password: error.fields }, 422);
+      if (error instanceof AppError && error.code === 'too-many-attempts') return account(req, res, { password: { '': error.detail } }, error.status);
       throw error;
     }
     flash(req, 'success', 'Your password is changed.');

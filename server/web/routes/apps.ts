@@ -15,7 +15,7 @@ import { page } from '../render.ts';
 const DAY_MS = 86_400_000;
 const LIVES: Readonly<Record<string, number | null>> = { never: null, '30d': 30 * DAY_MS, '90d': 90 * DAY_MS, '365d': 365 * DAY_MS };
 
-const AppForm = z.strictObject({ name: z.string().trim().min(1).max(64), description: field.line(255) });
+const AppForm = z.strictObject({ name: field.title(64), description: field.line(255) });
 const NewAppForm = AppForm.extend({ requestId: field.requestId });
 const RemovalForm = z.strictObject({ confirmation: z.string().trim().max(64) });
 const CredentialForm = z.strictObject({
@@ -28,7 +28,7 @@ const RotationForm = z.strictObject({
   overlap: z.enum(Object.keys(ROTATION_OVERLAPS) as [keyof typeof ROTATION_OVERLAPS, ...(keyof typeof ROTATION_OVERLAPS)[]]),
   requestId: field.requestId,
 });
-const NameForm = z.strictObject({ name: z.string().trim().min(1).max(64) });
+const NameForm = z.strictObject({ name: field.title(64) });
 
 const FIELDS = {
   app: {

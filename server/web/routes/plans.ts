@@ -6,7 +6,7 @@ import { AppError } from '../../kernel/errors.ts';
 import type { PlanRow } from '../../services/catalog/plans.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
-import { parseForm } from '../forms.ts';
+import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
 import { planFormModel, planFormOf, planValues } from '../present/plan-form.ts';
 import { planModel } from '../present/plan.ts';
@@ -14,7 +14,7 @@ import { productTabs, productTrail } from '../present/provider.ts';
 import { page } from '../render.ts';
 import { body, orAgain, part, press } from './provider-kit.ts';
 
-const WordsForm = z.object({ title: z.string().trim().min(1).max(40), summary: z.string().trim().max(160).default('') });
+const WordsForm = z.object({ title: field.title(40), summary: field.line(160) });
 const NameForm = z.object({ name: z.string().trim().toLowerCase().min(1).max(30) });
 
 /** Plans with their prices in words, for lists and cards. */

@@ -17,7 +17,7 @@ import { body, many, orAgain, part, press, upload, uploaded } from './provider-k
 import { planRows } from './plans.ts';
 
 const ListingForm = z.strictObject({
-  name: z.string().trim().min(1).max(PRODUCT_LIMITS.nameMax),
+  name: field.title(PRODUCT_LIMITS.nameMax),
   slug: z.string().trim().toLowerCase().max(50).default(''),
   tagline: field.line(PRODUCT_LIMITS.taglineMax),
   description: field.text(PRODUCT_LIMITS.descriptionMax),

@@ -42,12 +42,22 @@ export const press =
     res.redirect(303, back(req));
   };
 
-/** One file and a few fields, in memory, bounded: a form with an upload. */
-export const upload = (name: string, { bytesMax, fieldBytesMax }: { bytesMax: number; fieldBytesMax: number }): RequestHandler =>
-  multer({
+/** One file and a few fields, in memory, bounded: a form with an upload. Its values are texts, as those of every form. */
+export function upload(name: string, { bytesMax, fieldBytesMax }: { bytesMax: number; fieldBytesMax: number }): RequestHandler {
+  const read = multer({
     storage: multer.memoryStorage(),
     limits: { fileSize: bytesMax, files: 1, fieldSize: fieldBytesMax, fields: 20, parts: 22, fieldNameSize: 100, headerPairs: 50 },
   }).single(name);
+  return (req, res, next) =>
+    read(req, res, (error: unknown) => {
+      // The reader makes objects of names like `a[b]`; no form of ours has such a name.
+      const strange =
+        Object.keys(body(req)).some((key) => /[[\]]/.test(key)) || Object.values(body(req)).some((value) => typeof value === 'object' && !isTexts(value));
+      next(error ?? (strange ? new AppError('invalid-request', 'A field of this form is malformed.') : undefined));
+    });
+}
+
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every((one) => typeof one === 'string');
 
 /** The uploaded bytes; empty when no file was chosen. */
 export const uploaded = (req: Request): Buffer => req.file?.buffer ?? Buffer.alloc(0);

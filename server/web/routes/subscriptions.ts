@@ -20,7 +20,7 @@ const NEW_APP = 'new';
 const SubscribeForm = z.strictObject({
   planId: z.string().startsWith('plan_').max(80),
   appId: z.union([z.literal(NEW_APP), z.string().startsWith('app_').max(80)], { error: 'Choose an app' }),
-  appName: z.string().trim().max(64).default(''),
+  appName: field.line(64),
   requestId: field.requestId,
 });
 const AppForm = z.strictObject({ appId: z.string().startsWith('app_').max(80) });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { BlockList } from 'node:net';
-import { admits, compileAddresses, inRanges, isLoopback, isPrivateAddress, parseAddress } from '../../../server/domain/address.ts';
+import { admits, compileAddresses, inRanges, isLoopback, isPrivateAddress, networkOf, parseAddress } from '../../../server/domain/address.ts';
 
 const policy = (kind: 'PERMIT' | 'DENY', ...entries: string[]) => ({ kind, ranges: compileAddresses(entries) });
 
@@ -60,11 +60,25 @@ describe('private addresses', () => {
       'ff02::1',
       '64:ff9b::7f00:1',
       '2002:7f00:1::',
+      '::ffff:0:7f00:1',
+      '4000::1',
+      '1::1',
       'localhost',
       '',
     ])
       expect(isPrivateAddress(address), address).to.equal(true);
-    for (const address of ['1.1.1.1', '8.8.8.8', '172.32.0.1', '2606:4700::1111']) expect(isPrivateAddress(address), address).to.equal(false);
+    for (const address of ['1.1.1.1', '8.8.8.8', '172.32.0.1', '2606:4700::1111', '2a00:1450:4001::200e'])
+      expect(isPrivateAddress(address), address).to.equal(false);
     expect(isLoopback('127.8.8.8') && isLoopback('::1') && isLoopback('::ffff:127.0.0.1') && !isLoopback('10.0.0.1')).to.equal(true);
+  });
+});
+
+describe('clients that are counted', () => {
+  it('are an IPv4 address, or the /64 of an IPv6 address, however it is written', () => {
+    expect(networkOf('::ffff:192.0.2.1')).to.equal(networkOf('192.0.2.1'));
+    expect(networkOf('192.0.2.1')).not.to.equal(networkOf('192.0.2.2'));
+    expect(networkOf('2001:db8:0:1::1')).to.equal(networkOf('2001:DB8::1:ffff:0:0:9'));
+    expect(networkOf('2001:db8:0:1::1')).not.to.equal(networkOf('2001:db8:0:2::1'));
+    expect(networkOf('unknown')).to.equal('unknown');
   });
 });
