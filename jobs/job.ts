@@ -5,6 +5,7 @@ import type { Publishing } from '../server/services/catalog/publishing.ts';
 import type { Inbox } from '../server/services/inbox.ts';
 import type { Invoicing } from '../server/services/invoicing.ts';
 import type { Subscriptions } from '../server/services/subscriptions.ts';
+import type { UsageTotals } from '../server/services/usage-totals.ts';
 import type { Clock } from '../server/kernel/clock.ts';
 
 /** What jobs may use. */
@@ -13,6 +14,7 @@ export interface JobWorld {
   readonly inbox: Pick<Inbox, 'handle' | 'reconcile' | 'unhandled'>;
   readonly invoicing: Pick<Invoicing, 'bringForward' | 'dueInvoices' | 'duePeriods' | 'issuePeriod'>;
   readonly subscriptions: Pick<Subscriptions, 'sweep'>;
+  readonly usageTotals: Pick<UsageTotals, 'auditAll' | 'rollUp'>;
   readonly queue: Pick<Queue, 'enqueue'>;
   readonly clock: Clock;
   readonly log: Log;

@@ -1,18 +1,22 @@
 import type { JobName } from '../server/queue/jobs.ts';
+import { auditTotals } from './audit-totals.ts';
 import { closePeriods } from './close-periods.ts';
 import { collectInvoice } from './collect-invoice.ts';
 import { handleInboundEvent } from './handle-inbound-event.ts';
 import { invoiceSubscription } from './invoice-subscription.ts';
 import type { Job } from './job.ts';
 import { reconcileEvents } from './reconcile-events.ts';
+import { rollUpUsage } from './roll-up-usage.ts';
 import { sweep } from './sweep.ts';
 
 /** Every job there is. One line, one job, sorted. */
 export const REGISTRY: { readonly [N in JobName]: Job<N> } = {
+  'audit-totals': auditTotals,
   'close-periods': closePeriods,
   'collect-invoice': collectInvoice,
   'handle-inbound-event': handleInboundEvent,
   'invoice-subscription': invoiceSubscription,
   'reconcile-events': reconcileEvents,
+  'roll-up-usage': rollUpUsage,
   sweep,
 };

@@ -135,8 +135,11 @@ export async function startGateway({
 
 /** Background work. */
 export async function startJobs({ config, log, lifecycle, clock, store, redis, queue, payments, services }: Composition): Promise<{ opsPort: number }> {
-  const { catalog, inbox, invoicing, subscriptions } = services;
-  const worker = startWorker({ url: config.redisUrl, prefix: config.redisPrefix }, { catalog, inbox, invoicing, subscriptions, queue, clock, log });
+  const { catalog, inbox, invoicing, subscriptions, usageTotals } = services;
+  const worker = startWorker(
+    { url: config.redisUrl, prefix: config.redisPrefix },
+    { catalog, inbox, invoicing, subscriptions, usageTotals, queue, clock, log },
+  );
   lifecycle.add({ name: 'worker', stop: () => worker.stop() });
   const ops = makeOps({
     checks: {

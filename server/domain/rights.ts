@@ -56,6 +56,7 @@ export const ACTIONS = [
   'platform:queues:update',
   'platform:reviews:decide',
   'platform:reviews:get',
+  'platform:totals:update',
   'platform:webhooks:get',
   'platform:webhooks:update',
 ] as const;

@@ -1,10 +1,12 @@
 /** What each job is told. One line, one job, sorted. Payloads name things in the store; what is to be done is read there. */
 export interface JobPayloads {
+  'audit-totals': Record<string, never>;
   'close-periods': Record<string, never>;
   'collect-invoice': { readonly invoiceId: string };
   'handle-inbound-event': { readonly eventId: string };
   'invoice-subscription': { readonly subscriptionId: string; readonly periodIndex: number };
   'reconcile-events': Record<string, never>;
+  'roll-up-usage': Record<string, never>;
   sweep: Record<string, never>;
 }
 
@@ -23,11 +25,13 @@ export interface JobSettings<N extends JobName> {
 const define = (jobs: { readonly [N in JobName]: JobSettings<N> }): typeof jobs => jobs;
 
 export const JOBS = define({
+  'audit-totals': { idFor: () => 'audit-totals', attempts: 1, backoffMs: 30_000, concurrency: 1 },
   'close-periods': { idFor: () => 'close-periods', attempts: 3, backoffMs: 2_000, concurrency: 1 },
   'collect-invoice': { idFor: ({ invoiceId }) => invoiceId, attempts: 8, backoffMs: 2_000, concurrency: 4 },
   'handle-inbound-event': { idFor: ({ eventId }) => eventId, attempts: 12, backoffMs: 1_000, concurrency: 4 },
   'invoice-subscription': { idFor: ({ subscriptionId, periodIndex }) => `${subscriptionId}-${periodIndex}`, attempts: 8, backoffMs: 2_000, concurrency: 4 },
   'reconcile-events': { idFor: () => 'reconcile-events', attempts: 3, backoffMs: 30_000, concurrency: 1 },
+  'roll-up-usage': { idFor: () => 'roll-up-usage', attempts: 1, backoffMs: 1_000, concurrency: 1 },
   sweep: { idFor: () => 'sweep', attempts: 1, backoffMs: 1_000, concurrency: 1 },
 });
 

@@ -18,6 +18,7 @@ import { makeDocumentReader } from './openapi/read.ts';
 import { makeOutbound } from './outbound.ts';
 import { makeStorefront } from './storefront.ts';
 import { makeUpstreamTest } from './upstream-test.ts';
+import { makeUsageTotals } from './usage-totals.ts';
 import { makeEarnings } from './earnings.ts';
 import { makeInvoicing, type Invoicing } from './invoicing.ts';
 import { makeMailbox } from './mailbox.ts';
@@ -95,7 +96,8 @@ export function makeServices(ground: Ground) {
   const credentials = makeCredentials({ store, audit, clock, ids, changes, secretKeys });
   const storefront = makeStorefront({ store, signals, changes, log, gatewayUrl });
   const earnings = makeEarnings({ store, clock });
-  const metering = makeMetering({ store, audit, clock });
+  const usageTotals = makeUsageTotals({ store, audit, clock, log });
+  const metering = makeMetering({ store, totals: usageTotals, audit, clock });
   const mailbox = makeMailbox({ store });
   // Invoices move subscriptions and subscriptions ask for invoices: one of the two has to be named before it is made.
   const invoicing: Invoicing = makeInvoicing({
@@ -123,7 +125,7 @@ export function makeServices(ground: Ground) {
   };
   const inbox = makeInbox({ store, payments, handlers, enqueue: (eventId) => queue.enqueue('handle-inbound-event', { eventId }), audit, clock, log });
   const overview = makeOverview({ subscriptions, metering, invoicing, store });
-  const operations = makeOperations({ store, invoicing, inbox, metering, queue, audit, clock });
+  const operations = makeOperations({ store, invoicing, inbox, metering, usageTotals, queue, audit, clock });
   const jobsUnderWay = () =>
     queue.counts().then(
       (counts) => counts.reduce((sum, { waiting, active }) => sum + waiting + active, 0),
@@ -164,5 +166,6 @@ export function makeServices(ground: Ground) {
     storefront,
     subscriptions,
     upstreamTest,
+    usageTotals,
   };
 }

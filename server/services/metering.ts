@@ -1,15 +1,16 @@
 import { isOperator, type Actor } from '../domain/actor.ts';
-import type { BillingRule } from '../domain/billable.ts';
-import { isBillableOutcome, keepsPlace, type Outcome, outcomeReason } from '../domain/metering.ts';
-import type { PlanDocument } from '../domain/plan.ts';
+import { isBillableOutcome } from '../domain/billable.ts';
+import { keepsPlace, type Outcome, outcomeReason } from '../domain/metering.ts';
+import { REQUESTS_METER } from '../domain/plan.ts';
+import { DAY_MS, HOUR_MS, sumOf, windowKey } from '../domain/usage-totals.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Store } from '../store/index.ts';
 import type { LoggedCall, UsageEntry } from '../store/usage.ts';
 import type { Audit } from './audit.ts';
 import type { UsageGroup, UsageReader } from './billing/usage-reader.ts';
+import type { UsageTotals } from './usage-totals.ts';
 
-const DAY_MS = 86_400_000;
 /** A batch may hold calls admitted up to this long after its first one; queries look that much further back. */
 const BATCH_SPAN_MS = DAY_MS;
 const LIVE_MS = 15_000;
@@ -41,15 +42,14 @@ export interface NodeView {
 export type Metering = ReturnType<typeof makeMetering>;
 
 export interface MeteringDependencies {
-  readonly store: Pick<Store, 'periods' | 'products' | 'subscriptions' | 'usage'>;
+  readonly store: Pick<Store, 'subscriptions' | 'usage'>;
+  readonly totals: Pick<UsageTotals, 'ofDays' | 'ofWindow' | 'rulesOf'>;
   readonly audit: Audit;
   readonly clock: Clock;
 }
 
-const ruleOf = (plan: PlanDocument): BillingRule => ({ billableStatuses: plan.billable_statuses, billAborted: plan.bill_aborted });
-
-/** What was used, read from the immutable batches: for pages, for quotas, and for the bill. */
-export function makeMetering({ store, audit, clock }: MeteringDependencies) {
+/** What was used: for the bill from the immutable batches, for pages and quotas from their totals where these can tell. */
+export function makeMetering({ store, totals, audit, clock }: MeteringDependencies) {
   async function watermark(): Promise<number> {
     const nodes = (await store.usage.watermarks()).filter(({ retired }) => !retired);
     // Without a live gateway nothing is on its way.
@@ -61,6 +61,12 @@ export function makeMetering({ store, audit, clock }: MeteringDependencies) {
       .flatMap(({ entries }) => entries)
       .filter((entry) => entry.sub === subscriptionId && entry.window === window);
 
+  async function byMeter(subscriptionId: string, window: string, quantity: 'billable' | 'places'): Promise<Record<string, bigint>> {
+    const units: Record<string, bigint> = {};
+    for (const total of (await totals.ofWindow(subscriptionId, window)).totals) units[total.meter] = (units[total.meter] ?? 0n) + sumOf([total])[quantity];
+    return units;
+  }
+
   const reader: UsageReader = {
     watermark,
     async usageOf(subscriptionId, windows) {
@@ -70,22 +76,9 @@ export function makeMetering({ store, audit, clock }: MeteringDependencies) {
       }
       return groups;
     },
+    billableSoFar: async (subscriptionId, windows) =>
+      new Map(await Promise.all(windows.map(async (window) => [window, await byMeter(subscriptionId, window, 'billable')] as const))),
   };
-
-  /** The rule of each window of these subscriptions, by `<subscription>|<window>`. */
-  async function rules(subscriptionIds: readonly string[]): Promise<Map<string, BillingRule>> {
-    const periods = (await Promise.all(subscriptionIds.map((id) => store.periods.ofSubscription(id)))).flat();
-    const versions = await store.products.planVersions([...new Set(periods.flatMap(({ windows }) => windows.map((window) => window.planVersionId)))]);
-    const byId = new Map(versions.map((version) => [version._id, ruleOf(version.document)]));
-    return new Map(
-      periods.flatMap(({ subscriptionId, index, windows }) =>
-        windows.flatMap(({ changeIndex, planVersionId }) => {
-          const rule = byId.get(planVersionId);
-          return rule ? [[`${subscriptionId}|${index}.${changeIndex}`, rule] as const] : [];
-        }),
-      ),
-    );
-  }
 
   async function mine(actor: Actor, subscriptionIds: readonly string[]): Promise<void> {
     const subscriptions = await store.subscriptions.many([...subscriptionIds]);
@@ -95,87 +88,81 @@ export function makeMetering({ store, audit, clock }: MeteringDependencies) {
     if (foreign && !isOperator(actor)) throw new AppError('not-found');
   }
 
+  interface Span {
+    readonly from: number;
+    readonly to: number;
+  }
+
+  async function fromTotals(rows: Rows, id: string, { from, to, by }: Span & { readonly by: 'day' | 'hour' | 'subscription' }): Promise<void> {
+    for (const { day, meter, hours } of (await totals.ofDays(id, Math.floor(from / DAY_MS) * DAY_MS, to)).totals) {
+      // Calls stand on this meter, whatever else is counted.
+      if (meter !== REQUESTS_METER) continue;
+      for (const [hour, { billable, billableCalls, calls, failed, bytesIn, bytesOut }] of hours) {
+        const at = day + hour * HOUR_MS;
+        if (at + HOUR_MS <= from || at >= to || calls === 0n) continue;
+        rows.add(by === 'day' ? String(day) : by === 'hour' ? String(at) : id, { calls, billable: billableCalls, units: billable, failed, bytesIn, bytesOut });
+      }
+    }
+  }
+
+  /** By what totals do not tell apart. */
+  async function fromBatches(rows: Rows, id: string, { from, to, by }: Span & { readonly by: 'app' | 'credential' | 'operation' | 'outcome' }): Promise<void> {
+    const entries = (await store.usage.batchesOf(id, from - BATCH_SPAN_MS, to))
+      .flatMap((batch) => batch.entries)
+      .filter((entry) => entry.sub === id && entry.hour + HOUR_MS > from && entry.hour < to);
+    const ruleOf = await totals.rulesOf(entries.map(({ window }) => windowKey(id, window)));
+    for (const entry of entries) {
+      const { calls, bytesIn, bytesOut } = entry;
+      const rule = ruleOf(id, entry.window);
+      const billed = rule !== undefined && isBillableOutcome(rule, entry.outcome);
+      const [billable, units] = billed ? [calls, entry.units[REQUESTS_METER] ?? 0n] : [0n, 0n];
+      rows.add(entry[by], { calls, billable, units, failed: keepsPlace(entry.outcome as Outcome) ? 0n : calls, bytesIn, bytesOut });
+    }
+  }
+
   return {
     reader,
     watermark,
 
     /** The store's share of a quota's count, and the last batch of each holder (`<node>-<boot>`) that is part of it. */
     async storedPlaces(subscriptionId: string, window: string, meter: string): Promise<{ units: bigint; batches: ReadonlyMap<string, number> }> {
-      const batches = new Map<string, number>();
-      let units = 0n;
-      for (const { node, boot, number, entries } of await store.usage.batchesOfWindow(subscriptionId, window)) {
-        const holder = `${node}-${boot}`;
-        batches.set(holder, Math.max(batches.get(holder) ?? 0, number));
-        for (const entry of entries) {
-          if (entry.sub === subscriptionId && entry.window === window && keepsPlace(entry.outcome as Outcome)) units += entry.units[meter] ?? 0n;
-        }
-      }
-      return { units, batches };
+      const counted = await totals.ofWindow(subscriptionId, window);
+      return { units: sumOf(counted.totals.filter((total) => total.meter === meter)).places, batches: counted.batches };
     },
 
     /** Units that keep their place in the quota of a window, by meter, as the records say. */
-    async placesOf(subscriptionId: string, window: string): Promise<Record<string, bigint>> {
-      const places: Record<string, bigint> = {};
-      for (const { outcome, units } of await entriesOfWindow(subscriptionId, window)) {
-        if (!keepsPlace(outcome as Outcome)) continue;
-        for (const [meter, count] of Object.entries(units)) places[meter] = (places[meter] ?? 0n) + count;
-      }
-      return places;
-    },
+    placesOf: (subscriptionId: string, window: string): Promise<Record<string, bigint>> => byMeter(subscriptionId, window, 'places'),
 
     /** Billable units of a window, by meter (rule N14). */
-    async billableOf(subscriptionId: string, window: string, plan: PlanDocument): Promise<Record<string, bigint>> {
-      const billable: Record<string, bigint> = {};
-      for (const { outcome, units } of await entriesOfWindow(subscriptionId, window)) {
-        if (!isBillableOutcome(ruleOf(plan), outcome as Outcome)) continue;
-        for (const [meter, count] of Object.entries(units)) billable[meter] = (billable[meter] ?? 0n) + count;
-      }
-      return billable;
-    },
+    billableOf: (subscriptionId: string, window: string): Promise<Record<string, bigint>> => byMeter(subscriptionId, window, 'billable'),
 
     /** Usage of subscriptions over [from, to), folded along one dimension. `asOf`: everything before it is in. @throws not-found for what is neither bought nor sold by the actor */
     async usage(
       actor: Actor,
       query: { subscriptionIds: readonly string[]; from: number; to: number; by: UsageDimension },
     ): Promise<{ rows: UsageRow[]; asOf: number }> {
-      const { subscriptionIds, from, to, by } = query;
-      await mine(actor, subscriptionIds);
-      const [ruleOfWindow, asOf] = await Promise.all([rules(subscriptionIds), watermark()]);
-      const rows = new Map<string, { -readonly [K in keyof UsageRow]: UsageRow[K] }>();
-      for (const id of subscriptionIds) {
-        for (const { entries } of await store.usage.batchesOf(id, from - BATCH_SPAN_MS, to)) {
-          for (const entry of entries) {
-            if (entry.sub !== id || entry.hour + 3_600_000 <= from || entry.hour >= to) continue;
-            const key =
-              by === 'day' ? String(Math.floor(entry.hour / DAY_MS) * DAY_MS) : by === 'hour' ? String(entry.hour) : by === 'subscription' ? id : entry[by];
-            const row = rows.get(key) ?? { key, calls: 0n, billable: 0n, units: 0n, failed: 0n, bytesIn: 0n, bytesOut: 0n };
-            rows.set(key, row);
-            const rule = ruleOfWindow.get(`${id}|${entry.window}`);
-            row.calls += entry.calls;
-            if (rule && isBillableOutcome(rule, entry.outcome as Outcome)) {
-              row.billable += entry.calls;
-              row.units += entry.units['requests'] ?? 0n;
-            }
-            if (!keepsPlace(entry.outcome as Outcome)) row.failed += entry.calls;
-            row.bytesIn += entry.bytesIn;
-            row.bytesOut += entry.bytesOut;
-          }
-        }
+      await mine(actor, query.subscriptionIds);
+      const asOf = await watermark();
+      const rows = makeRows();
+      const { by } = query;
+      for (const id of query.subscriptionIds) {
+        if (by === 'day' || by === 'hour' || by === 'subscription') await fromTotals(rows, id, { ...query, by });
+        else await fromBatches(rows, id, { ...query, by });
       }
-      return { rows: [...rows.values()].sort((a, b) => (a.key < b.key ? -1 : 1)), asOf };
+      return { rows: rows.sorted(), asOf };
     },
 
     /** Single calls of a subscription over [from, to), newest first, at most 1,000, each with whether it is billed. */
     async calls(actor: Actor, subscriptionId: string, from: number, to: number): Promise<(LoggedCall & { billable: boolean; reason: string })[]> {
       await mine(actor, [subscriptionId]);
-      const ruleOfWindow = await rules([subscriptionId]);
-      return (await store.usage.logsOf(subscriptionId, from - BATCH_SPAN_MS, to))
-        .flatMap(({ calls }) => calls)
+      const logged = (await store.usage.logsOf(subscriptionId, from - BATCH_SPAN_MS, to)).flatMap(({ calls }) => calls);
+      const ruleOf = await totals.rulesOf(logged.filter(({ sub }) => sub === subscriptionId).map(({ sub, window }) => windowKey(sub, window)));
+      return logged
         .filter(({ sub, at }) => sub === subscriptionId && at >= from && at < to)
         .sort((a, b) => b.at - a.at)
         .slice(0, CALLS_MAX)
         .map((call) => {
-          const rule = ruleOfWindow.get(`${subscriptionId}|${call.window}`);
+          const rule = ruleOf(subscriptionId, call.window);
           return {
             ...call,
             billable: rule !== undefined && isBillableOutcome(rule, call.outcome as Outcome),
@@ -206,5 +193,24 @@ export function makeMetering({ store, audit, clock }: MeteringDependencies) {
       if (retired) await audit.append(actor, { action: 'platform:nodes:update', resource: `node:${node}`, after: { retired: true } });
       return retired;
     },
+  };
+}
+
+type Rows = ReturnType<typeof makeRows>;
+
+function makeRows() {
+  const rows = new Map<string, { -readonly [K in keyof UsageRow]: UsageRow[K] }>();
+  return {
+    add(key: string, more: Omit<UsageRow, 'key'>): void {
+      const row = rows.get(key) ?? { key, calls: 0n, billable: 0n, units: 0n, failed: 0n, bytesIn: 0n, bytesOut: 0n };
+      rows.set(key, row);
+      row.calls += more.calls;
+      row.billable += more.billable;
+      row.units += more.units;
+      row.failed += more.failed;
+      row.bytesIn += more.bytesIn;
+      row.bytesOut += more.bytesOut;
+    },
+    sorted: (): UsageRow[] => [...rows.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
   };
 }

@@ -8,6 +8,7 @@ import type { Audit } from './audit.ts';
 import type { Inbox } from './inbox.ts';
 import type { Invoicing } from './invoicing.ts';
 import type { Metering } from './metering.ts';
+import type { UsageTotals } from './usage-totals.ts';
 
 const DAY_MS = 86_400_000;
 const RECENT_DAYS = 62;
@@ -21,13 +22,14 @@ export interface OperationsDependencies {
   readonly invoicing: Invoicing;
   readonly inbox: Inbox;
   readonly metering: Metering;
+  readonly usageTotals: Pick<UsageTotals, 'auditAll' | 'findings' | 'recount'>;
   readonly queue: Queue;
   readonly audit: Audit;
   readonly clock: Clock;
 }
 
 /** What an operator sees and may push: periods, queues, webhooks, nodes. Rights are checked on the routes, every push is in the audit log. */
-export function makeOperations({ store, invoicing, inbox, metering, queue, audit, clock }: OperationsDependencies) {
+export function makeOperations({ store, invoicing, inbox, metering, usageTotals, queue, audit, clock }: OperationsDependencies) {
   async function named(periods: readonly PeriodDoc[]) {
     const subscriptions = new Map((await store.subscriptions.many([...new Set(periods.map((p) => p.subscriptionId))])).map((s) => [s._id, s]));
     const of = <T extends { _id: string }>(documents: readonly T[]) => new Map(documents.map((document) => [document._id, document]));
@@ -65,8 +67,22 @@ export function makeOperations({ store, invoicing, inbox, metering, queue, audit
               : 'its turn';
         return { ...period, waitsFor, closable: watermark >= period.endAt };
       });
-      return { due: due.sort((a, b) => a.endAt - b.endAt), recent: (await named(billed)).sort((a, b) => b.endAt - a.endAt), watermark };
+      return {
+        due: due.sort((a, b) => a.endAt - b.endAt),
+        recent: (await named(billed)).sort((a, b) => b.endAt - a.endAt),
+        findings: await usageTotals.findings(actor),
+        watermark,
+      };
     },
+
+    /** `audit totals`: compare them with the batches of every window that is running or ended lately. */
+    async auditTotals(actor: Actor): Promise<{ windows: number; wrong: number }> {
+      const found = await usageTotals.auditAll(actor);
+      await audit.append(actor, { action: 'platform:totals:update', resource: 'usage-totals', after: { ...found, audited: true } });
+      return found;
+    },
+    /** @returns quantities that still differ */
+    recount: async (actor: Actor, subscriptionId: string, window: string): Promise<number> => (await usageTotals.recount(actor, subscriptionId, window)).length,
 
     async closePeriod(actor: Actor, periodId: string): Promise<{ done: boolean; text: string }> {
       const at = periodId.lastIndexOf('_');

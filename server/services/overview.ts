@@ -72,7 +72,7 @@ export function makeOverview({ subscriptions, metering, invoicing, store }: Over
     const key = `${period.index}.${window.changeIndex}`;
     const [places, billable, next] = await Promise.all([
       metering.placesOf(subscription._id, key),
-      metering.billableOf(subscription._id, key, document),
+      metering.billableOf(subscription._id, key),
       invoicing.preview(subscription),
     ]);
     return {

@@ -78,6 +78,7 @@ export function makeShipping({ store, journal, limits, makeReplay, readCalls, cl
       for (const { path, segment } of files) await take(replay.feed(segment, await readFile(path)));
       await take(replay.rest((files.at(-1)?.segment ?? 0) + 1));
       await limits.released(`${node}-${old}`);
+      await store.usage.endBoot(node, String(old));
       for (const { path, bytes } of files) {
         await rm(path, { force: true });
         journal.recovered(bytes);
@@ -156,7 +157,9 @@ export function makeShipping({ store, journal, limits, makeReplay, readCalls, cl
       if (timer) clearInterval(timer);
       await running;
       await ship();
-      if (!away && recovered && queue.length === 0) await report(true).catch(() => undefined);
+      if (away || !recovered || queue.length > 0) return;
+      await store.usage.endBoot(node, String(boot)).catch(() => undefined);
+      await report(true).catch(() => undefined);
     },
   };
 }

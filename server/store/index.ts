@@ -15,6 +15,7 @@ import { makeProductsStore } from './products.ts';
 import { makeSettingsStore } from './settings.ts';
 import { makeSubscriptionsStore } from './subscriptions.ts';
 import { makeUsageStore } from './usage.ts';
+import { makeUsageTotalsStore } from './usage-totals.ts';
 
 export type Store = ReturnType<typeof makeStore>;
 
@@ -64,6 +65,7 @@ function makeStore(connection: Connection) {
     settings: makeSettingsStore(connection),
     subscriptions: makeSubscriptionsStore(connection),
     usage: makeUsageStore(connection),
+    usageTotals: makeUsageTotalsStore(connection),
   };
   return {
     ...parts,

@@ -80,9 +80,30 @@ export interface WatermarkDoc {
   retiredBy: string;
 }
 
+/** One run of a gateway: who writes batches, and how far they are counted in the totals. */
+export interface UsageBootDoc {
+  /** `<node>-<boot>`: the name of its mark in every total. */
+  _id: string;
+  node: string;
+  boot: string;
+  /** Every batch up to this number is in the totals. */
+  through: number;
+  /** The last numbers that were counted: one below `through` that is not among them came late. */
+  recent: number[];
+  /** Nobody writes batches of it any more. */
+  ended: boolean;
+  /** False: ended, and counted to the end. */
+  open: boolean;
+}
+
 const text = { type: String, required: true } as const;
 const number = { type: Number, required: true } as const;
 const options = { strict: 'throw', versionKey: false, minimize: false } as const;
+
+/** Ranges have two ends: the embedded engine reads past an open one. */
+const NUMBER_MAX = Number.MAX_SAFE_INTEGER;
+
+export const bootId = (node: string, boot: string): string => `${node}-${boot}`;
 
 /** Usage batches, the calls behind them, and how far every gateway has stored its own. */
 export function makeUsageStore(connection: Connection) {
@@ -104,7 +125,8 @@ export function makeUsageStore(connection: Connection) {
   );
   batches.index({ windows: 1 });
   batches.index({ subs: 1, minTs: 1 });
-  batches.index({ storedAt: 1 });
+  // Unique, because a total knows what it holds by the number alone: a second batch of the same number would be lost to it.
+  batches.index({ node: 1, boot: 1, number: 1 }, { unique: true });
   const logs = new Schema<CallLogDoc>(
     {
       _id: text,
@@ -122,14 +144,72 @@ export function makeUsageStore(connection: Connection) {
     { ...options, collection: 'watermarks' },
   );
 
+  const boots = new Schema<UsageBootDoc>(
+    {
+      _id: text,
+      node: text,
+      boot: text,
+      through: number,
+      recent: { type: [Number], required: true },
+      ended: { type: Boolean, required: true },
+      open: { type: Boolean, required: true },
+    },
+    { ...options, collection: 'usageBoots' },
+  );
+  boots.index({ open: 1 });
+
   const Batches = connection.model('UsageBatch', batches);
   const Logs = connection.model('CallLog', logs);
   const Watermarks = connection.model('Watermark', watermarks);
+  const Boots = connection.model('UsageBoot', boots);
+  const known = new Set<string>();
+
+  /** Before its first batch: a boot that nobody knows would be counted by nobody. One that had ended is looked at again. */
+  async function register({ node, boot }: Pick<UsageBatchDoc, 'boot' | 'node'>): Promise<void> {
+    const _id = bootId(node, boot);
+    if (known.has(_id)) return;
+    if (!(await insertOnce(() => Boots.create({ _id, node, boot, through: 0, recent: [], ended: false, open: true })))) {
+      await Boots.updateOne({ _id }, { $set: { ended: false, open: true } });
+    }
+    known.add(_id);
+  }
 
   return {
-    models: [Batches, Logs, Watermarks],
-    /** False: stored before, which is success: a batch's content never changes. */
-    addBatch: (batch: UsageBatchDoc) => insertOnce(() => Batches.create(batch)),
+    models: [Batches, Logs, Watermarks, Boots],
+    /**
+     * One writer for each boot, in the order of its numbers, each acknowledged before the next is begun: whoever sees a batch sees all before it.
+     * False: stored before, which is success: a batch's content never changes.
+     */
+    async addBatch(batch: UsageBatchDoc): Promise<boolean> {
+      await register(batch);
+      return insertOnce(() => Batches.create(batch));
+    },
+    /** All batches of a boot are stored. */
+    async endBoot(node: string, boot: string): Promise<void> {
+      known.delete(bootId(node, boot));
+      await Boots.updateOne({ _id: bootId(node, boot) }, { $set: { ended: true } });
+    },
+    openBoots: () => Boots.find({ open: true }).lean<UsageBootDoc[]>(),
+    boots: (ids: string[]) => Boots.find({ _id: { $in: ids } }).lean<UsageBootDoc[]>(),
+    /** Counted further, if nobody else was faster. */
+    advanceBoot: async (id: string, from: number, { through, recent }: Pick<UsageBootDoc, 'recent' | 'through'>) =>
+      (await Boots.updateOne({ _id: id, through: from }, { $set: { through, recent } })).modifiedCount === 1,
+    /** A batch that came late is counted. */
+    noteLate: async (id: string, number: number) => void (await Boots.updateOne({ _id: id }, { $addToSet: { recent: number } })),
+    closeBoot: async (id: string) => (await Boots.updateOne({ _id: id, ended: true, open: true }, { $set: { open: false } })).modifiedCount === 1,
+    /** Numbers of a boot's batches from `from` on. */
+    numbersOf: async ({ node, boot }: Pick<UsageBatchDoc, 'boot' | 'node'>, from: number) =>
+      (await Batches.find({ node, boot, number: { $gte: from, $lte: NUMBER_MAX } }, { number: 1 }).lean<{ number: number }[]>())
+        .map((found) => found.number)
+        .sort((a, b) => a - b),
+    /** A boot's batches from one number to another, both included, by number. */
+    batchesBetween: async ({ node, boot }: Pick<UsageBatchDoc, 'boot' | 'node'>, from: number, to: number = NUMBER_MAX) =>
+      (await Batches.find({ node, boot, number: { $gte: from, $lte: to } }).lean<UsageBatchDoc[]>()).sort((a, b) => a.number - b.number),
+    /** The same as `batchesOfWindow`, one after the other: for windows of any size. */
+    eachOfWindow: (sub: string, window: string): AsyncIterable<UsageBatchDoc> =>
+      Batches.find({ windows: `${sub}|${window}` })
+        .lean<UsageBatchDoc>()
+        .cursor(),
     addLog: (log: CallLogDoc) => insertOnce(() => Logs.create(log)),
     batch: (id: string) => Batches.findById(id).lean<UsageBatchDoc>(),
     batchesOfWindow: (sub: string, window: string) => Batches.find({ windows: `${sub}|${window}` }).lean<UsageBatchDoc[]>(),

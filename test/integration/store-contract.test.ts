@@ -13,6 +13,8 @@ const WRITERS = 50;
 
 type Fields = Record<string, unknown>;
 const together = <T>(work: (writer: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: WRITERS }, (_, writer) => work(writer)));
+/** Above what a double can tell apart. */
+const huge = (n: number): bigint => 2n ** 53n + BigInt(n);
 const wins = (answers: readonly boolean[]): number => answers.filter(Boolean).length;
 
 let counter = 0;
@@ -182,7 +184,10 @@ describe('store contract', () => {
       'products.updateProduct': ['Product', { rev: 2 }, (id) => store.products.updateProduct(id, 2, {})],
       'subscriptions.settle': ['Subscription', { rev: 4, unsettled: true }, (id) => store.subscriptions.settle(id, 4)],
       'subscriptions.update': ['Subscription', { rev: 4, status: 'pending' }, (id) => store.subscriptions.update(id, 4, { status: 'active' })],
+      'usage.advanceBoot': ['UsageBoot', { through: 4, recent: [4] }, (id) => store.usage.advanceBoot(id, 4, { through: 5, recent: [4, 5] })],
+      'usage.closeBoot': ['UsageBoot', { ended: true, open: true }, (id) => store.usage.closeBoot(id)],
       'usage.retire': ['Watermark', { retired: false }, (id, writer) => store.usage.retire(id, `writer ${writer}`)],
+      'usageTotals.correct': ['UsageTotal', { rev: 3, hours: {}, counted: {} }, (id) => store.usageTotals.correct(id, 3, { hours: {}, counted: {} })],
     };
 
     /** They answer whether something was there, not who was first. */
@@ -247,6 +252,60 @@ describe('store contract', () => {
       await connection.dropDatabase();
       await connection.close();
     });
+  });
+
+  describe('usage totals', () => {
+    const quantities = (units: bigint) => ({ billable: units, places: units, calls: units, billableCalls: units, failed: 0n, bytesIn: 0n, bytesOut: 0n });
+    const totalOf = (sub: string, units: bigint) => ({ sub, window: '0.0', meter: 'requests', day: 86_400_000, hours: new Map([[13, quantities(units)]]) });
+    const kept = async (sub: string) => (await store.usageTotals.ofWindow(sub, '0.0'))[0];
+
+    it(`add a batch once, though ${WRITERS} writers bring it at once, to a total that is new and to one that stands`, async () => {
+      const sub = fresh('sub');
+      for (const number of [1, 2]) {
+        await together(() => store.usageTotals.add([totalOf(sub, huge(number))], { boot: 'gw1-1', number }));
+        await store.usageTotals.add([totalOf(sub, huge(number))], { boot: 'gw1-1', number });
+      }
+      expect((await kept(sub))?.hours['13']).to.include({ billable: huge(1) + huge(2), places: huge(1) + huge(2) });
+      expect(await kept(sub)).to.deep.include({ counted: { 'gw1-1': 2 }, meter: 'requests', day: 86_400_000 });
+    });
+
+    it(`add the batches of ${WRITERS} boots that make one total at once, each once`, async () => {
+      const subs = [fresh('sub'), fresh('sub')];
+      await together((writer) =>
+        store.usageTotals.add(
+          subs.map((sub) => totalOf(sub, BigInt(writer + 1))),
+          { boot: `gw${writer}-1`, number: 1 },
+        ),
+      );
+      for (const sub of subs) expect((await kept(sub))?.hours['13']?.calls).to.equal(BigInt((WRITERS * (WRITERS + 1)) / 2));
+    });
+
+    it('take nothing of a batch whose mark they have passed', async () => {
+      const sub = fresh('sub');
+      await store.usageTotals.add([totalOf(sub, 5n)], { boot: 'gw1-1', number: 7 });
+      await store.usageTotals.add([totalOf(sub, 9n)], { boot: 'gw1-1', number: 6 });
+      expect(await kept(sub)).to.deep.include({ counted: { 'gw1-1': 7 } });
+      expect((await kept(sub))?.hours['13']?.calls).to.equal(5n);
+    });
+  });
+
+  it('registers a boot once, and refuses it a second batch of the same number', async () => {
+    const batch = (id: string, number: number) => ({
+      _id: id,
+      node: 'gw9',
+      boot: '1',
+      number,
+      entries: [],
+      subs: [],
+      windows: [],
+      minTs: 1,
+      maxTs: 1,
+      storedAt: 1,
+      sha256: 'x',
+    });
+    expect(wins(await together(() => store.usage.addBatch(batch('gw9.1.1.0', 1))))).to.equal(1);
+    expect(await store.usage.addBatch(batch('other', 1))).to.equal(false);
+    expect((await store.usage.openBoots()).filter(({ node }) => node === 'gw9')).to.have.length(1);
   });
 
   it('books a cause once, whoever comes first', async () => {

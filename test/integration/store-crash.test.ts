@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { NO_USAGE } from '../../server/domain/usage-totals.ts';
 import { connectStore, insertOnce } from '../../server/store/connect.ts';
+import { makeUsageTotalsStore } from '../../server/store/usage-totals.ts';
 import { makeLossyWire, makeOwnMongo } from '../support/own-engine.ts';
 
 interface Doc {
@@ -106,6 +108,18 @@ describe('a database that is killed', function () {
         await indifferent(docs.updateOne({ _id: 'turn', state: 'pending' }, { $set: { state: 'active', by: 'update-marker' } }));
         expect(await docs.findOne({ _id: 'turn' })).to.deep.equal({ _id: 'turn', state: 'active', by: 'update-marker' });
         expect((await docs.updateOne({ _id: 'turn', state: 'pending' }, { $set: { by: 'another' } })).modifiedCount).to.equal(0);
+      });
+
+      it('a batch is added to its total once, be it the first or a later one', async () => {
+        const totals = makeUsageTotalsStore(connection);
+        const total = { sub: 'total-marker', window: '0.0', meter: 'requests', day: 0, hours: new Map([[7, { ...NO_USAGE, billable: 5n }]]) };
+        for (const number of [1, 2]) {
+          wire.loseAnswerTo('total-marker', meanwhile);
+          await indifferent(totals.add([total], { boot: 'gw1-1', number }));
+          await totals.add([total], { boot: 'gw1-1', number });
+          const [kept] = await totals.ofWindow('total-marker', '0.0');
+          expect(kept).to.deep.include({ counted: { 'gw1-1': number }, hours: { 7: { billable: 5n * BigInt(number) } } });
+        }
       });
 
       it('an upsert by id makes one document', async () => {

@@ -1,6 +1,7 @@
 import { makeClock, type Clock } from '../../server/kernel/clock.ts';
 import { makeIds } from '../../server/kernel/ids.ts';
 import { makeLog } from '../../server/kernel/log.ts';
+import { isBillableOutcome } from '../../server/domain/billable.ts';
 import { parsePlanDocument } from '../../server/domain/plan.ts';
 import type { Actor } from '../../server/domain/actor.ts';
 import { makeAudit } from '../../server/services/audit.ts';
@@ -74,6 +75,18 @@ export async function billingWorld(): Promise<BillingWorld> {
     watermark: async () => usage.watermarkAt ?? clock.now(),
     usageOf: async (subscriptionId: string, windows: readonly string[]) =>
       groups.filter((entry) => entry.subscriptionId === subscriptionId && windows.includes(entry.group.window)).map(({ group }) => group),
+    // The default rule: the plans of this world have no other.
+    billableSoFar: async (subscriptionId: string, windows: readonly string[]) =>
+      new Map(
+        windows.map((window) => {
+          const units: Record<string, bigint> = {};
+          for (const { group } of groups.filter((entry) => entry.subscriptionId === subscriptionId && entry.group.window === window)) {
+            if (!isBillableOutcome({ billableStatuses: ['2xx'], billAborted: false }, group.outcome)) continue;
+            for (const [meter, count] of Object.entries(group.units)) units[meter] = (units[meter] ?? 0n) + count;
+          }
+          return [window, units] as const;
+        }),
+      ),
   };
   const audit = makeAudit({ store, clock, ids });
   const changes = { announce: async () => 1, announced: async () => true, version: async () => 1 };

@@ -71,6 +71,7 @@ export async function startBuyerPortal(more: Record<string, string> = {}): Promi
   await catalog.reviews.approve({ ...provider, organizationId: 'org_platform', policies: ['Operator'] }, product._id, submitted.rev);
   await services.storefront.refresh();
 
+  let batches = 0;
   return {
     ...portal,
     stripe,
@@ -113,7 +114,7 @@ export async function startBuyerPortal(more: Record<string, string> = {}): Promi
           _id,
           node: 'gw1',
           boot: 'b',
-          number: 1,
+          number: (batches += 1),
           entries: [entry],
           subs: [subscriptionId],
           windows: [`${subscriptionId}|${window}`],

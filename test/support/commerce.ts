@@ -205,7 +205,7 @@ export async function sellingWorld(): Promise<SellingWorld> {
     earnings: makeEarnings(world),
     log: makeLog('silent', 'test'),
     platformFeeBps: 2000n,
-    usage: { watermark: () => Promise.resolve(world.clock.now()), usageOf: () => Promise.resolve([]) },
+    usage: { watermark: () => Promise.resolve(world.clock.now()), usageOf: () => Promise.resolve([]), billableSoFar: () => Promise.resolve(new Map()) },
     subscriptions: () => subscriptions,
   });
   const subscriptions: Subscriptions = makeSubscriptions({ ...world, payments, invoicing, webUrl: WEB_URL, latenessSeconds: 900 });

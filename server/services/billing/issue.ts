@@ -80,6 +80,15 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
     });
   }
 
+  /** The same from the totals: for a preview, which is looked at often and bills nothing. */
+  async function usageSoFar(period: PeriodDoc, versions: ReadonlyMap<string, Version>): Promise<PeriodUsage> {
+    const counted = await usage.billableSoFar(
+      period.subscriptionId,
+      period.windows.map(({ changeIndex }) => windowKey(period.index, changeIndex)),
+    );
+    return withPlans(period, versions, (key, plan) => new Map(plan.meters.map(({ code }) => [code, counted.get(key)?.[code] ?? 0n])));
+  }
+
   const frozenUsage = (period: PeriodDoc, versions: ReadonlyMap<string, Version>): PeriodUsage =>
     withPlans(period, versions, (key, plan) => new Map(plan.meters.map(({ code }) => [code, BigInt(period.frozen?.[key]?.[code] ?? '0')])));
 
@@ -95,7 +104,7 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
       .flatMap(({ lines }) => lines.map(({ key, quantity, amountMinor }) => ({ key, quantity: BigInt(quantity ?? 0), amountMinor })));
 
   /** Lines for what came late into periods before `index` that were billed already (rule N9). */
-  async function lateLines(subscriptionId: string, index: number, invoices: readonly InvoiceDoc[]): Promise<LineDraft[]> {
+  async function lateLines(subscriptionId: string, index: number, invoices: readonly InvoiceDoc[], count = countedUsage): Promise<LineDraft[]> {
     const since = clock.now() - LATE_MS;
     const closed = (await store.periods.ofSubscription(subscriptionId)).filter(
       (period) => period.index < index && period.endAt >= since && period.status === 'invoiced',
@@ -103,7 +112,7 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
     const versions = await versionsOf(closed.flatMap(versionIds));
     const billed = billedLines(invoices);
     const lines: LineDraft[] = [];
-    for (const period of closed.sort((a, b) => a.index - b.index)) lines.push(...adjustmentLines(await countedUsage(period, versions), billed));
+    for (const period of closed.sort((a, b) => a.index - b.index)) lines.push(...adjustmentLines(await count(period, versions), billed));
     return lines;
   }
 
@@ -222,8 +231,8 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
       const begins = first ? version(versions, first.planVersionId) : null;
       const lines = [
         ...(next && begins && begins.plan.baseMinor > 0n ? [baseLine(begins.plan, begins.planName, next)] : []),
-        ...usageLines(await countedUsage(running, versions)),
-        ...(await lateLines(subscription._id, running.index, invoices)),
+        ...usageLines(await usageSoFar(running, versions)),
+        ...(await lateLines(subscription._id, running.index, invoices, usageSoFar)),
       ];
       return documentOf(subscription, { index: running.index + 1, lines, carriedInMinor: carriedInto(running.index + 1, invoices), usagePeriod: running });
     },

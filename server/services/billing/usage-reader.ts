@@ -14,4 +14,6 @@ export interface UsageReader {
   watermark(): Promise<number>;
   /** All that is stored of these windows, counted anew from the batches. */
   usageOf(subscriptionId: string, windows: readonly string[]): Promise<readonly UsageGroup[]>;
+  /** Units of these windows that are billable by the plan version of each, by window and meter, from the totals: for what is shown, never for a bill. */
+  billableSoFar(subscriptionId: string, windows: readonly string[]): Promise<ReadonlyMap<string, Readonly<Record<string, bigint>>>>;
 }

@@ -19,6 +19,21 @@ export function operationRoutes({ operations, clock }: Pick<Services, 'operation
     flash(req, result.done ? 'success' : 'warning', result.text);
     res.redirect(303, '/admin/periods');
   });
+  router.post('/admin/totals/audits', may('platform:totals:update'), async (req, res) => {
+    const { windows, wrong } = await operations.auditTotals(actorOf(req));
+    const compared = `${windows} ${windows === 1 ? 'window' : 'windows'} compared`;
+    flash(req, wrong === 0 ? 'success' : 'warning', wrong === 0 ? `${compared}: totals and batches agree.` : `${compared}: ${wrong} differ, see below.`);
+    res.redirect(303, '/admin/periods');
+  });
+  router.post('/admin/totals/:subscriptionId/:window/recount', may('platform:totals:update'), async (req, res) => {
+    const left = await operations.recount(actorOf(req), String(req.params['subscriptionId']), String(req.params['window']));
+    flash(
+      req,
+      left === 0 ? 'success' : 'warning',
+      left === 0 ? 'Counted anew: totals and batches agree.' : 'Some totals still differ; calls came in meanwhile. Try again.',
+    );
+    res.redirect(303, '/admin/periods');
+  });
 
   router.get('/admin/queues', may('platform:queues:get'), async (req, res) => page(res, 'admin/queues', await operations.queues(actorOf(req))));
   router.post('/admin/queues/:name/retry', may('platform:queues:update'), async (req, res) => {

@@ -30,7 +30,8 @@ describe('jobs', function () {
       reconcile: async () => 0,
     };
     const catalog = { publishing: { settleAbandoned: async () => 0 } };
-    const jobWorld = { catalog, inbox, invoicing, subscriptions, queue: test.queue, clock: world.clock, log: makeLog('silent', 'test') };
+    const usageTotals = { auditAll: async () => ({ windows: 0, wrong: 0 }), rollUp: async () => 0 };
+    const jobWorld = { catalog, inbox, invoicing, subscriptions, usageTotals, queue: test.queue, clock: world.clock, log: makeLog('silent', 'test') };
     workers.push(startWorker(test.connection, jobWorld, { scheduled }));
   };
   const paid = async (subscriptionId: string, index: number) => (await world.store.invoices.get(`inv_${subscriptionId}_${index}`))?.step === 'done';
