@@ -18,7 +18,7 @@ const WINDOW = '0.0';
 const operator: Actor = { kind: 'user', userId: 'usr_op', organizationId: 'org_platform', policies: ['Operator'], address: '', requestId: 'test' };
 
 describe('usage totals', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let world: BillingWorld;
   let store: Store;
   let totals: UsageTotals;
