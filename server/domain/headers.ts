@@ -1,3 +1,5 @@
+import { secondsLeft, stretchOf } from './quota.ts';
+
 /**
  * Which header fields pass the gateway, in which direction. The set for the provider is built by us, never copied whole: what is
  * hop-by-hop, named in `Connection`, reserved for us, or somebody's credential stays behind (RFC 9110 §7.6.1; security cases 5–8, 16, 21, 22).
@@ -174,11 +176,12 @@ export function limitHeaders({ quota, rate }: LimitFigures, now: number): string
   const planPolicy = quota && `"plan";q=${quota.limit};w=${quota.windowSeconds}`;
   const ratePolicy = rate && `"rate";q=${rate.calls};w=${rate.seconds}`;
   const planLeft = quota && `"plan";r=${quota.remaining};t=${resetSeconds}`;
-  const rateLeft = rate && `"rate";r=${rate.remaining};t=${rate.seconds}`;
+  const rateReset = rate === null ? 0 : secondsLeft(now, (stretchOf(now, rate.seconds) + 1) * rate.seconds * 1_000);
+  const rateLeft = rate && `"rate";r=${rate.remaining};t=${rateReset}`;
   headers.push('RateLimit-Policy', both(planPolicy, ratePolicy), 'RateLimit', both(planLeft, rateLeft));
   // Nearest its end: the smaller share of its limit left.
   if (rate !== null && (quota === null || rate.remaining * quota.limit < quota.remaining * rate.calls))
-    headers.push('X-RateLimit-Limit', String(rate.calls), 'X-RateLimit-Remaining', String(rate.remaining), 'X-RateLimit-Reset', String(rate.seconds));
+    headers.push('X-RateLimit-Limit', String(rate.calls), 'X-RateLimit-Remaining', String(rate.remaining), 'X-RateLimit-Reset', String(rateReset));
   else if (quota !== null)
     headers.push('X-RateLimit-Limit', String(quota.limit), 'X-RateLimit-Remaining', String(quota.remaining), 'X-RateLimit-Reset', String(resetSeconds));
   if (quota !== null) headers.push('Usage-Remaining', `requests=${quota.remaining}`);

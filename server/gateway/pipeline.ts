@@ -14,7 +14,7 @@ import { asAppError, refusal, type Answer } from './reply.ts';
 import type { Engine, UpstreamRequest } from './upstream/engine.ts';
 import { upstreamRequest } from './upstream/request.ts';
 import type { Tunnel, Upgrades } from './upstream/upgrade.ts';
-import { addUsageHeaders } from './usage-headers.ts';
+import { addRefusedHeaders, addUsageHeaders } from './usage-headers.ts';
 
 export interface PipelineDependencies {
   readonly guard: Filter;
@@ -144,6 +144,7 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
     if (error.code === 'gateway-fault') log.error({ callId: call.id, err: error.cause }, 'gateway fault');
     const answer = refusal(call, error, problemUrl);
     if (call.forwarded) addUsageHeaders(call, answer.headers, ending);
+    else addRefusedHeaders(call, answer.headers, error.code, limits);
     call.bytesOut = answer.body.length;
     const written = ending.finish(call, outcomeOf(error.code), answer.status);
     // A refusal costs nothing, so it does not wait for the disk; what was forwarded does.

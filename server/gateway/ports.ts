@@ -9,6 +9,8 @@ export interface Limits {
    * @throws AppError quota-exceeded, throttled or cannot-count
    */
   take(request: TakeRequest): Held | Promise<Held>;
+  /** The figures of a call that was refused, as this process knows them, without asking anybody. Null where no plan governs it. */
+  standing(request: TakeRequest): LimitFigures | null;
   /** The call ended: give back what its outcome does not count (rule N14). Once per `take`. */
   settle(held: Held, outcome: Outcome): void;
   /** The figures without taking anything, for `/-/me`. */

@@ -1,8 +1,11 @@
 import { callPrice } from '../domain/call-price.ts';
 import { limitHeaders, usageCost } from '../domain/headers.ts';
 import type { Plan } from '../domain/plan.ts';
+import type { ProblemCode } from '../kernel/problems.ts';
 import type { Call } from './call.ts';
 import type { Ending } from './ending.ts';
+import { requestOf } from './filters/take-limits.ts';
+import type { Limits } from './ports.ts';
 
 /** Prices that do not depend on what was used before are worked out once a plan and weight. */
 const constantPrices = new WeakMap<Plan, Map<number, string>>();
@@ -31,4 +34,14 @@ export function addUsageHeaders(call: Call, headers: string[], ending: Ending): 
   const price = priceOf(terms.plan, used, units);
   const currency = terms.plan.currency.code;
   headers.push('Usage-Cost', usageCost(price, currency, units), 'Usage-Receipt', ending.receipt(call, subscriptionId, `${price} ${currency}`));
+}
+
+/** What a call refused for its rate or quota carries: the same figures, so that its program learns how long to wait and for what. */
+export function addRefusedHeaders(call: Call, headers: string[], code: ProblemCode, limits: Limits): void {
+  if (call.served === null || (code !== 'throttled' && code !== 'quota-exceeded')) return;
+  const standing = limits.standing(requestOf(call, call.served));
+  if (standing === null) return;
+  // While processes keep to a share each, the whole may not be used up: nothing is left for this caller all the same.
+  const rate = standing.rate && (code === 'throttled' ? { ...standing.rate, remaining: 0 } : standing.rate);
+  for (const text of limitHeaders({ quota: standing.quota, rate }, call.admittedAt)) headers.push(text);
 }

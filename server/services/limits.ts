@@ -52,6 +52,8 @@ export interface Limits {
    * @throws AppError quota-exceeded, throttled, cannot-count, each with retryAfterSeconds
    */
   take(request: TakeRequest): Held | Promise<Held>;
+  /** The figures of a call that was refused, as this process knows them; never above the truth. Null where no plan governs it. */
+  standing(request: TakeRequest): LimitView | null;
   /** The call ended so: its place is kept or given back (rule N14). A second settlement does nothing. */
   settle(held: Held, outcome: Outcome): void;
   view(subscription: SnapshotSubscription, window: SnapshotWindow | null, plan: SnapshotPlanVersion | null): Promise<LimitView>;
@@ -245,6 +247,7 @@ export function makeLimits(options: LimitsOptions): Limits {
       }
       return rate.then(() => takeQuota(account, weight, now) as Promise<void>).then(() => hold(units, account, weight, now));
     },
+    standing: ({ subscription, window, plan, now }) => (subscription && window && plan ? viewOf(accountOf(subscription, window, plan), now, false) : null),
     settle(held, outcome) {
       const open = held as Open;
       if (open.settled) return;

@@ -10,7 +10,7 @@ import { assetRoutes } from './assets.ts';
 import { answerErrors, notFound } from './errors.ts';
 import { identify, sameOrigin } from './guards.ts';
 import { makePassport } from './passport.ts';
-import { sessions } from './session.ts';
+import { sessions, storedBeforeRedirect } from './session.ts';
 
 const FORM_BYTES_MAX = 256 * 1024;
 
@@ -49,6 +49,7 @@ export function makeApp(options: AppOptions): Express {
   app.use(express.urlencoded({ extended: false, limit: FORM_BYTES_MAX, parameterLimit: 1_000 }));
   app.use(emptyBody);
   app.use(sessions({ store: options.sessionStore, secret: options.sessionSecret, webUrl }));
+  app.use(storedBeforeRedirect);
   app.use(passport.initialize());
   app.use(passport.session());
   app.use(identify(accounts));

@@ -11,6 +11,20 @@ declare module 'express-session' {
   }
 }
 
+/**
+ * A redirect leaves only when the session is stored. express-session sends the head of an answer while it still writes, and a browser
+ * follows it at once: the page it leads to could read the session without the message that was left for it.
+ */
+export const storedBeforeRedirect: RequestHandler = (req, res, next) => {
+  const redirect = res.redirect.bind(res) as (status: number, url: string) => void;
+  res.redirect = (first: number | string, second?: number | string) => {
+    const [status, url] = typeof first === 'number' ? [first, String(second)] : [302, first];
+    if (!req.session.flash?.length) return redirect(status, url);
+    req.session.save((error: unknown) => (error ? next(error) : redirect(status, url)));
+  };
+  next();
+};
+
 const LIFE_MS = 14 * 86_400_000;
 
 /** The session cookie: `__Host-tollgate` on https, `tollgate` on http; HttpOnly, SameSite=Lax, no session before somebody signs in. */

@@ -42,6 +42,9 @@ describe('a hard quota', () => {
     expect(refused.status).to.equal(429);
     expect(((await refused.json()) as { error_code: string }).error_code).to.equal('APIG.0501');
     expect(Number(refused.headers.get('retry-after'))).to.be.greaterThan(0);
+    expect(refused.headers.get('ratelimit')).to.match(/^"plan";r=0;t=\d+/);
+    expect(refused.headers.get('x-ratelimit-remaining')).to.equal('0');
+    expect(refused.headers.get('usage-remaining')).to.equal('requests=0');
 
     await eventually(
       'the page shows it used up',

@@ -159,6 +159,10 @@ describe('limits', () => {
     const world = await gatewayWorld({ apis: (origin) => [definition(origin, 'GET', '/a')], quota: 0 });
     const answer = await world.call('/demo/a');
     expect([answer.status, answer.headers.get('retry-after'), await codeOf(answer)]).to.deep.equal([429, '60', 'APIG.0501']);
+    expect(answer.headers.get('ratelimit-policy')).to.equal('"plan";q=0;w=2678400, "rate";q=10;w=1');
+    expect(answer.headers.get('ratelimit')).to.match(/^"plan";r=0;t=\d+, "rate";r=9;t=1$/);
+    expect([answer.headers.get('x-ratelimit-remaining'), answer.headers.get('usage-remaining')]).to.deep.equal(['0', 'requests=0']);
+    expect(answer.headers.has('usage-receipt'), 'it is not metered').to.equal(false);
     world.state.ready = false;
     const away = await world.call('/demo/a');
     expect([away.status, await codeOf(away)]).to.deep.equal([503, 'APIG.0701']);

@@ -22,6 +22,7 @@ export function countingLimits({ quota = 1_000_000, delayed = false }: { quota?:
   };
   const limits: Limits = {
     take: (request) => (delayed ? Promise.resolve().then(() => take(request)) : take(request)),
+    standing: (request) => request.subscription && figures(request.subscription.id, request),
     settle(held, outcome) {
       settled.push(outcome);
       const { id } = held as Held & { id: string };

@@ -14,7 +14,8 @@ export function makeTakeLimits({ limits, meter }: { limits: Limits; meter: Meter
   };
 }
 
-const requestOf = (call: Call, served: NonNullable<Call['served']>): TakeRequest => ({
+/** What the limits are asked for. */
+export const requestOf = (call: Call, served: NonNullable<Call['served']>): TakeRequest => ({
   subscription: call.terms === null ? null : (call.grant?.subscription?.row ?? null),
   window: call.terms?.window ?? null,
   plan: call.terms?.version ?? null,

@@ -54,7 +54,7 @@ export interface StateModel {
 
 /** Where a subscription stands, for its page. Null: it runs, and nothing needs to be said. */
 export function stateModel({ subscription, document }: Pick<SubscriptionDetails, 'subscription' | 'document'>): StateModel | null {
-  const { status, statusReason, cancelAtPeriodEnd, entitledUntil, endedAt } = subscription;
+  const { status, statusReason, cancelAtPeriodEnd, entitledUntil, endedAt, anchorAt } = subscription;
   const until = entitledUntil === null ? '' : timeWords(entitledUntil);
   switch (status) {
     case 'requested':
@@ -85,8 +85,11 @@ export function stateModel({ subscription, document }: Pick<SubscriptionDetails,
     case 'canceled':
       return {
         tone: 'info',
-        title: 'This subscription has ended',
-        text: `${statusReason || (endedAt === null ? '' : `Access ended on ${timeWords(endedAt)}.`)} Usage and invoices stay here.`,
+        title: anchorAt === null ? 'This purchase was given up' : 'This subscription has ended',
+        text:
+          anchorAt === null
+            ? `${statusReason} Nothing was charged.`.trim()
+            : `${statusReason || (endedAt === null ? '' : `Access ended on ${timeWords(endedAt)}.`)} Usage and invoices stay here.`,
         actions: ['again'],
       };
     case 'expired':
@@ -113,7 +116,8 @@ function pendingModel(subscription: SubscriptionDetails['subscription'], documen
   const { statusReason, checkoutUrl, checkoutId, paymentMethodId } = subscription;
   const limit = timeWords(pendingUntil(subscription));
   const due = dueToday(planOf(document)) > 0n;
-  if (statusReason !== '' && checkoutUrl !== null) {
+  // A visit to Checkout for another card has an address too, but no card yet.
+  if (statusReason !== '' && checkoutUrl !== null && paymentMethodId !== null) {
     return {
       tone: 'warning',
       title: 'Your bank wants you to confirm',

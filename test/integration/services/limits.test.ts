@@ -92,6 +92,8 @@ describe('limits over several processes', () => {
     expect(await attempt(limits, request({ operation: 'heavy' }))).to.equal('quota-exceeded');
     expect(await attempt(limits, request({ operation: 'three' }))).to.be.an('object');
     expect(await attempt(limits, request())).to.equal('quota-exceeded');
+    expect(limits.standing(request())?.quota).to.deep.include({ limit: 100, remaining: 0, hard: true });
+    expect(limits.standing(request({ plan: null })), 'no plan governs it').to.equal(null);
   });
 
   it('answer without a promise far from a limit', async () => {

@@ -123,6 +123,10 @@ describe('the buyer’s pages', function () {
       .and.to.contain('data-name="resume"');
     const resumed = await buyer.post(`${page}/resumption`);
     expect(resumed.location?.startsWith(portal.stripe.url)).to.equal(true);
+    // Checkout is left again: what stands here is still the card that was declined, not a bank that asks.
+    expect((await buyer.get(page)).text)
+      .to.contain('The card was declined')
+      .and.to.contain('Nothing was charged');
     await typeCard(resumed.location ?? '', CARDS.good);
     expect((await buyer.get(page)).text).to.contain('data-status="active"');
     const { data } = await portal.stripe.sdk.paymentIntents.list();

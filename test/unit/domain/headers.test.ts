@@ -136,6 +136,12 @@ describe('limit headers', () => {
       'Usage-Remaining': 'requests=499',
     });
   });
+  it('count the seconds to the end of the running stretch of a rate', () => {
+    expect(pairs(limitHeaders({ quota: null, rate: { calls: 10, seconds: 60, remaining: 0 } }, now + 48_500))).to.deep.include({
+      RateLimit: '"rate";r=0;t=12',
+      'X-RateLimit-Reset': '12',
+    });
+  });
   it('say nothing where there is no limit, and only the one there is', () => {
     expect(limitHeaders({ quota: null, rate: null }, now)).to.deep.equal([]);
     expect(pairs(limitHeaders({ quota, rate: null }, now))).to.deep.include({

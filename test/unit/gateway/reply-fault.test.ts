@@ -11,6 +11,7 @@ describe('a fault inside the gateway', () => {
           throw new TypeError('a secret of the house');
         },
         settle: () => undefined,
+        standing: () => null,
         view: () => Promise.resolve({ quota: null, rate: null }),
       },
     });
