@@ -1,4 +1,4 @@
-import { pino, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 
 export type Log = Logger;
 
@@ -18,5 +18,6 @@ const SECRET_KEYS = [
 ];
 const paths = SECRET_KEYS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`]);
 
-export const makeLog = (level: string, role: string): Log =>
-  pino({ level, base: { role }, redact: { paths, censor: '[secret]' }, timestamp: pino.stdTimeFunctions.isoTime });
+/** @param destination  standard output when there is none */
+export const makeLog = (level: string, role: string, destination?: DestinationStream): Log =>
+  pino({ level, base: { role }, redact: { paths, censor: '[secret]' }, timestamp: pino.stdTimeFunctions.isoTime }, ...(destination ? [destination] : []));

@@ -10,6 +10,9 @@ const wantsJson = (accept: string | undefined, path: string): boolean =>
   path.startsWith('/webhooks/') ||
   (accept !== undefined && /application\/(problem\+)?json/.test(accept) && !accept.includes('text/html'));
 
+/** Links of mails carry their secret in the path: whoever reads the log must not be able to follow them. */
+const loggable = (path: string): string => path.replace(/^\/(invitations|password-reset|verify)\/.*/is, '/$1/[secret]');
+
 export const notFound: RequestHandler = () => {
   throw new AppError('not-found');
 };
@@ -19,8 +22,8 @@ export function answerErrors(log: Log): ErrorRequestHandler {
   return (error: unknown, req, res, next) => {
     if (res.headersSent) return next(error);
     const problem = asAppError(error);
-    if (problem.status >= 500) log.error({ err: problem.cause ?? error, requestId: req.id, path: req.path }, problem.code);
-    else log.debug({ code: problem.code, requestId: req.id, path: req.path }, 'refused');
+    if (problem.status >= 500) log.error({ err: problem.cause ?? error, requestId: req.id, path: loggable(req.path) }, problem.code);
+    else log.debug({ code: problem.code, requestId: req.id, path: loggable(req.path) }, 'refused');
     if (problem.code === 'sign-in-required' && req.method === 'GET' && !wantsJson(req.headers.accept, req.path)) {
       return res.redirect(303, `/sign-in?next=${encodeURIComponent(req.originalUrl)}`);
     }

@@ -42,9 +42,9 @@ export async function testEnvironment(more: Record<string, string> = {}) {
 }
 
 /** The web role as it runs, in this process. */
-export async function startPortal(more: Record<string, string> = {}): Promise<Portal> {
+export async function startPortal(more: Record<string, string> = {}, log = makeLog('silent', 'web')): Promise<Portal> {
   const { env, drop } = await testEnvironment(more);
-  const composition = await compose(loadConfig(env), 'web', { log: makeLog('silent', 'web') });
+  const composition = await compose(loadConfig(env), 'web', { log });
   const { port, opsPort } = await startWeb(composition);
   const origin = `http://localhost:${port}`;
   let members = 0;
