@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { environmentFor, findChromium, PORTS, portsFrom } from './settings.mjs';
-import { isFree } from './processes/ports.mjs';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { findChromium, PORTS, portsFrom } from './settings.mjs';
+import { whyTaken } from './processes/ports.mjs';
 import { checkNode, packagesInstalled } from './setup/node-modules.mjs';
+import { readJson } from './setup/json.mjs';
 import { dataDirOf, ROOT } from './setup/paths.mjs';
 import { findPython, readStamp } from './setup/python.mjs';
 import { run } from './setup/run.mjs';
@@ -11,28 +12,30 @@ import { readRunFile } from './marketplace.mjs';
 
 const finding = (name, severity, text) => ({ name, severity, text });
 
+const MARKS = { ok: '✓', warning: '!', fault: '✗' };
+
 /** `npm run doctor`: what this machine offers, then what the product finds with the settings of the marketplace that runs here. */
 export async function runDoctor(args) {
   const dataDir = dataDirOf(process.env);
   const running = readRunFile(dataDir);
-  const findings = await machineFindings(running);
-  if (!packagesInstalled()) {
-    for (const { name, text } of findings) process.stdout.write(`  ${name.padEnd(18)} ${text}\n`);
-    return 2;
-  }
-  const env = running ? { ...process.env, ...running } : settingsOf(dataDir);
-  findings.push(
-    finding(
-      'Marketplace',
-      running ? 'ok' : 'warning',
-      running ? `started by npm start over ${dataDir}` : 'not started by npm start; looking at the settings of this shell',
-    ),
-  );
+  const findings = await machineFindings(running, dataDir);
+  // Whoever names engines means a deployment of their own, whose every part is to be looked at; else npm start brings the parts.
+  const deployment = Boolean(process.env.MONGODB_URI || process.env.NODE_ENV === 'production');
+  if (!packagesInstalled() || (!running && !deployment)) return report(findings, args);
+  const env = running ? { ...process.env, ...running } : { ...readJson(join(dataDir, 'secrets.json')), ...process.env };
   const script = ['--import', 'tsx', join(ROOT, 'server', 'cli', 'doctor.ts'), '--with', JSON.stringify(findings), ...args];
   return spawnSync(process.execPath, script, { cwd: ROOT, env, stdio: 'inherit' }).status ?? 2;
 }
 
-async function machineFindings(running) {
+/** As server/cli/doctor.ts tells it, which needs packages and a configuration. */
+function report(findings, args) {
+  const exit = Math.max(...findings.map(({ severity }) => Object.keys(MARKS).indexOf(severity)));
+  if (args.includes('--json')) process.stdout.write(`${JSON.stringify({ exit, findings }, null, 2)}\n`);
+  else for (const { name, severity, text } of findings) process.stdout.write(`  ${MARKS[severity]} ${name.padEnd(16)} ${text}\n`);
+  return exit;
+}
+
+async function machineFindings(running, dataDir) {
   const findings = [];
   const attempt = async (name, check, severity = 'fault') => {
     try {
@@ -45,45 +48,40 @@ async function machineFindings(running) {
   findings.push(
     packagesInstalled()
       ? finding('Packages', 'ok', 'as the lockfile says')
-      : finding('Packages', 'fault', 'not installed as the lockfile says: npm start installs them'),
+      : finding('Packages', 'warning', 'not installed as the lockfile says: npm start installs them'),
   );
   const venv = readStamp();
   const found = async (command) => (await run(command, ['--version'])).code === 0;
-  const engines = [process.env.MONGODB_URI || (await found('mongod')), process.env.REDIS_URL || (await found('redis-server'))].every(Boolean);
+  const mongo = process.env.MONGODB_URI ? 'MONGODB_URI' : (await found('mongod')) && 'mongod on PATH';
+  const redis = process.env.REDIS_URL ? 'REDIS_URL' : (await found('redis-server')) && 'redis-server on PATH';
   await attempt(
     'Python',
     async () => `${(await findPython()).version}${venv ? '; .local/venv is whole' : '; npm start makes .local/venv'}`,
-    engines ? 'warning' : 'fault',
+    mongo && redis ? 'warning' : 'fault',
   );
   const chromium = findChromium();
   findings.push(chromium ? finding('Browser', 'ok', chromium) : finding('Browser', 'warning', 'none; npm run e2e needs one: apt-get install -y chromium'));
-  if (!running) {
+  await attempt('Data folder', () => (accessSync(nearest(dataDir), constants.W_OK), dataDir));
+  if (running) return [...findings, finding('Marketplace', 'ok', `started by npm start over ${dataDir}`)];
+  const builtIn = venv ? 'built-in' : 'built-in, npm start installs it';
+  findings.push(
+    finding('MongoDB', 'ok', mongo || builtIn),
+    finding('Redis', 'ok', redis || builtIn),
+    finding('Stripe', 'ok', process.env.STRIPE_SECRET_KEY ? 'STRIPE_SECRET_KEY' : 'the simulator, since STRIPE_SECRET_KEY is not set'),
+  );
+  try {
     const ports = portsFrom(process.env);
     for (const { name, what, variable } of PORTS) {
-      if (!(await isFree(ports[name])))
-        findings.push(finding(`Port ${ports[name]}`, 'warning', `${what} wants it, another program has it; ${variable} moves it`));
+      const why = await whyTaken(ports[name]);
+      if (why) findings.push(finding(`Port ${ports[name]}`, 'warning', `wanted for ${what}, but it ${why}; ${variable} moves it`));
     }
+  } catch (fault) {
+    for (const text of fault.message.split('\n')) findings.push(finding('Ports', 'fault', text));
   }
+  const world = readJson(join(dataDir, 'demo.json')) ? 'its data is there' : 'it has no data yet';
+  findings.push(finding('Marketplace', 'warning', `does not run over ${dataDir} (${world}); npm start starts it`));
   return findings;
 }
 
-/** Without a marketplace that runs: this shell's settings, completed by the keys an earlier start left. */
-function settingsOf(dataDir) {
-  const file = join(dataDir, 'secrets.json');
-  const secrets = existsSync(file) && !process.env.SESSION_SECRET ? JSON.parse(readFileSync(file, 'utf8')) : {};
-  if (process.env.MONGODB_URI || !existsSync(file)) return { ...secrets, ...process.env };
-  return environmentFor({
-    ports: portsFrom(process.env),
-    dataDir,
-    secrets,
-    mongoUri: enginesOf(dataDir).mongo,
-    redisUrl: enginesOf(dataDir).redis,
-    env: process.env,
-  });
-}
-
-function enginesOf(dataDir) {
-  const file = join(dataDir, 'engines.json');
-  const { mongo = 27017, redis = 6379 } = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
-  return { mongo: `mongodb://127.0.0.1:${mongo}/tollgate?directConnection=true`, redis: `redis://127.0.0.1:${redis}` };
-}
+/** The folder, or the one in which it would be made. */
+const nearest = (folder) => (existsSync(folder) ? folder : nearest(dirname(folder)));

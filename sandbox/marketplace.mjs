@@ -1,16 +1,20 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { startEngines } from './engines/engines.mjs';
 import { makeChildren, ORDER } from './processes/children.mjs';
-import { lockDataDir } from './processes/lock.mjs';
+import { lockDataDir, runsOver } from './processes/lock.mjs';
 import { readable } from './processes/log-lines.mjs';
 import { answers } from './processes/ports.mjs';
 import { role, supervise } from './roles.mjs';
 import { checkPorts, environmentFor, portsFrom } from './settings.mjs';
 import { ensureBuilt } from './setup/build.mjs';
+import { readJson } from './setup/json.mjs';
+import { ensurePackages } from './setup/node-modules.mjs';
 import { dataDirOf, ROOT } from './setup/paths.mjs';
-import { ensureVenv, venvPython } from './setup/python.mjs';
-import { box, dim, Fault, say, step, yellow } from './setup/say.mjs';
+import { checkPython, ensureVenv, venvPython } from './setup/python.mjs';
+import { stopInstalling } from './setup/run.mjs';
+import { box, dim, Fault, say, SettingsFault, step, yellow } from './setup/say.mjs';
 import { sandboxSecrets } from './setup/secrets.mjs';
 
 const SEED_MS = 300_000;
@@ -28,18 +32,25 @@ export async function startMarketplace({ ports, dataDir, env = process.env, seed
   const chosen = ports ?? portsFrom(env);
   const simulator = !env.STRIPE_SECRET_KEY;
   mkdirSync(dataDir, { recursive: true });
+  // What needs no packages comes first: a start that cannot succeed says so before it installs anything.
   await checkPorts(chosen, { simulator });
+  const secrets = sandboxSecrets(dataDir);
+  const ownEngines = !env.MONGODB_URI || !env.REDIS_URL;
+  if (ownEngines) await checkPython();
+  await ensurePackages();
   await ensureBuilt();
+  const settings = { ports: chosen, dataDir, secrets, env };
+  await checkSettings(environmentFor({ ...settings, mongoUri: env.MONGODB_URI, redisUrl: env.REDIS_URL }));
   const httpbin = await ensureVenv().then(
     () => true,
     (fault) => {
-      if (!(fault instanceof Fault) || !env.MONGODB_URI || !env.REDIS_URL) throw fault;
+      if (!(fault instanceof Fault) || ownEngines) throw fault;
       tell(`httpbin is left out of the demo: ${fault.message}`);
       return false;
     },
   );
   const { mongoUri, redisUrl } = await startEngines(children, { dataDir, env, tell });
-  const environment = environmentFor({ ports: chosen, dataDir, secrets: sandboxSecrets(dataDir), mongoUri, redisUrl, env });
+  const environment = environmentFor({ ...settings, mongoUri, redisUrl });
 
   const shared = (name) => ({ env: environment, logFile: join(dataDir, 'logs', `${name}.log`), tell });
   const outside = outsidePrograms({ children, ports: chosen, simulator, httpbin, shared });
@@ -55,7 +66,7 @@ export async function startMarketplace({ ports, dataDir, env = process.env, seed
     if (simulator) await step('Stripe simulator and the demo’s API servers', () => Promise.all(outside.map((program) => program.ready())));
     await step('Portal, gateway and worker', () => Promise.all(roles.map((program) => program.ready())));
     writeRunFile(dataDir, environment);
-    if (seed && !existsSync(join(dataDir, 'demo.json'))) await step('The demonstration world', (note) => runSeed(children, environment, dataDir, note));
+    if (seed && !readJson(join(dataDir, 'demo.json'))) await step('The demonstration world', (note) => runSeed(children, environment, dataDir, note));
   } catch (error) {
     await stop();
     throw error;
@@ -74,6 +85,17 @@ export async function startMarketplace({ ports, dataDir, env = process.env, seed
       await stop();
     },
   };
+}
+
+/** The roles would each refuse wrong settings with exit 78; one voice, before anything is started, is easier to hear. */
+async function checkSettings(environment) {
+  const { ConfigError, loadConfig } = await import(pathToFileURL(join(ROOT, 'dist', 'server', 'config.js')).href);
+  try {
+    loadConfig(environment);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new SettingsFault(`These settings are refused:\n${error.faults.map((fault) => `  ${fault}`).join('\n')}`);
+  }
 }
 
 /** What stands outside the product: the payment service and four providers' servers. */
@@ -131,10 +153,8 @@ function writeRunFile(dataDir, environment) {
   chmodSync(file, 0o600);
 }
 
-export function readRunFile(dataDir) {
-  const file = join(dataDir, 'run.json');
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
-}
+/** Undefined when nothing runs: a start that was killed leaves its file. */
+export const readRunFile = (dataDir) => (runsOver(dataDir) ? readJson(join(dataDir, 'run.json')) : undefined);
 
 /** `npm run seed -- --size m --seed 42`: more of the demonstration world, beside a marketplace that runs. */
 export async function seedRunning(options) {
@@ -163,13 +183,12 @@ export async function runMarketplace() {
       if (askedAt !== undefined) return performance.now() - askedAt > 1_500 ? void children.killAll() : undefined;
       askedAt = performance.now();
       say(`\n  Stopping: calls in flight are finished first ${dim('(Ctrl-C again ends everything at once)')}`);
-      resolve(marketplace ? marketplace.stop() : children.stopAll());
+      resolve(marketplace ? marketplace.stop() : Promise.all([children.stopAll(), stopInstalling()]));
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
   });
   try {
     say('');
-    const startedAt = performance.now();
     // While it starts, the steps tell enough; a role that fails is quoted. Everything is in the logs.
     const pending = startMarketplace({ dataDir, children, onLine: (line) => marketplace && say(line), tell: (text) => say(`  ${yellow('!')} ${text}`) });
     marketplace = await Promise.race([pending, stopped.then(() => undefined)]);
@@ -177,12 +196,12 @@ export async function runMarketplace() {
       await pending.catch(() => {});
       return 0;
     }
-    showAddresses(marketplace, startedAt);
+    showAddresses(marketplace);
     const refused = Promise.race(Object.values(marketplace.programs).map(async (program) => (await program.gaveUp, program)));
     const program = await Promise.race([refused, stopped.then(() => undefined)]);
     if (program) {
       await marketplace.stop();
-      throw new Fault(`${program.name} refuses its settings:\n${program.tail()}`);
+      throw new SettingsFault(`${program.name} refuses its settings:\n${program.tail()}`);
     }
     say('  Stopped.');
     return 0;
@@ -192,12 +211,10 @@ export async function runMarketplace() {
   }
 }
 
-function showAddresses({ webUrl, gatewayUrl, stripeUrl, dataDir }, startedAt) {
-  const file = join(dataDir, 'demo.json');
-  const demo = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { users: {} };
-  const users = Object.entries(demo.users).map(([name, { email, password }]) => [name, `${email}   ${password}`]);
+function showAddresses({ webUrl, gatewayUrl, stripeUrl, dataDir }) {
+  const users = Object.entries(readJson(join(dataDir, 'demo.json'))?.users ?? {}).map(([name, { email, password }]) => [name, `${email}   ${password}`]);
   say('');
-  box(`Tollgate is up (${((performance.now() - startedAt) / 1_000).toFixed(1)} s)`, [
+  box(`Tollgate is up (${(performance.now() / 1_000).toFixed(1)} s)`, [
     ['Portal', webUrl],
     ['Gateway', gatewayUrl],
     ['Sandbox', `${webUrl}/sandbox   (mail, clock)`],

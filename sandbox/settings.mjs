@@ -1,7 +1,7 @@
 import { delimiter, join } from 'node:path';
 import { accessSync, constants } from 'node:fs';
-import { isFree } from './processes/ports.mjs';
-import { Fault } from './setup/say.mjs';
+import { freePort, whyTaken } from './processes/ports.mjs';
+import { Fault, SettingsFault } from './setup/say.mjs';
 
 const UPSTREAMS = ['countries', 'cities', 'currencies', 'httpbin'];
 
@@ -12,14 +12,8 @@ export const PORTS = [
   { name: 'webOps', variable: 'WEB_OPS_PORT', fallback: 3001, what: 'health of the portal' },
   { name: 'gatewayOps', variable: 'GATEWAY_OPS_PORT', fallback: 8081, what: 'health of the gateway' },
   { name: 'workerOps', variable: 'WORKER_OPS_PORT', fallback: 3002, what: 'health of the worker' },
-  { name: 'stripe', variable: 'STRIPE_API_BASE', fallback: 3100, what: 'the Stripe simulator', example: (port) => `STRIPE_API_BASE=http://127.0.0.1:${port}` },
-  ...UPSTREAMS.map((name, index) => ({
-    name,
-    variable: 'UPSTREAM_PORTS',
-    fallback: 3201 + index,
-    what: `the demo’s ${name} server`,
-    example: (port) => `UPSTREAM_PORTS=${UPSTREAMS.map((_, other) => (other === index ? port : 3201 + other)).join(',')}`,
-  })),
+  { name: 'stripe', variable: 'STRIPE_API_BASE', fallback: 3100, what: 'the Stripe simulator' },
+  ...UPSTREAMS.map((name, index) => ({ name, variable: 'UPSTREAM_PORTS', fallback: 3201 + index, what: `the demo’s ${name} server` })),
 ];
 
 /** @returns {Record<string, number>} ports by name, as the environment says */
@@ -34,28 +28,59 @@ export function portsFrom(env) {
     stripe: simulatorPort(env),
     ...Object.fromEntries(UPSTREAMS.map((name, index) => [name, upstreams[index]])),
   };
-  return Object.fromEntries(
-    PORTS.map(({ name, variable, fallback }) => {
-      const port = texts[name] ? Number(texts[name]) : fallback;
-      if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Fault(`${variable} is not a port: ${texts[name]}`);
-      return [name, port];
-    }),
-  );
+  const faults = [];
+  const ports = PORTS.map(({ name, variable, fallback }) => {
+    const port = texts[name] ? Number(texts[name]) : fallback;
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) faults.push(`${variable} is not a port: ${texts[name]}`);
+    return [name, port];
+  });
+  if (faults.length > 0) throw new SettingsFault(faults.join('\n'));
+  return Object.fromEntries(ports);
 }
 
 const simulatorPort = (env) => /^http:\/\/(?:127\.0\.0\.1|localhost):(\d+)\/?$/.exec(env.STRIPE_API_BASE ?? '')?.[1];
 
-/** @throws Fault of one line: which port, and the variable that changes it */
+/** @throws Fault naming every port that is taken, and one command that moves them all */
 export async function checkPorts(ports, { simulator }) {
+  const wanted = PORTS.filter(({ name }) => simulator || name !== 'stripe');
+  const taken = [];
   const used = new Map();
-  for (const { name, variable, what, example = (port) => `${variable}=${port}` } of PORTS) {
+  for (const { name, variable, what } of wanted) {
     const port = ports[name];
-    if (name === 'stripe' && !simulator) continue;
-    if (used.has(port)) throw new Fault(`Port ${port} is wanted twice: for ${used.get(port)} and for ${what}. Set ${variable} to another one.`);
+    if (used.has(port)) throw new SettingsFault(`Port ${port} is wanted twice: for ${used.get(port)} and for ${what}. Set ${variable} to another one.`);
     used.set(port, what);
-    if (!(await isFree(port)))
-      throw new Fault(`Port ${port} (${what}) is taken by another program. Stop that one, or use another port: ${example(port + 1000)} npm start`);
+    const why = await whyTaken(port);
+    if (why) taken.push({ name, port, text: `Port ${port} (${what}) ${why}.` });
   }
+  if (taken.length === 0) return;
+  const moved = { ...ports };
+  for (const { name, port } of taken) moved[name] = await freeNear(port, used);
+  const command = `${variablesFor(moved)} npm start`;
+  throw new Fault(
+    taken.length === 1
+      ? `${taken[0].text} Stop that one, or use another port: ${command}`
+      : `${taken.map(({ text }) => text).join('\n')}\nStop what has them, or use other ports:\n  ${command}`,
+  );
+}
+
+/** The next thousand in which the port is nobody’s. */
+async function freeNear(port, used) {
+  for (let next = port + 1_000; next <= 65_535; next += 1_000) {
+    if (used.has(next) || (await whyTaken(next))) continue;
+    used.set(next, 'suggested');
+    return next;
+  }
+  return freePort();
+}
+
+/** The variables of all ports that are not where they are by default, as a shell wants them before a command. */
+function variablesFor(ports) {
+  const moved = PORTS.filter(({ name, fallback }) => ports[name] !== fallback);
+  const texts = moved.map(({ name, variable }) => {
+    if (name === 'stripe') return `${variable}=http://127.0.0.1:${ports.stripe}`;
+    return UPSTREAMS.includes(name) ? `${variable}=${UPSTREAMS.map((upstream) => ports[upstream]).join(',')}` : `${variable}=${ports[name]}`;
+  });
+  return [...new Set(texts)].join(' ');
 }
 
 /** The environment of the three roles and of every tool that works beside them. */

@@ -24,9 +24,10 @@ if (process.env.npm_lifecycle_event) {
 try {
   checkNode();
   if (!(mode in MODES)) throw new Fault(`Unknown: ${mode}. Known: ${Object.keys(MODES).join(', ')}.`);
-  if (mode !== 'doctor') await ensurePackages(); // the doctor looks, and changes nothing
+  // The doctor looks, and changes nothing; `npm start` first looks at what needs no packages, so that it fails before it installs.
+  if (mode !== 'doctor' && mode !== 'start') await ensurePackages();
   process.exit((await MODES[mode]()) ?? 0);
 } catch (error) {
   process.stderr.write(`\n${red(error instanceof Fault ? error.message : error.stack)}\n`);
-  process.exit(1);
+  process.exit(error.exitCode ?? 1);
 }

@@ -15,7 +15,7 @@ export class ConfigError extends Error {
 }
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
-const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ''));
+const url = z.url({ protocol: /^https?$/, error: 'an address that begins with http:// or https://' }).transform((text) => text.replace(/\/+$/, ''));
 const flag = z.enum(['0', '1']).transform((text) => text === '1');
 const list = z.string().transform((text) =>
   text
@@ -39,22 +39,26 @@ const Environment = z.object({
   GATEWAY_DOMAIN: z.string().default('').describe('wildcard domain for <label>.<domain>; empty: none'),
   GATEWAY_NODE: z
     .string()
-    .regex(/^[a-z0-9-]{1,32}$/)
+    .regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and hyphens, at most 32')
     .default('gw1')
     .describe('names the journal’s folder; unique per gateway process'),
   GATEWAY_ENGINE: z.enum(['undici', 'http-proxy']).default('undici').describe('how ordinary calls are forwarded'),
   MONGODB_URI: z
     .string()
-    .regex(/^mongodb(\+srv)?:\/\//)
+    .regex(/^mongodb(\+srv)?:\/\//, 'begins with mongodb:// or mongodb+srv://')
     .default('mongodb://127.0.0.1:27017/tollgate?directConnection=true')
     .describe('MongoDB; npm start sets it to the engine it resolved'),
   REDIS_URL: z
     .string()
-    .regex(/^rediss?:\/\//)
+    .regex(/^rediss?:\/\//, 'begins with redis:// or rediss://')
     .default('redis://127.0.0.1:6379')
     .describe('Redis; npm start sets it to the engine it resolved'),
   REDIS_PREFIX: z.string().default('tollgate:').describe('begins every key, so that deployments can share a Redis'),
-  SMTP_URL: z.string().default('').describe('mail server; empty: the sandbox’s mailbox'),
+  SMTP_URL: z
+    .string()
+    .regex(/^smtps?:\/\/[^/]/, 'begins with smtp:// or smtps://')
+    .default('')
+    .describe('mail server; empty: the sandbox’s mailbox'),
   MAIL_FROM: z.string().default('Tollgate <no-reply@tollgate.test>').describe('sender of every mail'),
   STRIPE_SECRET_KEY: z.string().default('').describe('Stripe secret key'),
   STRIPE_WEBHOOK_SECRET: list.default([]).describe('signing secrets of the webhook endpoint, comma list while one is rotated'),
@@ -128,10 +132,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     given.GATEWAY_PORT ??= shared;
   }
   if (given.NODE_ENV === 'production') given.SANDBOX ??= '0';
-  const parsed = Environment.safeParse(given);
-  if (!parsed.success) throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
-  const env = parsed.data;
-  const faults = crossFaults(env);
+  const { env, faults } = readVariables(given);
   const secretKeys = env.SECRET_KEYS.map((pair) => {
     const [id = '', text = ''] = pair.split(/:(.*)/s);
     return { id, key: Buffer.from(text, 'base64') };
@@ -178,12 +179,23 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
   });
 }
 
+/** A variable that is refused counts as not set for what is checked beyond it, so that one answer names every fault. */
+function readVariables(given: Record<string, string | undefined>): { env: ConfigVariables; faults: string[] } {
+  const parsed = Environment.safeParse(given);
+  if (parsed.success) return { env: parsed.data, faults: crossFaults(parsed.data) };
+  const refused = new Map(parsed.error.issues.map(({ path, message }) => [String(path[0]), message]));
+  const env = Environment.parse(Object.fromEntries(Object.entries(given).filter(([name]) => !refused.has(name))));
+  const beyond = crossFaults(env).filter((fault) => !refused.has(fault.split(':')[0] ?? ''));
+  return { env, faults: [...[...refused].map(([name, message]) => `${name}: ${message}`), ...beyond] };
+}
+
 /** Faults between variables: what is needed everywhere, and what production forbids. */
 function crossFaults(env: ConfigVariables): string[] {
   const faults: string[] = [];
   if (env.SESSION_SECRET.length < 32) faults.push('SESSION_SECRET: at least 32 characters are needed');
   if (env.SECRET_KEYS.length === 0) faults.push('SECRET_KEYS: at least one key is needed');
   if (env.STRIPE_SECRET_KEY === '') faults.push('STRIPE_SECRET_KEY: needed (npm start sets one for the simulator)');
+  else if (!/^(sk|rk)_/.test(env.STRIPE_SECRET_KEY)) faults.push('STRIPE_SECRET_KEY: a secret key is needed; it begins with sk_ or rk_');
   if (env.STRIPE_WEBHOOK_SECRET.length === 0) faults.push('STRIPE_WEBHOOK_SECRET: needed, or no payment event can be believed');
   if (env.STRIPE_API_BASE !== '' && !/^http:\/\/(127\.0\.0\.1|localhost):\d+\/?$/.test(env.STRIPE_API_BASE)) {
     faults.push('STRIPE_API_BASE: only a simulator on this machine can stand in for Stripe');

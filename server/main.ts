@@ -1,6 +1,7 @@
 import { compose, type Composition } from './compose.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { startGateway, startJobs, startWeb } from './roles.ts';
+import { startFault } from './start-fault.ts';
 
 const ROLES: Readonly<Record<string, readonly ((composition: Composition) => Promise<unknown>)[]>> = {
   all: [startWeb, startGateway, startJobs],
@@ -32,6 +33,8 @@ try {
     process.stderr.write(`Configuration faults:\n${error.faults.map((fault) => `  ${fault}\n`).join('')}`);
     process.exit(EXIT_CONFIGURATION);
   }
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  const fault = startFault(error);
+  if (fault) process.stderr.write(`The ${role} role cannot start: ${fault}\n`);
+  else process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exit(1);
 }

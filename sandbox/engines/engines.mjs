@@ -1,12 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { ORDER } from '../processes/children.mjs';
 import { answers, freePort, isFree, waitUntil } from '../processes/ports.mjs';
 import { ROOT, VENV } from '../setup/paths.mjs';
 import { ensureVenv, venvPython, venvRedisServer } from '../setup/python.mjs';
+import { readJson } from '../setup/json.mjs';
 import { run } from '../setup/run.mjs';
 import { Fault, step } from '../setup/say.mjs';
+import { checkGiven } from './given.mjs';
 
 const READY_MS = 60_000; // the built-in database takes 7 s over 2 GB of data, more on a busy machine
 const STOP_MS = 15_000; // it takes 4 s to end in order
@@ -124,6 +126,7 @@ export async function startEngines(children, { dataDir, env = process.env, tell 
   mkdirSync(dataDir, { recursive: true });
   const mongoSource = await resolveMongo(env);
   const redisSource = await resolveRedis(env);
+  await checkGiven(env);
   const ports = await choosePorts(join(dataDir, 'engines.json'));
   const log = (name) => join(dataDir, 'logs', `${name}.log`);
   const startOne = async (name, title, source, start) => {
@@ -150,7 +153,7 @@ export async function startEngines(children, { dataDir, env = process.env, tell 
 }
 
 async function choosePorts(file) {
-  const kept = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+  const kept = readJson(file) ?? {};
   const choose = async (port) => (port && (await isFree(port)) ? port : freePort());
   const ports = { mongo: await choose(kept.mongo), redis: await choose(kept.redis) };
   writeFileSync(file, `${JSON.stringify(ports)}\n`);

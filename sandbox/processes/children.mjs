@@ -80,6 +80,8 @@ export function makeChildren() {
       });
       child.on('exit', end);
     });
+    /** Like `exited`, once its last line was read. */
+    handle.closed = new Promise((resolve) => child.on('close', () => resolve(handle.exited)));
     handle.kill = (signal) => handle.running && signalGroup(child.pid, signal);
     handle.stop = async () => {
       if (handle.running) await stopGroup(child.pid, graceMs);

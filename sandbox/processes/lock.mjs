@@ -1,37 +1,110 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Fault } from '../setup/say.mjs';
-import { isAlive } from './groups.mjs';
+import { LOCAL } from '../setup/paths.mjs';
+import { Fault, say } from '../setup/say.mjs';
+import { isAlive, sleep } from './groups.mjs';
+
+const POLL_MS = 200;
 
 /**
  * One marketplace for each data folder: two would bill twice and fight over the database.
  * @returns {() => void} releases the lock
- * @throws Fault naming the process that holds it
+ * @throws Fault naming the process that holds it, or why the folder cannot be written
  */
 export function lockDataDir(dataDir) {
-  mkdirSync(dataDir, { recursive: true });
-  const file = join(dataDir, 'start.lock');
-  const mine = JSON.stringify({ pid: process.pid, born: birthOf(process.pid) });
+  const { release, holder } = writing(dataDir, () => {
+    mkdirSync(dataDir, { recursive: true });
+    return take(join(dataDir, 'start.lock'));
+  });
+  if (release) return release;
+  throw new Fault(
+    `Tollgate already runs over ${dataDir} (process ${holder.pid}). Stop it with Ctrl-C there, or start another one with its own DATA_DIR and ports.`,
+  );
+}
+
+/** Whether a marketplace started by `npm start` runs over the folder; what a killed one left does not count. */
+export const runsOver = (dataDir) => holds(readHolder(join(dataDir, 'start.lock')));
+
+/** Do what writes into this clone while nobody else does: two first starts must not install over each other. */
+export async function alone(work) {
+  const file = join(LOCAL, 'install.lock');
+  writing(LOCAL, () => mkdirSync(LOCAL, { recursive: true }));
+  let told = false;
   for (;;) {
+    const { release, holder } = writing(LOCAL, () => take(file));
+    if (!release) {
+      if (!told) say(`  Waiting for process ${holder.pid}, which installs or builds here`);
+      told = true;
+      await sleep(POLL_MS);
+      continue;
+    }
     try {
-      writeFileSync(file, mine, { flag: 'wx' });
-      return () => rmSync(file, { force: true });
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
+      return await work();
+    } finally {
+      release();
     }
-    const holder = readHolder(file);
-    if (holder && isAlive(holder.pid) && birthOf(holder.pid) === holder.born) {
-      throw new Fault(
-        `Tollgate already runs over ${dataDir} (process ${holder.pid}). Stop it with Ctrl-C there, or start another one with its own DATA_DIR and ports.`,
-      );
-    }
-    rmSync(file, { force: true }); // left by a start that was killed
   }
 }
 
+const REASONS = {
+  EACCES: 'this user may not write there',
+  EEXIST: 'it is a file, and a folder is needed',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of its path is a file',
+  EPERM: 'this user may not write there',
+  EROFS: 'it is on a read-only file system',
+};
+
+function writing(folder, work) {
+  try {
+    return work();
+  } catch (error) {
+    const reason = REASONS[error.code];
+    if (!reason) throw error;
+    throw new Fault(`${folder} cannot be written: ${reason}. Set DATA_DIR to a folder that can, or make this one writable.`);
+  }
+}
+
+/** The lock appears whole or not at all, so whoever reads it reads a holder. */
+function take(file) {
+  const mine = `${file}.${process.pid}`;
+  writeFileSync(mine, JSON.stringify({ pid: process.pid, born: birthOf(process.pid) }));
+  try {
+    for (;;) {
+      try {
+        linkSync(mine, file);
+        return { release: () => rmSync(file, { force: true }) };
+      } catch (error) {
+        if (error.code !== 'EEXIST') throw error;
+      }
+      const holder = readHolder(file);
+      if (holds(holder)) return { holder };
+      setAside(file);
+    }
+  } finally {
+    rmSync(mine, { force: true });
+  }
+}
+
+/** Remove what a killed start left, and give it back should another start have taken the lock in between. */
+function setAside(file) {
+  const aside = `${file}.left-${process.pid}`;
+  try {
+    renameSync(file, aside);
+    if (holds(readHolder(aside))) linkSync(aside, file);
+  } catch (error) {
+    if (error.code !== 'ENOENT' && error.code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}
+
+const holds = (holder) => holder !== undefined && isAlive(holder.pid) && birthOf(holder.pid) === holder.born;
+
 function readHolder(file) {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'));
+    const holder = JSON.parse(readFileSync(file, 'utf8'));
+    return Number.isInteger(holder?.pid) ? holder : undefined;
   } catch {
     return undefined;
   }

@@ -2,7 +2,10 @@ import { createConnection, createServer } from 'node:net';
 import { sleep } from './groups.mjs';
 
 /** Whether nothing listens on the port, on whatever address. */
-export function isFree(port) {
+export const isFree = async (port) => (await whyTaken(port)) === undefined;
+
+/** Why the port cannot be had, as the end of a sentence; undefined when it can. */
+export function whyTaken(port) {
   const attempt = (host) =>
     new Promise((resolve) => {
       const server = createServer();
@@ -11,7 +14,10 @@ export function isFree(port) {
     });
   return attempt('::')
     .then(async (answer) => (answer === 'EAFNOSUPPORT' || answer === 'EADDRNOTAVAIL' ? attempt('0.0.0.0') : answer))
-    .then((answer) => answer === 'free');
+    .then((answer) => {
+      if (answer === 'free') return undefined;
+      return answer === 'EACCES' ? 'is for the system’s administrator alone' : 'is taken by another program';
+    });
 }
 
 /** A port that was free a moment ago. */

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { ROOT } from './paths.mjs';
-import { run } from './run.mjs';
+import { alone } from '../processes/lock.mjs';
+import { install } from './run.mjs';
 import { Fault, step } from './say.mjs';
 
 const SOURCES = ['jobs', 'sandbox', 'server'];
@@ -16,12 +17,20 @@ const ASSET = /\.(?:json|lua|md|pem|ttf|txt|yaml|hbs|css|html)$/;
 export async function ensureBuilt() {
   const files = SOURCES.flatMap((folder) => filesUnder(join(ROOT, folder))).filter((path) => path.endsWith('.ts') || ASSET.test(path));
   const hash = hashOf([...files, ...SETTINGS.map((name) => join(ROOT, name))]);
-  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hash) return;
-  await step('Building', async () => {
+  if (isStamped(hash)) return;
+  await alone(async () => isStamped(hash) || (await build(files, hash)));
+}
+
+const isStamped = (hash) => existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hash;
+
+const build = (files, hash) =>
+  step('Building', async () => {
     // A build that was interrupted, or a dist/ somebody removed: the compiler's notes on what is up to date are not to be believed.
     if (!existsSync(STAMP)) rmSync(join(ROOT, '.local', 'tsc', 'build.tsbuildinfo'), { force: true });
     rmSync(STAMP, { force: true });
-    const { code, output } = await run(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'], { cwd: ROOT });
+    const { code, output } = await install(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'], {
+      cwd: ROOT,
+    });
     if (code !== 0) throw new Fault(`The build failed:\n${output.trim().split('\n').slice(0, 40).join('\n')}`);
     removeOrphans(files);
     for (const file of files.filter((path) => ASSET.test(path))) {
@@ -31,7 +40,6 @@ export async function ensureBuilt() {
     }
     writeFileSync(STAMP, hash);
   });
-}
 
 /** What was compiled from a source that is gone must not be imported by accident. */
 function removeOrphans(files) {

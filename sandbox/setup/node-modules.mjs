@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './paths.mjs';
-import { run } from './run.mjs';
+import { alone } from '../processes/lock.mjs';
+import { install } from './run.mjs';
+import { readJson } from './json.mjs';
 import { Fault, step } from './say.mjs';
 
 const NODE_LEAST = [20, 19];
@@ -18,11 +20,12 @@ export function checkNode(version = process.versions.node) {
 }
 
 const lockHash = (lock) => createHash('sha256').update(lock).digest('hex');
+const isStamped = (hash) => existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hash;
 const readLock = () => readFileSync(join(ROOT, 'package-lock.json'));
 
 export function packagesInstalled() {
   const lock = readLock();
-  return (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === lockHash(lock)) || installedMatches(JSON.parse(lock));
+  return isStamped(lockHash(lock)) || installedMatches(JSON.parse(lock));
 }
 
 /**
@@ -30,14 +33,17 @@ export function packagesInstalled() {
  * interrupted installation (no stamp) and a changed lockfile (another hash) are both seen.
  */
 export async function ensurePackages() {
-  const lock = readLock();
-  const hash = lockHash(lock);
-  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hash) return;
+  const hash = lockHash(readLock());
+  if (isStamped(hash)) return;
+  await alone(async () => isStamped(hash) || (await installPackages(hash)));
+}
+
+async function installPackages(hash) {
   // Someone ran npm by hand: what is there may be right already, and installing again would pull it from under running processes.
-  if (installedMatches(JSON.parse(lock))) return writeFileSync(STAMP, hash);
+  if (installedMatches(JSON.parse(readLock()))) return writeFileSync(STAMP, hash);
   const title = existsSync(MODULES) ? 'Bringing packages up to the lockfile (npm ci)' : 'Installing packages (npm ci)';
   await step(title, async () => {
-    const { code, output } = await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: ROOT });
+    const { code, output } = await install('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: ROOT });
     if (code === null) throw new Fault('npm is not on PATH. It comes with Node: reinstall Node, or add its bin folder to PATH.');
     if (code !== 0)
       throw new Fault(
@@ -54,8 +60,7 @@ export async function ensurePackages() {
 
 /** npm writes `.package-lock.json` last, so it stands for a whole installation. */
 function installedMatches(lock) {
-  const hidden = join(MODULES, '.package-lock.json');
-  if (!existsSync(hidden)) return false;
-  const installed = JSON.parse(readFileSync(hidden, 'utf8')).packages ?? {};
+  const installed = readJson(join(MODULES, '.package-lock.json'))?.packages;
+  if (!installed) return false;
   return Object.entries(lock.packages ?? {}).every(([path, wanted]) => path === '' || wanted.optional === true || installed[path]?.version === wanted.version);
 }

