@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findChromium, PORTS, portsFrom } from './settings.mjs';
+import { whyUnwritable } from './processes/lock.mjs';
 import { whyTaken } from './processes/ports.mjs';
 import { checkNode, packagesInstalled } from './setup/node-modules.mjs';
 import { readJson } from './setup/json.mjs';
@@ -61,7 +62,11 @@ async function machineFindings(running, dataDir) {
   );
   const chromium = findChromium();
   findings.push(chromium ? finding('Browser', 'ok', chromium) : finding('Browser', 'warning', 'none; npm run e2e needs one: apt-get install -y chromium'));
-  await attempt('Data folder', () => (accessSync(nearest(dataDir), constants.W_OK), dataDir));
+  await attempt('Data folder', () => {
+    const problem = writeProblem(dataDir);
+    if (problem) throw new Error(`${dataDir} cannot be written: ${problem}. DATA_DIR names another one`);
+    return dataDir;
+  });
   if (running) return [...findings, finding('Marketplace', 'ok', `started by npm start over ${dataDir}`)];
   const builtIn = venv ? 'built-in' : 'built-in, npm start installs it';
   findings.push(
@@ -83,5 +88,14 @@ async function machineFindings(running, dataDir) {
   return findings;
 }
 
-/** The folder, or the one in which it would be made. */
-const nearest = (folder) => (existsSync(folder) ? folder : nearest(dirname(folder)));
+/** Asked of the folder, or of the one in which it would be made. */
+function writeProblem(folder) {
+  try {
+    if (!existsSync(folder)) return writeProblem(dirname(folder));
+    if (!statSync(folder).isDirectory()) return 'a part of its path is a file';
+    accessSync(folder, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return whyUnwritable(error) ?? error.message;
+  }
+}

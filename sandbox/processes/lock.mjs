@@ -48,6 +48,7 @@ export async function alone(work) {
 
 const REASONS = {
   EACCES: 'this user may not write there',
+  ENOENT: 'it cannot be made there',
   EEXIST: 'it is a file, and a folder is needed',
   ENOSPC: 'the disk is full',
   ENOTDIR: 'a part of its path is a file',
@@ -55,11 +56,14 @@ const REASONS = {
   EROFS: 'it is on a read-only file system',
 };
 
+/** Why a folder cannot be written, as the end of a sentence; undefined when the error says something else. */
+export const whyUnwritable = (error) => REASONS[error.code];
+
 function writing(folder, work) {
   try {
     return work();
   } catch (error) {
-    const reason = REASONS[error.code];
+    const reason = whyUnwritable(error);
     if (!reason) throw error;
     throw new Fault(`${folder} cannot be written: ${reason}. Set DATA_DIR to a folder that can, or make this one writable.`);
   }
