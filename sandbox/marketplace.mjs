@@ -176,13 +176,13 @@ export async function runMarketplace() {
   const unlock = lockDataDir(dataDir);
   const children = makeChildren();
   let marketplace;
+  let askedAt;
   const stopped = new Promise((resolve) => {
-    let askedAt;
     const stop = () => {
       // A terminal's Ctrl-C reaches us twice, once through npm: only a later one means impatience.
       if (askedAt !== undefined) return performance.now() - askedAt > 1_500 ? void children.killAll() : undefined;
       askedAt = performance.now();
-      say(`\n  Stopping: calls in flight are finished first ${dim('(Ctrl-C again ends everything at once)')}`);
+      say(`\n  Stopping${marketplace ? ': calls in flight are finished first' : ''} ${dim('(Ctrl-C again ends everything at once)')}`);
       resolve(marketplace ? marketplace.stop() : Promise.all([children.stopAll(), stopInstalling()]));
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
@@ -190,10 +190,16 @@ export async function runMarketplace() {
   try {
     say('');
     // While it starts, the steps tell enough; a role that fails is quoted. Everything is in the logs.
-    const pending = startMarketplace({ dataDir, children, onLine: (line) => marketplace && say(line), tell: (text) => say(`  ${yellow('!')} ${text}`) });
+    const pending = startMarketplace({ dataDir, children, onLine: (line) => marketplace && say(line), tell: (text) => say(`  ${yellow('!')} ${text}`) }).catch(
+      (error) => {
+        if (askedAt === undefined) throw error; // else it failed because it was stopped
+      },
+    );
     marketplace = await Promise.race([pending, stopped.then(() => undefined)]);
     if (!marketplace) {
-      await pending.catch(() => {});
+      await pending;
+      await stopped;
+      say('  Stopped.');
       return 0;
     }
     showAddresses(marketplace);
