@@ -19,9 +19,9 @@ const MARKS = { ok: '✓', warning: '!', fault: '✗' };
 export async function runDoctor(args) {
   const dataDir = dataDirOf(process.env);
   const running = readRunFile(dataDir);
-  const findings = await machineFindings(running, dataDir);
   // Whoever names engines means a deployment of their own, whose every part is to be looked at; else npm start brings the parts.
   const deployment = Boolean(process.env.MONGODB_URI || process.env.NODE_ENV === 'production');
+  const findings = await machineFindings({ dataDir, running, deployment });
   if (!packagesInstalled() || (!running && !deployment)) return report(findings, args);
   const env = running ? { ...process.env, ...running } : { ...readJson(join(dataDir, 'secrets.json')), ...process.env };
   const script = ['--import', 'tsx', join(ROOT, 'server', 'cli', 'doctor.ts'), '--with', JSON.stringify(findings), ...args];
@@ -36,7 +36,7 @@ function report(findings, args) {
   return exit;
 }
 
-async function machineFindings(running, dataDir) {
+async function machineFindings({ dataDir, running, deployment }) {
   const findings = [];
   const attempt = async (name, check, severity = 'fault') => {
     try {
@@ -68,6 +68,7 @@ async function machineFindings(running, dataDir) {
     return dataDir;
   });
   if (running) return [...findings, finding('Marketplace', 'ok', `started by npm start over ${dataDir}`)];
+  if (deployment) return findings; // its parts are asked next
   const builtIn = venv ? 'built-in' : 'built-in, npm start installs it';
   findings.push(
     finding('MongoDB', 'ok', mongo || builtIn),

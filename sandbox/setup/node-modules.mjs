@@ -59,8 +59,8 @@ async function installPackages(hash) {
 }
 
 /** npm writes `.package-lock.json` last, so it stands for a whole installation. */
-function installedMatches(lock) {
-  const installed = readJson(join(MODULES, '.package-lock.json'))?.packages;
+export function installedMatches(lock, modules = MODULES) {
+  const installed = readJson(join(modules, '.package-lock.json'))?.packages;
   if (!installed) return false;
   return Object.entries(lock.packages ?? {}).every(([path, wanted]) => path === '' || wanted.optional === true || installed[path]?.version === wanted.version);
 }

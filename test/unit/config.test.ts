@@ -12,15 +12,16 @@ const PRODUCTION = {
   GATEWAY_URL: 'https://gateway.example.test',
 };
 
-const faultsOf = (change: Record<string, string>): readonly string[] => {
+const allFaults = (environment: Record<string, string>): readonly string[] => {
   try {
-    loadConfig({ ...PRODUCTION, ...change });
+    loadConfig(environment);
     return [];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return error.faults;
   }
 };
+const faultsOf = (change: Record<string, string>): readonly string[] => allFaults({ ...PRODUCTION, ...change });
 
 describe('configuration in production', () => {
   it('has the sandbox off unless asked, and refuses to turn it on', () => {
@@ -44,4 +45,43 @@ describe('configuration in production', () => {
       expect(faultsOf(change).join()).to.include(fault);
     });
   }
+});
+
+const GOOD = {
+  SECRET_KEYS: PRODUCTION.SECRET_KEYS,
+  SESSION_SECRET: PRODUCTION.SESSION_SECRET,
+  STRIPE_SECRET_KEY: 'sk_test_x',
+  STRIPE_WEBHOOK_SECRET: PRODUCTION.STRIPE_WEBHOOK_SECRET,
+};
+const namesOf = (environment: Record<string, string>): string[] => allFaults(environment).map((fault) => fault.split(':')[0] ?? '');
+
+describe('configuration', () => {
+  it('takes what npm start sets', () => expect(loadConfig(GOOD)).to.include({ production: false, sandbox: true, webPort: 3000, gatewayPort: 8080 }));
+
+  it('names every fault at once: those of single variables and those between them', () => {
+    expect(namesOf({ MONGODB_URI: 'nonsense', REDIS_URL: 'http://x', WEB_PORT: 'http', STRIPE_SECRET_KEY: 'pk_test_1' })).to.have.members([
+      'MONGODB_URI',
+      'REDIS_URL',
+      'WEB_PORT',
+      'STRIPE_SECRET_KEY',
+      'SESSION_SECRET',
+      'SECRET_KEYS',
+      'STRIPE_WEBHOOK_SECRET',
+    ]);
+  });
+
+  it('says a fault in words, once for each variable', () => {
+    expect(allFaults({ ...GOOD, MONGODB_URI: 'nonsense', SMTP_URL: 'mail.example.com', WEB_URL: 'tollgate.example' })).to.deep.equal([
+      'WEB_URL: an address that begins with http:// or https://',
+      'MONGODB_URI: begins with mongodb:// or mongodb+srv://',
+      'SMTP_URL: begins with smtp:// or smtps://',
+    ]);
+    expect(namesOf({ ...GOOD, NODE_ENV: 'production', WEB_URL: 'nowhere', SMTP_URL: 'smtp://mail.example.com' })).to.deep.equal(['WEB_URL']);
+  });
+
+  it('takes a secret or a restricted key of Stripe and no other', () => {
+    for (const key of ['sk_test_1', 'sk_live_1', 'rk_live_1']) expect(allFaults({ ...GOOD, STRIPE_SECRET_KEY: key }), key).to.deep.equal([]);
+    for (const key of ['pk_test_1', 'pk_live_1', 'whsec_1', 'x'])
+      expect(namesOf({ ...GOOD, STRIPE_SECRET_KEY: key }), key).to.deep.equal(['STRIPE_SECRET_KEY']);
+  });
 });

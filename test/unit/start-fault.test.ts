@@ -1,0 +1,26 @@
+import { expect } from 'chai';
+import { startFault } from '../../server/start-fault.ts';
+
+const fault = (properties: object, name = 'Error') => startFault(Object.assign(new Error('it went wrong'), { name }, properties));
+
+describe('startFault', () => {
+  it('says in one line what a person can act on', () => {
+    expect(fault({ code: 'EADDRINUSE', syscall: 'listen', port: 3000 }))
+      .to.include('port 3000 is taken')
+      .and.to.include('WEB_PORT');
+    expect(fault({ code: 'EACCES', syscall: 'listen', port: 80 })).to.include('administrator');
+    expect(fault({ code: 'EROFS', syscall: 'mkdir', path: '/x' })).to.equal('DATA_DIR: /x cannot be written: it is on a read-only file system');
+    expect(fault({ code: 'ENOTFOUND', syscall: 'querySrv' })).to.include('MONGODB_URI');
+    for (const name of ['MongooseServerSelectionError', 'MongoServerError', 'MongoParseError', 'MongoNetworkError'])
+      expect(fault({}, name), name).to.equal('MONGODB_URI: the database cannot be used: it went wrong');
+  });
+
+  it('leaves to the stack what only a stack explains', () => {
+    expect([fault({}), fault({}, 'TypeError'), fault({ code: 'ENOENT', path: '/x' }), startFault('text')]).to.deep.equal([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+});
