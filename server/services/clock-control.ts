@@ -129,7 +129,7 @@ export function makeClockControl(dependencies: ClockControlDependencies): ClockC
     let left: string[] = ['more keeps falling due'];
     for (let rounds = 0; rounds < ROUNDS_MAX && !stopping; rounds += 1) {
       const { closed, collected, held, failed } = await invoicing.round();
-      const { expired, suspended } = await subscriptions.sweep(clock.now());
+      const { canceled, expired, suspended } = await subscriptions.sweep(clock.now());
       const events = await inbox.unhandled(SYSTEM, 0);
       const unhandled: string[] = [];
       for (const id of events) await inbox.handle(SYSTEM, id).catch((error: unknown) => unhandled.push(`${id}: ${String(error)}`));
@@ -137,7 +137,7 @@ export function makeClockControl(dependencies: ClockControlDependencies): ClockC
         // Most often a worker is at the same thing at this moment, and Stripe lets only one in.
         left = [...failed, ...unhandled];
         await delay(BUSY_MS);
-      } else if (closed + collected + expired + suspended + events.length === 0) {
+      } else if (closed + collected + canceled + expired + suspended + events.length === 0) {
         return held.map((period) => `period ${period} waits for usage`);
       }
     }

@@ -1,4 +1,5 @@
 import { isOperator, type Actor } from '../domain/actor.ts';
+import { givenUpAt } from '../domain/dunning.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
@@ -195,11 +196,11 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
       return { closed, collected, held, failed };
     },
 
-    /** When something is due next, after `now`: ends of periods and of their lateness, tries to collect. Null: nothing is. */
+    /** When something is due next, after `now`: ends of periods and of their lateness, tries to collect, and their end. Null: nothing is. */
     async nextDue(now: number, until: number): Promise<number | null> {
       const open = await store.periods.ended('open', now - LATENESS_MS_MAX, until + 1);
       const instants = open.flatMap(({ endAt, latenessSeconds }) => [endAt, endAt + latenessSeconds * 1000]);
-      for (const { nextAttemptAt } of await store.invoices.inStatus('open')) if (nextAttemptAt !== null) instants.push(nextAttemptAt);
+      for (const invoice of await store.invoices.inStatus('open')) instants.push(invoice.nextAttemptAt ?? givenUpAt(invoice) ?? now);
       const ahead = instants.filter((at) => at > now && at <= until);
       return ahead.length === 0 ? null : Math.min(...ahead);
     },

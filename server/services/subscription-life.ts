@@ -176,6 +176,24 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
       return subscription;
     },
 
+    /** The last try failed too: the subscription ends, what it owes stays owed (rule N22). */
+    async endUnpaid(id: string): Promise<SubscriptionDoc> {
+      const { subscription, moved } = await move(id, (found) =>
+        found.status === 'past_due' || found.status === 'suspended'
+          ? { status: 'canceled', live: false, endedAt: clock.now(), entitledUntil: earlier(found.entitledUntil, clock.now()) }
+          : null,
+      );
+      if (moved)
+        await record(
+          SYSTEM,
+          'market:subscriptions:cancel',
+          subscription,
+          { status: 'suspended' },
+          { status: 'canceled', statusReason: subscription.statusReason },
+        );
+      return subscription;
+    },
+
     /** Nothing is open any more: active again at once (rule N22). A cancellation that was asked for stands. */
     async restore(id: string): Promise<SubscriptionDoc> {
       const { subscription, moved } = await move(id, async (found) => {

@@ -1,4 +1,5 @@
 import { SYSTEM, type Actor } from '../domain/actor.ts';
+import { givenUpAt } from '../domain/dunning.ts';
 import { canCancel, isEntitled, pendingUntil } from '../domain/subscription.ts';
 import type { PlanDocument } from '../domain/plan.ts';
 import { AppError } from '../kernel/errors.ts';
@@ -241,14 +242,26 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
     },
 
     /** What time brings: purchases given up, graces that are over, and moves whose consequences were cut short. */
-    async sweep(now: number): Promise<{ expired: number; suspended: number; settled: number }> {
+    async sweep(now: number): Promise<{ canceled: number; expired: number; suspended: number; settled: number }> {
       const unsettled = await store.subscriptions.unsettled();
       for (const { _id } of unsettled) await life.move(_id, () => null);
       let suspended = 0;
       for (const { _id, entitledUntil } of await store.subscriptions.inStatus('past_due')) {
         if (entitledUntil !== null && entitledUntil <= now && (await life.suspend(_id)).status === 'suspended') suspended += 1;
       }
-      return { expired: await this.expirePending(now), suspended, settled: unsettled.length };
+      return { canceled: await this.endUnpaid(now), expired: await this.expirePending(now), suspended, settled: unsettled.length };
+    },
+
+    /** Renewals that were tried for the last time end their subscription (rule N22). @returns how many */
+    async endUnpaid(now: number): Promise<number> {
+      let canceled = 0;
+      for (const invoice of await store.invoices.inStatus('open')) {
+        const at = invoice.periodIndex === 0 ? null : givenUpAt(invoice);
+        if (at === null || at > now) continue;
+        const found = await store.subscriptions.get(invoice.subscriptionId);
+        if (found?.live && (await life.endUnpaid(found._id)).status === 'canceled') canceled += 1;
+      }
+      return canceled;
     },
   };
 }

@@ -53,6 +53,48 @@ describe('collecting invoices', function () {
     expect(await world.store.subscriptions.get(id)).to.include({ status: 'active', entitledUntil: null });
   });
 
+  it('N22: renewals are tried on days 0, 2, 7, 14 and 21; when the last try fails too the subscription is canceled, and what it owes stays owed', async () => {
+    const id = await world.subscribe((await world.plan()).planId);
+    world.usage.record(id, 1, 1100);
+    world.stripe.world.planDeclines('insufficient_funds', 99);
+    await end(id, 0);
+    const first = world.clock.now();
+    for (const [tries, day] of [2, 7, 14].entries()) {
+      world.travel(first + day * 86_400_000);
+      await world.invoicing.round();
+      await world.subscriptions.sweep(world.clock.now());
+      expect(await invoice(id, 1)).to.include({ attempts: tries + 2 });
+      expect(await world.store.subscriptions.get(id)).to.include({ status: day === 2 ? 'past_due' : 'suspended', live: true });
+    }
+    world.travel(first + 21 * 86_400_000);
+    await world.invoicing.round();
+    expect(await world.subscriptions.sweep(world.clock.now())).to.include({ canceled: 1 });
+    expect(await world.store.subscriptions.get(id)).to.include({ status: 'canceled', live: false, endedAt: world.clock.now() });
+    expect(await invoice(id, 1)).to.include({ status: 'open', attempts: 5, nextAttemptAt: null });
+    expect(await world.subscriptions.sweep(world.clock.now())).to.include({ canceled: 0 });
+    // What was used before access ended is billed with the end of the period, and nothing is renewed.
+    await end(id, 1);
+    expect((await invoice(id, 2)).lines.map(({ amountMinor }) => amountMinor)).to.deep.equal([50n]);
+    await end(id, 2);
+    expect(await world.store.invoices.get(`inv_${id}_3`)).to.equal(null);
+    expect(await balance(`receivable:${BUYER}`)).to.equal(1050n);
+  });
+
+  it('N22: after a hard decline nothing is tried, the days run on, and day 21 ends it', async () => {
+    const id = await world.subscribe((await world.plan()).planId);
+    world.stripe.world.planDeclines('lost_card', 1);
+    await end(id, 0);
+    const first = world.clock.now();
+    expect(await invoice(id, 1)).to.include({ attempts: 1, nextAttemptAt: null });
+    expect(await world.invoicing.nextDue(first, first + 40 * 86_400_000)).to.equal(first + 21 * 86_400_000);
+    world.travel(first + 21 * 86_400_000 - 1);
+    expect(await world.subscriptions.sweep(world.clock.now())).to.include({ canceled: 0 });
+    world.travel(first + 21 * 86_400_000);
+    await world.invoicing.round();
+    expect(await world.subscriptions.sweep(world.clock.now())).to.include({ canceled: 1 });
+    expect(await invoice(id, 1)).to.include({ attempts: 1 });
+  });
+
   it('a card declined at the first payment leaves the purchase pending; another visit to Checkout completes it', async () => {
     const { planId } = await world.plan();
     const id = await world.subscribe(planId, CARDS.chargeFails);
