@@ -1,5 +1,5 @@
 import { AUTHENTICATION_FAILED, cardOf, DECLINES, type Decline } from './cards.ts';
-import { minimumCharge } from './currencies.ts';
+import { minimumCharge, stepOf } from './currencies.ts';
 import { invalid, StripeFault } from './faults.ts';
 import { declined, resolvePaymentMethod } from './resources/payment-methods.ts';
 import { newCharge, newInvoicePayment, newPaymentIntent } from './payment-shapes.ts';
@@ -7,6 +7,7 @@ import type { Invoice, PaymentIntent, PaymentMethod } from './things.ts';
 import { view } from './view.ts';
 import type { Tx } from './world.ts';
 
+/** A rate of the usual kind: 2.9 % and 30 minor units, on the currency's step, never more than the payment. */
 const FEE_PER_MILLE = 29;
 const FEE_FIXED = 30;
 const AVAILABLE_AFTER_SECONDS = 2 * 86_400;
@@ -106,9 +107,14 @@ export function answerPaymentChallenge(tx: Tx, intent: PaymentIntent, approved: 
   return approved ? succeed(tx, intent, method) : refuse(tx, intent, method, AUTHENTICATION_FAILED);
 }
 
+function feeOf({ amount, currency }: PaymentIntent): number {
+  const step = stepOf(currency);
+  return Math.min(amount, Math.round((amount * FEE_PER_MILLE) / 1000 / step) * step + Math.ceil(FEE_FIXED / step) * step);
+}
+
 function succeed(tx: Tx, intent: PaymentIntent, method: PaymentMethod): PaymentIntent {
   const charge = newCharge(tx, intent, method, null);
-  const fee = Math.min(intent.amount, Math.trunc((intent.amount * FEE_PER_MILLE + 500) / 1000) + FEE_FIXED);
+  const fee = feeOf(intent);
   const transaction = tx.put('balance_transaction', {
     id: tx.id('txn_3'),
     object: 'balance_transaction',

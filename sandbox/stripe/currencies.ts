@@ -35,12 +35,15 @@ const MINIMUMS: Readonly<Record<string, number>> = {
 /** Less than this is never charged, in minor units. */
 export const minimumCharge = (currency: string): number => MINIMUMS[currency] ?? 0;
 
+/** Every amount in the currency is a multiple of it. */
+export const stepOf = (currency: string): number => (TENS.includes(currency) ? 10 : HUNDREDS.includes(currency) ? 100 : 1);
+
 /** @throws StripeFault for a currency Stripe does not have, or an amount that is no multiple of its step */
 export function checkCurrency(currency: string, amount = 0): void {
   if (currency !== currency.toLowerCase() || ![...ZERO_DECIMAL, ...TENS, ...HUNDREDS, ...TWO_DECIMAL].includes(currency)) {
     throw invalid(`Invalid currency: ${currency}.`, { param: 'currency' });
   }
-  const step = TENS.includes(currency) ? 10 : HUNDREDS.includes(currency) ? 100 : 1;
+  const step = stepOf(currency);
   if (amount % step !== 0)
     throw invalid(`Invalid amount: amounts in ${currency} must be a multiple of ${step}.`, { code: 'parameter_invalid_integer', param: 'amount' });
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Store } from '../store/index.ts';
 import type { InvoiceDoc } from '../store/invoices.ts';
 import type { LedgerEntry } from '../store/ledger.ts';
+import type { FeeAmount } from '../stripe/port.ts';
 
 export interface EarningsDependencies {
   readonly store: Pick<Store, 'ledger'>;
@@ -39,6 +40,17 @@ export function makeEarnings({ store, clock }: EarningsDependencies) {
         { account: 'stripe_clearing', amountMinor: invoice.chargeMinor },
         { account: `receivable:${invoice.organizationId}`, amountMinor: -invoice.chargeMinor },
       ]),
+
+    /** What Stripe kept of the payment. The platform bears it; it is booked in the currency that Stripe settled in. */
+    async processed(invoice: InvoiceDoc, fees: readonly FeeAmount[]): Promise<void> {
+      for (const { currency, amountMinor, at } of fees) {
+        const cause = currency === invoice.currency ? `fee.${invoice._id}` : `fee.${invoice._id}.${currency}`;
+        await post(cause, currency, at, [
+          { account: 'processing_fees', amountMinor },
+          { account: 'stripe_clearing', amountMinor: -amountMinor },
+        ]);
+      }
+    },
 
     /** What was booked for it comes back, if anything was. */
     async voided(invoice: InvoiceDoc): Promise<void> {

@@ -11,7 +11,7 @@ import type { SubscriptionDoc } from '../store/subscriptions.ts';
 import type { Payments } from '../stripe/payments.ts';
 import type { Audit } from './audit.ts';
 import { makeClose, type BoundaryFollower, type Closing } from './billing/close.ts';
-import { makeCollect, type InvoiceFollowers } from './billing/collect.ts';
+import { isPutOff, makeCollect, type InvoiceFollowers } from './billing/collect.ts';
 import { invoiceId, makeIssue } from './billing/issue.ts';
 import type { UsageReader } from './billing/usage-reader.ts';
 import type { Earnings } from './earnings.ts';
@@ -157,7 +157,7 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
 
     /** Ids of invoices that can be brought forward: those left standing for longer than `stuckMs`, and those whose next try is due. */
     async dueInvoices(now: number, stuckMs = 0): Promise<string[]> {
-      const stuck = (await store.invoices.unsettled()).filter(({ stepAt }) => stepAt <= now - stuckMs);
+      const stuck = (await store.invoices.unsettled()).filter((invoice) => invoice.stepAt <= now - stuckMs && !isPutOff(invoice, now));
       const open = await store.invoices.inStatus('open');
       const due = await Promise.all(open.map((invoice) => collect.isDue(invoice, now)));
       return [...stuck, ...open.filter((_, index) => due[index])].map(({ _id }) => _id);

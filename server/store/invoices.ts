@@ -6,7 +6,7 @@ export const INVOICE_STATUSES = ['draft', 'open', 'paid', 'void', 'uncollectible
 export type InvoiceKind = (typeof INVOICE_KINDS)[number];
 export type InvoiceStatus = (typeof INVOICE_STATUSES)[number];
 
-/** In this order. `waiting`: for a card or a confirmation; `review`: for a person. */
+/** In this order. `costing`: what Stripe kept of it is looked up; `waiting`: for a card or a confirmation; `review`: for a person. */
 export const INVOICE_STEPS = [
   'issued',
   'creating',
@@ -17,6 +17,7 @@ export const INVOICE_STEPS = [
   'booking',
   'paying',
   'settling',
+  'costing',
   'waiting',
   'review',
   'done',
@@ -82,7 +83,7 @@ export interface InvoiceDoc {
   lastFailure: string;
   /** What a waiting invoice needs of the buyer. */
   waitingFor: 'card' | 'confirmation' | null;
-  /** When it is tried again by itself (rule N22); null: not before there is another card. */
+  /** When it is tried again by itself (rule N22), or the fee looked up again; null: not before there is another card. */
   nextAttemptAt: number | null;
   /** The usage period the usage lines speak of, half-open; null on invoice 0. */
   usageFrom: number | null;

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import type { Checkout, PaymentMethod, StripeInvoice, StripeInvoiceLine } from './port.ts';
+import type { Checkout, FeeAmount, PaymentMethod, StripeInvoice, StripeInvoiceLine } from './port.ts';
 
 /** Stripe takes JSON numbers. @throws RangeError beyond 2⁵³ − 1: a programmer's mistake, no invoice is that large */
 export function safeNumber(amountMinor: bigint): number {
@@ -58,3 +58,12 @@ export const invoiceOf = (invoice: Stripe.Invoice, lines: StripeInvoiceLine[]): 
   createdAt: ms(invoice.created),
   paidAt: invoice.status_transitions.paid_at === null ? null : ms(invoice.status_transitions.paid_at),
 });
+
+export const feeOf = ({ created, currency, fee }: Stripe.BalanceTransaction): FeeAmount => ({ currency, amountMinor: BigInt(fee), at: ms(created) });
+
+/** One amount per currency, dated by the latest. */
+export function addFee(amounts: FeeAmount[], { currency, amountMinor, at }: FeeAmount): void {
+  const same = amounts.find((one) => one.currency === currency);
+  if (same) Object.assign(same, { amountMinor: same.amountMinor + amountMinor, at: Math.max(same.at, at) });
+  else amounts.push({ currency, amountMinor, at });
+}

@@ -3,8 +3,8 @@ import { AppError } from '../kernel/errors.ts';
 import { HANDLED_EVENT_TYPES, toInboundEvent } from './events.ts';
 import { mapStripeError, outcomeOfRefusal } from './failures.ts';
 import { isStripeHost, isTestMode } from './keys.ts';
-import { checkoutOf, invoiceOf, lineOf, methodOf, safeNumber } from './mapping.ts';
-import type { Checkout, PaymentOutcome, Payments, StripeInvoice } from './port.ts';
+import { addFee, checkoutOf, feeOf, invoiceOf, lineOf, methodOf, safeNumber } from './mapping.ts';
+import type { Checkout, FeeAmount, PaymentOutcome, Payments, StripeInvoice } from './port.ts';
 
 export type * from './port.ts';
 export { isStripeHost, isTestMode };
@@ -212,6 +212,21 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
         throw mapStripeError(error);
       }
     },
+
+    readProcessingFee: (stripeInvoiceId) =>
+      ask(async () => {
+        const amounts: FeeAmount[] = [];
+        for await (const { payment } of stripe.invoicePayments.list({ invoice: stripeInvoiceId, status: 'paid', limit: PAGE })) {
+          if (payment.type !== 'payment_intent' || payment.payment_intent === undefined) continue;
+          const intentId = typeof payment.payment_intent === 'string' ? payment.payment_intent : payment.payment_intent.id;
+          const { latest_charge: charge } = await stripe.paymentIntents.retrieve(intentId, { expand: ['latest_charge.balance_transaction'] });
+          const transaction = typeof charge === 'object' ? charge?.balance_transaction : null;
+          // Captured in the background: Stripe answers before it knows what it keeps.
+          if (transaction === null || typeof transaction !== 'object') return { kind: 'pending' };
+          addFee(amounts, feeOf(transaction));
+        }
+        return { kind: 'known', amounts };
+      }),
 
     async voidInvoice({ stripeInvoiceId, idempotencyKey }) {
       try {

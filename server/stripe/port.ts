@@ -48,6 +48,8 @@ export interface Payments {
    * One key per attempt: under the same key Stripe repeats the first answer, decline included.
    */
   payInvoice(attempt: PayInvoiceRequest): Promise<PaymentOutcome>;
+  /** What Stripe kept of a paid invoice, from the balance transactions of its payments. */
+  readProcessingFee(stripeInvoiceId: string): Promise<ProcessingFee>;
   /** open | uncollectible → void. A void one is answered as it is. @throws conflict on a paid one */
   voidInvoice(step: { stripeInvoiceId: string; idempotencyKey: string }): Promise<StripeInvoice>;
   /** Remove a draft with its items. One that is gone already is success. @throws conflict when it left draft */
@@ -165,3 +167,14 @@ export type PaymentOutcome =
   | { kind: 'declined'; code: string; declineCode: string | null; hard: boolean; message: string }
   /** The buyer must confirm (3-D Secure) on that page. */
   | { kind: 'requires-action'; url: string };
+
+/** In the currency that Stripe settles in, which need not be the invoice's. */
+export interface FeeAmount {
+  currency: string;
+  amountMinor: bigint;
+  /** When it was taken, epoch ms. */
+  at: number;
+}
+
+/** `pending`: the payment is not in Stripe's balance yet, which may take an hour. No amounts: no money went through Stripe. */
+export type ProcessingFee = { kind: 'pending' } | { kind: 'known'; amounts: FeeAmount[] };

@@ -30,12 +30,17 @@ export type Collect = ReturnType<typeof makeCollect>;
 
 /** Stripe forgets an idempotency key after a day: an older step looks its object up first (F7). */
 const KEY_AGE_MS_MAX = 20 * 3_600_000;
+/** A fee that Stripe does not know yet is asked for again after this long. */
+const COSTING_AGAIN_MS = 600_000;
 const METADATA_KEY = 'tollgate_invoice';
 /** Steps of one invoice, and the writes another worker may win meanwhile. */
 const MOVES_MAX = 40;
 
 /** Nothing more happens by itself. */
 const RESTING: ReadonlySet<InvoiceStep> = new Set(['waiting', 'review', 'done']);
+
+/** Nothing to do for it before a later hour. */
+export const isPutOff = ({ step, nextAttemptAt }: InvoiceDoc, now: number): boolean => step === 'costing' && nextAttemptAt !== null && nextAttemptAt > now;
 
 /** A draft that was discarded before the word of it was stored. */
 function goneAsNull(error: unknown): null {
@@ -180,7 +185,14 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
   async function settle(invoice: InvoiceDoc): Promise<void> {
     await earnings.paid(invoice);
     await followers().onInvoicePaid(invoice);
-    await move(invoice, 'done');
+    await move(invoice, invoice.chargeMinor > 0n ? 'costing' : 'done');
+  }
+
+  async function cost(invoice: InvoiceDoc, stripeInvoiceId: string): Promise<void> {
+    const fee = await payments.readProcessingFee(stripeInvoiceId);
+    if (fee.kind === 'pending') return void (await move(invoice, 'costing', { nextAttemptAt: clock.now() + COSTING_AGAIN_MS }));
+    await earnings.processed(invoice, fee.amounts);
+    await move(invoice, 'done', { nextAttemptAt: null });
   }
 
   async function step(invoice: InvoiceDoc): Promise<void> {
@@ -205,6 +217,8 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
         return pay(invoice, stripeInvoiceId);
       case 'settling':
         return settle(invoice);
+      case 'costing':
+        return cost(invoice, stripeInvoiceId);
       case 'waiting':
       case 'review':
       case 'done':
@@ -216,7 +230,7 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
   async function run(id: string): Promise<InvoiceDoc> {
     for (let moves = 0; moves < MOVES_MAX; moves += 1) {
       const invoice = await read(id);
-      if (RESTING.has(invoice.step)) return invoice;
+      if (RESTING.has(invoice.step) || isPutOff(invoice, clock.now())) return invoice;
       await step(invoice);
     }
     throw new AppError('internal', undefined, { cause: new Error(`${id} does not come to rest`) });

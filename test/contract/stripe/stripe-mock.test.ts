@@ -138,6 +138,7 @@ async function everything(url: string, now: number): Promise<void> {
   }
   for (const id of invoices.slice(0, 2)) await payments.finalizeInvoice({ stripeInvoiceId: id, number: `A-${id.slice(-6)}`, idempotencyKey: key() });
   await payments.payInvoice({ stripeInvoiceId: invoices[0]!, paymentMethodId: paymentMethodId!, idempotencyKey: key() });
+  await payments.readProcessingFee(invoices[0]!);
   await payments.voidInvoice({ stripeInvoiceId: invoices[1]!, idempotencyKey: key() });
   await payments.discardDraft(invoices[2]!);
   await payments.readInvoice(invoices[0]!);

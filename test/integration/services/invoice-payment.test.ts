@@ -95,6 +95,32 @@ describe('collecting invoices', function () {
     expect(await invoice(id, 1)).to.include({ attempts: 1 });
   });
 
+  it('books what Stripe kept of a payment as soon as Stripe knows it, once, and holds nothing up meanwhile', async () => {
+    const pending = { is: true };
+    const { invoicing } = world.process({
+      payments: (real) => ({ ...real, readProcessingFee: async (id) => (pending.is ? { kind: 'pending' } : real.readProcessingFee(id)) }),
+    });
+    const id = await world.subscribe((await world.plan()).planId);
+    world.travel((await world.boundary(id, 1)) + LATENESS_SECONDS * 1000);
+    await invoicing.round();
+    expect(await invoice(id, 1)).to.include({ status: 'paid', step: 'costing', unsettled: true });
+    expect(await balance('processing_fees')).to.equal(59n);
+    expect(await invoicing.round()).to.include({ collected: 0 });
+    pending.is = false;
+    world.travel(world.clock.now() + 600_000);
+    await invoicing.round();
+    await invoicing.round();
+    expect(await invoice(id, 1)).to.include({ status: 'paid', step: 'done', unsettled: false, nextAttemptAt: null });
+    expect(await balance('processing_fees')).to.equal(118n);
+    expect(await world.store.ledger.get(`fee.inv_${id}_1`)).to.deep.include({
+      currency: 'usd',
+      entries: [
+        { account: 'processing_fees', amountMinor: 59n },
+        { account: 'stripe_clearing', amountMinor: -59n },
+      ],
+    });
+  });
+
   it('a card declined at the first payment leaves the purchase pending; another visit to Checkout completes it', async () => {
     const { planId } = await world.plan();
     const id = await world.subscribe(planId, CARDS.chargeFails);
