@@ -48,6 +48,8 @@ export const ACTIONS = [
   'market:subscriptions:get',
   'market:subscriptions:update',
   'market:usage:get',
+  'platform:invoices:decide',
+  'platform:invoices:get',
   'platform:nodes:get',
   'platform:nodes:update',
   'platform:periods:close',

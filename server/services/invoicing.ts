@@ -13,6 +13,7 @@ import type { Audit } from './audit.ts';
 import { makeClose, type BoundaryFollower, type Closing } from './billing/close.ts';
 import { isPutOff, makeCollect, type InvoiceFollowers } from './billing/collect.ts';
 import { invoiceId, makeIssue } from './billing/issue.ts';
+import { makeReview } from './billing/review.ts';
 import type { UsageReader } from './billing/usage-reader.ts';
 import type { Earnings } from './earnings.ts';
 import type { FirstInvoices, FirstPayment } from './subscription-purchase.ts';
@@ -54,10 +55,14 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
   const close = makeClose({ store, usage, issue, clock, ids, followers: subscriptions });
   const collect = makeCollect({ store, payments, earnings, clock, log, followers: subscriptions });
 
+  const review = makeReview({ store, payments, collect, audit });
+
   function firstPayment(invoice: InvoiceDoc): FirstPayment {
     if (invoice.status === 'paid') return invoice.chargeMinor > 0n ? { kind: 'paid' } : { kind: 'nothing-due' };
     if (invoice.waitingFor === 'confirmation' && invoice.stripeUrl !== null) return { kind: 'requires-action', url: invoice.stripeUrl };
-    return { kind: 'declined', message: invoice.lastFailure || 'The payment is being looked at. You will hear from us.' };
+    // What differs at Stripe is for operators.
+    const reason = invoice.status === 'needs_review' ? '' : invoice.lastFailure;
+    return { kind: 'declined', message: reason || 'The payment is being looked at. You will hear from us.' };
   }
 
   const firsts: FirstInvoices = {
@@ -112,6 +117,7 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
 
   return {
     ...firsts,
+    review,
     closePeriod,
 
     /** Bring an invoice as far as it comes by itself. */

@@ -3,8 +3,10 @@ import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Store } from '../store/index.ts';
+import type { InvoiceDoc } from '../store/invoices.ts';
 import type { PeriodDoc } from '../store/periods.ts';
 import type { Audit } from './audit.ts';
+import type { ReviewDecision } from './billing/review.ts';
 import type { Inbox } from './inbox.ts';
 import type { Invoicing } from './invoicing.ts';
 import type { Metering } from './metering.ts';
@@ -52,6 +54,11 @@ export function makeOperations({ store, invoicing, inbox, metering, usageTotals,
     });
   }
 
+  async function partiesOf({ organizationId, productId }: InvoiceDoc) {
+    const [buyer, product] = await Promise.all([store.accounts.organization(organizationId), store.products.product(productId)]);
+    return { buyerName: buyer?.name ?? '', productName: product?.name ?? '' };
+  }
+
   return {
     async periods(actor: Actor) {
       const now = clock.now();
@@ -89,6 +96,18 @@ export function makeOperations({ store, invoicing, inbox, metering, usageTotals,
       const closing = await invoicing.closeByHand(actor, periodId.slice(0, at), Number(periodId.slice(at + 1)));
       return closing.state === 'invoiced' ? { done: true, text: 'The period is closed and billed.' } : { done: false, text: 'The period still waits.' };
     },
+
+    /** Invoices that differ at Stripe, with who buys and what. */
+    async heldInvoices(actor: Actor) {
+      return Promise.all((await invoicing.review.held(actor)).map(async (invoice) => ({ invoice, ...(await partiesOf(invoice)) })));
+    },
+
+    async heldInvoice(actor: Actor, id: string) {
+      const held = await invoicing.review.compare(actor, id);
+      return { ...held, ...(await partiesOf(held.invoice)) };
+    },
+
+    decideInvoice: (actor: Actor, id: string, decision: ReviewDecision, reason: string) => invoicing.review.decide(actor, id, decision, reason),
 
     async queues(_actor: Actor) {
       try {

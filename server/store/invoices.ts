@@ -6,12 +6,13 @@ export const INVOICE_STATUSES = ['draft', 'open', 'paid', 'void', 'uncollectible
 export type InvoiceKind = (typeof INVOICE_KINDS)[number];
 export type InvoiceStatus = (typeof INVOICE_STATUSES)[number];
 
-/** In this order. `costing`: what Stripe kept of it is looked up; `waiting`: for a card or a confirmation; `review`: for a person. */
+/** In this order. `discarding`: what differs at Stripe is taken back there, to be made anew; `costing`: what Stripe kept of it is looked up; `waiting`: for a card or a confirmation; `review`: for a person. */
 export const INVOICE_STEPS = [
   'issued',
   'creating',
   'adding',
   'verifying',
+  'discarding',
   'numbering',
   'finalizing',
   'booking',
@@ -73,6 +74,8 @@ export interface InvoiceDoc {
   /** True while there is something left to do that nobody outside must begin; what the sweep looks for. */
   unsettled: boolean;
   stripeInvoiceId: string | null;
+  /** How often it was made anew at Stripe: part of the keys of its requests. */
+  remakes: number;
   stripeUrl: string | null;
   issuedAt: number;
   paidAt: number | null;
@@ -100,8 +103,20 @@ const options = { strict: 'throw', versionKey: false, minimize: false } as const
 export type InvoiceChange = Partial<
   Pick<
     InvoiceDoc,
-    'attemptKey' | 'attempts' | 'lastFailure' | 'nextAttemptAt' | 'paidAt' | 'status' | 'step' | 'stepAt' | 'stripeUrl' | 'unsettled' | 'void' | 'waitingFor'
-  > & { stripeInvoiceId: string }
+    | 'attemptKey'
+    | 'attempts'
+    | 'lastFailure'
+    | 'nextAttemptAt'
+    | 'paidAt'
+    | 'remakes'
+    | 'status'
+    | 'step'
+    | 'stepAt'
+    | 'stripeUrl'
+    | 'unsettled'
+    | 'void'
+    | 'waitingFor'
+  > & { stripeInvoiceId: string | null }
 >;
 
 export function makeInvoicesStore(connection: Connection) {
@@ -144,6 +159,7 @@ export function makeInvoicesStore(connection: Connection) {
       stepAt: number,
       unsettled: { type: Boolean, required: true },
       stripeInvoiceId: { type: String },
+      remakes: { type: Number, default: 0 },
       stripeUrl: optional,
       issuedAt: number,
       paidAt: time,
@@ -191,8 +207,14 @@ export function makeInvoicesStore(connection: Connection) {
     /** Is the seller's nth number given? */
     isNumberGiven: async (providerId: string, number: number) => (await Invoices.exists({ providerId, number, numbered: true })) !== null,
     /** Move an invoice on, if it still stands at the step where the caller saw it. True: we moved it; after false read it again. */
-    advance: async (id: string, from: InvoiceStep, change: InvoiceChange) =>
-      (await Invoices.updateOne({ _id: id, step: from }, { $set: change })).modifiedCount === 1,
+    advance: async (id: string, from: InvoiceStep, change: InvoiceChange) => {
+      const { stripeInvoiceId, ...rest } = change;
+      const update =
+        stripeInvoiceId === null
+          ? { $set: rest, $unset: { stripeInvoiceId: 1 } }
+          : { $set: stripeInvoiceId === undefined ? rest : { ...rest, stripeInvoiceId } };
+      return (await Invoices.updateOne({ _id: id, step: from }, update)).modifiedCount === 1;
+    },
     /** Give it the seller's nth number, and move it on in the same write. `taken`: another invoice has that number. */
     number: async (id: string, number: number, change: InvoiceChange): Promise<'moved' | 'taken' | 'elsewhere'> => {
       try {

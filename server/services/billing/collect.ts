@@ -7,8 +7,10 @@ import type { Store } from '../../store/index.ts';
 import type { InvoiceChange, InvoiceDoc, InvoiceStep } from '../../store/invoices.ts';
 import type { PaymentOutcome, Payments, StripeInvoice } from '../../stripe/payments.ts';
 import type { Earnings } from '../earnings.ts';
+import { giveNumber } from './numbering.ts';
 import { makePayer } from './payer.ts';
 import { differences, stripeLines } from './stripe-lines.ts';
+import { METADATA_KEY, goneAsNull, makeWithdraw } from './withdraw.ts';
 
 /** What an invoice's fate means for its subscription. Each may be called any number of times. */
 export interface InvoiceFollowers {
@@ -32,21 +34,15 @@ export type Collect = ReturnType<typeof makeCollect>;
 const KEY_AGE_MS_MAX = 20 * 3_600_000;
 /** A fee that Stripe does not know yet is asked for again after this long. */
 const COSTING_AGAIN_MS = 600_000;
-const METADATA_KEY = 'tollgate_invoice';
 /** Steps of one invoice, and the writes another worker may win meanwhile. */
 const MOVES_MAX = 40;
 
+const GONE = 'it is not there any more';
 /** Nothing more happens by itself. */
 const RESTING: ReadonlySet<InvoiceStep> = new Set(['waiting', 'review', 'done']);
 
 /** Nothing to do for it before a later hour. */
 export const isPutOff = ({ step, nextAttemptAt }: InvoiceDoc, now: number): boolean => step === 'costing' && nextAttemptAt !== null && nextAttemptAt > now;
-
-/** A draft that was discarded before the word of it was stored. */
-function goneAsNull(error: unknown): null {
-  if (error instanceof AppError && error.code === 'not-found') return null;
-  throw error;
-}
 
 /**
  * The way of an invoice through Stripe. Every step stores what it is about to do, asks under a key made of invoice, step and content, and
@@ -61,7 +57,8 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
     return invoice;
   }
 
-  const key = (invoice: InvoiceDoc, ...parts: string[]): string => [invoice._id, ...parts, invoice.hash.slice(0, 8)].join('.');
+  const key = ({ _id, hash, remakes }: InvoiceDoc, ...parts: string[]): string =>
+    [_id, ...(remakes > 0 ? [`again${remakes}`] : []), ...parts, hash.slice(0, 8)].join('.');
   const isOld = (invoice: InvoiceDoc): boolean => clock.now() - invoice.stepAt > KEY_AGE_MS_MAX;
   const move = (invoice: InvoiceDoc, step: InvoiceStep, change: InvoiceChange = {}): Promise<boolean> =>
     store.invoices.advance(invoice._id, invoice.step, { unsettled: !RESTING.has(step), ...change, step, stepAt: clock.now() });
@@ -101,26 +98,21 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
 
   /** Nothing is finalized that differs from ours, however small the difference (F33). */
   async function verify(invoice: InvoiceDoc, stripeInvoiceId: string): Promise<void> {
-    const wrong = differences(invoice, await payments.readInvoice(stripeInvoiceId));
-    if (wrong === '') return void (await move(invoice, 'numbering'));
-    log.error({ alarm: 'invoice-differs', invoiceId: invoice._id, stripeInvoiceId, wrong }, 'an invoice differs at Stripe; it was not finalized');
+    const found = await payments.readInvoice(stripeInvoiceId).catch(goneAsNull);
+    const wrong = found ? differences(invoice, found) : GONE;
+    return wrong === '' ? void (await move(invoice, 'numbering')) : hold(invoice, wrong);
+  }
+
+  async function hold(invoice: InvoiceDoc, wrong: string): Promise<void> {
+    const { _id: invoiceId, stripeInvoiceId } = invoice;
+    log.error({ alarm: 'invoice-differs', invoiceId, stripeInvoiceId, wrong }, 'an invoice differs at Stripe; it was not finalized');
     await move(invoice, 'review', { status: 'needs_review', lastFailure: `At Stripe: ${wrong}` });
   }
 
-  /** The seller's next number: gap-free, so the first that is free is found by halving; the unique index settles who gets it. */
   async function number(invoice: InvoiceDoc): Promise<void> {
-    const { providerId, chargeMinor } = invoice;
-    let given = 0;
-    let free = 1;
-    for (; await store.invoices.isNumberGiven(providerId, free); free *= 2) given = free;
-    while (free - given > 1) {
-      const middle = Math.floor((given + free) / 2);
-      if (await store.invoices.isNumberGiven(providerId, middle)) given = middle;
-      else free = middle;
-    }
     const now = clock.now();
-    const change: InvoiceChange = chargeMinor > 0n ? { step: 'finalizing', stepAt: now } : { step: 'booking', stepAt: now, status: 'paid', paidAt: now };
-    for (let ordinal = free; (await store.invoices.number(invoice._id, ordinal, change)) === 'taken'; ordinal += 1);
+    const nothingDue = invoice.chargeMinor === 0n;
+    await giveNumber(store, invoice, nothingDue ? { step: 'booking', stepAt: now, status: 'paid', paidAt: now } : { step: 'finalizing', stepAt: now });
   }
 
   async function finalize(invoice: InvoiceDoc, stripeInvoiceId: string): Promise<void> {
@@ -195,6 +187,8 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
     await move(invoice, 'done', { nextAttemptAt: null });
   }
 
+  const { discard, withdraw } = makeWithdraw({ payments, earnings, customerOf, key, move, mirror, hold });
+
   async function step(invoice: InvoiceDoc): Promise<void> {
     const stripeInvoiceId = invoice.stripeInvoiceId ?? '';
     switch (invoice.step) {
@@ -207,6 +201,8 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
         return addLines(invoice, stripeInvoiceId);
       case 'verifying':
         return verify(invoice, stripeInvoiceId);
+      case 'discarding':
+        return discard(invoice, stripeInvoiceId);
       case 'numbering':
         return number(invoice);
       case 'finalizing':
@@ -257,6 +253,17 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
       return run(id);
     },
 
+    /**
+     * One that differed at Stripe goes on: `verifying` looks again, `discarding` takes it back there and makes it anew.
+     * @throws conflict when it is not held any more
+     */
+    async release(id: string, step: 'discarding' | 'verifying'): Promise<InvoiceDoc> {
+      const invoice = await read(id);
+      if (invoice.step !== 'review' || !(await move(invoice, step, { status: 'draft', lastFailure: '' })))
+        throw new AppError('conflict', 'This invoice is not held any more.');
+      return run(id);
+    },
+
     /** Is another try due: by time, or because there is another card? */
     async isDue(invoice: InvoiceDoc, now: number): Promise<boolean> {
       if (invoice.step !== 'waiting' || invoice.status !== 'open' || invoice.periodIndex === 0) return false;
@@ -278,29 +285,4 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
       throw new AppError('conflict');
     },
   };
-
-  /** Take an unpaid invoice back at Stripe, and here. */
-  async function withdraw(invoice: InvoiceDoc): Promise<void> {
-    const found = await atStripe(invoice);
-    if (found && (await mirror(invoice, found))) return;
-    if (found?.status === 'draft') await payments.discardDraft(found.id);
-    if (found?.status === 'open') {
-      // Paid in this very moment: the next look finds it so.
-      const voided = await payments.voidInvoice({ stripeInvoiceId: found.id, idempotencyKey: key(invoice, 'void') }).catch((error: unknown) => {
-        if (error instanceof AppError && error.code === 'conflict') return null;
-        throw error;
-      });
-      if (!voided) return;
-    }
-    await earnings.voided(invoice);
-    await move(invoice, 'done', { status: 'void', void: true, nextAttemptAt: null });
-  }
-
-  async function atStripe(invoice: InvoiceDoc): Promise<StripeInvoice | null> {
-    if (invoice.stripeInvoiceId) return payments.readInvoice(invoice.stripeInvoiceId).catch(goneAsNull);
-    // Between the intent and the answer there may be a draft whose id never arrived.
-    return invoice.step === 'creating'
-      ? payments.findInvoiceByMetadata({ customerId: await customerOf(invoice), key: METADATA_KEY, value: invoice._id })
-      : null;
-  }
 }

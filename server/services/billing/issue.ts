@@ -158,6 +158,7 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
       stepAt: now,
       unsettled: true,
       stripeInvoiceId: null,
+      remakes: 0,
       stripeUrl: null,
       issuedAt: now,
       paidAt: null,

@@ -65,7 +65,8 @@ export const invoiceModel = (invoice: InvoiceDoc, parties: Parties) => ({
   subtotalMinor: invoice.subtotalMinor,
   carriedInMinor: invoice.carriedInMinor,
   carriedMinor: invoice.carriedMinor,
-  failure: invoice.lastFailure,
+  // What differs at Stripe is for operators.
+  failure: invoice.status === 'needs_review' ? '' : invoice.lastFailure,
   usageFrom: invoice.usageFrom,
   usageTo: invoice.usageTo,
   attempts: invoice.attempts,

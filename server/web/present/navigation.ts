@@ -30,6 +30,7 @@ const ORGANIZATION: readonly NavigationEntry[] = [
 const OPERATE: readonly NavigationEntry[] = [
   { text: 'Reviews', href: '/admin/reviews', icon: 'check' },
   { text: 'Periods', href: '/admin/periods', icon: 'calendar' },
+  { text: 'Held invoices', href: '/admin/invoices', icon: 'receipt' },
   { text: 'Queues', href: '/admin/queues', icon: 'layers' },
   { text: 'Webhooks', href: '/admin/webhooks', icon: 'bolt' },
   { text: 'Nodes', href: '/admin/nodes', icon: 'gate' },

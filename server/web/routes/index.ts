@@ -9,6 +9,7 @@ import { dashboardRoutes } from './dashboard.ts';
 import { docsRoutes } from './docs.ts';
 import { earningsRoutes } from './earnings.ts';
 import { gatewayRoutes } from './gateways.ts';
+import { heldInvoiceRoutes } from './held-invoices.ts';
 import { importRoutes } from './imports.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { operationRoutes } from './operations.ts';
@@ -38,6 +39,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   docsRoutes(addresses),
   earningsRoutes(services),
   gatewayRoutes(services, addresses),
+  heldInvoiceRoutes(services),
   importRoutes(services, addresses),
   invoiceRoutes(services),
   operationRoutes(services),

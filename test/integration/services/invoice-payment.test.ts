@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { InvoiceDoc } from '../../../server/store/invoices.ts';
-import { BUYER, LATENESS_SECONDS, billingWorld, buyer, type BillingWorld } from '../../support/billing-world.ts';
+import { BUYER, LATENESS_SECONDS, billingWorld, buyer, operator, type BillingWorld } from '../../support/billing-world.ts';
 import { CARDS, typeCard } from '../../support/stripe.ts';
 
 describe('collecting invoices', function () {
@@ -145,21 +145,110 @@ describe('collecting invoices', function () {
     expect(await balance(`receivable:${BUYER}`)).to.equal(0n);
   });
 
-  it('F33: an invoice that differs at Stripe is not finalized', async () => {
-    const { planId } = await world.plan();
-    const id = await world.subscribe(planId);
-    const meddling = world.process({
-      payments: (real) => ({
-        ...real,
-        async addInvoiceItem(item) {
-          await world.stripe.sdk.invoiceItems.create({ customer: item.customerId, invoice: item.stripeInvoiceId, amount: 7, currency: 'usd' });
-          return real.addInvoiceItem(item);
-        },
-      }),
+  describe('F33: an invoice that differs at Stripe', () => {
+    let id: string;
+    let held: string;
+    /** Somebody adds a line in Stripe's dashboard while ours are sent. */
+    beforeEach(async () => {
+      id = await world.subscribe((await world.plan()).planId);
+      const meddling = world.process({
+        payments: (real) => ({
+          ...real,
+          async addInvoiceItem(item) {
+            await world.stripe.sdk.invoiceItems.create({ customer: item.customerId, invoice: item.stripeInvoiceId, amount: 7, currency: 'usd' });
+            return real.addInvoiceItem(item);
+          },
+        }),
+      });
+      world.travel((await world.boundary(id, 1)) + LATENESS_SECONDS * 1000);
+      await meddling.invoicing.round();
+      held = `inv_${id}_1`;
     });
-    world.travel((await world.boundary(id, 1)) + LATENESS_SECONDS * 1000);
-    await meddling.invoicing.round();
-    expect(await invoice(id, 1)).to.include({ status: 'needs_review', step: 'review', numbered: false, unsettled: false });
-    expect((await world.stripe.sdk.invoices.list({ status: 'paid' })).data).to.have.length(1);
+    const review = () => world.invoicing.review;
+    const atStripe = async () => world.stripe.sdk.invoices.retrieve((await invoice(id, 1)).stripeInvoiceId ?? '');
+    const code = (error: { code: string }) => error.code;
+
+    it('is not finalized, and an operator sees how', async () => {
+      expect(await invoice(id, 1)).to.include({ status: 'needs_review', step: 'review', numbered: false, unsettled: false });
+      expect((await world.stripe.sdk.invoices.list({ status: 'paid' })).data).to.have.length(1);
+      expect((await review().held(operator)).map(({ _id }) => _id)).to.deep.equal([held]);
+      const { difference, lines, theirs } = await review().compare(operator, held);
+      expect([difference, theirs?.totalMinor]).to.deep.equal(['4 lines instead of 2', 1014n]);
+      expect(lines.map(({ oursMinor, theirsMinor }) => [oursMinor, theirsMinor])).to.deep.equal([
+        [1000n, 1000n],
+        [0n, 0n],
+        [null, 7n],
+        [null, 7n],
+      ]);
+      expect(await review().held(buyer).catch(code)).to.equal('not-found');
+    });
+
+    it('goes on once Stripe was put right and the operator says why, and not before', async () => {
+      expect(await review().decide(operator, held, 'verify', ' ').catch(code)).to.equal('invalid-form');
+      expect(await review().decide(operator, held, 'verify', 'Looked again')).to.include({ status: 'needs_review' });
+      const items = await world.stripe.sdk.invoiceItems.list({ invoice: (await atStripe()).id });
+      for (const { id: item, amount } of items.data) if (amount === 7) await world.stripe.sdk.invoiceItems.del(item);
+      expect(await review().decide(operator, held, 'verify', 'Removed the lines')).to.include({ status: 'paid', number: 2 });
+      expect(await atStripe()).to.include({ status: 'paid', total: 1000 });
+      const records = await world.store.audit.ofOrganization('org_platform', 0, Number.MAX_SAFE_INTEGER);
+      expect(records.map(({ action, after }) => [action, (after as { reason: string }).reason])).to.have.deep.members([
+        ['platform:invoices:decide', 'Looked again'],
+        ['platform:invoices:decide', 'Removed the lines'],
+      ]);
+      expect(await review().decide(operator, held, 'verify', 'Once more').catch(code)).to.equal('conflict');
+    });
+
+    it('is withdrawn at Stripe and made anew, also when that is cut short, or its draft was removed in the dashboard', async () => {
+      const before = (await atStripe()).id;
+      const dying = world.process({
+        payments: (real) => ({
+          ...real,
+          async discardDraft(gone) {
+            await real.discardDraft(gone);
+            throw new Error('killed');
+          },
+        }),
+      });
+      expect(await dying.invoicing.review.decide(operator, held, 'remake', 'Send ours again').catch(() => 'killed')).to.equal('killed');
+      expect(await invoice(id, 1)).to.include({ step: 'discarding', unsettled: true });
+      await world.invoicing.round();
+      const after = await invoice(id, 1);
+      expect(after).to.include({ status: 'paid', step: 'done', number: 2, remakes: 1, lastFailure: '' });
+      expect(after.stripeInvoiceId).not.to.equal(before);
+      expect((await world.stripe.sdk.invoices.list()).data.map(({ status, total }) => [status, total])).to.deep.equal([
+        ['paid', 1000],
+        ['paid', 1000],
+      ]);
+      expect(await balance(`receivable:${BUYER}`)).to.equal(0n);
+    });
+
+    it('whose draft was removed in the dashboard is held, and made anew', async () => {
+      await world.stripe.sdk.invoices.del((await atStripe()).id);
+      expect((await review().compare(operator, held)).difference).to.equal('it is not there any more');
+      expect(await review().decide(operator, held, 'verify', 'Is it back?')).to.include({ status: 'needs_review' });
+      expect(await review().decide(operator, held, 'remake', 'It was deleted')).to.include({ status: 'paid', remakes: 1 });
+    });
+
+    it('says nothing of Stripe’s difference to the buyer of a first invoice', async () => {
+      const meddling = world.process({
+        payments: (real) => ({
+          ...real,
+          async finalizeInvoice() {
+            throw new Error('never reached');
+          },
+          async addInvoiceItem(item) {
+            return real.addInvoiceItem({ ...item, amountMinor: item.amountMinor + 1n });
+          },
+        }),
+      });
+      const { planId } = await world.plan();
+      const { subscriptionId, checkoutUrl } = await meddling.subscriptions.begin(buyer, { planId, appId: 'app_1', requestId: 'second' });
+      await typeCard(checkoutUrl ?? '', CARDS.good);
+      await meddling.subscriptions.refresh(buyer, subscriptionId);
+      const { statusReason } = (await world.store.subscriptions.get(subscriptionId)) ?? { statusReason: '' };
+      expect(statusReason).to.equal('The payment is being looked at. You will hear from us.');
+      expect(await review().decide(operator, `inv_${subscriptionId}_0`, 'remake', 'Amount was wrong')).to.include({ status: 'paid' });
+      expect(await world.store.subscriptions.get(subscriptionId)).to.include({ status: 'active' });
+    });
   });
 });

@@ -101,7 +101,9 @@ describe('I17: invoicing that is cut short', () => {
       .flatMap(({ entries }) => entries)
       .reduce((sum, { account, amountMinor }) => (account === 'stripe_clearing' ? sum + amountMinor : sum), 0n);
     const fees = await world.store.ledger.ofAccount('processing_fees', 0, Number.MAX_SAFE_INTEGER);
-    const kept = fees.flatMap(({ entries }) => entries).reduce((sum, { account, amountMinor }) => (account === 'processing_fees' ? sum + amountMinor : sum), 0n);
+    const kept = fees
+      .flatMap(({ entries }) => entries)
+      .reduce((sum, { account, amountMinor }) => (account === 'processing_fees' ? sum + amountMinor : sum), 0n);
     expect(fees).to.have.length(invoices.length);
     expect(booked).to.equal(charged - kept);
     const owed = await world.store.ledger.ofAccount(`receivable:${BUYER}`, 0, Number.MAX_SAFE_INTEGER);

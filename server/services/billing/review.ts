@@ -1,0 +1,92 @@
+import { isOperator, type Actor } from '../../domain/actor.ts';
+import { AppError } from '../../kernel/errors.ts';
+import type { Store } from '../../store/index.ts';
+import type { InvoiceDoc } from '../../store/invoices.ts';
+import type { Payments, StripeInvoice } from '../../stripe/payments.ts';
+import type { Audit } from '../audit.ts';
+import type { Collect } from './collect.ts';
+import { differences, stripeLines } from './stripe-lines.ts';
+import { goneAsNull } from './withdraw.ts';
+
+export interface ReviewDependencies {
+  readonly store: Pick<Store, 'invoices'>;
+  readonly payments: Pick<Payments, 'readInvoice'>;
+  readonly collect: Pick<Collect, 'release'>;
+  readonly audit: Audit;
+}
+
+/** `verify`: it was put right at Stripe, compare again. `remake`: take it back at Stripe and make it anew from ours. */
+export type ReviewDecision = 'remake' | 'verify';
+
+/** A line here and at Stripe; null where it is not. */
+export interface ComparedLine {
+  readonly text: string;
+  readonly oursMinor: bigint | null;
+  readonly theirsMinor: bigint | null;
+}
+
+/** An invoice that was stopped, beside what Stripe has. */
+export interface HeldInvoice {
+  readonly invoice: InvoiceDoc;
+  readonly lines: readonly ComparedLine[];
+  readonly theirs: Pick<StripeInvoice, 'currency' | 'status' | 'totalMinor'> | null;
+  /** What differs now; empty when nothing does any more. */
+  readonly difference: string;
+}
+
+export const REVIEW_REASON_MAX = 1_000;
+
+/** Invoices that differ at Stripe were stopped before they were finalized (F33). Only a person lets them go on. */
+export function makeReview({ store, payments, collect, audit }: ReviewDependencies) {
+  const forOperators = (actor: Actor): void => {
+    if (!isOperator(actor)) throw new AppError('not-found');
+  };
+
+  return {
+    async held(actor: Actor): Promise<InvoiceDoc[]> {
+      forOperators(actor);
+      return (await store.invoices.inStatus('needs_review')).sort((a, b) => a.stepAt - b.stepAt);
+    },
+
+    /** @throws not-found when it is not held */
+    async compare(actor: Actor, id: string): Promise<HeldInvoice> {
+      forOperators(actor);
+      const invoice = await store.invoices.get(id);
+      if (invoice?.status !== 'needs_review') throw new AppError('not-found');
+      const theirs = invoice.stripeInvoiceId ? await payments.readInvoice(invoice.stripeInvoiceId).catch(goneAsNull) : null;
+      return { invoice, theirs, lines: compareLines(invoice, theirs), difference: theirs ? differences(invoice, theirs) : 'it is not there any more' };
+    },
+
+    /**
+     * @param reason  why, for the audit log; at least a word
+     * @returns the invoice as far as it came: held again when it still differs
+     * @throws not-found invalid-form conflict
+     */
+    async decide(actor: Actor, id: string, decision: ReviewDecision, reason: string): Promise<InvoiceDoc> {
+      forOperators(actor);
+      const why = reason.trim();
+      if (why === '' || why.length > REVIEW_REASON_MAX)
+        throw new AppError('invalid-form', undefined, { fields: { reason: `Say why, in ${REVIEW_REASON_MAX} characters at most.` } });
+      const before = await store.invoices.get(id);
+      if (!before) throw new AppError('not-found');
+      const after = await collect.release(id, decision === 'verify' ? 'verifying' : 'discarding');
+      await audit.append(actor, {
+        action: 'platform:invoices:decide',
+        resource: `invoice:${id}`,
+        before: { status: before.status, stripeInvoiceId: before.stripeInvoiceId, difference: before.lastFailure },
+        after: { decision, reason: why, status: after.status, stripeInvoiceId: after.stripeInvoiceId },
+      });
+      return after;
+    },
+  };
+}
+
+function compareLines(invoice: InvoiceDoc, theirs: StripeInvoice | null): ComparedLine[] {
+  const rest = [...(theirs?.lines ?? [])];
+  const ours = stripeLines(invoice).map(({ key, text, amountMinor }) => {
+    const at = rest.findIndex(({ lineKey }) => lineKey === key);
+    const same = at < 0 ? undefined : rest.splice(at, 1)[0];
+    return { text, oursMinor: amountMinor, theirsMinor: same?.amountMinor ?? null };
+  });
+  return [...ours, ...rest.map(({ description, amountMinor }) => ({ text: description ?? 'No text', oursMinor: null, theirsMinor: amountMinor }))];
+}
