@@ -1,11 +1,12 @@
 import { exactText, fraction, type Fraction } from './fraction.ts';
 import { capLine, commitmentLine, sum } from './invoice-math.ts';
-import { explainRating } from './invoice-words.ts';
+import { explainRating, explainRounding } from './invoice-words.ts';
 import { splitNet } from './ledger.ts';
 import { unitWord } from './plan-words.ts';
 import type { Meter, Plan } from './plan.ts';
 import { priceForShare, rateLine } from './pricing.ts';
 import { shareOf } from './proration.ts';
+import { dateWords } from './time.ts';
 import type { Period } from './values.ts';
 
 /** A line before the money on it is divided. */
@@ -26,6 +27,7 @@ export interface WindowUsage {
   /** [start, end) */
   readonly at: Period;
   readonly versionId: string;
+  /** Product and plan by the names that people know: `Cities (Starter)`. */
   readonly planName: string;
   readonly plan: Plan;
   readonly units: ReadonlyMap<string, bigint>;
@@ -45,8 +47,7 @@ export interface BilledLine {
 }
 
 const WHOLE: Fraction = fraction(1n);
-const day = (at: number): string => new Date(at).toISOString().slice(0, 10);
-const span = ({ startAt, endAt }: Period): string => `${day(startAt)} to ${day(endAt)}`;
+const span = ({ startAt, endAt }: Period): string => `${dateWords(startAt)} – ${dateWords(endAt)}`;
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 const flat = (key: string, text: string, amountMinor: bigint): LineDraft => ({
@@ -70,11 +71,11 @@ function meterLine({ key, at, versionId, planName, plan, units }: WindowUsage, s
   const line = rateLine(price, quantity, plan.currency);
   return {
     key: `${meter.code}.${key}.${versionId}`,
-    text: `${capital(unitWord(meter.code))}, ${span(at)} (${planName})`,
+    text: `${planName}: ${unitWord(meter.code)}, ${span(at)}`,
     quantity,
     exact: exactText(line.exact),
     amountMinor: line.amountMinor,
-    explanation: explainRating(price, quantity, plan.currency, meter.code),
+    explanation: [...explainRating(price, quantity, plan.currency, meter.code), ...explainRounding(line.exact, line.amountMinor, plan.currency)],
   };
 }
 

@@ -24,5 +24,13 @@ export function readInstant(text: string): number | undefined {
   return Date.UTC(year, month - 1, day, hour, minute, second, ms);
 }
 
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** `30 Jun 2029` in UTC: how a date stands on pages and invoices. */
+export function dateWords(epochMs: number): string {
+  const at = new Date(epochMs);
+  return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
+}
+
 /** @param month  0 for January; UTC alone, so that the server's zone has no say */
 export const daysInMonth = (year: number, month: number): number => new Date(Date.UTC(year, month + 1, 0)).getUTCDate();

@@ -217,8 +217,8 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
       newestFirst(await store.invoices.ofOrganization(actor.organizationId, from, to)),
     /** What the actor's organization sold, newest first. */
     sold: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> => newestFirst(await store.invoices.ofProvider(actor.organizationId, from, to)),
-    /** What the running period would be invoiced as, if it ended as it stands. */
-    preview: (subscription: SubscriptionDoc): Promise<InvoiceDoc | null> => issue.preview(subscription),
+    /** What a period would be invoiced as, if it ended as it stands; the running one if none is named. */
+    preview: (subscription: SubscriptionDoc, index?: number): Promise<InvoiceDoc | null> => issue.preview(subscription, index),
     /** For operators: periods that ended and are not invoiced, with what holds them. */
     async openPeriods(actor: Actor): Promise<{ periods: PeriodDoc[]; watermark: number }> {
       if (!isOperator(actor)) throw new AppError('not-found');

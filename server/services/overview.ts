@@ -38,6 +38,19 @@ export interface OverviewDependencies {
   readonly store: Pick<Store, 'accounts' | 'invoices' | 'periods' | 'products'>;
 }
 
+/** An invoice that is on its way: its period has ended, and late calls are still waited for. */
+export interface AwaitedInvoice {
+  readonly subscription: SubscriptionDoc;
+  readonly period: PeriodDoc;
+  /** Not before, epoch ms. */
+  readonly writtenAt: number;
+  /** As it would be written now. */
+  readonly estimate: InvoiceDoc | null;
+}
+
+/** When the invoice of a period's end is written: late calls have until then, epoch ms. */
+export const writtenAt = ({ endAt, latenessSeconds }: PeriodDoc): number => endAt + latenessSeconds * 1_000;
+
 /** Who sold what to whom, by the names they go by now. */
 export interface Parties {
   readonly seller: { readonly name: string; readonly email: string; readonly website: string };
@@ -91,6 +104,27 @@ export function makeOverview({ subscriptions, metering, invoicing, store }: Over
     async invoicesOf(actor: Actor, id: string): Promise<InvoiceDoc[]> {
       await subscriptions.get(actor, id);
       return (await store.invoices.ofSubscription(id)).sort((a, b) => b.periodIndex - a.periodIndex || b.ordinal - a.ordinal);
+    },
+    /** Invoices that these subscriptions wait for, the period that ended first at the head. */
+    async awaited(owned: readonly SubscriptionDoc[]): Promise<AwaitedInvoice[]> {
+      const waiting = await Promise.all(
+        owned.map(async (subscription) => {
+          const { _id, periodIndex, live, anchorAt } = subscription;
+          if (anchorAt === null) return [];
+          const ended = (await store.periods.ofSubscription(_id)).filter(
+            ({ index, status }) => status !== 'invoiced' && (index < periodIndex || (!live && index === periodIndex)),
+          );
+          return Promise.all(
+            ended.map(async (period) => ({
+              subscription,
+              period,
+              writtenAt: writtenAt(period),
+              estimate: await invoicing.preview(subscription, period.index),
+            })),
+          );
+        }),
+      );
+      return waiting.flat().sort((a, b) => a.writtenAt - b.writtenAt);
     },
     /** Periods of the actor's subscriptions that touch [from, to), the newest first, each with the invoice that bills its usage once there is one. */
     async periodsIn(owned: readonly SubscriptionDoc[], from: number, to: number): Promise<{ period: PeriodDoc; invoice: InvoiceDoc | null }[]> {

@@ -2,7 +2,7 @@ import Handlebars, { type HelperDelegate, type HelperOptions } from 'handlebars'
 import { formatMoney } from '../domain/money.ts';
 import { assetPath } from './assets.ts';
 import { iconSvg } from './icons.ts';
-import { renderMarkdown } from './markdown.ts';
+import { renderMarkdown, renderMarkdownLine } from './markdown.ts';
 import { counted, grouped } from './present/number.ts';
 import { statusWord } from './present/status.ts';
 import { dateWords, isoUtc, timeWords } from './present/time.ts';
@@ -49,6 +49,7 @@ export const helpers: Readonly<Record<string, HelperDelegate>> = {
   gt: plain((a, b) => toCount(a) > toCount(b)),
   icon: plain((name) => html(iconSvg(String(name)))),
   markdown: plain((text) => html(renderMarkdown(typeof text === 'string' ? text : ''))),
+  markdownLine: plain((text) => html(renderMarkdownLine(typeof text === 'string' ? text : ''))),
   method: plain((method) => html(`<span class="method" data-method="${escaped(String(method))}">${escaped(String(method))}</span>`)),
   money: plain((minor, currency) => {
     if (typeof minor !== 'bigint') return NOTHING;

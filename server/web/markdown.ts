@@ -13,6 +13,16 @@ function lowerHeadings(tokens: ReturnType<typeof markdown.parse>): void {
   for (const token of tokens) if (token.type.startsWith('heading_')) token.tag = `h${Math.min(6, Number(token.tag.slice(1)) - highest + 3)}`;
 }
 
+/** The same for a text within a line, as descriptions of parameters and answers are: code, emphasis and links, no paragraphs. */
+export const renderMarkdownLine = (text: string): string =>
+  sanitizeHtml(markdown.renderInline(text), {
+    allowedTags: ['a', 'code', 'del', 'em', 's', 'strong'],
+    allowedAttributes: { a: ['href', 'rel'] },
+    allowedSchemes: ['http', 'https', 'mailto'],
+    allowProtocolRelative: false,
+    transformTags: { a: sanitizeHtml.simpleTransform('a', { rel: 'nofollow ugc noopener' }) },
+  });
+
 /**
  * HTML of a text that a stranger wrote. Raw HTML in it stays text; images are dropped (they would call outside);
  * links leave with `rel="nofollow ugc noopener"` and only to http(s) and mail addresses.

@@ -123,6 +123,9 @@ describe('the provider’s side over HTTP', function () {
     const early = await followed(provider, await provider.post(`/products/${product}/submission`));
     expect(early.text).to.contain('Add at least one plan');
 
+    const planPage = (await provider.get(`/products/${product}/plans/new`)).text;
+    const form = planPage.slice(planPage.indexOf('data-name="plan"'));
+    expect(/<button[^>]*>/.exec(form)?.[0], 'what Enter presses').to.contain('value="save"');
     const preview = await provider.post(`/products/${product}/plans`, { ...PLAN, intent: 'preview' });
     expect(preview.status).to.equal(200);
     expect(preview.text).to.contain('1,000 calls included, then USD 5.00 per 1,000 calls');

@@ -36,13 +36,20 @@ export const invoiceHash = (currency: string, lines: readonly LineDraft[], carri
 /** Makes invoices out of what the store holds: reads, calculates by the pure rules, inserts once. */
 export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
   interface Version {
+    /** Product and plan as the invoice names them: words of the day it is written, kept with it. */
     readonly planName: string;
     readonly plan: Plan;
   }
 
   async function versionsOf(ids: readonly string[]): Promise<Map<string, Version>> {
     const found = await store.products.planVersions([...new Set(ids)]);
-    return new Map(found.map(({ _id, planName, document }) => [_id, { planName, plan: planOf(document) }]));
+    const [products, plans] = await Promise.all([
+      store.products.products([...new Set(found.map(({ productId }) => productId))]),
+      Promise.all([...new Set(found.map(({ planId }) => planId))].map((id) => store.products.plan(id))),
+    ]);
+    const named = ({ productId, planId, planName }: (typeof found)[number]): string =>
+      `${products.find(({ _id }) => _id === productId)?.name ?? productId} (${plans.find((plan) => plan?._id === planId)?.title ?? planName})`;
+    return new Map(found.map((one) => [one._id, { planName: named(one), plan: planOf(one.document) }]));
   }
 
   const version = (versions: ReadonlyMap<string, Version>, id: string): Version => {
@@ -221,11 +228,12 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
       return insertOnce(documentOf(subscription, { index, lines, carriedInMinor: carriedInto(index, invoices), usagePeriod: ranOn ? ended : null }));
     },
 
-    /** What the running period would bring if it ended as it stands: the lines of its usage and the base that follows (invariant I27). */
-    async preview(subscription: SubscriptionDoc): Promise<InvoiceDoc | null> {
-      const running = await store.periods.get(subscription._id, subscription.periodIndex);
+    /** What a period that is not invoiced would bring as it stands, the running one if none is named: the lines of its usage and the base that follows (invariant I27). */
+    async preview(subscription: SubscriptionDoc, index = subscription.periodIndex): Promise<InvoiceDoc | null> {
+      const running = await store.periods.get(subscription._id, index);
       if (!running) return null;
-      const next = subscription.cancelAtPeriodEnd ? null : await store.periods.get(subscription._id, subscription.periodIndex + 1);
+      const endsHere = index === subscription.periodIndex && (subscription.cancelAtPeriodEnd || !subscription.live);
+      const next = endsHere ? null : await store.periods.get(subscription._id, index + 1);
       const versions = await versionsOf([...versionIds(running), ...(next ? versionIds(next) : [])]);
       const invoices = await store.invoices.ofSubscription(subscription._id);
       const first = next?.windows[0];

@@ -3,9 +3,9 @@ import { describePrice, unitWord } from '../../domain/plan-words.ts';
 import { REQUESTS_METER } from '../../domain/plan.ts';
 import { dueToday, isFreeOfCharge, pendingUntil } from '../../domain/subscription.ts';
 import type { SubscriptionDetails } from '../../services/subscriptions.ts';
-import type { SubscriptionOverview, UsedSoFar } from '../../services/overview.ts';
+import { writtenAt, type AwaitedInvoice, type SubscriptionOverview, type UsedSoFar } from '../../services/overview.ts';
 import { grouped, percentOf } from './number.ts';
-import { periodWords, timeWords } from './time.ts';
+import { dateWords, durationWords, periodWords, timeWords } from './time.ts';
 
 /** A bar of `partials/bar`. */
 export interface BarModel {
@@ -177,6 +177,8 @@ export function overviewModel(overview: SubscriptionOverview) {
     period: period ? periodWords(period.startAt, period.endAt) : '',
     periodFrom: period?.startAt ?? null,
     nextAt: period && subscription.live ? period.endAt : null,
+    nextWrittenAt: period && subscription.live ? writtenAt(period) : null,
+    waitWords: period ? durationWords(period.latenessSeconds * 1_000) : '',
     nextTotalMinor: next?.totalMinor ?? null,
     ending: subscription.cancelAtPeriodEnd,
     entitledUntil: subscription.entitledUntil,
@@ -206,6 +208,31 @@ export const nextInvoiceModel = ({ next, subscription }: SubscriptionOverview) =
           amountMinor,
           explanation,
         })),
+      };
+
+/** An invoice on its way, in a table beside those that are written. */
+export const awaitedModel = ({ subscription, period, writtenAt: at, estimate }: AwaitedInvoice, product: string) => ({
+  subscriptionId: subscription._id,
+  product,
+  period: `${dateWords(period.startAt)} – ${dateWords(period.endAt)}`,
+  state: 'ended',
+  writtenAt: at,
+  currency: subscription.currency,
+  estimateMinor: estimate?.totalMinor ?? null,
+});
+
+/** The invoice that the running period will end in, as a row of the same table. Null: none comes. */
+export const upcomingModel = ({ subscription, product, period, next }: SubscriptionOverview) =>
+  !subscription.live || subscription.anchorAt === null || period === null
+    ? null
+    : {
+        subscriptionId: subscription._id,
+        product: product.name,
+        period: `${dateWords(period.startAt)} – ${dateWords(period.endAt)}`,
+        state: 'running',
+        writtenAt: writtenAt(period),
+        currency: subscription.currency,
+        estimateMinor: next?.totalMinor ?? null,
       };
 
 export interface Step {

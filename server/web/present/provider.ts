@@ -62,6 +62,13 @@ export const groupModel = ({ _id, gatewayId, name, description, label, rev }: Gr
 
 export const countsModel = ({ group, apis, live }: GroupCounts, gatewayUrl: string) => ({ ...groupModel(group, gatewayUrl), apis, live });
 
+/**
+ * What people call an API: its name, unless that is an identifier, such as the operation id of an imported document; then its summary
+ * says more, and the identifier stands beside it.
+ */
+export const apiTitle = ({ name, summary }: { readonly name: string; readonly summary: string }): string =>
+  summary === '' || /\s/.test(name) ? name : summary;
+
 export function apiModel({ api, status, changed }: ApiSummary) {
   const { definition } = api;
   return {
@@ -70,6 +77,8 @@ export function apiModel({ api, status, changed }: ApiSummary) {
     groupId: api.groupId,
     rev: api.rev,
     name: definition.name,
+    title: apiTitle(definition),
+    identifier: apiTitle(definition) === definition.name ? '' : definition.name,
     summary: definition.summary,
     method: definition.frontend.method,
     path: definition.frontend.path,

@@ -1,14 +1,7 @@
+import { dateWords } from '../../domain/time.ts';
 import { isoUtc } from '../../kernel/clock.ts';
 
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-
 const two = (n: number): string => String(n).padStart(2, '0');
-
-/** `30 Jun 2029` in UTC. */
-export function dateWords(epochMs: number): string {
-  const at = new Date(epochMs);
-  return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
-}
 
 /** `30 Jun 2029, 23:59 UTC`: minutes are enough for people, the `datetime` attribute keeps the rest. */
 export function timeWords(epochMs: number): string {
@@ -34,4 +27,4 @@ export function durationWords(durationMs: number): string {
   return 'less than a second';
 }
 
-export { isoUtc };
+export { dateWords, isoUtc };

@@ -9,7 +9,7 @@ import { actorOf, may } from '../guards.ts';
 import { apiFormModel, NEW_API_VALUES, readApiForm, valuesOf } from '../present/api-form.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { counted } from '../present/number.ts';
-import { apiModel, apiTabs, gatewayModel, groupModel, groupTrail, testModel, type ApiTab } from '../present/provider.ts';
+import { apiModel, apiTabs, apiTitle, gatewayModel, groupModel, groupTrail, testModel, type ApiTab } from '../present/provider.ts';
 import { page } from '../render.ts';
 import { safePath } from '../safe-path.ts';
 import { body, many, orAgain, part, press } from './provider-kit.ts';
@@ -43,7 +43,7 @@ export function apiRoutes(
         group: groupModel(group, gatewayUrl),
         api: apiModel(summary),
         tabs: apiTabs(gateway._id, summary.api._id, current),
-        trail: groupTrail(gateway, group, { text: summary.api.definition.name }),
+        trail: groupTrail(gateway, group, { text: apiTitle(summary.api.definition) }),
         url: `${gatewayUrl}/${group.label}${summary.api.definition.frontend.path}`,
       },
     };
@@ -172,7 +172,7 @@ export function apiRoutes(
       async (r) => {
         await catalog.apis.remove(actorOf(r), summary.api._id);
         gone = true;
-        return `${summary.api.definition.name} is deleted.`;
+        return `${apiTitle(summary.api.definition)} is deleted.`;
       },
     )(req, res, next);
   });

@@ -160,6 +160,7 @@ export function appRoutes({
         example: example && { apiName: example.apiName, curl: exampleCurl(example) },
         bounds: { codes: CODES_MAX, keys: KEYS_MAX },
         effect: { ...effect, working: effect.keys + effect.codes },
+        others: Math.max(0, effect.keys + effect.codes - 1),
         credentialForm: formModel(FIELDS.credential, typed('credential') ?? { kind: 'code', expiry: 'never' }, faults('credential'), 'credential-'),
         appForm: formModel(FIELDS.app, typed('app') ?? { name: app.name, description: app.description }, faults('app'), 'app-'),
         removal: formModel(

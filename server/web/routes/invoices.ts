@@ -6,6 +6,7 @@ import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
+import { awaitedModel, upcomingModel } from '../present/buyer.ts';
 import { sendCsv } from '../present/csv.ts';
 import { invoiceModel, invoiceRow } from '../present/invoice.ts';
 import { invoicePdf } from '../present/invoice-pdf.ts';
@@ -36,13 +37,18 @@ export function invoiceRoutes({
   router.get('/invoices', may('market:invoices:get'), async (req, res) => {
     const actor = actorOf(req);
     const until = clock.now() + 1;
-    const [all, bought] = await Promise.all([invoicing.list(actor, until - SHOWN_DAYS * 86_400_000, until), subscriptions.list(actor)]);
+    const [all, bought] = await Promise.all([invoicing.list(actor, until - SHOWN_DAYS * 86_400_000, until), overview.all(actor)]);
     const names = new Map(bought.map(({ subscription, product }) => [subscription._id, product.name]));
+    const awaited = await overview.awaited(bought.map(({ subscription }) => subscription));
     const current = pageOf(req.query['page']);
     const shown = all.slice((current - 1) * PAGE_SIZE, current * PAGE_SIZE);
     page(res, 'buyer/invoices', {
       invoices: shown.map((invoice) => ({ ...invoiceRow(invoice), product: names.get(invoice.subscriptionId) ?? '' })),
       pages: pagination('/invoices', {}, { page: current, size: PAGE_SIZE, total: all.length }),
+      upcoming: [
+        ...awaited.map((one) => awaitedModel(one, names.get(one.subscription._id) ?? '')),
+        ...bought.flatMap((one) => upcomingModel(one) ?? []).sort((a, b) => a.writtenAt - b.writtenAt),
+      ],
       any: all.length > 0,
       open: all.some(({ status, waitingFor }) => status === 'open' && waitingFor !== null),
     });

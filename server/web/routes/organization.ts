@@ -6,6 +6,7 @@ import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may, open } from '../guards.ts';
+import { changesOf } from '../present/audit.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
@@ -148,13 +149,10 @@ export function organizationRoutes({ accounts, audit, clock }: Pick<Services, 'a
           resource: record.resource,
           address: record.address,
           requestId: record.requestId,
-          before: shown(record.before),
-          after: shown(record.after),
+          changes: changesOf(record.before, record.after),
         })),
       pages: pagination('/organization/audit', req.query as Record<string, string>, { page: number, size: AUDIT_PAGE_SIZE, total: records.length }),
     });
   });
   return router;
 }
-
-const shown = (value: unknown): string => (value === null || value === undefined ? '' : JSON.stringify(value));

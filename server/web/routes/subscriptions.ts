@@ -6,7 +6,7 @@ import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
-import { nextInvoiceModel, overviewModel } from '../present/buyer.ts';
+import { awaitedModel, nextInvoiceModel, overviewModel } from '../present/buyer.ts';
 import { exampleCurl, exampleOf } from '../present/credential.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { invoiceRow } from '../present/invoice.ts';
@@ -132,7 +132,12 @@ export function subscriptionRoutes({
     await subscriptions.refresh(actor, idOf(req));
     const found = await overview.one(actor, idOf(req));
     const { subscription, product, bindings } = found;
-    const [listing, list, invoices] = await Promise.all([storefront.listing(product.slug), apps.list(actor), overview.invoicesOf(actor, subscription._id)]);
+    const [listing, list, invoices, awaited] = await Promise.all([
+      storefront.listing(product.slug),
+      apps.list(actor),
+      overview.invoicesOf(actor, subscription._id),
+      overview.awaited([subscription]),
+    ]);
     const example = listing ? exampleOf(listing) : null;
     const free = list.filter(({ app }) => !bindings.some((bound) => bound.app._id === app._id));
     page(
@@ -142,6 +147,7 @@ export function subscriptionRoutes({
         subscription: overviewModel(found),
         next: nextInvoiceModel(found),
         invoices: invoices.map(invoiceRow),
+        awaited: awaited.map((one) => awaitedModel(one, product.name)),
         example: example && { curl: exampleCurl(example) },
         listed: listing !== undefined,
         may: {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { parsePlanDocument } from '../../../server/domain/plan.ts';
+import { makeOverview } from '../../../server/services/overview.ts';
 import type { InvoiceDoc } from '../../../server/store/invoices.ts';
 import { BUYER, LATENESS_SECONDS, PROVIDER, STARTER, START, billingWorld, buyer, operator, type BillingWorld } from '../../support/billing-world.ts';
 
@@ -57,6 +58,28 @@ describe('invoicing', function () {
     expect([await balance(`provider_payable:${PROVIDER}`), await balance('platform_revenue')]).to.deep.equal([-1720n, -430n]);
     expect(await world.store.periods.get(id, 0)).to.deep.include({ status: 'invoiced', frozen: { '0.0': { requests: '1300' } } });
     expect(await world.store.subscriptions.get(id)).to.include({ periodIndex: 1, status: 'active' });
+  });
+
+  it('names the invoice that waits for late calls: when it is written, and what it would say now', async () => {
+    const { planId } = await world.plan();
+    const id = await world.subscribe(planId);
+    world.usage.record(id, 0, 1300);
+    const { awaited } = makeOverview({ store: world.store, invoicing: world.invoicing, metering: {} as never, subscriptions: {} as never });
+    const waiting = async () => {
+      const subscription = await world.store.subscriptions.get(id);
+      return subscription ? awaited([subscription]) : [];
+    };
+    expect(await waiting(), 'while the period runs').to.have.length(0);
+    const endAt = await world.boundary(id, 1);
+    world.travel(endAt);
+    await world.invoicing.round();
+    const found = await waiting();
+    expect(found.map(({ writtenAt, estimate }) => [writtenAt, estimate?._id, estimate?.totalMinor])).to.deep.equal([
+      [endAt + LATENESS_SECONDS * 1_000, `inv_${id}_1`, 1150n],
+    ]);
+    await end(id, 0);
+    expect(await waiting(), 'once it is written').to.have.length(0);
+    expect((await invoice(id, 1)).lines).to.deep.equal(found[0]?.estimate?.lines);
   });
 
   it('closes no period before its lateness is over and its usage is stored; an operator may skip the first, nobody the second', async () => {

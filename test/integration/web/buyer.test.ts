@@ -219,8 +219,10 @@ describe('the buyer’s pages', function () {
     const list = await buyer.get('/invoices');
     const invoice = `/invoices/inv_${id}_0`;
     expect(list.text).to.contain(invoice).and.to.contain('data-status="paid"');
+    expect(list.text, 'the one that the running period ends in').to.contain('data-name="upcoming-invoices"').and.to.contain('Running');
     const page = await buyer.get(invoice);
     expect(amounts(page.text).at(-1)).to.equal('usd 1000');
+    expect(page.text).to.contain('Cities of the world (Starter): fee for the first month');
     const csv = await buyer.get(`${invoice}.csv`);
     expect(csv.text).to.contain('Total,,10.00,usd');
     const pdf = await buyer.get(`${invoice}.pdf`);

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { isBillableOutcome } from '../../../server/domain/billable.ts';
 import { nextAttempt } from '../../../server/domain/dunning.ts';
-import { explainRating, invoiceNumber } from '../../../server/domain/invoice-words.ts';
+import { fraction } from '../../../server/domain/fraction.ts';
+import { explainRating, explainRounding, invoiceNumber } from '../../../server/domain/invoice-words.ts';
 import { currencyOf, parseMoney, plainMoney } from '../../../server/domain/money.ts';
 import { price } from '../../../server/domain/pricing.ts';
 
@@ -10,18 +11,24 @@ const explain = (document: object, quantity: bigint) => explainRating(price(USD)
 
 describe('an invoice in words', () => {
   it('explains an amount step by step', () => {
-    expect(explain({ model: 'per_unit', unit_amount_decimal: '0.5', included: 1000 }, 1300n)).to.deep.equal([
-      '1,000 calls of 1,000 included',
-      '300 calls at USD 5.00 per 1,000 calls',
-    ]);
-    expect(explain({ model: 'per_unit', unit_amount_decimal: '0.5', included: 1000 }, 1n)).to.deep.equal(['1 call of 1,000 included']);
+    expect(explain({ model: 'per_unit', unit_amount_decimal: '0.5', included: 1000 }, 1300n)).to.deep.equal(['Included 1,000 calls', '300 calls at USD 0.005']);
+    expect(explain({ model: 'per_unit', unit_amount_decimal: '0.5', included: 1000 }, 1n)).to.deep.equal(['Included 1 of 1,000 calls']);
+    expect(explain({ model: 'per_unit', unit_amount_decimal: '1', divide_by: 3 }, 7n)).to.deep.equal(['7 calls at 1/3 minor units of USD per call']);
     expect(explain({ model: 'package', package_size: 250, package_amount: 95 }, 251n)).to.deep.equal(['2 started × 250 calls at USD 0.95']);
     const tiers = [
       { up_to: 100, unit_amount_decimal: '0' },
       { up_to: null, unit_amount_decimal: '5', flat_amount: 30 },
     ];
-    expect(explain({ model: 'graduated', tiers }, 102n)).to.deep.equal(['100 calls free', '2 calls at USD 0.05 per call + USD 0.30']);
-    expect(explain({ model: 'volume', tiers }, 102n)).to.deep.equal(['102 calls at USD 0.05 per call + USD 0.30']);
+    expect(explain({ model: 'graduated', tiers }, 102n)).to.deep.equal(['100 calls free', '2 calls at USD 0.05 + USD 0.30']);
+    expect(explain({ model: 'volume', tiers }, 102n)).to.deep.equal(['102 calls at USD 0.05 + USD 0.30']);
+  });
+
+  it('says what an amount was before it was rounded, and nothing where it was not', () => {
+    expect(explainRounding(fraction(250n), 250n, USD)).to.deep.equal([]);
+    expect(explainRounding(fraction(499n, 2n), 250n, USD)).to.deep.equal(['USD 2.495, rounded to USD 2.50']);
+    expect(explainRounding(fraction(-499n, 2n), -250n, USD)).to.deep.equal(['USD -2.495, rounded to USD -2.50']);
+    expect(explainRounding(fraction(7n, 3n), 2n, USD)).to.deep.equal(['Rounded once to USD 0.02']);
+    expect(explainRounding(fraction(12_345n, 2n), 6170n, currencyOf('kwd'))).to.deep.equal(['KWD 6.1725, rounded to KWD 6.170']);
   });
 
   it('numbers an invoice so that two sellers never share a number at Stripe', () => {

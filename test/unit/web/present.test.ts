@@ -1,12 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { planOf } from '../../../server/domain/plan.ts';
+import { changesOf } from '../../../server/web/present/audit.ts';
 import { barChart } from '../../../server/web/present/chart.ts';
 import { formModel } from '../../../server/web/present/form.ts';
 import { navigation } from '../../../server/web/present/navigation.ts';
 import { counted, grouped, percentOf } from '../../../server/web/present/number.ts';
 import { address, pageOf, pagination } from '../../../server/web/present/pagination.ts';
 import { comparePlans, limitWords, quotePlans, readCalls } from '../../../server/web/present/plan.ts';
+import { apiTitle } from '../../../server/web/present/provider.ts';
 import { STATUSES, statusWord } from '../../../server/web/present/status.ts';
 import { curl, snippets } from '../../../server/web/present/snippet.ts';
 import { dateWords, durationWords, timeWords } from '../../../server/web/present/time.ts';
@@ -27,6 +29,33 @@ describe('present', () => {
       '2 hours',
       '2 days',
     ]);
+  });
+  it('tells a change field by field, times in words, what stayed left out', () => {
+    const at = Date.UTC(2026, 10, 24, 11, 53);
+    expect(
+      changesOf(
+        { status: 'pending', plan: { rate: 1, quota: 5 } },
+        { status: 'active', anchorAt: at, notAfter: null, plan: { rate: 2, quota: 5 }, live: true },
+      ),
+    ).to.deep.equal([
+      { field: 'Status', before: 'pending', after: 'active' },
+      { field: 'Plan, rate', before: '1', after: '2' },
+      { field: 'Anchor at', before: '', after: '24 Nov 2026, 11:53 UTC' },
+      { field: 'Not after', before: '', after: 'none' },
+      { field: 'Live', before: '', after: 'yes' },
+    ]);
+    expect(changesOf(null, null)).to.deep.equal([]);
+    expect(changesOf(undefined, { ids: ['a', 'b'], totalMinor: 12n, list: [{ n: 1n }], startsAt: 7 })).to.deep.equal([
+      { field: 'Ids', before: '', after: 'a, b' },
+      { field: 'Total minor', before: '', after: '12' },
+      { field: 'List', before: '', after: '[{"n":"1"}]' },
+      { field: 'Starts at', before: '', after: '7' },
+    ]);
+  });
+  it('calls an imported API by its summary, and one that has a name by its name', () => {
+    expect(apiTitle({ name: 'getCountry', summary: 'One country' })).to.equal('One country');
+    expect(apiTitle({ name: 'getCountry', summary: '' })).to.equal('getCountry');
+    expect(apiTitle({ name: 'The weather', summary: 'Rain and sun, by the hour' })).to.equal('The weather');
   });
   it('groups digits without losing any', () => {
     fc.assert(fc.property(fc.bigInt(), (n) => grouped(n).replaceAll(',', '') === String(n)));
