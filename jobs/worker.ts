@@ -5,8 +5,11 @@ import type { JobWorld } from './job.ts';
 import { REGISTRY } from './registry.ts';
 import { startSchedule } from './schedule.ts';
 
-/** A worker that does not say within this time that it is alive has its job given to another one. */
-const LOCK_MS = 30_000;
+/**
+ * A worker that does not say within this time that it is alive has its job given to another one; it is looked for as often. Until then the
+ * job of a killed worker keeps its id, and none of that name can be queued: a boundary waits that long.
+ */
+const LOCK_MS = 10_000;
 
 export interface WorkerRole {
   /** Jobs under way are finished; none is begun. */
@@ -26,6 +29,7 @@ export function startWorker(connection: QueueConnection, world: JobWorld, { sche
       prefix: queuePrefix(connection),
       concurrency: JOBS[name].concurrency,
       lockDuration: LOCK_MS,
+      stalledInterval: LOCK_MS,
     });
     worker.on('failed', (job, error) => {
       const last = (job?.attemptsMade ?? 0) >= JOBS[name].attempts;
