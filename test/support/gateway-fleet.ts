@@ -1,10 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { compose, type Composition } from '../../server/compose.ts';
 import { loadConfig } from '../../server/config.ts';
 import type { Actor } from '../../server/domain/actor.ts';
@@ -13,6 +11,8 @@ import { makeLog } from '../../server/kernel/log.ts';
 import { definition, planDocument, productFields } from './catalog-world.ts';
 import { recordingUpstream } from './gateway-world.ts';
 import { testEnvironment } from './portal.ts';
+import { startRole, type RoleProcess } from './role-process.ts';
+import { CARDS, typeCard } from './stripe.ts';
 
 export interface GatewayProcess {
   readonly node: string;
@@ -34,7 +34,10 @@ export interface Answer {
 export interface Fleet {
   readonly composition: Composition;
   readonly upstream: Awaited<ReturnType<typeof recordingUpstream>>;
+  /** Of every process of the fleet. */
+  readonly env: Readonly<Record<string, string>> & { readonly MONGODB_URI: string };
   readonly subscriptionId: string;
+  readonly planId: string;
   readonly appCode: string;
   readonly provider: Actor;
   readonly buyer: Actor;
@@ -47,51 +50,43 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
-export async function startFleet({ plan, answer }: { plan: Partial<PlanForm>; answer?: Parameters<typeof recordingUpstream>[0] }): Promise<Fleet> {
+export interface FleetOptions {
+  readonly plan: Partial<PlanForm>;
+  readonly answer?: Parameters<typeof recordingUpstream>[0];
+  /** More of the environment of every process: Stripe's stand-in, when the plan costs something. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export async function startFleet({ plan, answer, environment = {} }: FleetOptions): Promise<Fleet> {
   const upstream = await recordingUpstream(answer);
-  const { env, drop } = await testEnvironment({ UPSTREAM_ALLOW: `127.0.0.1:${upstream.port}` });
+  const { env, drop } = await testEnvironment({ UPSTREAM_ALLOW: `127.0.0.1:${upstream.port}`, ...environment });
   const dataDir = await mkdtemp(join(tmpdir(), 'fleet-'));
   const composition = await compose(loadConfig({ ...env, DATA_DIR: dataDir }), 'web', { log: makeLog('silent', 'web') });
   const wire = await storeWire(new URL(env.MONGODB_URI));
-  const children = new Map<string, ChildProcess>();
+  const processes: RoleProcess[] = [];
   const agent = new Agent({ keepAlive: true, maxSockets: 2_500 });
-  const { provider, buyer, subscriptionId, appCode } = await sell(composition, upstream.origin, plan);
+  const { provider, buyer, subscriptionId, planId, appCode } = await sell(composition, upstream.origin, plan);
 
   return {
     composition,
     upstream,
     subscriptionId,
+    planId,
     appCode,
     provider,
     buyer,
     storeWire: wire,
+    env: { ...env, DATA_DIR: dataDir },
     async start(node, more = {}) {
-      const child = spawn(process.execPath, ['--import', 'tsx', 'server/main.ts', 'gateway'], {
-        env: { PATH: process.env['PATH'], ...env, MONGODB_URI: wire.uri, DATA_DIR: dataDir, GATEWAY_NODE: node, LOG_LEVEL: 'info', ...more },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      children.set(node, child);
-      let faults = '';
-      child.stderr.on('data', (chunk: Buffer) => (faults += chunk.toString()));
-      const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-      const port = await new Promise<number>((resolve, reject) => {
-        createInterface({ input: child.stdout }).on('line', (line) => {
-          if (!line.startsWith('{')) return;
-          const entry = JSON.parse(line) as { msg?: string; port?: number };
-          if (entry.msg === 'gateway listens' && entry.port) resolve(entry.port);
-        });
-        void gone.then(() => reject(new Error(`gateway ${node} ended before it listened: ${faults}`)));
-      });
+      const started = await startRole('gateway', { ...env, MONGODB_URI: wire.uri, DATA_DIR: dataDir, GATEWAY_NODE: node, ...more });
+      processes.push(started);
       return {
         node,
-        url: `http://127.0.0.1:${port}`,
+        url: `http://127.0.0.1:${started.port}`,
         get running() {
-          return child.exitCode === null && child.signalCode === null;
+          return started.running;
         },
-        async kill(signal = 'SIGKILL') {
-          child.kill(signal);
-          await gone;
-        },
+        kill: (signal) => started.kill(signal),
       };
     },
     call: (gateway, path) =>
@@ -112,12 +107,7 @@ export async function startFleet({ plan, answer }: { plan: Partial<PlanForm>; an
     },
     async stop() {
       agent.destroy();
-      for (const child of children.values()) {
-        if (child.exitCode !== null || child.signalCode !== null) continue;
-        const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-        child.kill('SIGKILL');
-        await gone;
-      }
+      await Promise.all(processes.filter(({ running }) => running).map((started) => started.kill()));
       await wire.close();
       await upstream.close();
       await composition.lifecycle.stop();
@@ -161,14 +151,18 @@ async function sell({ services, store, ids }: Composition, origin: string, plan:
   const submitted = await catalog.products.get(provider, product._id);
   await catalog.reviews.approve({ ...provider, organizationId: 'org_platform', policies: ['Operator'] }, product._id, submitted.rev);
   const app = await services.apps.create(buyer, { name: 'Demo', description: '' });
-  const { subscriptionId } = await services.subscriptions.begin(buyer, { planId, appId: app._id, requestId: ids.uuid() });
+  const { subscriptionId, checkoutUrl } = await services.subscriptions.begin(buyer, { planId, appId: app._id, requestId: ids.uuid() });
+  if (checkoutUrl !== null) {
+    await typeCard(checkoutUrl, CARDS.good);
+    await services.subscriptions.refresh(buyer, subscriptionId);
+  }
   for (let tries = 0; (await store.subscriptions.get(subscriptionId))?.status !== 'active'; tries += 1) {
     if (tries > 100) throw new Error('the subscription was not activated');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const issued = await services.credentials.issue(buyer, { appId: app._id, kind: 'code', name: 'test', notAfter: null });
   if (issued.kind !== 'code') throw new Error('a key came instead of a code');
-  return { provider, buyer, subscriptionId, appCode: issued.appCode };
+  return { provider, buyer, subscriptionId, planId, appCode: issued.appCode };
 }
 
 async function storeWire(target: URL) {
