@@ -30,7 +30,9 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
     address: makeAttempts({ redis, name: 'address', ...SIGN_IN.address }),
   };
   const app = makeApp({
+    access: services.access,
     accounts: services.accounts,
+    now: clock.real,
     log,
     ids,
     sessionStore: makeSessionStore(store.connection),

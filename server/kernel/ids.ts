@@ -1,7 +1,27 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 
 export type IdPrefix =
-  'api' | 'app' | 'call' | 'crd' | 'env' | 'evt' | 'gnt' | 'grp' | 'gw' | 'inv' | 'mem' | 'org' | 'plan' | 'prd' | 'pub' | 'req' | 'sub' | 'tok' | 'usr';
+  | 'api'
+  | 'app'
+  | 'call'
+  | 'crd'
+  | 'env'
+  | 'evt'
+  | 'gnt'
+  | 'grp'
+  | 'gw'
+  | 'inv'
+  | 'mem'
+  | 'org'
+  | 'plan'
+  | 'pol'
+  | 'prd'
+  | 'pub'
+  | 'req'
+  | 'sub'
+  | 'tok'
+  | 'ugr'
+  | 'usr';
 
 /** Crockford's alphabet in lower case: sorts by time, survives double clicks and being read aloud. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';

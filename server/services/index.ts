@@ -6,6 +6,7 @@ import type { Ids } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Mailer } from '../mail/mailer.ts';
 import type { Store } from '../store/index.ts';
+import { makeAccess } from './access.ts';
 import { makeAccounts } from './accounts.ts';
 import { makeApps } from './apps.ts';
 import { makeAudit } from './audit.ts';
@@ -17,11 +18,13 @@ import { makeImporting } from './openapi-import.ts';
 import { makeDocumentReader } from './openapi/read.ts';
 import { makeOutbound } from './outbound.ts';
 import { makeStorefront } from './storefront.ts';
+import { makeTokens } from './tokens.ts';
 import { makeUpstreamTest } from './upstream-test.ts';
 import { makeUsageTotals } from './usage-totals.ts';
 import { makeEarnings } from './earnings.ts';
 import { makeInvoicing, type Invoicing } from './invoicing.ts';
 import { makeMailbox } from './mailbox.ts';
+import { makeMembers } from './members.ts';
 import { makeMetering } from './metering.ts';
 import { makeSubscriptions, type Subscriptions } from './subscriptions.ts';
 import type { Payments } from '../stripe/port.ts';
@@ -87,7 +90,10 @@ export function makeServices(ground: Ground) {
   const audit = makeAudit({ store, clock, ids });
   const changes = makeChanges({ store, signals, roster, clock });
   const notifications = makeNotifications({ mailer, webUrl, render });
-  const accounts = makeAccounts({ store, clock, ids, audit, notifications });
+  const access = makeAccess({ store, clock, ids, audit });
+  const tokens = makeTokens({ store, clock, ids });
+  const accounts = makeAccounts({ store, clock, ids, audit, notifications, tokens });
+  const members = makeMembers({ store, clock, audit, access, tokens, notifications });
   const apps = makeApps({ store, audit, clock, ids, changes });
   const catalog = makeCatalog({ store, clock, ids, audit, changes, upstreamAllow });
   const reader = makeDocumentReader({ onFault: (error) => log.error({ err: error }, 'a document could not be read') });
@@ -145,6 +151,7 @@ export function makeServices(ground: Ground) {
     offsetSetting: CLOCK_OFFSET,
   });
   return {
+    access,
     accounts,
     apps,
     audit,
@@ -159,6 +166,7 @@ export function makeServices(ground: Ground) {
     inbox,
     invoicing,
     mailbox,
+    members,
     metering,
     notifications,
     operations,

@@ -1,5 +1,6 @@
 import { SYSTEM, type Actor } from '../domain/actor.ts';
 import { givenUpAt } from '../domain/dunning.ts';
+import { isAllowed } from '../domain/rights.ts';
 import { canCancel, isEntitled, pendingUntil } from '../domain/subscription.ts';
 import type { PlanDocument } from '../domain/plan.ts';
 import { AppError } from '../kernel/errors.ts';
@@ -105,7 +106,8 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
     /** Newest first; those that never came about only while they are pending. */
     async list(actor: Actor): Promise<SubscriptionDetails[]> {
       const all = await store.subscriptions.ofOrganization(actor.organizationId);
-      return detailsOf(all.filter(({ live, anchorAt }) => live || anchorAt !== null).sort((a, b) => b.createdAt - a.createdAt));
+      const shown = all.filter(({ _id, live, anchorAt }) => (live || anchorAt !== null) && isAllowed(actor, 'market:subscriptions:get', `subscription:${_id}`));
+      return detailsOf(shown.sort((a, b) => b.createdAt - a.createdAt));
     },
 
     /** The organization's live subscription to a product, pending ones too. */

@@ -38,8 +38,10 @@ export interface MembershipDoc {
   _id: string;
   organizationId: string;
   userId: string;
-  /** Names of preset policies. */
+  /** Policies held directly: preset names and `pol_…`. */
   policies: string[];
+  /** Groups of users, `ugr_…`: their policies are held too. */
+  groups: string[];
   createdAt: number;
 }
 
@@ -53,6 +55,7 @@ export interface TokenDoc {
   policies: string[];
   /** Of a reset: the password it replaces, as `passwordMark` names it; another one makes the link void. */
   passwordMark: string;
+  groups: string[];
   usedAt: number | null;
   expiresAt: Date;
 }
@@ -84,7 +87,7 @@ export function makeAccountsStore(connection: Connection) {
   organizations.index({ sellerSlug: 1 }, { unique: true, partialFilterExpression: { sellerSlug: { $type: 'string' } } });
   organizations.index({ stripeCustomerId: 1 });
   const memberships = new Schema<MembershipDoc>(
-    { _id: text, organizationId: text, userId: text, policies: { type: [String], required: true }, createdAt: time },
+    { _id: text, organizationId: text, userId: text, policies: { type: [String], required: true }, groups: { type: [String], default: [] }, createdAt: time },
     { strict: 'throw', versionKey: false },
   );
   memberships.index({ organizationId: 1 });
@@ -98,6 +101,7 @@ export function makeAccountsStore(connection: Connection) {
       organizationId: { type: String, default: null },
       policies: { type: [String], default: [] },
       passwordMark: { type: String, default: '' },
+      groups: { type: [String], default: [] },
       usedAt: { type: Number, default: null },
       expiresAt: { type: Date, required: true },
     },
@@ -148,8 +152,10 @@ export function makeAccountsStore(connection: Connection) {
     membership: (organizationId: string, userId: string) => Memberships.findById(`${organizationId}.${userId}`).lean<MembershipDoc>(),
     membershipsOfUser: (userId: string) => Memberships.find({ userId }).lean<MembershipDoc[]>(),
     membershipsOfOrganization: (organizationId: string) => Memberships.find({ organizationId }).lean<MembershipDoc[]>(),
-    setPolicies: async (organizationId: string, userId: string, policies: string[]) =>
-      (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $set: { policies } })).matchedCount === 1,
+    setRights: async (organizationId: string, userId: string, rights: Pick<MembershipDoc, 'policies' | 'groups'>) =>
+      (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $set: rights })).matchedCount === 1,
+    leaveGroup: async (organizationId: string, userId: string, groupId: string) =>
+      void (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $pull: { groups: groupId } })),
     removeMembership: async (organizationId: string, userId: string) =>
       (await Memberships.deleteOne({ _id: `${organizationId}.${userId}` })).deletedCount === 1,
 

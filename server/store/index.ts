@@ -1,4 +1,5 @@
 import type { Connection } from 'mongoose';
+import { makeAccessStore } from './access.ts';
 import { makeAccountsStore } from './accounts.ts';
 import { makeApisStore } from './apis.ts';
 import { makeAppsStore } from './apps.ts';
@@ -50,6 +51,7 @@ export async function openStoreLater(
 
 function makeStore(connection: Connection) {
   const parts = {
+    access: makeAccessStore(connection),
     accounts: makeAccountsStore(connection),
     apis: makeApisStore(connection),
     apps: makeAppsStore(connection),

@@ -5,6 +5,7 @@ import { randomNonce } from '../kernel/ids.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import { AppError } from '../kernel/errors.ts';
+import type { Access } from '../services/access.ts';
 import type { Accounts } from '../services/accounts.ts';
 import { assetRoutes } from './assets.ts';
 import { answerErrors, notFound } from './errors.ts';
@@ -15,7 +16,10 @@ import { sessions, storedBeforeRedirect } from './session.ts';
 const FORM_BYTES_MAX = 256 * 1024;
 
 export interface AppOptions {
+  readonly access: Access;
   readonly accounts: Accounts;
+  /** The real clock, epoch ms. */
+  readonly now: () => number;
   readonly log: Log;
   readonly ids: Ids;
   readonly sessionStore: SessionStore;
@@ -52,7 +56,7 @@ export function makeApp(options: AppOptions): Express {
   app.use(storedBeforeRedirect);
   app.use(passport.initialize());
   app.use(passport.session());
-  app.use(identify(accounts));
+  app.use(identify(accounts, options.access, options.now));
   app.use(takeFlash);
   for (const router of options.routes(passport)) app.use(router);
   app.use(notFound);

@@ -1,13 +1,18 @@
 import type { Request, RequestHandler } from 'express';
 import { isOperator, type Actor } from '../domain/actor.ts';
-import { decide, type Action } from '../domain/rights.ts';
+import { kindOf, type Action } from '../domain/actions.ts';
+import { decide, explain, looksAtResources } from '../domain/rights.ts';
 import { AppError } from '../kernel/errors.ts';
+import type { Access } from '../services/access.ts';
 import type { Accounts } from '../services/accounts.ts';
+import { namedIn, targetOf, type NamedThings } from './targets.ts';
 
 declare module 'express-serve-static-core' {
   interface Request {
     id: string;
     actor?: Actor;
+    /** What only the store knows of the things an address names; asked for only where the actor's policies look at single things. */
+    surroundings?: (named: NamedThings) => Promise<{ readonly group: string | null; readonly tags: Readonly<Record<string, string>> | null }>;
   }
 }
 
@@ -16,15 +21,36 @@ export type Guard = RequestHandler & { readonly action: Action | 'public' };
 
 const guard = (action: Action | 'public', handler: RequestHandler): Guard => Object.assign(handler, { action });
 
-/** The one check on every route: is somebody signed in, and may this member do that? A platform page looks missing to everybody else. */
+/**
+ * The one check on every route: is somebody signed in, and may this member do that to what the address names? What the member may not even see answers
+ * like what does not exist, as does a platform page to everybody else; a refusal names the statement that decides.
+ */
 export const may = (action: Action): Guard =>
-  guard(action, (req, _res, next) => {
+  guard(action, async (req, _res, next) => {
     const actor = req.actor;
     if (!actor || actor.userId === '') throw new AppError('sign-in-required');
     if (action.startsWith('platform:') && !isOperator(actor)) throw new AppError('not-found');
-    if (!decide(actor, action)) throw new AppError('forbidden', `Your role here does not include “${action}”. Ask an administrator of your organization.`);
+    const named = namedIn(req.path);
+    const { group = null, tags = null } = looksAtResources(actor) ? ((await req.surroundings?.(named)) ?? {}) : {};
+    const things = named.api !== undefined && group !== null ? { ...named, group } : named;
+    const decision = decide(actor, action, targetOf(action, things), tags);
+    if (!decision.allowed) {
+      const seeing = SEEING[kindOf(action)];
+      const names = Object.keys(named).length > 0;
+      if (decision.because !== 'rule' && names && seeing && !decide(actor, seeing, targetOf(seeing, things), tags).allowed) throw new AppError('not-found');
+      throw new AppError('forbidden', `${explain(decision, action)} Ask an administrator of your organization.`);
+    }
     next();
   });
+
+/** By kind, the right to see one. */
+const SEEING: Readonly<Record<string, Action>> = {
+  api: 'apig:apis:get',
+  gateway: 'apig:instances:get',
+  group: 'apig:groups:get',
+  product: 'market:products:get',
+  subscription: 'market:subscriptions:get',
+};
 
 /** Open to everybody, signed in or not. */
 export const open: Guard = guard('public', (_req, _res, next) => next());
@@ -35,20 +61,23 @@ export function actorOf(req: Request): Actor {
 }
 
 /** Make the actor from the session: the user, the chosen organization (or the oldest), and the policies held in it now. */
-export function identify(accounts: Pick<Accounts, 'memberships'>): RequestHandler {
+export function identify(accounts: Pick<Accounts, 'memberships'>, access: Pick<Access, 'policiesOf' | 'surroundings'>, now: () => number): RequestHandler {
   return async (req, res, next) => {
     const user = req.user;
     if (!user) return next();
     const memberships = await accounts.memberships(user._id);
     const current = memberships.find(({ organization }) => organization._id === req.session.organizationId) ?? memberships[0];
-    req.actor = {
+    const actor: Actor = {
       kind: 'user',
       userId: user._id,
       organizationId: current?.organization._id ?? '',
-      policies: ['Self', ...(current?.membership.policies ?? [])],
+      policies: ['Self', ...(current ? await access.policiesOf(current.organization, current.membership) : [])],
       address: req.ip ?? '',
       requestId: req.id,
+      at: now(),
     };
+    req.actor = actor;
+    req.surroundings = (named) => access.surroundings(actor, named);
     res.locals['page'] = {
       ...(res.locals['page'] as object),
       user: { name: user.name, email: user.email },

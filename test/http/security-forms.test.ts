@@ -169,7 +169,7 @@ describe('security of forms', function () {
     for (const policy of ['Operator', 'Self', 'constructor', '__proto__', '*'])
       expect((await person.post('/organization/members', { email: 'x@example.test', policy })).status, policy).to.equal(422);
     // A role that only operators use opens nothing to somebody else's administrator.
-    await portal.composition.store.accounts.setPolicies(person.organizationId, person.userId, ['Administrator', 'Operator']);
+    await portal.composition.store.accounts.setRights(person.organizationId, person.userId, { policies: ['Administrator', 'Operator'], groups: [] });
     expect((await person.get('/admin/periods')).status).to.equal(404);
     expect((await person.post('/admin/reviews/prd_x/approval', { rev: '1' })).status).to.equal(404);
   });

@@ -25,7 +25,14 @@ export const PROVIDER = 'org_provider';
 export const LATENESS_SECONDS = 900;
 export const START = Date.UTC(2030, 4, 5, 12, 0, 0);
 
-const actor = (organizationId: string): Actor => ({ kind: 'user', userId: 'usr_1', organizationId, policies: ['owner'], address: '', requestId: 'test' });
+const actor = (organizationId: string): Actor => ({
+  kind: 'user',
+  userId: 'usr_1',
+  organizationId,
+  policies: ['Administrator'],
+  address: '',
+  requestId: 'test',
+});
 export const buyer = actor(BUYER);
 export const operator = actor('org_platform');
 

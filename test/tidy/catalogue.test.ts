@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { envExample, projectRoot } from '../../server/config.ts';
-import { ACTIONS, PRESETS } from '../../server/domain/rights.ts';
+import { ACTIONS } from '../../server/domain/actions.ts';
+import { PRESETS } from '../../server/domain/rights.ts';
 import { PROBLEMS } from '../../server/kernel/problems.ts';
 
 const ROOT = projectRoot();
@@ -42,7 +43,7 @@ describe('tidy: catalogues', () => {
 
   it('asks somewhere for every action, and grants none that does not exist', () => {
     expect(
-      ACTIONS.filter((action) => !mentions(product, action, /domain\/rights\.ts$/)),
+      ACTIONS.filter((action) => !mentions(product, action, /domain\/actions\.ts$/)),
       'never asked',
     ).to.deep.equal([]);
     const granted = Object.values(PRESETS)

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ACTIONS } from '../../server/domain/rights.ts';
+import { ACTIONS } from '../../server/domain/actions.ts';
 import { sandboxRoutes } from '../../server/web/routes/sandbox.ts';
 import { webhookRoutes } from '../../server/web/routes/webhooks.ts';
 import { anything, layers, portalRouters } from '../support/routes.ts';

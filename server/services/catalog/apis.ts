@@ -7,7 +7,7 @@ import { readOrigin } from '../../domain/upstream-origin.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { ApiDoc } from '../../store/apis.ts';
 import { RELEASE } from './gateways.ts';
-import { faulty, ownApi, ownGroup, refuseFaults, type CatalogDependencies } from './own.ts';
+import { faulty, ownApi, ownGroup, refuseFaults, ownGateway, seesApi, type CatalogDependencies } from './own.ts';
 
 export const APIS_PER_GROUP_MAX = 3_000;
 
@@ -63,10 +63,11 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
 
   return {
     async list(actor, gatewayId, groupId) {
-      await ownGroup(store, actor, gatewayId, groupId);
+      const [gateway] = await Promise.all([ownGateway(store, actor, gatewayId), ownGroup(store, actor, gatewayId, groupId)]);
       const [all, live, releaseId] = await Promise.all([apis.apisOfGroup(gatewayId, groupId), apis.livePublicationsOfGroup(groupId), releaseOf(gatewayId)]);
       const served = new Map(live.filter(({ environmentId }) => environmentId === releaseId).map((record) => [record.apiId, record.definition]));
       return all
+        .filter((api) => seesApi(actor, gateway, api))
         .map((api) => ({
           api,
           status: statusOf(api, releaseId),

@@ -2,7 +2,7 @@ import type { Actor } from '../../domain/actor.ts';
 import { slugFault, slugOf } from '../../domain/slug.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { EnvironmentDoc, GatewayDoc, GroupDoc } from '../../store/gateways.ts';
-import { faulty, ownGateway, ownGroup, refuseFaults, type CatalogDependencies } from './own.ts';
+import { faulty, ownGateway, ownGroup, refuseFaults, seesGateway, seesGroup, type CatalogDependencies } from './own.ts';
 
 export const GATEWAYS_MAX = 20;
 export const GROUPS_MAX = 100;
@@ -47,7 +47,8 @@ function checkNamed({ name, description }: NamedFields): void {
 export function makeGateways({ store, clock, ids, audit, changes }: CatalogDependencies): Gateways {
   const { gateways } = store;
   return {
-    list: async (actor) => (await gateways.gatewaysOf(actor.organizationId)).sort((a, b) => a.createdAt - b.createdAt),
+    list: async (actor) =>
+      (await gateways.gatewaysOf(actor.organizationId)).filter((gateway) => seesGateway(actor, gateway)).sort((a, b) => a.createdAt - b.createdAt),
     get: (actor, gatewayId) => ownGateway(store, actor, gatewayId),
 
     async create(actor, { name, description }) {
@@ -127,8 +128,8 @@ export function makeGroups({ store, clock, ids, audit, changes }: CatalogDepende
 
   return {
     async list(actor, gatewayId) {
-      await ownGateway(store, actor, gatewayId);
-      return (await gateways.groupsOf(gatewayId)).sort((a, b) => a.createdAt - b.createdAt);
+      const gateway = await ownGateway(store, actor, gatewayId);
+      return (await gateways.groupsOf(gatewayId)).filter((group) => seesGroup(actor, gateway, group)).sort((a, b) => a.createdAt - b.createdAt);
     },
     get: (actor, gatewayId, groupId) => ownGroup(store, actor, gatewayId, groupId),
 

@@ -2,7 +2,7 @@ import type { Actor } from '../../domain/actor.ts';
 import type { SellerProfile } from '../../store/accounts.ts';
 import type { GatewayDoc, GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
-import { ownGateway, type CatalogDependencies } from './own.ts';
+import { ownGateway, seesGateway, seesGroup, seesProduct, type CatalogDependencies } from './own.ts';
 
 export interface GroupCounts {
   readonly group: GroupDoc;
@@ -24,9 +24,10 @@ export interface Overview {
 }
 
 export function makeOverview({ store }: Pick<CatalogDependencies, 'store'>): Overview {
-  async function counted(gatewayId: string): Promise<GroupCounts[]> {
-    const [groups, places] = await Promise.all([store.gateways.groupsOf(gatewayId), store.apis.placesOfGateway(gatewayId)]);
+  async function counted(actor: Actor, gateway: GatewayDoc): Promise<GroupCounts[]> {
+    const [groups, places] = await Promise.all([store.gateways.groupsOf(gateway._id), store.apis.placesOfGateway(gateway._id)]);
     return groups
+      .filter((group) => seesGroup(actor, gateway, group))
       .sort((a, b) => a.createdAt - b.createdAt)
       .map((group) => {
         const own = places.filter(({ groupId }) => groupId === group._id);
@@ -36,17 +37,19 @@ export function makeOverview({ store }: Pick<CatalogDependencies, 'store'>): Ove
 
   return {
     async selling(actor) {
-      const [organization, gateways, products] = await Promise.all([
+      const [organization, allGateways, allProducts] = await Promise.all([
         store.accounts.organization(actor.organizationId),
         store.gateways.gatewaysOf(actor.organizationId),
         store.products.productsOf(actor.organizationId),
       ]);
+      const gateways = allGateways.filter((gateway) => seesGateway(actor, gateway));
+      const products = allProducts.filter((product) => seesProduct(actor, product));
       const plans = await store.products.plansOfProducts(products.map(({ _id }) => _id));
       const subscriptions = (await Promise.all(products.map(({ _id }) => store.subscriptions.ofProduct(_id)))).flat().filter(({ live }) => live);
       return {
         seller: organization?.seller ?? null,
         gateways: await Promise.all(
-          gateways.sort((a, b) => a.createdAt - b.createdAt).map(async (gateway) => ({ gateway, groups: await counted(gateway._id) })),
+          gateways.sort((a, b) => a.createdAt - b.createdAt).map(async (gateway) => ({ gateway, groups: await counted(actor, gateway) })),
         ),
         products: products
           .sort((a, b) => a.createdAt - b.createdAt)
@@ -59,8 +62,7 @@ export function makeOverview({ store }: Pick<CatalogDependencies, 'store'>): Ove
     },
 
     async groups(actor, gatewayId) {
-      await ownGateway(store, actor, gatewayId);
-      return counted(gatewayId);
+      return counted(actor, await ownGateway(store, actor, gatewayId));
     },
   };
 }

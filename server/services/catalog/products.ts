@@ -10,7 +10,7 @@ import { isDuplicateKey } from '../../store/connect.ts';
 import type { GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
 import { RELEASE } from './gateways.ts';
-import { faulty, ownGroup, ownProduct, refuseFaults, type CatalogDependencies } from './own.ts';
+import { faulty, ownGroup, ownProduct, refuseFaults, seesProduct, type CatalogDependencies } from './own.ts';
 import { fieldsOf, readinessOf } from './product-readiness.ts';
 
 export const PRODUCTS_MAX = 100;
@@ -106,7 +106,8 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
   }
 
   return {
-    list: async (actor) => (await products.productsOf(actor.organizationId)).sort((a, b) => a.createdAt - b.createdAt),
+    list: async (actor) =>
+      (await products.productsOf(actor.organizationId)).filter((product) => seesProduct(actor, product)).sort((a, b) => a.createdAt - b.createdAt),
     get: (actor, productId) => ownProduct(store, actor, productId),
 
     async create(actor, groupId, apiIds, fields) {

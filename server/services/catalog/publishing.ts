@@ -1,10 +1,11 @@
 import type { Actor } from '../../domain/actor.ts';
+import type { Action } from '../../domain/actions.ts';
 import { checkDefinition, operationOf, routeKey } from '../../domain/api-definition.ts';
 import { canonicalJson } from '../../domain/plan.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { ApiDoc, PublicationDoc, Serving, Wanted } from '../../store/apis.ts';
 import { RELEASE } from './gateways.ts';
-import { ownApi, owned, type CatalogDependencies } from './own.ts';
+import { mayEach, ownApi, owned, ownGateway, type CatalogDependencies } from './own.ts';
 
 /** As many APIs go live by one request at most. */
 export const PUBLISH_MAX = 3_000;
@@ -51,11 +52,12 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
   };
 
   /** The actor's APIs by id, all of this gateway; one foreign or unknown id and none is found. */
-  async function ownApis(actor: Actor, gatewayId: string, apiIds: readonly string[]): Promise<ApiDoc[]> {
+  async function ownApis(actor: Actor, action: Action, gatewayId: string, apiIds: readonly string[]): Promise<ApiDoc[]> {
     const wanted = [...new Set(apiIds)];
     if (wanted.length > PUBLISH_MAX) throw new AppError('invalid-request', `At most ${PUBLISH_MAX} APIs at a time.`);
     const found = (await apis.apis(wanted)).filter((api) => api.gatewayId === gatewayId).map((api) => owned(actor, api));
     if (found.length !== wanted.length || found.length === 0) throw new AppError('not-found');
+    mayEach(actor, action, await ownGateway(store, actor, gatewayId), found);
     return found;
   }
 
@@ -121,7 +123,7 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
 
   return {
     async publish(actor, gatewayId, apiIds, note) {
-      const drafts = await ownApis(actor, gatewayId, apiIds);
+      const drafts = await ownApis(actor, 'apig:apis:publish', gatewayId, apiIds);
       const environment = await releaseOf(gatewayId);
       const groupIds = [...new Set(drafts.map(({ groupId }) => groupId))];
       const live = (await Promise.all(groupIds.map((groupId) => apis.livePublicationsOfGroup(groupId))))
@@ -190,7 +192,7 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
 
     async offline(actor, gatewayId, apiIds) {
       const environment = await releaseOf(gatewayId);
-      const online = (await ownApis(actor, gatewayId, apiIds)).filter(({ serving }) => serving?.[environment._id]);
+      const online = (await ownApis(actor, 'apig:apis:offline', gatewayId, apiIds)).filter(({ serving }) => serving?.[environment._id]);
       if (online.length === 0) return 0;
       await decide(environment._id, new Map(online.map(({ _id }) => [_id, null])));
       await audit.append(actor, {
@@ -205,7 +207,7 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
 
     async offlineEffect(actor, gatewayId, apiIds) {
       const environment = await releaseOf(gatewayId);
-      const online = (await ownApis(actor, gatewayId, apiIds)).filter(({ serving }) => serving?.[environment._id]);
+      const online = (await ownApis(actor, 'apig:apis:offline', gatewayId, apiIds)).filter(({ serving }) => serving?.[environment._id]);
       const gone = new Set(online.map(({ _id }) => _id));
       const selling = (await store.products.productsOfGateway(online[0]?.organizationId ?? '', gatewayId)).filter((product) =>
         product.apiIds.some((id) => gone.has(id)),

@@ -1,7 +1,7 @@
 import { Router, type Request } from 'express';
 import { z } from 'zod';
 import { plainMoney } from '../../domain/money.ts';
-import { decide } from '../../domain/rights.ts';
+import { isAllowed } from '../../domain/rights.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
@@ -92,7 +92,7 @@ export function invoiceRoutes({
     page(res, 'buyer/invoice', {
       invoice,
       bought: organizationId === actor.organizationId,
-      mayPay: organizationId === actor.organizationId && decide(actor, 'market:invoices:pay'),
+      mayPay: organizationId === actor.organizationId && isAllowed(actor, 'market:invoices:pay'),
     });
   });
   router.post('/invoices/:id/attempt', may('market:invoices:pay'), async (req, res) => {
@@ -106,7 +106,7 @@ export function invoiceRoutes({
     const actor = actorOf(req);
     const checkout = req.query['checkout'];
     // The return from Checkout: its session is asked for, the address only names it.
-    if (typeof checkout === 'string' && /^cs_[A-Za-z0-9_]{1,200}$/.test(checkout) && decide(actor, 'market:invoices:pay')) {
+    if (typeof checkout === 'string' && /^cs_[A-Za-z0-9_]{1,200}$/.test(checkout) && isAllowed(actor, 'market:invoices:pay')) {
       if (await subscriptions.refreshCard(actor, checkout))
         flash(req, 'success', 'The card is saved; everything that is due from now on is collected from it.');
       return res.redirect(303, '/billing');
@@ -121,7 +121,7 @@ export function invoiceRoutes({
     const card = organization?.paymentMethod ?? null;
     page(res, 'buyer/billing', {
       card: card && { ...card, expiry: `${String(card.expMonth).padStart(2, '0')} / ${card.expYear}` },
-      mayPay: decide(actor, 'market:invoices:pay'),
+      mayPay: isAllowed(actor, 'market:invoices:pay'),
       requestId: ids.uuid(),
       open: invoices
         .filter(({ status }) => status === 'open')

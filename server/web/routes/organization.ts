@@ -1,7 +1,7 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { AppError } from '../../kernel/errors.ts';
-import { PRESETS } from '../../domain/rights.ts';
+import { ROLES } from '../../services/access.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
@@ -14,19 +14,18 @@ import { page } from '../render.ts';
 const AUDIT_PAGE_SIZE = 50;
 const AUDIT_DAYS = 90;
 
-const ROLES: Readonly<Record<string, string>> = {
+const ROLE_WORDS: Readonly<Record<(typeof ROLES)[number], string>> = {
   Administrator: 'Everything in this organization, members included.',
   FullAccess: 'Gateways, APIs and products.',
   Developer: 'Apps, keys and usage.',
   Billing: 'Subscriptions, invoices and payment methods.',
   ReadOnlyAccess: 'Sees everything, changes nothing.',
 };
-const roleNames = Object.keys(ROLES).filter((name) => name in PRESETS);
-const roleOptions = roleNames.map((name) => ({ value: name, label: name, help: ROLES[name] ?? '' }));
+const roleOptions = ROLES.map((name) => ({ value: name, label: name, help: ROLE_WORDS[name] }));
 
 const OrganizationForm = z.strictObject({ name: field.name });
-const InviteForm = z.strictObject({ email: field.email, policy: z.enum(roleNames) });
-const RoleForm = z.strictObject({ policy: z.enum([...roleNames, 'Operator']) });
+const InviteForm = z.strictObject({ email: field.email, policy: z.enum(ROLES) });
+const RoleForm = z.strictObject({ policy: z.enum(ROLES) });
 
 const FIELDS = {
   organization: { name: { label: 'Name', required: true, maxlength: 80 } },
@@ -38,22 +37,24 @@ const FIELDS = {
 } satisfies Record<string, Record<string, FieldSpec>>;
 
 /** The organization: its name, its members and what each may do, invitations, and the record of every change. */
-export function organizationRoutes({ accounts, audit, clock }: Pick<Services, 'accounts' | 'audit' | 'clock'>): Router {
+export function organizationRoutes({
+  access,
+  accounts,
+  audit,
+  clock,
+  members: people,
+}: Pick<Services, 'access' | 'accounts' | 'audit' | 'clock' | 'members'>): Router {
   const router = Router();
 
   const members = async (req: Request, res: Response, faults?: Record<string, string>) => {
     const actor = actorOf(req);
-    const [people, invitations, organization] = await Promise.all([
-      accounts.members(actor),
-      accounts.invitations(actor),
-      accounts.organization(actor.organizationId),
-    ]);
+    const [list, invitations, organization] = await Promise.all([people.list(actor), people.invitations(actor), accounts.organization(actor.organizationId)]);
     page(
       res,
       'organization/members',
       {
         name: organization?.name ?? '',
-        members: people.map(({ user, membership }) => ({
+        members: list.map(({ user, membership }) => ({
           id: user._id,
           name: user.name,
           email: user.email,
@@ -76,7 +77,7 @@ export function organizationRoutes({ accounts, audit, clock }: Pick<Services, 'a
   router.post('/organization/members', may('market:members:create'), async (req, res) => {
     try {
       const { email, policy } = parseForm(InviteForm, req.body);
-      await accounts.invite(actorOf(req), email, policy);
+      await people.invite(actorOf(req), email, { policies: [policy], groups: [] });
       flash(req, 'success', `An invitation is on its way to ${email}.`);
     } catch (error) {
       if (error instanceof AppError && error.code === 'invalid-form') return members(req, res, error.fields);
@@ -85,17 +86,17 @@ export function organizationRoutes({ accounts, audit, clock }: Pick<Services, 'a
     res.redirect(303, '/organization/members');
   });
   router.post('/organization/members/:id/role', may('market:members:update'), async (req, res) => {
-    await accounts.setPolicies(actorOf(req), String(req.params['id']), [parseForm(RoleForm, req.body).policy]);
+    await access.setRights(actorOf(req), String(req.params['id']), { policies: [parseForm(RoleForm, req.body).policy], groups: [] });
     flash(req, 'success', 'The role is changed.');
     res.redirect(303, '/organization/members');
   });
   router.post('/organization/members/:id/removal', may('market:members:delete'), async (req, res) => {
-    await accounts.removeMember(actorOf(req), String(req.params['id']));
+    await people.remove(actorOf(req), String(req.params['id']));
     flash(req, 'success', 'The member is removed.');
     res.redirect(303, '/organization/members');
   });
   router.post('/organization/invitations/:id/removal', may('market:members:delete'), async (req, res) => {
-    await accounts.revokeInvitation(actorOf(req), String(req.params['id']));
+    await people.revokeInvitation(actorOf(req), String(req.params['id']));
     flash(req, 'success', 'The invitation is withdrawn.');
     res.redirect(303, '/organization/members');
   });
@@ -118,7 +119,7 @@ export function organizationRoutes({ accounts, audit, clock }: Pick<Services, 'a
   });
 
   router.get('/invitations/:token', open, async (req, res) => {
-    const { organization, policies, email } = await accounts.invitation(String(req.params['token']));
+    const { organization, policies, email } = await people.invitation(String(req.params['token']));
     page(res, 'organization/invitation', {
       token: req.params['token'],
       organizationName: organization.name,
@@ -128,7 +129,7 @@ export function organizationRoutes({ accounts, audit, clock }: Pick<Services, 'a
     });
   });
   router.post('/invitations/:token', may('market:account:update'), async (req, res) => {
-    req.session.organizationId = await accounts.acceptInvitation(actorOf(req), String(req.params['token']));
+    req.session.organizationId = await people.acceptInvitation(actorOf(req), String(req.params['token']));
     flash(req, 'success', 'Welcome to the organization.');
     res.redirect(303, '/dashboard');
   });
@@ -136,7 +137,7 @@ export function organizationRoutes({ accounts, audit, clock }: Pick<Services, 'a
   router.get('/organization/audit', may('market:audit:get'), async (req, res) => {
     const to = clock.now() + 1;
     const records = (await audit.list(actorOf(req), { from: to - AUDIT_DAYS * 86_400_000, to })).sort((a, b) => b.at - a.at);
-    const names = new Map((await accounts.members(actorOf(req))).map(({ user }) => [user._id, user.name]));
+    const names = new Map((await people.list(actorOf(req))).map(({ user }) => [user._id, user.name]));
     const number = Math.max(1, Number(req.query['page']) || 1);
     page(res, 'organization/audit', {
       days: AUDIT_DAYS,

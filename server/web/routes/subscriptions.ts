@@ -1,6 +1,6 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
-import { decide } from '../../domain/rights.ts';
+import { isAllowed } from '../../domain/rights.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
@@ -49,7 +49,7 @@ export function subscriptionRoutes({
     const [list, present] = await Promise.all([apps.list(actor), subscriptions.liveFor(actor, listing.productId)]);
     const options = [
       ...list.map(({ app }) => ({ value: app._id, label: app.name, ...(app.description && { help: app.description }) })),
-      ...(decide(actor, 'market:apps:create') ? [{ value: NEW_APP, label: list.length === 0 ? 'A new app' : 'Another, new app' }] : []),
+      ...(isAllowed(actor, 'market:apps:create') ? [{ value: NEW_APP, label: list.length === 0 ? 'A new app' : 'Another, new app' }] : []),
     ];
     const fields = {
       appId: { label: 'Which app will call it?', type: 'radio', required: true, options },
@@ -106,7 +106,7 @@ export function subscriptionRoutes({
       const { planId, appId: chosen, appName, requestId } = parseForm(SubscribeForm, req.body);
       let appId = chosen;
       if (chosen === NEW_APP) {
-        if (!decide(actor, 'market:apps:create')) throw new AppError('forbidden');
+        if (!isAllowed(actor, 'market:apps:create')) throw new AppError('forbidden');
         if (appName === '') throw new AppError('invalid-form', undefined, { fields: { appName: 'A new app needs a name.' } });
         appId = (await apps.create(actor, { name: appName, description: '' }, requestId))._id;
       }
@@ -151,9 +151,9 @@ export function subscriptionRoutes({
         example: example && { curl: exampleCurl(example) },
         listed: listing !== undefined,
         may: {
-          cancel: decide(actor, 'market:subscriptions:cancel'),
-          update: decide(actor, 'market:subscriptions:update'),
-          credential: decide(actor, 'market:credentials:create'),
+          cancel: isAllowed(actor, 'market:subscriptions:cancel'),
+          update: isAllowed(actor, 'market:subscriptions:update'),
+          credential: isAllowed(actor, 'market:credentials:create'),
         },
         cancelable: subscription.live && subscription.anchorAt !== null && !subscription.cancelAtPeriodEnd,
         endAt: found.period?.endAt ?? null,

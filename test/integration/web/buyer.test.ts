@@ -282,7 +282,9 @@ describe('the buyer’s pages', function () {
       expect((await portal.visitor().post(path, fields)).status, `${path} for a visitor`).to.equal(401);
     }
     expect(await portal.composition.store.subscriptions.get(id)).to.include({ status: 'active', cancelAtPeriodEnd: false });
-    await portal.composition.store.accounts.setPolicies(buyer.organizationId, buyer.userId, ['ReadOnlyAccess']);
+    const organization = await portal.composition.store.accounts.organization(buyer.organizationId);
+    await portal.composition.store.accounts.updateOrganization(buyer.organizationId, organization?.rev ?? 0, { ownerId: 'usr_somebody' });
+    await portal.composition.store.accounts.setRights(buyer.organizationId, buyer.userId, { policies: ['ReadOnlyAccess'], groups: [] });
     for (const [path, fields] of writes) expect((await buyer.post(path, fields)).status, `${path} for a reader`).to.equal(403);
     expect((await buyer.get(`/subscriptions/${id}`)).text).not.to.contain('data-name="cancel"');
   });

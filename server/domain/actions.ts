@@ -1,0 +1,116 @@
+/** Every action a route or verb can ask for: `apig:` and `market:` belong to organizations, `platform:` to operators. One line, one entry, sorted. */
+export const ACTIONS = [
+  'apig:apis:create',
+  'apig:apis:delete',
+  'apig:apis:get',
+  'apig:apis:grantAppAccess',
+  'apig:apis:import',
+  'apig:apis:offline',
+  'apig:apis:publish',
+  'apig:apis:relieveAppAccess',
+  'apig:apis:update',
+  'apig:groups:create',
+  'apig:groups:delete',
+  'apig:groups:get',
+  'apig:groups:update',
+  'apig:instances:create',
+  'apig:instances:delete',
+  'apig:instances:get',
+  'apig:instances:update',
+  'market:account:get',
+  'market:account:update',
+  'market:apps:create',
+  'market:apps:delete',
+  'market:apps:get',
+  'market:apps:update',
+  'market:audit:get',
+  'market:credentials:create',
+  'market:credentials:delete',
+  'market:credentials:update',
+  'market:earnings:get',
+  'market:invoices:get',
+  'market:invoices:pay',
+  'market:members:create',
+  'market:members:delete',
+  'market:members:get',
+  'market:members:update',
+  'market:organization:get',
+  'market:organization:update',
+  'market:policies:create',
+  'market:policies:delete',
+  'market:policies:get',
+  'market:policies:update',
+  'market:products:create',
+  'market:products:get',
+  'market:products:submit',
+  'market:products:update',
+  'market:seller:update',
+  'market:subscriptions:cancel',
+  'market:subscriptions:create',
+  'market:subscriptions:get',
+  'market:subscriptions:update',
+  'market:usage:get',
+  'market:userGroups:create',
+  'market:userGroups:delete',
+  'market:userGroups:get',
+  'market:userGroups:update',
+  'platform:invoices:decide',
+  'platform:invoices:get',
+  'platform:nodes:get',
+  'platform:nodes:update',
+  'platform:periods:close',
+  'platform:periods:get',
+  'platform:queues:get',
+  'platform:queues:update',
+  'platform:reviews:decide',
+  'platform:reviews:get',
+  'platform:totals:update',
+  'platform:webhooks:get',
+  'platform:webhooks:update',
+] as const;
+
+export type Action = (typeof ACTIONS)[number];
+
+/** The kinds of things a resource names, as the way down to it: `gateway:<id>/group:<id>/api:<id>`. Of organizations there is always one: the actor's. */
+export type ResourceKind = 'gateway' | 'group' | 'api' | 'product' | 'subscription' | 'organization';
+
+const KIND_OF: Readonly<Record<string, ResourceKind>> = {
+  'apig:apis': 'api',
+  'apig:groups': 'group',
+  'apig:instances': 'gateway',
+  'market:products': 'product',
+  'market:subscriptions': 'subscription',
+};
+
+/** What an action is done to; everything that has no resource of its own belongs to the organization as a whole. */
+export const kindOf = (action: Action): ResourceKind => KIND_OF[action.slice(0, action.lastIndexOf(':'))] ?? 'organization';
+
+/** Looks without changing. */
+export const isReading = (action: Action): boolean => action.endsWith(':get');
+
+/** The path of kinds to a kind: what must be named to name one. */
+export const PATHS: Readonly<Record<ResourceKind, readonly string[]>> = {
+  api: ['gateway', 'group', 'api'],
+  gateway: ['gateway'],
+  group: ['gateway', 'group'],
+  organization: [],
+  product: ['product'],
+  subscription: ['subscription'],
+};
+
+/**
+ * The actions a pattern stands for. Segments are compared one by one, `*` within a segment stands for any run of characters, and a last `*` for all
+ * that follows (`apig:*`). `platform:` is never meant by a wildcard in front.
+ */
+export function expandAction(pattern: string): Action[] {
+  const wanted = pattern.split(':');
+  if (wanted.length > 3) return [];
+  const last = wanted.at(-1);
+  if (wanted.length < 3 && last !== '*') return [];
+  const tests = wanted.map((segment) => new RegExp(`^${segment.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '.*')}$`));
+  return ACTIONS.filter((action) => {
+    const given = action.split(':');
+    if (given[0] === 'platform' && wanted[0] !== 'platform') return false;
+    return tests.every((test, i) => test.test(given[i] ?? ''));
+  });
+}

@@ -1,0 +1,174 @@
+import type { Actor } from '../domain/actor.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { MembershipDoc, OrganizationDoc, UserDoc } from '../store/accounts.ts';
+import type { Store } from '../store/index.ts';
+import type { Access } from './access.ts';
+import type { Audit } from './audit.ts';
+import type { Notifications } from './notifications.ts';
+import { deadLink, type Tokens } from './tokens.ts';
+
+export interface Member {
+  readonly user: UserDoc;
+  readonly membership: MembershipDoc;
+}
+
+export interface Rights {
+  readonly policies: readonly string[];
+  readonly groups: readonly string[];
+}
+
+export type Members = ReturnType<typeof makeMembers>;
+
+/** Who belongs to an organization: members, invitations, ownership. What they may do is `access`. */
+export function makeMembers({
+  store,
+  clock,
+  audit,
+  access,
+  tokens,
+  notifications,
+}: {
+  store: Store;
+  clock: Clock;
+  audit: Audit;
+  access: Access;
+  tokens: Tokens;
+  notifications: Notifications;
+}) {
+  const { accounts } = store;
+
+  async function organizationOf(actor: Actor): Promise<OrganizationDoc> {
+    const organization = await accounts.organization(actor.organizationId);
+    if (!organization) throw new AppError('not-found');
+    return organization;
+  }
+
+  /** The owner is a member whatever was written at the same time: a removal that crossed a transfer is made good. */
+  async function keepOwner(organizationId: string): Promise<void> {
+    const organization = await accounts.organization(organizationId);
+    if (!organization || (await accounts.membership(organizationId, organization.ownerId))) return;
+    await accounts.addMembership({
+      _id: `${organizationId}.${organization.ownerId}`,
+      organizationId,
+      userId: organization.ownerId,
+      policies: ['Administrator'],
+      groups: [],
+      createdAt: clock.now(),
+    });
+  }
+
+  async function remove(organization: OrganizationDoc, userId: string): Promise<MembershipDoc> {
+    const member = await accounts.membership(organization._id, userId);
+    if (!member) throw new AppError('not-found');
+    if (organization.ownerId === userId) {
+      throw new AppError('conflict', 'The owner cannot leave: an organization always has one. Transfer the ownership first.');
+    }
+    await accounts.removeMembership(organization._id, userId);
+    await keepOwner(organization._id);
+    return member;
+  }
+
+  return {
+    async list(actor: Actor): Promise<Member[]> {
+      const memberships = await accounts.membershipsOfOrganization(actor.organizationId);
+      const users = new Map((await accounts.users(memberships.map((m) => m.userId))).map((user) => [user._id, user]));
+      return memberships
+        .flatMap((membership) => {
+          const user = users.get(membership.userId);
+          return user ? [{ user, membership }] : [];
+        })
+        .sort((a, b) => a.membership.createdAt - b.membership.createdAt);
+    },
+
+    async invitations(actor: Actor) {
+      return (await accounts.tokensOfOrganization(actor.organizationId)).filter(({ purpose, usedAt }) => purpose === 'invite' && usedAt === null);
+    },
+
+    async invite(actor: Actor, email: string, rights: Rights): Promise<void> {
+      const organization = await organizationOf(actor);
+      await access.checkRights(actor, rights);
+      const address = email.toLowerCase();
+      const token = await tokens.mint('invite', {
+        email: address,
+        organizationId: organization._id,
+        policies: [...rights.policies],
+        groups: [...rights.groups],
+      });
+      await notifications.invite(address, organization.name, token);
+      await audit.append(actor, { action: 'market:members:create', resource: `organization:${organization._id}`, after: { email: address, ...rights } });
+    },
+
+    async revokeInvitation(actor: Actor, tokenHash: string): Promise<void> {
+      const found = await accounts.token(tokenHash);
+      if (!found || found.organizationId !== actor.organizationId || found.purpose !== 'invite') throw new AppError('not-found');
+      await accounts.removeToken(found._id);
+      await audit.append(actor, { action: 'market:members:delete', resource: `organization:${actor.organizationId}`, before: { email: found.email } });
+    },
+
+    /** What the link offers, for the page that asks. */
+    async invitation(token: string) {
+      const found = await tokens.live(token, 'invite');
+      const organization = await accounts.organization(found.organizationId ?? '');
+      if (!organization) throw new AppError('not-found');
+      return { email: found.email, organization, policies: found.policies, groups: found.groups };
+    },
+
+    /** The signed-in user joins; the address need not be the invited one, the link is the proof. */
+    async acceptInvitation(actor: Actor, token: string): Promise<string> {
+      const found = await tokens.live(token, 'invite');
+      const organizationId = found.organizationId ?? '';
+      // First the link is used up, then somebody joins: of two who hold it one comes in, and whom a crash cut off asks for another.
+      if (!(await tokens.use(found))) throw deadLink();
+      await accounts.addMembership({
+        _id: `${organizationId}.${actor.userId}`,
+        organizationId,
+        userId: actor.userId,
+        policies: found.policies,
+        groups: found.groups,
+        createdAt: clock.now(),
+      });
+      await audit.append(actor, {
+        action: 'market:members:join',
+        resource: `organization:${organizationId}`,
+        organizationId,
+        after: { policies: found.policies, groups: found.groups },
+      });
+      return organizationId;
+    },
+
+    async remove(actor: Actor, userId: string): Promise<void> {
+      const member = await remove(await organizationOf(actor), userId);
+      await audit.append(actor, { action: 'market:members:delete', resource: `user:${userId}`, before: { policies: member.policies, groups: member.groups } });
+    },
+
+    /** The actor leaves the organization acted for. */
+    async leave(actor: Actor): Promise<void> {
+      const member = await remove(await organizationOf(actor), actor.userId);
+      await audit.append(actor, {
+        action: 'market:members:leave',
+        resource: `user:${actor.userId}`,
+        before: { policies: member.policies, groups: member.groups },
+      });
+    },
+
+    /** The owner makes another member owner, and stays administrator. @throws forbidden for everybody else, conflict when it was changed meanwhile */
+    async transferOwnership(actor: Actor, userId: string): Promise<void> {
+      const organization = await organizationOf(actor);
+      if (organization.ownerId !== actor.userId) throw new AppError('forbidden', 'Only the owner can transfer the ownership.');
+      if (!(await accounts.membership(organization._id, userId))) throw new AppError('not-found');
+      const own = await accounts.membership(organization._id, actor.userId);
+      if (own && !own.policies.includes('Administrator')) {
+        await accounts.setRights(organization._id, actor.userId, { policies: [...own.policies, 'Administrator'], groups: own.groups });
+      }
+      if (!(await accounts.updateOrganization(organization._id, organization.rev, { ownerId: userId }))) throw new AppError('conflict');
+      await keepOwner(organization._id);
+      await audit.append(actor, {
+        action: 'market:organization:update',
+        resource: `organization:${organization._id}`,
+        before: { ownerId: actor.userId },
+        after: { ownerId: userId },
+      });
+    },
+  };
+}
