@@ -31,8 +31,11 @@ export const may = (action: Action): Guard =>
     if (!actor || actor.userId === '') throw new AppError('sign-in-required');
     if (action.startsWith('platform:') && !isOperator(actor)) throw new AppError('not-found');
     const named = namedIn(req.path);
-    const { group = null, tags = null } = looksAtResources(actor) ? ((await req.surroundings?.(named)) ?? {}) : {};
-    const things = named.api !== undefined && group !== null ? { ...named, group } : named;
+    const looks = looksAtResources(actor);
+    const { group = null, tags = null } = looks ? ((await req.surroundings?.(named)) ?? {}) : {};
+    // An API of another gateway under the address of one that the actor may see.
+    if (looks && named.api !== undefined && group === null) throw new AppError('not-found');
+    const things = { ...named, ...placeOf(req, named), ...(named.api !== undefined && group !== null && { group }) };
     const decision = decide(actor, action, targetOf(action, things), tags);
     if (!decision.allowed) {
       const seeing = SEEING[kindOf(action)];
@@ -42,6 +45,14 @@ export const may = (action: Action): Guard =>
     }
     next();
   });
+
+/** A new API comes into a group of the gateway, which the form names. */
+function placeOf(req: Request, named: NamedThings): { readonly group?: string } {
+  const given = (req.body as Record<string, unknown> | undefined)?.['groupId'] ?? req.query['group'];
+  return named.gateway !== undefined && named.group === undefined && named.api === undefined && typeof given === 'string' && given !== ''
+    ? { group: given }
+    : {};
+}
 
 /** By kind, the right to see one. */
 const SEEING: Readonly<Record<string, Action>> = {

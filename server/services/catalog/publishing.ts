@@ -207,7 +207,7 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
 
     async offlineEffect(actor, gatewayId, apiIds) {
       const environment = await releaseOf(gatewayId);
-      const online = (await ownApis(actor, 'apig:apis:offline', gatewayId, apiIds)).filter(({ serving }) => serving?.[environment._id]);
+      const online = (await ownApis(actor, 'apig:apis:get', gatewayId, apiIds)).filter(({ serving }) => serving?.[environment._id]);
       const gone = new Set(online.map(({ _id }) => _id));
       const selling = (await store.products.productsOfGateway(online[0]?.organizationId ?? '', gatewayId)).filter((product) =>
         product.apiIds.some((id) => gone.has(id)),

@@ -13,7 +13,7 @@ import { actorOf, may, open } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { groupModel, productTabs, productTrail, type ProductTab } from '../present/provider.ts';
 import { page } from '../render.ts';
-import { body, many, orAgain, part, press, upload, uploaded } from './provider-kit.ts';
+import { body, many, orAgain, part, press, revisionOf, upload, uploaded } from './provider-kit.ts';
 import { planRows } from './plans.ts';
 
 const ListingForm = z.strictObject({
@@ -260,7 +260,7 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
   router.post('/products/:id/apis', may('market:products:update'), (req, res) =>
     orAgain(
       async () => {
-        await catalog.products.setApis(actorOf(req), part(req, 'id'), Number(body(req)['rev']), many(body(req)['apiIds']));
+        await catalog.products.setApis(actorOf(req), part(req, 'id'), revisionOf(req), many(body(req)['apiIds']));
         flash(req, 'success', 'The choice of APIs is saved.');
         res.redirect(303, `${pathOf(req)}/apis`);
       },

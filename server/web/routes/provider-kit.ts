@@ -8,6 +8,13 @@ export const part = (req: Request, name: string): string => String(req.params[na
 
 export const body = (req: Request): Record<string, unknown> => (req.body ?? {}) as Record<string, unknown>;
 
+/** The revision a form was made from. @throws conflict when it names none: then nobody can say what the sender saw */
+export function revisionOf(req: Request): number {
+  const text = body(req)['rev'];
+  if (typeof text !== 'string' || !/^[0-9]{1,15}$/.test(text)) throw new AppError('conflict');
+  return Number(text);
+}
+
 /** A field that may stand once, several times or not at all: checkboxes. */
 export function many(value: unknown): string[] {
   return (Array.isArray(value) ? value : [value]).filter((one): one is string => typeof one === 'string' && one !== '');

@@ -8,7 +8,7 @@ import { actorOf, may } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { planModel } from '../present/plan.ts';
 import { page } from '../render.ts';
-import { body, orAgain, part, press } from './provider-kit.ts';
+import { body, orAgain, part, press, revisionOf } from './provider-kit.ts';
 
 const APIS_SHOWN = 200;
 const FIELDS = {
@@ -93,7 +93,7 @@ export function reviewRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayUr
     await press(
       (r) => (done ? '/admin/reviews' : `/admin/reviews/${encodeURIComponent(part(r, 'id'))}`),
       async (r) => {
-        await catalog.reviews.approve(actorOf(r), part(r, 'id'), Number(body(r)['rev']));
+        await catalog.reviews.approve(actorOf(r), part(r, 'id'), revisionOf(r));
         done = true;
         return 'Approved: it is in the storefront.';
       },
@@ -102,7 +102,7 @@ export function reviewRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayUr
   router.post('/admin/reviews/:id/rejection', may('platform:reviews:decide'), (req, res) =>
     orAgain(
       async () => {
-        await catalog.reviews.reject(actorOf(req), part(req, 'id'), Number(body(req)['rev']), String(body(req)['reason'] ?? ''));
+        await catalog.reviews.reject(actorOf(req), part(req, 'id'), revisionOf(req), String(body(req)['reason'] ?? ''));
         flash(req, 'success', 'Rejected. The provider sees your reason.');
         res.redirect(303, '/admin/reviews');
       },
