@@ -26,7 +26,6 @@ export interface SignUp {
  */
 export const passwordMark = ({ passwordHash }: Pick<UserDoc, 'passwordHash'>): string => sha256Hex(passwordHash).slice(0, 24);
 
-
 export type Accounts = ReturnType<typeof makeAccounts>;
 
 export function makeAccounts({
@@ -157,8 +156,7 @@ export function makeAccounts({
     async resetPassword(actor: Actor, token: string, password: string): Promise<string> {
       const { found, user } = await liveReset(token);
       const passwordHash = await hash(password, ARGON);
-      if (!(await tokens.use(found)) || !(await accounts.replacePassword(user._id, user.passwordHash, passwordHash)))
-        throw deadLink();
+      if (!(await tokens.use(found)) || !(await accounts.replacePassword(user._id, user.passwordHash, passwordHash))) throw deadLink();
       // Who can read the mailbox has proved the address.
       await accounts.verifyUser(found.userId, clock.now());
       await audit.append({ ...actor, userId: found.userId }, { action: 'accounts:reset-password', resource: `user:${found.userId}` });

@@ -1,12 +1,11 @@
 import { expect } from 'chai';
-import type { Router } from 'express';
 import type { Action } from '../../server/domain/actions.ts';
 import type { Actor } from '../../server/domain/actor.ts';
-import { portalRoutes, type PortalParts } from '../../server/web/routes/index.ts';
 import { startBuyerPortal, type BuyerPortal } from '../support/buyer-portal.ts';
 import type { Answer, Visitor } from '../support/browserless.ts';
 import { definition, planDocument, productFields } from '../support/catalog-world.ts';
 import { PASSWORD } from '../support/portal.ts';
+import { layers, portalRouters } from '../support/routes.ts';
 
 interface Route {
   readonly method: 'get' | 'post';
@@ -14,22 +13,15 @@ interface Route {
   readonly action: Action | 'public';
 }
 
-const anything: unknown = new Proxy(() => anything, { get: (_, name) => (name === Symbol.toPrimitive ? () => '' : anything) });
-
 /** Every route of the portal, as express holds it. */
-function routesOf(): Route[] {
-  const addresses = { webUrl: 'http://localhost:3000', gatewayUrl: 'http://127.0.0.1:8080' };
-  const routers = portalRoutes({ addresses, services: anything, passport: anything, attempts: anything } as unknown as PortalParts);
-  const layers = (router: Router) =>
-    (router as unknown as { stack: { route?: { path: string; stack: { method: string; handle: { action?: string } }[] } }[] }).stack;
-  return routers
+const routesOf = (): Route[] =>
+  portalRouters()
     .flatMap(layers)
     .flatMap(({ route }) =>
       (route?.stack ?? []).flatMap(({ method, handle }) =>
         handle.action === undefined ? [] : [{ method: method as Route['method'], path: route?.path ?? '', action: handle.action as Route['action'] }],
       ),
     );
-}
 
 /** What an address names, by the part of the address before it. */
 type Things = Readonly<Record<string, string>>;
@@ -176,6 +168,8 @@ describe('every route', function () {
       '/admin/periods/:id': 'sub_none_0',
       '/admin/queues/:name': 'handle-inbound-event',
       '/admin/reviews/:id': portal.listing.productId,
+      '/admin/totals/:subscriptionId': subscription.id,
+      '/admin/totals/:subscriptionId/:window': '0.0',
       '/admin/webhooks/:id': 'stripe.evt_none',
       '/apis/:slug': portal.listing.slug,
       '/invoices/:id': subscription.invoiceId,
