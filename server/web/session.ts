@@ -19,8 +19,10 @@ export const storedBeforeRedirect: RequestHandler = (req, res, next) => {
   const redirect = res.redirect.bind(res) as (status: number, url: string) => void;
   res.redirect = (first: number | string, second?: number | string) => {
     const [status, url] = typeof first === 'number' ? [first, String(second)] : [302, first];
-    if (!req.session.flash?.length) return redirect(status, url);
-    req.session.save((error: unknown) => (error ? next(error) : redirect(status, url)));
+    // After signing out there is none.
+    const ours = req.session as typeof req.session | undefined;
+    if (!ours?.flash?.length) return redirect(status, url);
+    ours.save((error: unknown) => (error ? next(error) : redirect(status, url)));
   };
   next();
 };

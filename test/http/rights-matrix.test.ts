@@ -164,6 +164,7 @@ describe('every route', function () {
     operator = portal.visitor();
     await operator.post('/sign-in', { email: 'olga@example.test', password: PASSWORD });
     things = {
+      '/admin/invoices/:id': subscription.invoiceId,
       '/admin/nodes/:node': 'gw1',
       '/admin/periods/:id': 'sub_none_0',
       '/admin/queues/:name': 'handle-inbound-event',
