@@ -15,6 +15,7 @@ import { makeSnapshots } from './services/snapshots.ts';
 import { makeSessionStore } from './store/sessions.ts';
 import { makeWebhookVerifier } from './stripe/webhook.ts';
 import { makeApp } from './web/app.ts';
+import { healthRoutes } from './web/routes/health.ts';
 import { sandboxRoutes } from './web/routes/sandbox.ts';
 import { sandboxOps } from './web/sandbox-ops.ts';
 import { webhookRoutes } from './web/routes/webhooks.ts';
@@ -42,7 +43,10 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
     checkoutOrigin: config.stripe.apiBase === '' ? 'https://checkout.stripe.com' : new URL(config.stripe.apiBase).origin,
     testPayments: config.stripe.testMode,
     sandbox: config.sandbox,
-    machineRoutes: [webhookRoutes({ inbox: services.inbox, verify: makeWebhookVerifier({ secrets: config.stripe.webhookSecrets }), clock, log })],
+    machineRoutes: [
+      healthRoutes(),
+      webhookRoutes({ inbox: services.inbox, verify: makeWebhookVerifier({ secrets: config.stripe.webhookSecrets }), clock, log }),
+    ],
     routes: (passport) => [
       ...portalRoutes({ addresses: { webUrl: config.webUrl, gatewayUrl: config.gatewayUrl }, services, passport, attempts }),
       ...(config.sandbox ? [sandboxRoutes(services, config.stripe.apiBase)] : []),

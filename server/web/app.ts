@@ -30,7 +30,7 @@ export interface AppOptions {
   readonly checkoutOrigin: string;
   readonly testPayments: boolean;
   readonly sandbox: boolean;
-  /** Routes that read raw bodies and come from other servers: before sessions, parsers and the origin check. */
+  /** Routes that answer other servers, not people: before sessions, parsers and the origin check. */
   readonly machineRoutes: readonly Router[];
   readonly routes: (passport: ReturnType<typeof makePassport>) => readonly Router[];
 }

@@ -36,6 +36,11 @@ describe('accounts over HTTP', () => {
     expect((await stolen.get('/account', { cookie: `tollgate=${session}` })).status).to.equal(303);
   });
 
+  it('tells a balancer that it answers, without a session', async () => {
+    const answer = await fetch(new URL('/health', portal.origin));
+    expect([answer.status, await answer.json(), answer.headers.get('set-cookie')]).to.deep.equal([200, { status: 'ok' }, null]);
+  });
+
   it('answers a known and an unknown address alike (sign-in-failed)', async () => {
     const person = portal.visitor();
     await portal.member('Grace');

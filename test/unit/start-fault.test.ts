@@ -11,6 +11,7 @@ describe('startFault', () => {
     expect(fault({ code: 'EACCES', syscall: 'listen', port: 80 })).to.include('administrator');
     expect(fault({ code: 'EROFS', syscall: 'mkdir', path: '/x' })).to.equal('DATA_DIR: /x cannot be written: it is on a read-only file system');
     expect(fault({ code: 'ENOTFOUND', syscall: 'querySrv' })).to.include('MONGODB_URI');
+    expect(fault({}, 'JournalLocked')).to.equal('it went wrong');
     for (const name of ['MongooseServerSelectionError', 'MongoServerError', 'MongoParseError', 'MongoNetworkError'])
       expect(fault({}, name), name).to.equal('MONGODB_URI: the database cannot be used: it went wrong');
   });
