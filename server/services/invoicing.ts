@@ -10,6 +10,7 @@ import type { PeriodDoc } from '../store/periods.ts';
 import type { SubscriptionDoc } from '../store/subscriptions.ts';
 import type { Payments } from '../stripe/payments.ts';
 import type { Audit } from './audit.ts';
+import { makeCarry } from './billing/carry.ts';
 import { makeClose, type BoundaryFollower, type Closing } from './billing/close.ts';
 import { isPutOff, makeCollect, type InvoiceFollowers } from './billing/collect.ts';
 import { invoiceId, makeIssue } from './billing/issue.ts';
@@ -51,14 +52,16 @@ export type Invoicing = ReturnType<typeof makeInvoicing>;
 /** From usage to money: closes periods, issues the invoice of each boundary, collects it through Stripe. */
 export function makeInvoicing(dependencies: InvoicingDependencies) {
   const { store, payments, usage, earnings, audit, clock, ids, log, platformFeeBps, subscriptions } = dependencies;
-  const issue = makeIssue({ store, usage, clock, feeBps: platformFeeBps });
+  const carry = makeCarry({ store });
+  const issue = makeIssue({ store, usage, carry, clock, feeBps: platformFeeBps });
   const close = makeClose({ store, usage, issue, clock, ids, followers: subscriptions });
-  const collect = makeCollect({ store, payments, earnings, clock, log, followers: subscriptions });
+  const collect = makeCollect({ store, payments, earnings, carry, clock, log, followers: subscriptions });
 
   const review = makeReview({ store, payments, collect, audit });
 
   function firstPayment(invoice: InvoiceDoc): FirstPayment {
     if (invoice.status === 'paid') return invoice.chargeMinor > 0n ? { kind: 'paid' } : { kind: 'nothing-due' };
+    if (invoice.status === 'void') return { kind: 'void' };
     if (invoice.waitingFor === 'confirmation' && invoice.stripeUrl !== null) return { kind: 'requires-action', url: invoice.stripeUrl };
     // What differs at Stripe is for operators.
     const reason = invoice.status === 'needs_review' ? '' : invoice.lastFailure;
@@ -77,7 +80,12 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
       const present = await collect.refresh(invoice._id);
       return present.status === 'paid' ? firstPayment(present) : null;
     },
-    abandonFirst: (subscription) => collect.abandon(invoiceId(subscription._id, 0)),
+    async abandonFirst(subscription) {
+      const id = invoiceId(subscription._id, 0);
+      // Cut short before it was written: written now, it can be voided, and whoever was about to write it finds it void.
+      if (await carry.isTaken(id)) await issue.first(subscription);
+      return collect.abandon(id);
+    },
   };
 
   async function closePeriod(subscriptionId: string, index: number, options: { byHand?: boolean } = {}): Promise<Closing> {
@@ -215,6 +223,8 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
     /** The buyer's, newest first. */
     list: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> =>
       newestFirst(await store.invoices.ofOrganization(actor.organizationId, from, to)),
+    /** Credits, and debts too small to charge, that ended subscriptions left: the next invoice of the same seller takes them over. */
+    leftOver: (actor: Actor): Promise<InvoiceDoc[]> => carry.leftOver(actor.organizationId),
     /** What the actor's organization sold, newest first. */
     sold: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> => newestFirst(await store.invoices.ofProvider(actor.organizationId, from, to)),
     /** What a period would be invoiced as, if it ended as it stands; the running one if none is named. */

@@ -6,7 +6,10 @@ export const INVOICE_STATUSES = ['draft', 'open', 'paid', 'void', 'uncollectible
 export type InvoiceKind = (typeof INVOICE_KINDS)[number];
 export type InvoiceStatus = (typeof INVOICE_STATUSES)[number];
 
-/** In this order. `discarding`: what differs at Stripe is taken back there, to be made anew; `costing`: what Stripe kept of it is looked up; `waiting`: for a card or a confirmation; `review`: for a person. */
+/**
+ * In this order. `discarding`: what differs at Stripe is taken back there, to be made anew; `costing`: what Stripe kept of it is looked up; `releasing`: what was
+ * carried into a void one is free again; `waiting`: for a card or a confirmation; `review`: for a person.
+ */
 export const INVOICE_STEPS = [
   'issued',
   'creating',
@@ -19,6 +22,7 @@ export const INVOICE_STEPS = [
   'paying',
   'settling',
   'costing',
+  'releasing',
   'waiting',
   'review',
   'done',
@@ -63,6 +67,12 @@ export interface InvoiceDoc {
   /** What is charged now, and what is carried on; their sum is `totalMinor`. */
   chargeMinor: bigint;
   carriedMinor: bigint;
+  /** `carriedMinor` is not 0, and no invoice has taken it over yet. */
+  carryOpen: boolean;
+  /** The invoice that took it over, or is about to. */
+  carriedTo?: string;
+  /** The invoices whose carry is in `carriedInMinor`. */
+  carriedFrom: string[];
   /** SHA-256 of currency, lines and totals. */
   hash: string;
   /** Gap-free per seller, given by the finalizing write; null before. */
@@ -152,6 +162,9 @@ export function makeInvoicesStore(connection: Connection) {
       totalMinor: minor,
       chargeMinor: minor,
       carriedMinor: minor,
+      carryOpen: { type: Boolean, default: false },
+      carriedTo: { type: String },
+      carriedFrom: { type: [String], default: [] },
       hash: text,
       number: { type: Number, default: null },
       numbered: { type: Boolean, required: true },
@@ -185,6 +198,8 @@ export function makeInvoicesStore(connection: Connection) {
   schema.index({ subscriptionId: 1 });
   schema.index({ status: 1, issuedAt: 1 });
   schema.index({ unsettled: 1 }, { partialFilterExpression: { unsettled: true }, name: 'unsettled' });
+  schema.index({ organizationId: 1, carryOpen: 1 }, { partialFilterExpression: { carryOpen: true }, name: 'open_carries' });
+  schema.index({ carriedTo: 1 }, { partialFilterExpression: { carriedTo: { $type: 'string' } }, name: 'carried_to' });
   const Invoices = connection.model('Invoice', schema);
 
   return {
@@ -204,6 +219,14 @@ export function makeInvoicesStore(connection: Connection) {
     ofProvider: (providerId: string, from: number, to: number) => Invoices.find({ providerId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
     unsettled: () => Invoices.find({ unsettled: true }).lean<InvoiceDoc[]>(),
     inStatus: (status: InvoiceStatus) => Invoices.find({ status }).lean<InvoiceDoc[]>(),
+    /** Of this buyer, what was carried and not taken over. */
+    openCarries: (organizationId: string) => Invoices.find({ organizationId, carryOpen: true }).lean<InvoiceDoc[]>(),
+    /** One invoice takes it over, whoever asks at once. */
+    takeCarry: async (id: string, by: string) =>
+      (await Invoices.updateOne({ _id: id, carryOpen: true }, { $set: { carryOpen: false, carriedTo: by } })).modifiedCount === 1,
+    carriesTakenBy: (by: string) => Invoices.find({ carriedTo: by }).lean<InvoiceDoc[]>(),
+    freeCarry: async (id: string, by: string) =>
+      void (await Invoices.updateOne({ _id: id, carriedTo: by }, { $set: { carryOpen: true }, $unset: { carriedTo: 1 } })),
     /** Is the seller's nth number given? */
     isNumberGiven: async (providerId: string, number: number) => (await Invoices.exists({ providerId, number, numbered: true })) !== null,
     /** Move an invoice on, if it still stands at the step where the caller saw it. True: we moved it; after false read it again. */

@@ -7,6 +7,7 @@ import type { Store } from '../../store/index.ts';
 import type { InvoiceChange, InvoiceDoc, InvoiceStep } from '../../store/invoices.ts';
 import type { PaymentOutcome, Payments, StripeInvoice } from '../../stripe/payments.ts';
 import type { Earnings } from '../earnings.ts';
+import type { Carry } from './carry.ts';
 import { giveNumber } from './numbering.ts';
 import { makePayer } from './payer.ts';
 import { differences, stripeLines } from './stripe-lines.ts';
@@ -22,6 +23,7 @@ export interface CollectDependencies {
   readonly store: Pick<Store, 'accounts' | 'invoices' | 'subscriptions'>;
   readonly payments: Payments;
   readonly earnings: Earnings;
+  readonly carry: Pick<Carry, 'release'>;
   readonly clock: Clock;
   readonly log: Log;
   /** Asked for at each use: subscriptions need invoices as well. */
@@ -48,7 +50,7 @@ export const isPutOff = ({ step, nextAttemptAt }: InvoiceDoc, now: number): bool
  * The way of an invoice through Stripe. Every step stores what it is about to do, asks under a key made of invoice, step and content, and
  * stores the result; so it can be cut short anywhere, repeated, and run by two workers at once.
  */
-export function makeCollect({ store, payments, earnings, clock, log, followers }: CollectDependencies) {
+export function makeCollect({ store, payments, earnings, carry, clock, log, followers }: CollectDependencies) {
   const { customerOf, cardOf, attemptKeyOf } = makePayer({ store, payments });
 
   async function read(id: string): Promise<InvoiceDoc> {
@@ -163,7 +165,7 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
         return true;
       case 'void':
         await earnings.voided(invoice);
-        await move(invoice, 'done', { status: 'void', void: true, nextAttemptAt: null });
+        await move(invoice, 'releasing', { status: 'void', void: true, nextAttemptAt: null });
         return true;
       case 'uncollectible':
         if (invoice.status !== 'uncollectible') await move(invoice, 'waiting', { status: 'uncollectible', nextAttemptAt: null });
@@ -213,6 +215,9 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
         return pay(invoice, stripeInvoiceId);
       case 'settling':
         return settle(invoice);
+      case 'releasing':
+        await carry.release(invoice);
+        return void (await move(invoice, 'done'));
       case 'costing':
         return cost(invoice, stripeInvoiceId);
       case 'waiting':
@@ -275,10 +280,10 @@ export function makeCollect({ store, payments, earnings, clock, log, followers }
     async abandon(id: string): Promise<'gone' | 'paid'> {
       for (let moves = 0; moves < MOVES_MAX; moves += 1) {
         const invoice = await store.invoices.get(id);
-        if (!invoice || invoice.status === 'void') return 'gone';
-        if (invoice.status === 'paid') {
+        if (!invoice) return 'gone';
+        if (invoice.status === 'void' || invoice.status === 'paid') {
           await run(id);
-          return 'paid';
+          return invoice.status === 'void' ? 'gone' : 'paid';
         }
         await withdraw(invoice);
       }

@@ -10,11 +10,13 @@ import type { Store } from '../../store/index.ts';
 import type { InvoiceDoc } from '../../store/invoices.ts';
 import type { PeriodDoc } from '../../store/periods.ts';
 import type { SubscriptionDoc } from '../../store/subscriptions.ts';
+import type { Carry, CarriedIn } from './carry.ts';
 import type { UsageReader } from './usage-reader.ts';
 
 export interface IssueDependencies {
   readonly store: Pick<Store, 'invoices' | 'periods' | 'products' | 'subscriptions'>;
   readonly usage: UsageReader;
+  readonly carry: Carry;
   readonly clock: Clock;
   readonly feeBps: bigint;
 }
@@ -34,7 +36,7 @@ export const invoiceHash = (currency: string, lines: readonly LineDraft[], carri
     .digest('hex');
 
 /** Makes invoices out of what the store holds: reads, calculates by the pure rules, inserts once. */
-export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
+export function makeIssue({ store, usage, carry, clock, feeBps }: IssueDependencies) {
   interface Version {
     /** Product and plan as the invoice names them: words of the day it is written, kept with it. */
     readonly planName: string;
@@ -123,23 +125,19 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
     return lines;
   }
 
-  /** What the invoice before left: a debt too small to charge, or a credit (rule N16). */
-  const carriedInto = (index: number, invoices: readonly InvoiceDoc[]): bigint =>
-    invoices.filter((invoice) => !invoice.void && invoice.kind === 'period' && invoice.periodIndex < index).sort((a, b) => b.periodIndex - a.periodIndex)[0]
-      ?.carriedMinor ?? 0n;
-
   interface Content {
     readonly index: number;
     readonly lines: readonly LineDraft[];
-    readonly carriedInMinor: bigint;
+    readonly carried: CarriedIn;
     readonly usagePeriod: PeriodDoc | null;
   }
 
-  function documentOf(subscription: SubscriptionDoc, { index, lines, carriedInMinor, usagePeriod }: Content): InvoiceDoc {
+  function documentOf(subscription: SubscriptionDoc, { index, lines, carried, usagePeriod }: Content): InvoiceDoc {
     const currency = currencyOf(subscription.currency);
     const divided = divide(lines, feeBps, currency);
     const subtotalMinor = sum(lines.map(({ amountMinor }) => amountMinor));
-    const totalMinor = subtotalMinor + carriedInMinor;
+    const totalMinor = subtotalMinor + carried.minor;
+    const charge = chargeOf(totalMinor, currency.minimumChargeMinor);
     const now = clock.now();
     return {
       _id: invoiceId(subscription._id, index),
@@ -155,10 +153,12 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
       currency: subscription.currency,
       lines: divided.map((line) => ({ ...line, quantity: line.quantity?.toString() ?? null, explanation: [...line.explanation] })),
       subtotalMinor,
-      carriedInMinor,
+      carriedInMinor: carried.minor,
       totalMinor,
-      ...chargeOf(totalMinor, currency.minimumChargeMinor),
-      hash: invoiceHash(subscription.currency, lines, carriedInMinor),
+      ...charge,
+      carryOpen: charge.carriedMinor !== 0n,
+      carriedFrom: [...carried.from],
+      hash: invoiceHash(subscription.currency, lines, carried.minor),
       number: null,
       numbered: false,
       step: 'issued',
@@ -184,6 +184,7 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
     await store.invoices.add(invoice);
     const stored = await store.invoices.get(invoice._id);
     if (!stored) throw new AppError('internal', undefined, { cause: new Error(`${invoice._id} is neither new nor there`) });
+    await carry.release(stored);
     return stored;
   }
 
@@ -198,9 +199,12 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
 
     /** Invoice 0, before activation: the first base fee and the set-up fee. */
     async first(subscription: SubscriptionDoc): Promise<InvoiceDoc> {
+      const standing = await store.invoices.get(invoiceId(subscription._id, 0));
+      if (standing) return standing;
       const { plan, planName } = version(await versionsOf([subscription.planVersionId]), subscription.planVersionId);
       const setup = plan.setupMinor > 0n && (await owesSetup(subscription)) ? [setupLine(plan, planName)] : [];
-      return insertOnce(documentOf(subscription, { index: 0, lines: [baseLine(plan, planName, null), ...setup], carriedInMinor: 0n, usagePeriod: null }));
+      const carried = await carry.take(subscription, invoiceId(subscription._id, 0));
+      return insertOnce(documentOf(subscription, { index: 0, lines: [baseLine(plan, planName, null), ...setup], carried, usagePeriod: null }));
     },
 
     /**
@@ -225,7 +229,8 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
         ...(await lateLines(subscription._id, ended.index, invoices)),
       ];
       if (!ranOn && lines.length === 0) return null;
-      return insertOnce(documentOf(subscription, { index, lines, carriedInMinor: carriedInto(index, invoices), usagePeriod: ranOn ? ended : null }));
+      const carried = await carry.take(subscription, invoiceId(subscription._id, index));
+      return insertOnce(documentOf(subscription, { index, lines, carried, usagePeriod: ranOn ? ended : null }));
     },
 
     /** What a period that is not invoiced would bring as it stands, the running one if none is named: the lines of its usage and the base that follows (invariant I27). */
@@ -243,7 +248,7 @@ export function makeIssue({ store, usage, clock, feeBps }: IssueDependencies) {
         ...usageLines(await usageSoFar(running, versions)),
         ...(await lateLines(subscription._id, running.index, invoices, usageSoFar)),
       ];
-      return documentOf(subscription, { index: running.index + 1, lines, carriedInMinor: carriedInto(running.index + 1, invoices), usagePeriod: running });
+      return documentOf(subscription, { index: running.index + 1, lines, carried: await carry.preview(subscription), usagePeriod: running });
     },
   };
 }

@@ -48,7 +48,7 @@ export function makeWithdraw({ payments, earnings, customerOf, key, move, mirror
         if (!voided) return;
       }
       await earnings.voided(invoice);
-      await move(invoice, 'done', { status: 'void', void: true, nextAttemptAt: null });
+      await move(invoice, 'releasing', { status: 'void', void: true, nextAttemptAt: null });
     },
 
     /** Take back at Stripe alone what differs there; the invoice is made anew, under keys that were never used. */

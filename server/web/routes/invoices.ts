@@ -112,10 +112,11 @@ export function invoiceRoutes({
       return res.redirect(303, '/billing');
     }
     const until = clock.now() + 1;
-    const [organization, list, invoices] = await Promise.all([
+    const [organization, list, invoices, leftOver] = await Promise.all([
       accounts.organization(actor.organizationId),
       subscriptions.list(actor),
       invoicing.list(actor, until - SHOWN_DAYS * 86_400_000, until),
+      invoicing.leftOver(actor),
     ]);
     const names = new Map(list.map(({ subscription, product }) => [subscription._id, product.name]));
     const card = organization?.paymentMethod ?? null;
@@ -126,6 +127,12 @@ export function invoiceRoutes({
       open: invoices
         .filter(({ status }) => status === 'open')
         .map((invoice) => ({ ...invoiceRow(invoice), product: names.get(invoice.subscriptionId) ?? '', failure: invoice.lastFailure })),
+      kept: leftOver.map((invoice) => ({
+        ...invoiceRow(invoice),
+        product: names.get(invoice.subscriptionId) ?? '',
+        amountMinor: invoice.carriedMinor < 0n ? -invoice.carriedMinor : invoice.carriedMinor,
+        credit: invoice.carriedMinor < 0n,
+      })),
       paying: list
         .filter(
           ({ subscription, document }) =>

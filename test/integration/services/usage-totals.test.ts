@@ -5,6 +5,7 @@ import type { HourTotal } from '../../../server/domain/usage-totals.ts';
 import { makeIds } from '../../../server/kernel/ids.ts';
 import { makeLog } from '../../../server/kernel/log.ts';
 import { makeAudit } from '../../../server/services/audit.ts';
+import { makeCarry } from '../../../server/services/billing/carry.ts';
 import { makeIssue } from '../../../server/services/billing/issue.ts';
 import { makeMetering } from '../../../server/services/metering.ts';
 import { makeUsageTotals, type UsageTotals } from '../../../server/services/usage-totals.ts';
@@ -251,7 +252,9 @@ describe('usage totals', function () {
           expect(await inTotals('billable')).to.equal(BigInt(billed));
           const period = await store.periods.get(sub, 0);
           if (!period) throw new Error('no period');
-          const frozen = await makeIssue({ store, usage: meteringOf().reader, clock: world.clock, feeBps: 0n }).quantitiesOf(period);
+          const frozen = await makeIssue({ carry: makeCarry({ store }), store, usage: meteringOf().reader, clock: world.clock, feeBps: 0n }).quantitiesOf(
+            period,
+          );
           expect(frozen).to.deep.equal({ [WINDOW]: { requests: String(billed) } });
           await agrees();
         },
