@@ -59,6 +59,7 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
     checks: { mongo: async () => (await store.ping(clock.monotonic)) < 5_000, redis: () => redis.available() || 'away' },
     ...(config.sandbox && { extra: sandboxOps(services) }),
   });
+  if (config.sandbox) services.clockControl.watch();
   const opsPort = await ops.listen(config.opsPorts.web);
   lifecycle.add({ name: 'ops', stop: () => ops.close() });
   const port = await listen(server, config.webPort);
@@ -147,6 +148,7 @@ export async function startJobs({ config, log, lifecycle, clock, store, redis, q
     { catalog, inbox, invoicing, subscriptions, usageTotals, queue, clock, log },
   );
   lifecycle.add({ name: 'worker', stop: () => worker.stop() });
+  if (config.sandbox) services.clockControl.watch();
   const ops = makeOps({
     checks: {
       mongo: async () => (await store.ping(clock.monotonic)) < 5_000,

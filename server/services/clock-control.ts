@@ -22,8 +22,21 @@ export interface ClockControl {
    * @throws invalid-request on an instant that is past, or too far ahead
    */
   move(to: ClockMove): Promise<{ pending: readonly string[] }>;
-  /** Ends a move under way at its next step. */
+  /** A move under way, in whatever process; null when the clock only ticks. */
+  progress(): Promise<ClockProgress | null>;
+  /** Go on with a move whose process died. @returns whether this call took it up */
+  resume(): Promise<boolean>;
+  /** Look for such a move from time to time, until `stop`. */
+  watch(): void;
+  /** Ends a move under way at its next step; another process goes on with it. */
   stop(): Promise<void>;
+}
+
+export interface ClockProgress {
+  /** Where it is going, epoch ms. */
+  readonly target: number;
+  /** What is being waited for; empty between two processes. */
+  readonly doing: readonly string[];
 }
 
 export interface ClockControlDependencies {
@@ -42,10 +55,20 @@ export interface ClockControlDependencies {
   readonly simulator: SimulatorControl | null;
   /** The setting that keeps the offset. */
   readonly offsetSetting: string;
+  /** Names this process among those that may move the clock. */
+  readonly owner: string;
   /** How long a stop waits for journals; shorter in tests. */
   readonly watermarkMs?: number;
 }
 
+/** Where the clock was told to go, epoch ms; it only grows. A move is over when the clock is there. */
+const TARGET_SETTING = 'clockTargetMs';
+/** Who moves it. One at a time: two would not harm, but would wait for each other's work. */
+const TRAVELLER_SETTING = 'clockTraveller';
+/** A process that does not renew it for so long is gone. */
+const LEASE_MS = 15_000;
+const RENEW_MS = 3_000;
+const WATCH_MS = 5_000;
 const ANSWER_MS = 60_000;
 const LOOK_AGAIN_MS = 25;
 /** A journal that is not stored by then belongs to a gateway that is gone; the operator's page names it. Later stops do not wait for it again. */
@@ -73,12 +96,14 @@ export function makeClockControl(dependencies: ClockControlDependencies): ClockC
     log,
     simulator,
     offsetSetting,
+    owner,
     watermarkMs = WATERMARK_MS,
   } = dependencies;
   let stopping = false;
   let running: Promise<void> | null = null;
   let pending = new Set<string>();
   let patienceMs = watermarkMs;
+  let watching: NodeJS.Timeout | undefined;
 
   function targetOf(move: ClockMove): number {
     const now = clock.now();
@@ -188,24 +213,73 @@ export function makeClockControl(dependencies: ClockControlDependencies): ClockC
     pending = new Set([...pending].filter((text) => !text.startsWith('period')).concat(await settle()));
   }
 
+  /** @returns false when another process moves the clock */
+  const hold = (): Promise<boolean> => store.settings.lease(TRAVELLER_SETTING, owner, clock.real(), clock.real() + LEASE_MS, [...pending]);
+
+  /** The offset as it is stored: a signal of it may not have come yet. */
+  async function catchUp(): Promise<void> {
+    clock.setOffset(Math.max(clock.offsetMs(), Number((await store.settings.get<number>(offsetSetting)) ?? 0)));
+  }
+
+  const targetStored = async (): Promise<number> => Number((await store.settings.get<number>(TARGET_SETTING)) ?? 0);
+
+  function start(target: number): Promise<void> {
+    // Renewed from a timer as well: a single step may wait for longer than the lease lasts.
+    const renewing = setInterval(() => void hold().catch(() => undefined), RENEW_MS);
+    running = travel(target)
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'the clock stopped on its way');
+        pending = new Set(['the clock stopped on its way: it goes on by itself in a moment']);
+      })
+      .finally(async () => {
+        clearInterval(renewing);
+        await store.settings.release(TRAVELLER_SETTING, owner).catch(() => undefined);
+        running = null;
+      });
+    return running;
+  }
+
+  async function resume(): Promise<boolean> {
+    if (running || stopping) return false;
+    await catchUp();
+    const target = await targetStored();
+    if (target <= clock.now() || !(await hold())) return false;
+    log.info({ target }, 'going on with a move of the clock');
+    void start(target);
+    return true;
+  }
+
   return {
     async move(to) {
-      if (running) throw new AppError('conflict', 'The clock is moving already. Wait until it has arrived.');
-      const target = targetOf(to);
-      const travelling = travel(target)
-        .catch((error: unknown) => {
-          log.error({ err: error }, 'the clock stopped on its way');
-          pending = new Set(['the clock stopped on its way: move it on once more']);
-        })
-        .finally(() => (running = null));
-      running = travelling;
+      await catchUp();
+      const asked = targetOf(to);
+      pending = new Set();
+      if (running || !(await hold())) throw new AppError('conflict', 'The clock is moving already. Wait until it has arrived.');
+      await store.settings.raise(TARGET_SETTING, asked);
+      // A move that was left before is part of this one.
+      const travelling = start(Math.max(asked, await targetStored()));
       const timer = new AbortController();
       await Promise.race([travelling, delay(ANSWER_MS, undefined, { signal: timer.signal }).catch(() => undefined)]);
       timer.abort();
       return { pending: [...pending] };
     },
+
+    async progress() {
+      const traveller = await store.settings.get<{ until: number; note: string[] | null }>(TRAVELLER_SETTING);
+      const held = traveller !== undefined && Number(traveller.until) > clock.real();
+      const target = await targetStored();
+      return held || target > clock.now() ? { target, doing: held ? (traveller.note ?? []) : [] } : null;
+    },
+
+    resume,
+
+    watch() {
+      watching ??= setInterval(() => void resume().catch((error: unknown) => log.warn({ err: error }, 'a move of the clock could not be taken up')), WATCH_MS);
+    },
+
     async stop() {
       stopping = true;
+      clearInterval(watching);
       await running;
     },
   };

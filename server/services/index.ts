@@ -149,6 +149,7 @@ export function makeServices(ground: Ground) {
     log,
     simulator,
     offsetSetting: CLOCK_OFFSET,
+    owner: ids.uuid(),
   });
   return {
     access,

@@ -16,6 +16,14 @@ export function makeSettingsStore(connection: Connection) {
     set: async (name: string, value: unknown) => void (await Settings.updateOne({ _id: name }, { $set: { value } }, { upsert: true })),
     /** Only forward: the clock's offset never shrinks, whoever writes last. */
     raise: async (name: string, value: number) => void (await Settings.updateOne({ _id: name }, { $max: { value } }, { upsert: true })),
+    /** Take a lease that is free, over, or held by the same owner. True: it is ours until then (epoch ms of the machine's clock). */
+    lease: async (name: string, owner: string, now: number, until: number, note: unknown = null): Promise<boolean> => {
+      const value = { owner, until, note };
+      const taken = await Settings.updateOne({ _id: name, $or: [{ 'value.owner': owner }, { 'value.until': { $lte: now } }] }, { $set: { value } });
+      return taken.matchedCount === 1 || insertOnce(() => Settings.create({ _id: name, value }));
+    },
+    /** Give a lease of ours back before it is over. */
+    release: async (name: string, owner: string) => void (await Settings.updateOne({ _id: name, 'value.owner': owner }, { $set: { 'value.until': 0 } })),
     /** One more, or two after a lost reply: for versions, where only a rise matters. @returns the value as it stands afterwards */
     bump: async (name: string): Promise<number> => {
       await insertOnce(() => Settings.updateOne({ _id: name }, { $inc: { value: 1 } }, { upsert: true })).then(

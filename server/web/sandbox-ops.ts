@@ -22,10 +22,16 @@ const Move = z.union([
 export function sandboxOps({ clock, clockControl, mailbox }: Pick<Services, 'clock' | 'clockControl' | 'mailbox'>): RequestListener {
   const state = () => ({ now: isoUtc(clock.now()), offset_ms: clock.offsetMs() });
 
+  /** While the clock is on its way, and only then. */
+  async function moving() {
+    const progress = await clockControl.progress();
+    return progress === null ? {} : { moving_to: isoUtc(progress.target), pending: progress.doing };
+  }
+
   async function answer(req: IncomingMessage): Promise<[status: number, body: unknown]> {
     const url = new URL(req.url ?? '/', 'http://ops.invalid');
     if (req.headers['x-tollgate-sandbox'] !== '1') throw new AppError('not-found');
-    if (url.pathname === '/sandbox/clock' && req.method === 'GET') return [200, state()];
+    if (url.pathname === '/sandbox/clock' && req.method === 'GET') return [200, { ...state(), ...(await moving()) }];
     if (url.pathname === '/sandbox/clock' && req.method === 'POST') {
       const parsed = Move.safeParse(await readJson(req));
       if (!parsed.success) throw new AppError('invalid-request', 'Send {"advance": "P1M"} or {"to": "2027-01-31T00:00:00Z"}.');

@@ -20,6 +20,7 @@ export function sandboxRoutes({ clock, clockControl, mailbox }: Pick<Services, '
     const mails = (await mailbox.sent(now - MAIL_DAYS * 86_400_000, now + 1)).reverse();
     page(res, 'sandbox/index', {
       now,
+      moving: await clockControl.progress(),
       offsetDays: Math.round(clock.offsetMs() / 86_400_000),
       stripeUrl,
       steps: Object.entries(STEPS).map(([advance, label]) => ({ advance, label })),

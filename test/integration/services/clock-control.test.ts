@@ -1,10 +1,15 @@
 import { expect } from 'chai';
 import { makeLog } from '../../../server/kernel/log.ts';
 import { makeClockControl, type ClockControl } from '../../../server/services/clock-control.ts';
+import type { Store } from '../../../server/store/index.ts';
 import { makeSimulatorControl } from '../../../server/stripe/simulator.ts';
 import { LATENESS_SECONDS, START, STARTER, billingWorld, type BillingWorld } from '../../support/billing-world.ts';
 
 const DAY_MS = 86_400_000;
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
 
 describe('the sandbox clock', function () {
   this.timeout(60_000);
@@ -14,8 +19,11 @@ describe('the sandbox clock', function () {
   beforeEach(async () => {
     world = await billingWorld();
     sealed = [];
-    control = makeClockControl({
-      store: world.store,
+    control = controlOf('web');
+  });
+  const controlOf = (owner: string, store: Pick<Store, 'inbox' | 'settings' | 'subscriptions'> = world.store): ClockControl =>
+    makeClockControl({
+      store,
       invoicing: world.invoicing,
       subscriptions: world.subscriptions,
       inbox: { unhandled: async () => [], handle: async () => undefined },
@@ -30,9 +38,9 @@ describe('the sandbox clock', function () {
       log: makeLog('silent', 'test'),
       simulator: makeSimulatorControl(world.stripe.url),
       offsetSetting: 'clockOffsetMs',
+      owner,
       watermarkMs: 300,
     });
-  });
   afterEach(async () => {
     await control.stop();
     await world.close();
@@ -79,6 +87,53 @@ describe('the sandbox clock', function () {
     world.usage.watermarkAt = null;
     expect(await control.move({ advance: 'PT1S' })).to.deep.equal({ pending: [] });
     expect(await world.store.invoices.get(`inv_${id}_1`)).to.include({ status: 'paid' });
+  });
+
+  it('a move whose process dies on its way is gone on with by another one, to where it was told to go', async () => {
+    const id = await world.subscribe((await world.plan()).planId);
+    const target = START + 100 * DAY_MS;
+    // kill -9 of the web process once it passed the first month: nothing it asks for is answered any more.
+    let alive = true;
+    const never = new Promise<never>(() => undefined);
+    const settings = new Proxy(world.store.settings, {
+      get: (real, name) => {
+        const verb = Reflect.get(real, name) as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          if (args[0] === 'clockOffsetMs' && Number(args[1]) >= 40 * DAY_MS) alive = false;
+          return alive ? verb(...args) : never;
+        };
+      },
+    });
+    const dying = controlOf('dying', { ...world.store, settings });
+    void dying.move({ to: new Date(target).toISOString() });
+    await until(async () => !alive);
+    expect(world.clock.now()).to.be.lessThan(target);
+    expect(await control.progress()).to.include({ target });
+    // The dead one holds the clock for a few seconds of the machine's time.
+    expect(await control.resume()).to.equal(false);
+    expect(await control.move({ advance: 'P1D' }).catch((error: { code: string }) => error.code)).to.equal('conflict');
+    const offset = world.clock.offsetMs();
+    world.travel(START + 16_000);
+    expect(world.clock.offsetMs()).to.equal(offset);
+    expect(await control.resume()).to.equal(true);
+    await until(async () => (await control.progress()) === null);
+    expect(world.clock.now()).to.be.at.least(target);
+    const invoices = (await world.store.invoices.ofSubscription(id)).filter(({ status }) => status === 'paid');
+    expect(invoices.map(({ periodIndex }) => periodIndex).sort()).to.deep.equal([0, 1, 2, 3]);
+    expect(await control.resume()).to.equal(false);
+  });
+
+  it('a process that is stopped on its way leaves the rest to the next one at once', async () => {
+    await world.subscribe((await world.plan()).planId);
+    const stopped = controlOf('stopped');
+    const moving = stopped.move({ to: new Date(START + 100 * DAY_MS).toISOString() });
+    await until(async () => world.clock.offsetMs() > 0);
+    await stopped.stop();
+    await moving;
+    expect(world.clock.offsetMs()).to.be.lessThan(100 * DAY_MS);
+    expect(await control.resume()).to.equal(true);
+    await until(async () => (await control.progress()) === null);
+    expect(world.clock.offsetMs()).to.equal(100 * DAY_MS);
   });
 
   it('refuses to move back, nowhere, or beyond ten years', async () => {
