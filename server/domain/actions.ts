@@ -9,6 +9,8 @@ export const ACTIONS = [
   'apig:apis:publish',
   'apig:apis:relieveAppAccess',
   'apig:apis:update',
+  'apig:features:get',
+  'apig:features:update',
   'apig:groups:create',
   'apig:groups:delete',
   'apig:groups:get',
@@ -74,6 +76,7 @@ export type ResourceKind = 'gateway' | 'group' | 'api' | 'product' | 'subscripti
 
 const KIND_OF: Readonly<Record<string, ResourceKind>> = {
   'apig:apis': 'api',
+  'apig:features': 'gateway',
   'apig:groups': 'group',
   'apig:instances': 'gateway',
   'market:products': 'product',

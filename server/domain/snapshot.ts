@@ -1,4 +1,5 @@
 import type { ApiDefinition } from './api.ts';
+import type { GatewayParameters } from './gateway-parameters.ts';
 import type { PlanDocument } from './plan.ts';
 import type { SubscriptionStatus } from './lifecycles.ts';
 
@@ -22,15 +23,6 @@ export interface SnapshotGateway {
   readonly id: string;
   readonly organizationId: string;
   readonly parameters: GatewayParameters;
-}
-
-/** Gateway parameters as GATEWAY §2 names them; absent = default. */
-export interface GatewayParameters {
-  readonly ratelimit_api_limits?: number;
-  readonly request_body_size_mb?: number;
-  readonly backend_timeout_ms?: number;
-  readonly signature_replay?: 'refuse' | 'allow';
-  readonly unsigned_payload?: 'refuse' | 'allow';
 }
 
 export interface SnapshotGroup {

@@ -1,5 +1,6 @@
 import { headerName } from '../domain/headers.ts';
-import type { Fields } from './call.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Call, Fields } from './call.ts';
 
 type Slot = Exclude<keyof Fields, 'fault' | 'bytes'>;
 
@@ -65,4 +66,19 @@ export function readFields(rawHeaders: readonly string[]): Fields {
     else fields.fault = `The header ${lower} must be sent once.`;
   }
   return fields;
+}
+
+/**
+ * A header that few calls bring, looked for only where a parameter makes it count; empty when it is absent.
+ * @param lower  its name in lower case
+ * @throws AppError invalid-request when it is sent twice
+ */
+export function headerOnce({ req: { rawHeaders } }: Call, lower: string): string {
+  let found: string | null = null;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (headerName(rawHeaders[i] as string).lower !== lower) continue;
+    if (found !== null) throw new AppError('invalid-request', `The header ${lower} must be sent once.`);
+    found = rawHeaders[i + 1] as string;
+  }
+  return found ?? '';
 }

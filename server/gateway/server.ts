@@ -7,6 +7,7 @@ import { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { PROBLEMS, type ProblemCode } from '../kernel/problems.ts';
 import { makeAppCodes } from './authenticators/app-code.ts';
+import { makeAppSchemes } from './authenticators/app-schemes.ts';
 import { makeSignatures } from './authenticators/signature.ts';
 import { makeBodyBuffers } from './body.ts';
 import type { Call } from './call.ts';
@@ -80,13 +81,14 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
   const authenticate = makeAuthenticate({
     appCode: makeAppCodes({ table, onUnknown }),
     signature: makeSignatures({ table, onUnknown, realNow: () => clock.real(), buffers }),
+    schemes: makeAppSchemes({ table, onUnknown, realNow: () => clock.real(), trustedHops }),
     trustedHops,
   });
   const pipeline = makePipeline({
     guard: makeGuard({ trustedHops }),
     authenticate,
     filters: [
-      makeFindRoute({ table, domain: config.gatewayDomain }),
+      makeFindRoute({ table, domain: config.gatewayDomain, trustedHops }),
       admitUpgrade,
       preflight,
       authenticate,

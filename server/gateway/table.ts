@@ -1,16 +1,9 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { openSecret, type KeyRing } from '../domain/credential.ts';
+import { parameterValues, type ParameterValues } from '../domain/gateway-parameters.ts';
 import { planOf, type Plan } from '../domain/plan.ts';
 import { compileRoutes, type Router } from '../domain/route.ts';
-import type {
-  GatewayParameters,
-  Snapshot,
-  SnapshotApi,
-  SnapshotCredential,
-  SnapshotPlanVersion,
-  SnapshotSubscription,
-  SnapshotWindow,
-} from '../domain/snapshot.ts';
+import type { Snapshot, SnapshotApi, SnapshotCredential, SnapshotPlanVersion, SnapshotSubscription, SnapshotWindow } from '../domain/snapshot.ts';
 import { compileBackend, type CompiledBackend } from './upstream/backend.ts';
 
 /** A snapshot compiled for look-ups: every decision about a call is a walk along references, without a key to build. */
@@ -27,13 +20,15 @@ export interface Table {
 /** A published API in one environment, ready to be called. */
 export interface Served {
   readonly api: SnapshotApi;
-  readonly parameters: GatewayParameters;
+  readonly parameters: ParameterValues;
   readonly label: string;
   /** `GET /countries/{code}` */
   readonly operation: string;
   readonly backend: CompiledBackend;
   /** Credential headers the API declares as parameters of its own. */
   readonly declaredCredentials: ReadonlySet<string> | null;
+  /** Headers (lower case) that hold credentials by this gateway's parameters: they go no further. */
+  readonly withheld: ReadonlySet<string> | null;
   readonly bodyBytesMax: number;
   readonly apiLimitPerSecond: number;
 }
@@ -70,13 +65,14 @@ export interface CurrentTerms {
   readonly plan: Plan;
 }
 
-export const BODY_BYTES_MAX = 12 * 1_048_576;
-const API_CALLS_PER_SECOND = 200;
+const MEGABYTE = 1_048_576;
+export const BODY_BYTES_MAX = 12 * MEGABYTE;
+const NO_PARAMETERS = parameterValues({});
 /** A response header set that declares one of these is the API's own business. */
 const CREDENTIAL_NAMES = new Set(['authorization', 'cookie']);
 
 export function compileTable(snapshot: Snapshot, keyRing: KeyRing): Table {
-  const parametersOf = new Map(snapshot.gateways.map((gateway) => [gateway.id, gateway.parameters]));
+  const parametersOf = new Map(snapshot.gateways.map((gateway) => [gateway.id, parameterValues(gateway.parameters)]));
   const labelOf = new Map(snapshot.groups.map((group) => [group.id, group.label]));
   const plans = compilePlans(snapshot.planVersions);
   const subscriptions = new Map(snapshot.subscriptions.map((row) => [row.id, compileSubscription(row, plans)]));
@@ -85,7 +81,7 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing): Table {
   for (const api of snapshot.apis) {
     const label = labelOf.get(api.groupId);
     if (label === undefined) continue;
-    const one = compileServed(api, label, parametersOf.get(api.gatewayId) ?? {});
+    const one = compileServed(api, label, parametersOf.get(api.gatewayId) ?? NO_PARAMETERS);
     served.set(`${api.id} ${api.environmentId}`, one);
     const environments = routes.get(label) ?? new Map<string, { frontend: SnapshotApi['definition']['frontend']; value: Served }[]>();
     routes.set(label, environments);
@@ -120,7 +116,7 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing): Table {
   return { builtAt: snapshot.builtAt, groups, byHash, byAppKey, byCredentialId };
 }
 
-function compileServed(api: SnapshotApi, label: string, parameters: GatewayParameters): Served {
+function compileServed(api: SnapshotApi, label: string, parameters: ParameterValues): Served {
   const { definition } = api;
   const declared = definition.parameters.filter((one) => one.in === 'header' && CREDENTIAL_NAMES.has(one.name.toLowerCase()));
   return {
@@ -128,10 +124,11 @@ function compileServed(api: SnapshotApi, label: string, parameters: GatewayParam
     parameters,
     label,
     operation: `${definition.frontend.method} ${definition.frontend.path}`,
-    backend: compileBackend(definition, parameters.backend_timeout_ms),
+    backend: compileBackend(definition, parameters.backend_timeout),
     declaredCredentials: declared.length > 0 ? new Set(declared.map(({ name }) => name.toLowerCase())) : null,
-    bodyBytesMax: parameters.request_body_size_mb === undefined ? BODY_BYTES_MAX : parameters.request_body_size_mb * 1_048_576,
-    apiLimitPerSecond: parameters.ratelimit_api_limits ?? API_CALLS_PER_SECOND,
+    withheld: parameters.custom_auth_header === '' ? null : new Set([parameters.custom_auth_header.toLowerCase()]),
+    bodyBytesMax: parameters.request_body_size * MEGABYTE,
+    apiLimitPerSecond: parameters.ratelimit_api_limits,
   };
 }
 

@@ -3,6 +3,7 @@ import { makeAuthorizations, type Authorizations } from './catalog/authorization
 import { makeGateways, makeGroups, type Gateways, type Groups } from './catalog/gateways.ts';
 import { makeOverview, type Overview } from './catalog/overview.ts';
 import type { CatalogDependencies } from './catalog/own.ts';
+import { makeParameters, type Parameters } from './catalog/parameters.ts';
 import { makePlans, type Plans } from './catalog/plans.ts';
 import { makeProducts, type Products } from './catalog/products.ts';
 import { makePublishing, type Publishing } from './catalog/publishing.ts';
@@ -16,6 +17,7 @@ export interface Catalog {
   readonly gateways: Gateways;
   readonly groups: Groups;
   readonly overview: Overview;
+  readonly parameters: Parameters;
   readonly plans: Plans;
   readonly products: Products;
   readonly publishing: Publishing;
@@ -29,6 +31,7 @@ export const makeCatalog = (dependencies: CatalogDependencies): Catalog => ({
   gateways: makeGateways(dependencies),
   groups: makeGroups(dependencies),
   overview: makeOverview(dependencies),
+  parameters: makeParameters(dependencies),
   plans: makePlans(dependencies),
   products: makeProducts(dependencies),
   publishing: makePublishing(dependencies),

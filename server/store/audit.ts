@@ -15,6 +15,8 @@ export interface AuditDoc {
   after: unknown;
 }
 
+const NEWEST_MAX = 500;
+
 export function makeAuditStore(connection: Connection) {
   const text = { type: String, required: true } as const;
   const optional = { type: String, default: '' } as const;
@@ -35,12 +37,15 @@ export function makeAuditStore(connection: Connection) {
     { collection: 'audit', strict: 'throw', versionKey: false, minimize: false },
   );
   schema.index({ organizationId: 1, at: 1 });
+  schema.index({ resource: 1, action: 1, at: 1 });
   const Audit = connection.model('Audit', schema);
 
   return {
     models: [Audit],
     append: async (record: AuditDoc) => void (await Audit.create(record)),
     ofOrganization: (organizationId: string, from: number, to: number) => Audit.find({ organizationId, at: { $gte: from, $lt: to } }).lean<AuditDoc[]>(),
+    /** The newest records of one action on one thing, newest first. */
+    newestOf: (resource: string, action: string) => Audit.find({ resource, action }).sort({ at: -1, _id: -1 }).limit(NEWEST_MAX).lean<AuditDoc[]>(),
   };
 }
 

@@ -1,5 +1,5 @@
 import { Schema, type Connection } from 'mongoose';
-import type { GatewayParameters } from '../domain/snapshot.ts';
+import type { GatewayParameters } from '../domain/gateway-parameters.ts';
 import { insertOnce } from './connect.ts';
 
 export interface GatewayDoc {

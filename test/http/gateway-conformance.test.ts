@@ -21,7 +21,7 @@ for (const engine of ['undici', 'http-proxy'] as const)
           definition(origin, 'GET', '/a/'),
           definition(origin, 'GET', '/declared', { parameters: [{ name: 'Cookie', in: 'header', required: false, type: 'string', description: '' }] }),
         ],
-        parameters: { request_body_size_mb: 1 },
+        parameters: { request_body_size: 1 },
       });
     });
     after(() => world.close());

@@ -55,6 +55,9 @@ const fieldsFor = (path: string, ids: Ids): Record<string, string> => {
   if (path.endsWith('/removal') && path.startsWith('/apps/')) return { confirmation: 'Map' };
   if (path.endsWith('/credentials')) return { kind: 'code', name: '', expiry: 'never', requestId: randomUUID() };
   if (path.endsWith('/rotation')) return { overlap: 'now', requestId: randomUUID() };
+  if (path.endsWith('/parameters')) return { name: 'backend_timeout', value: '7', rev: '1' };
+  if (path.endsWith('/parameter-defaults')) return { name: 'backend_timeout', rev: '1' };
+  if (path.endsWith('/parameter-reversions')) return { changeId: 'evt_1', rev: '1' };
   if (path.endsWith('/name')) return { name: 'Taken over' };
   if (path.startsWith('/subscriptions/') && path.includes('/apps')) return { appId: ids['app'] ?? '' };
   if (path.endsWith('/settings') || path.endsWith('/groups/:groupId')) return { ...named, rev: '1' };

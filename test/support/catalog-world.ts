@@ -18,7 +18,7 @@ export async function catalogWorld() {
   const ids = makeIds();
   const audit = makeAudit({ store, clock, ids });
   const announced: { kind: string; payload: unknown }[] = [];
-  const changes = { announce: async (kind: string, payload: unknown) => announced.push({ kind, payload }) };
+  const changes = { announce: async (kind: string, payload: unknown) => announced.push({ kind, payload }), announced: async () => true };
   const dependencies = { store, clock, ids, audit, changes, upstreamAllow: new Set(['127.0.0.1:3201']) };
   const actor = (organizationId: string): Actor => ({
     kind: 'user',

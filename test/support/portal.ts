@@ -9,6 +9,8 @@ export interface Portal {
   readonly origin: string;
   readonly opsOrigin: string;
   readonly composition: Composition;
+  /** Of the web role, for other roles beside it. */
+  readonly env: Readonly<Record<string, string>>;
   visitor(): Visitor;
   /** A visitor with an account and an organization of his own, signed in. */
   member(name: string): Promise<Visitor & { readonly email: string; readonly userId: string; readonly organizationId: string }>;
@@ -52,6 +54,7 @@ export async function startPortal(more: Record<string, string> = {}, log = makeL
     origin,
     opsOrigin: `http://127.0.0.1:${opsPort}`,
     composition,
+    env,
     visitor: () => visitor(origin),
     async member(name) {
       const email = `${name.toLowerCase()}${(members += 1)}@example.test`;

@@ -4,14 +4,15 @@ import { AppError } from '../../kernel/errors.ts';
 import type { Call } from '../call.ts';
 import type { Filter } from '../filter.ts';
 import type { Table } from '../table.ts';
+import { pickedAddress } from './guard.ts';
 
 const DEFAULT_STAGE = 'RELEASE';
 
 /**
  * From host or label, environment, method and path to the published API. Needs: `target`. Sets: `label`, `path`, `segments`, `served`,
- * `params`, `taken`. For a preflight the method asked about is looked up.
+ * `params`, `taken`, `query`, and `clientAddress` where a parameter of the gateway picks it. For a preflight the method asked about is looked up.
  */
-export function makeFindRoute({ table, domain }: { table: () => Table; domain: string }): Filter {
+export function makeFindRoute({ table, domain, trustedHops }: { table: () => Table; domain: string; trustedHops: number }): Filter {
   const suffix = domain === '' ? '' : `.${domain.toLowerCase()}`;
 
   return (call) => {
@@ -28,6 +29,8 @@ export function makeFindRoute({ table, domain }: { table: () => Table; domain: s
     call.params = match.params;
     call.taken = match.taken;
     call.query = call.target.query;
+    const { real_ip_from_xff: index } = match.value.parameters;
+    if (index !== null) call.clientAddress = pickedAddress(call, index, trustedHops);
   };
 }
 

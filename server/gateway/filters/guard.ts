@@ -1,5 +1,5 @@
 import { nominated } from '../../domain/headers.ts';
-import { isLoopback } from '../../domain/address.ts';
+import { isLoopback, parseAddress } from '../../domain/address.ts';
 import { isHost, readTarget } from '../../domain/target.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { METHODS } from '../../domain/api-definition.ts';
@@ -51,6 +51,19 @@ function clientAddress({ req, fields }: Call, trustedHops: number): string {
   if (trustedHops === 0 || fields.forwardedFor === '') return socketAddress;
   const chain = fields.forwardedFor.split(',');
   return (chain[Math.max(0, chain.length - trustedHops)] ?? socketAddress).trim();
+}
+
+/**
+ * The caller's address where the gateway's parameter `real_ip_from_xff` picks one of X-Forwarded-For: 0 the first, -1 the last. What stands
+ * before the addresses that trusted proxies wrote is the caller's own word and never picked.
+ */
+export function pickedAddress({ clientAddress: before, fields }: Call, index: number, trustedHops: number): string {
+  if (trustedHops === 0 || fields.forwardedFor === '') return before;
+  const chain = fields.forwardedFor.split(',');
+  const trustedFrom = Math.max(0, chain.length - trustedHops);
+  const wanted = index < 0 ? chain.length + index : index;
+  const picked = (chain[Math.min(Math.max(wanted, trustedFrom), chain.length - 1)] ?? '').trim();
+  return parseAddress(picked) === null ? before : picked;
 }
 
 /**

@@ -14,7 +14,7 @@ export function upstreamRequest(call: Call, served: Served, trustedHops: number)
   const declared = served.declaredCredentials;
   const headers = passedToUpstream(
     call.req.rawHeaders,
-    namedInConnection(call),
+    withheldNames(call, served),
     declared !== null && call.credential !== null ? withoutUsed(declared, call) : declared,
   );
   if (call.contentLength > 0) headers.push('Content-Length', String(call.contentLength));
@@ -45,9 +45,15 @@ export function upstreamRequest(call: Call, served: Served, trustedHops: number)
   };
 }
 
+/** Fields that stay behind beside those of the catalogue: named in `Connection`, or credentials by this gateway's parameters. */
+function withheldNames(call: Call, { withheld }: Served): ReadonlySet<string> | null {
+  const named = namedInConnection(call);
+  return withheld === null ? named : named === null ? withheld : new Set([...withheld, ...named]);
+}
+
 /** An `Authorization` that proved who calls us is never also the provider's. */
 const withoutUsed = (declared: ReadonlySet<string>, call: Call): ReadonlySet<string> | null => {
-  if (call.fields.appCode !== '') return declared;
+  if (call.fields.appCode !== '' || call.served?.withheld) return declared;
   const rest = [...declared].filter((name) => name !== 'authorization');
   return rest.length > 0 ? new Set(rest) : null;
 };

@@ -16,7 +16,7 @@ export interface CatalogDependencies {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly audit: Audit;
-  readonly changes: Pick<Changes, 'announce'>;
+  readonly changes: Pick<Changes, 'announce' | 'announced'>;
   /** `host:port` pairs of upstreams that may be private (UPSTREAM_ALLOW). */
   readonly upstreamAllow: ReadonlySet<string>;
 }

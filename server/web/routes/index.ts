@@ -8,6 +8,7 @@ import { appRoutes } from './apps.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { docsRoutes } from './docs.ts';
 import { earningsRoutes } from './earnings.ts';
+import { gatewayParameterRoutes } from './gateway-parameters.ts';
 import { gatewayRoutes } from './gateways.ts';
 import { heldInvoiceRoutes } from './held-invoices.ts';
 import { importRoutes } from './imports.ts';
@@ -38,6 +39,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   dashboardRoutes(services),
   docsRoutes(addresses),
   earningsRoutes(services),
+  gatewayParameterRoutes(services),
   gatewayRoutes(services, addresses),
   heldInvoiceRoutes(services),
   importRoutes(services, addresses),

@@ -1,0 +1,135 @@
+import type { Actor } from '../../domain/actor.ts';
+import {
+  PARAMETERS,
+  PARAMETER_NAMES,
+  isParameterName,
+  parameterText,
+  parameterValues,
+  parameterWords,
+  readParameter,
+  sameValue,
+  withParameter,
+  type ParameterName,
+  type ParameterValue,
+} from '../../domain/gateway-parameters.ts';
+import { AppError } from '../../kernel/errors.ts';
+import type { GatewayDoc } from '../../store/gateways.ts';
+import { faulty, ownGateway, type CatalogDependencies } from './own.ts';
+
+const ACTION = 'apig:features:update';
+
+/** One change of one parameter, from the audit log. */
+export interface ParameterChange {
+  /** The audit record. */
+  readonly id: string;
+  readonly at: number;
+  /** Empty: the system. */
+  readonly userId: string;
+  readonly name: ParameterName;
+  readonly before: ParameterValue;
+  readonly after: ParameterValue;
+}
+
+export interface ParameterState {
+  readonly name: ParameterName;
+  readonly value: ParameterValue;
+  /** The last change; null while it was never changed. */
+  readonly changed: ParameterChange | null;
+}
+
+export interface GatewayParameterStates {
+  readonly gateway: GatewayDoc;
+  readonly states: readonly ParameterState[];
+  /** Newest first. */
+  readonly changes: readonly ParameterChange[];
+}
+
+export interface Parameters {
+  list(actor: Actor, gatewayId: string): Promise<GatewayParameterStates>;
+  /**
+   * @param typed  as the form holds it
+   * @param rev  of the gateway, as the page showed it
+   * @returns whether something changed; then every live gateway serves it, or did not say so within two seconds
+   * @throws AppError invalid-form, with the fault under the parameter's name or, for a name the catalogue does not know, under `name`; conflict
+   */
+  change(actor: Actor, gatewayId: string, name: string, typed: string, rev: number): Promise<boolean>;
+  reset(actor: Actor, gatewayId: string, name: string, rev: number): Promise<boolean>;
+  /** Put back the value from before a change. @returns the parameter's name and whether something changed */
+  revert(actor: Actor, gatewayId: string, changeId: string, rev: number): Promise<{ readonly name: ParameterName; readonly changed: boolean }>;
+}
+
+export function makeParameters({ store, audit, changes }: CatalogDependencies): Parameters {
+  async function historyOf(gatewayId: string): Promise<ParameterChange[]> {
+    const records = await store.audit.newestOf(resourceOf(gatewayId), ACTION);
+    return records.flatMap(({ _id, at, userId, before, after }): ParameterChange[] => {
+      const [from, to] = [before as Logged | null, after as Logged | null];
+      const name = to?.parameter ?? '';
+      return from && to && isParameterName(name) ? [{ id: _id, at, userId, name, before: from.value, after: to.value }] : [];
+    });
+  }
+
+  async function put(actor: Actor, gateway: GatewayDoc, name: ParameterName, value: ParameterValue, rev: number): Promise<boolean> {
+    const before = parameterValues(gateway.parameters)[name];
+    if (gateway.rev !== rev) throw new AppError('conflict');
+    if (sameValue(before, value)) return false;
+    const parameters = withParameter(gateway.parameters, name, value);
+    if (!(await store.gateways.updateGateway(gateway._id, rev, { parameters }))) throw new AppError('conflict');
+    const logged = (one: ParameterValue): Logged => ({ parameter: name, value: one });
+    await audit.append(actor, {
+      action: ACTION,
+      resource: resourceOf(gateway._id),
+      organizationId: gateway.organizationId,
+      before: logged(before),
+      after: logged(value),
+    });
+    await changes.announced(await changes.announce('catalogue-changed', { what: 'gateway', id: gateway._id }));
+    return true;
+  }
+
+  const known = (name: string): ParameterName => {
+    if (!isParameterName(name)) throw faulty({ name: 'There is no such parameter.' });
+    return name;
+  };
+
+  return {
+    async list(actor, gatewayId) {
+      const gateway = await ownGateway(store, actor, gatewayId);
+      const [values, history] = [parameterValues(gateway.parameters), await historyOf(gatewayId)];
+      const states = PARAMETER_NAMES.map((name) => ({ name, value: values[name], changed: history.find((one) => one.name === name) ?? null }));
+      return { gateway, states, changes: history };
+    },
+
+    async change(actor, gatewayId, name, typed, rev) {
+      const gateway = await ownGateway(store, actor, gatewayId);
+      const parameter = known(name);
+      const reading = readParameter(parameter, typed);
+      if ('fault' in reading) throw faulty({ [parameter]: reading.fault });
+      return put(actor, gateway, parameter, reading.value, rev);
+    },
+
+    async reset(actor, gatewayId, name, rev) {
+      const gateway = await ownGateway(store, actor, gatewayId);
+      const parameter = known(name);
+      return put(actor, gateway, parameter, PARAMETERS[parameter].initial, rev);
+    },
+
+    async revert(actor, gatewayId, changeId, rev) {
+      const gateway = await ownGateway(store, actor, gatewayId);
+      const change = (await historyOf(gatewayId)).find(({ id }) => id === changeId);
+      if (!change) throw new AppError('not-found');
+      // What was in bounds then need not be now.
+      const reading = readParameter(change.name, parameterText(change.before));
+      if ('fault' in reading)
+        throw new AppError('conflict', `${parameterWords(change.name, change.before)} is no longer a value of ${change.name}: ${reading.fault}`);
+      return { name: change.name, changed: await put(actor, gateway, change.name, reading.value, rev) };
+    },
+  };
+}
+
+/** As an audit record keeps it: the name is a value there, since names such as app_secret would be taken for secrets. */
+interface Logged {
+  readonly parameter: string;
+  readonly value: ParameterValue;
+}
+
+const resourceOf = (gatewayId: string): string => `gateway:${gatewayId}`;

@@ -1,0 +1,141 @@
+import { Router, type Request, type Response } from 'express';
+import { z } from 'zod';
+import { PARAMETERS, isParameterName, parameterRange, parameterText, parameterWords, type ParameterName } from '../../domain/gateway-parameters.ts';
+import type { ParameterState } from '../../services/catalog/parameters.ts';
+import type { Services } from '../../services/index.ts';
+import { flash } from '../flash.ts';
+import { parseForm } from '../forms.ts';
+import { actorOf, may } from '../guards.ts';
+import { formModel, type FieldSpec } from '../present/form.ts';
+import { gatewayModel, gatewayTabs, gatewayTrail } from '../present/provider.ts';
+import { page } from '../render.ts';
+import { body, orAgain, part, press } from './provider-kit.ts';
+
+const VALUE_MAX = 4_000;
+const rev = z.coerce.number().int();
+const name = z.string().max(80);
+const ValueForm = z.strictObject({ name, value: z.string().max(VALUE_MAX), rev });
+const DefaultForm = z.strictObject({ name, rev });
+const ReversionForm = z.strictObject({ changeId: z.string().max(80), rev });
+
+/** What was typed for one parameter and why it was not taken. */
+interface Refused {
+  readonly name: string;
+  readonly typed: string;
+  readonly faults: Record<string, string>;
+}
+
+/** The parameters of a gateway: a table, a form for each, and every change with the way back. */
+export function gatewayParameterRoutes({ accounts, catalog }: Pick<Services, 'accounts' | 'catalog'>): Router {
+  const router = Router();
+
+  const show = async (req: Request, res: Response, refused: Refused | null = null, status = 200) => {
+    const actor = actorOf(req);
+    const { gateway, states, changes } = await catalog.parameters.list(actor, part(req, 'id'));
+    const names = new Map((await accounts.members(actor)).map(({ user }) => [user._id, user.name]));
+    const who = (userId: string) => (userId === '' ? 'System' : (names.get(userId) ?? userId));
+    page(
+      res,
+      'provider/gateway-parameters',
+      {
+        gateway: gatewayModel(gateway),
+        tabs: gatewayTabs(gateway, 'parameters'),
+        trail: gatewayTrail(gateway),
+        rev: gateway.rev,
+        // A refusal of no single field, a change by somebody else meanwhile, is told above all forms.
+        notice: refused && !isParameterName(refused.name) ? Object.values(refused.faults).join(' ') : (refused?.faults[''] ?? null),
+        parameters: states.map((state) => ({
+          ...parameterModel(state),
+          who: state.changed && who(state.changed.userId),
+          form: valueForm(state, refused?.name === state.name ? refused : null),
+        })),
+        changes: changes.map(({ id, at, userId, name, before, after }) => ({
+          id,
+          at,
+          who: who(userId),
+          name,
+          before: parameterWords(name, before),
+          after: parameterWords(name, after),
+        })),
+      },
+      status,
+    );
+  };
+  const home = (req: Request) => `/gateways/${encodeURIComponent(part(req, 'id'))}/parameters`;
+  const said = (parameter: string, changed: boolean) => (changed ? `${parameter} is changed, and in force.` : `${parameter} has this value already.`);
+
+  router.get('/gateways/:id/parameters', may('apig:features:get'), (req, res) => show(req, res));
+  router.post('/gateways/:id/parameters', may('apig:features:update'), (req, res) =>
+    orAgain(
+      async () => {
+        const form = parseForm(ValueForm, req.body);
+        const changed = await catalog.parameters.change(actorOf(req), part(req, 'id'), form.name, form.value, form.rev);
+        flash(req, 'success', said(form.name, changed));
+        res.redirect(303, `${home(req)}#${encodeURIComponent(form.name)}`);
+      },
+      (faults, status) => show(req, res, { name: typed(req, 'name'), typed: typed(req, 'value'), faults }, status),
+    ),
+  );
+  router.post(
+    '/gateways/:id/parameter-defaults',
+    may('apig:features:update'),
+    press(home, async (req) => {
+      const form = parseForm(DefaultForm, req.body);
+      return said(form.name, await catalog.parameters.reset(actorOf(req), part(req, 'id'), form.name, form.rev));
+    }),
+  );
+  router.post(
+    '/gateways/:id/parameter-reversions',
+    may('apig:features:update'),
+    press(home, async (req) => {
+      const form = parseForm(ReversionForm, req.body);
+      const put = await catalog.parameters.revert(actorOf(req), part(req, 'id'), form.changeId, form.rev);
+      return said(put.name, put.changed);
+    }),
+  );
+  return router;
+}
+
+const typed = (req: Request, field: string): string => String(body(req)[field] ?? '').slice(0, VALUE_MAX);
+
+function parameterModel({ name, value, changed }: ParameterState) {
+  const parameter = PARAMETERS[name];
+  return {
+    name,
+    value: parameterWords(name, value),
+    initial: parameterWords(name, parameter.initial),
+    isInitial: parameterText(value) === parameterText(parameter.initial),
+    range: parameterRange(parameter),
+    meaning: parameter.meaning,
+    example: parameter.example,
+    seen: parameter.seen,
+    at: changed?.at ?? null,
+  };
+}
+
+function valueForm({ name, value }: ParameterState, refused: Refused | null) {
+  const faults = refused?.faults[name] ?? refused?.faults['value'];
+  return formModel(
+    { value: fieldOf(name) },
+    { value: refused ? refused.typed : parameterText(value) },
+    faults === undefined ? {} : { value: faults },
+    `${name}-`,
+  );
+}
+
+function fieldOf(name: ParameterName): FieldSpec {
+  const { value: form } = PARAMETERS[name];
+  const common = { label: `Value of ${name}`, help: parameterRange(PARAMETERS[name]) };
+  switch (form.kind) {
+    case 'whole':
+      return { ...common, type: 'number', required: true, min: form.min, max: form.max, ...(form.unit !== '' && { suffix: form.unit }) };
+    case 'index':
+      return { ...common, type: 'number', min: form.min, max: form.max };
+    case 'switch':
+      return { ...common, type: 'select', required: true, options: ['on', 'off'].map((value) => ({ value, label: value })) };
+    case 'choice':
+      return { ...common, type: 'select', required: true, options: form.choices.map((value) => ({ value, label: value })) };
+    case 'header':
+      return { ...common, maxlength: 64, placeholder: 'X-…' };
+  }
+}
