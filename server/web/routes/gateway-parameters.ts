@@ -26,13 +26,13 @@ interface Refused {
 }
 
 /** The parameters of a gateway: a table, a form for each, and every change with the way back. */
-export function gatewayParameterRoutes({ accounts, catalog }: Pick<Services, 'accounts' | 'catalog'>): Router {
+export function gatewayParameterRoutes({ catalog, members }: Pick<Services, 'catalog' | 'members'>): Router {
   const router = Router();
 
   const show = async (req: Request, res: Response, refused: Refused | null = null, status = 200) => {
     const actor = actorOf(req);
     const { gateway, states, changes } = await catalog.parameters.list(actor, part(req, 'id'));
-    const names = new Map((await accounts.members(actor)).map(({ user }) => [user._id, user.name]));
+    const names = new Map((await members.list(actor)).map(({ user }) => [user._id, user.name]));
     const who = (userId: string) => (userId === '' ? 'System' : (names.get(userId) ?? userId));
     page(
       res,
