@@ -23,6 +23,10 @@ export interface SnapshotGateway {
   readonly id: string;
   readonly organizationId: string;
   readonly parameters: GatewayParameters;
+  /** Of its edition, over all processes. Absent in snapshots kept by earlier releases, as `maintenance` is. */
+  readonly callsPerSecond?: number;
+  /** Every call is refused. */
+  readonly maintenance?: boolean;
 }
 
 export interface SnapshotGroup {

@@ -26,6 +26,8 @@ export interface TakeRequest {
   readonly gatewayId: string;
   readonly credentialId: string;
   readonly apiLimitPerSecond: number;
+  /** Of the gateway's edition, over all its APIs and all processes; 0: none. */
+  readonly gatewayLimitPerSecond: number;
   /** Admission, epoch ms. */
   readonly now: number;
 }

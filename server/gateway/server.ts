@@ -19,6 +19,7 @@ import { authorize } from './filters/authorize.ts';
 import { preflight } from './filters/cors.ts';
 import { makeFindRoute } from './filters/find-route.ts';
 import { makeGuard } from './filters/guard.ts';
+import { refuseMaintenance } from './filters/refuse-maintenance.ts';
 import { makeRefuseReplay } from './filters/refuse-replay.ts';
 import { makeTakeLimits } from './filters/take-limits.ts';
 import { validateRequest } from './filters/validate-request.ts';
@@ -91,6 +92,7 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
       makeFindRoute({ table, domain: config.gatewayDomain, trustedHops }),
       admitUpgrade,
       preflight,
+      refuseMaintenance,
       authenticate,
       authorize,
       validateRequest,

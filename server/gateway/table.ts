@@ -3,7 +3,15 @@ import { openSecret, type KeyRing } from '../domain/credential.ts';
 import { parameterValues, type ParameterValues } from '../domain/gateway-parameters.ts';
 import { planOf, type Plan } from '../domain/plan.ts';
 import { compileRoutes, type Router } from '../domain/route.ts';
-import type { Snapshot, SnapshotApi, SnapshotCredential, SnapshotPlanVersion, SnapshotSubscription, SnapshotWindow } from '../domain/snapshot.ts';
+import type {
+  Snapshot,
+  SnapshotApi,
+  SnapshotCredential,
+  SnapshotGateway,
+  SnapshotPlanVersion,
+  SnapshotSubscription,
+  SnapshotWindow,
+} from '../domain/snapshot.ts';
 import { compileBackend, type CompiledBackend } from './upstream/backend.ts';
 
 /** A snapshot compiled for look-ups: every decision about a call is a walk along references, without a key to build. */
@@ -31,6 +39,10 @@ export interface Served {
   readonly withheld: ReadonlySet<string> | null;
   readonly bodyBytesMax: number;
   readonly apiLimitPerSecond: number;
+  /** Of the gateway's edition; 0: none. */
+  readonly gatewayLimitPerSecond: number;
+  /** The gateway is switched to maintenance. */
+  readonly maintenance: boolean;
 }
 
 export interface LiveCredential {
@@ -73,6 +85,7 @@ const CREDENTIAL_NAMES = new Set(['authorization', 'cookie']);
 
 export function compileTable(snapshot: Snapshot, keyRing: KeyRing): Table {
   const parametersOf = new Map(snapshot.gateways.map((gateway) => [gateway.id, parameterValues(gateway.parameters)]));
+  const gatewayOf = new Map(snapshot.gateways.map((gateway) => [gateway.id, gateway]));
   const labelOf = new Map(snapshot.groups.map((group) => [group.id, group.label]));
   const plans = compilePlans(snapshot.planVersions);
   const subscriptions = new Map(snapshot.subscriptions.map((row) => [row.id, compileSubscription(row, plans)]));
@@ -81,7 +94,7 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing): Table {
   for (const api of snapshot.apis) {
     const label = labelOf.get(api.groupId);
     if (label === undefined) continue;
-    const one = compileServed(api, label, parametersOf.get(api.gatewayId) ?? NO_PARAMETERS);
+    const one = compileServed(api, label, parametersOf.get(api.gatewayId) ?? NO_PARAMETERS, gatewayOf.get(api.gatewayId));
     served.set(`${api.id} ${api.environmentId}`, one);
     const environments = routes.get(label) ?? new Map<string, { frontend: SnapshotApi['definition']['frontend']; value: Served }[]>();
     routes.set(label, environments);
@@ -116,7 +129,7 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing): Table {
   return { builtAt: snapshot.builtAt, groups, byHash, byAppKey, byCredentialId };
 }
 
-function compileServed(api: SnapshotApi, label: string, parameters: ParameterValues): Served {
+function compileServed(api: SnapshotApi, label: string, parameters: ParameterValues, gateway: SnapshotGateway | undefined): Served {
   const { definition } = api;
   const declared = definition.parameters.filter((one) => one.in === 'header' && CREDENTIAL_NAMES.has(one.name.toLowerCase()));
   return {
@@ -129,6 +142,8 @@ function compileServed(api: SnapshotApi, label: string, parameters: ParameterVal
     withheld: parameters.custom_auth_header === '' ? null : new Set([parameters.custom_auth_header.toLowerCase()]),
     bodyBytesMax: parameters.request_body_size * MEGABYTE,
     apiLimitPerSecond: parameters.ratelimit_api_limits,
+    gatewayLimitPerSecond: gateway?.callsPerSecond ?? 0,
+    maintenance: gateway?.maintenance === true,
   };
 }
 

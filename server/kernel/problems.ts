@@ -47,6 +47,7 @@ export const PROBLEMS = define({
   'internal': { status: 500, title: 'Something went wrong', help: 'The fault is ours and has been recorded. Quote the request id to support.' },
   'invalid-form': { status: 422, title: 'Please check your entries', help: 'Some entries cannot be accepted; each is marked with its reason.' },
   'invalid-request': { status: 400, title: 'Invalid request', help: 'The request could not be understood.', apig: 'APIG.0201', responseType: 'REQUEST_PARAMETERS_FAILURE' },
+  'maintenance': { status: 503, title: 'Under maintenance', help: 'The provider has switched this gateway to maintenance. The call was not forwarded and costs nothing. Try again after the time in Retry-After.', apig: 'APIG.0703', responseType: 'DEFAULT_5XX' },
   'method-not-allowed': { status: 405, title: 'Method not allowed', help: 'This method is not accepted here.', apig: 'APIG.0201', responseType: 'REQUEST_PARAMETERS_FAILURE' },
   'not-found': { status: 404, title: 'Not found', help: 'There is nothing at this address, or you may not see it.' },
   'own-product': { status: 409, title: 'Your own product', help: 'Your organization sells this API, so it cannot buy it: money would only go in a circle. To call it free of charge, authorize one of your apps on the API’s page under Gateways.' },

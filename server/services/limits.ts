@@ -23,6 +23,8 @@ export interface TakeRequest {
   readonly credentialId: string;
   /** For calls that no plan governs: how many a second this API answers (GATEWAY: `ratelimit_api_limits`). */
   readonly apiLimitPerSecond: number;
+  /** For every call of the gateway: what its edition allows a second; 0: no limit. */
+  readonly gatewayLimitPerSecond: number;
   /** Admission, epoch ms. */
   readonly now: number;
 }
@@ -193,15 +195,15 @@ export function makeLimits(options: LimitsOptions): Limits {
     return held;
   }
 
-  /** Each process answers its share of an API's calls: exact sharing is for what is paid for. */
-  function throttle({ apiId, apiLimitPerSecond, now }: TakeRequest): void {
-    if (!(apiLimitPerSecond > 0)) return;
+  /** Each process answers its share of the calls of an API or a gateway: exact sharing is for what is paid for. */
+  function throttle(id: string, limitPerSecond: number, now: number, what: string): void {
+    if (!(limitPerSecond > 0)) return;
     const second = Math.floor(now / 1_000);
-    let counted = throttles.get(apiId);
-    if (!counted) throttles.set(apiId, (counted = { second, calls: 0 }));
+    let counted = throttles.get(id);
+    if (!counted) throttles.set(id, (counted = { second, calls: 0 }));
     if (counted.second !== second) [counted.second, counted.calls] = [second, 0];
-    if (counted.calls >= Math.ceil(apiLimitPerSecond / members.processes())) {
-      throw new AppError('throttled', `This API answers ${apiLimitPerSecond} calls a second.`, { retryAfterSeconds: 1 });
+    if (counted.calls >= Math.ceil(limitPerSecond / members.processes())) {
+      throw new AppError('throttled', `This ${what} answers ${limitPerSecond} calls a second.`, { retryAfterSeconds: 1 });
     }
     counted.calls += 1;
   }
@@ -232,8 +234,9 @@ export function makeLimits(options: LimitsOptions): Limits {
   return {
     take(request) {
       const { subscription, window, plan, now } = request;
+      throttle(request.gatewayId, request.gatewayLimitPerSecond, now, 'gateway');
       if (!subscription || !plan) {
-        throttle(request);
+        throttle(request.apiId, request.apiLimitPerSecond, now, 'API');
         return hold(subscription ? ONE_UNIT : NO_UNITS, null, 0, now);
       }
       if (!window) throw new AppError('subscription-inactive');

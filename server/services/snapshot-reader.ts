@@ -1,3 +1,4 @@
+import { EDITIONS } from '../domain/gateway-rules.ts';
 import type { Snapshot, SnapshotGrant, SnapshotSubscription, SnapshotWindow } from '../domain/snapshot.ts';
 import type { PeriodDoc } from '../store/periods.ts';
 import type { Store } from '../store/index.ts';
@@ -40,7 +41,13 @@ export async function readSnapshot(
 
   return {
     builtAt: now,
-    gateways: gateways.map(({ _id, organizationId, parameters }) => ({ id: _id, organizationId, parameters })),
+    gateways: gateways.map(({ _id, organizationId, parameters, edition, maintenance }) => ({
+      id: _id,
+      organizationId,
+      parameters,
+      callsPerSecond: EDITIONS[edition].callsPerSecond,
+      maintenance: maintenance === true,
+    })),
     groups: groups.map(({ _id, gatewayId, label }) => ({ id: _id, gatewayId, label })),
     apis: publications.map(({ _id, apiId, gatewayId, groupId, environmentId, definition }) => ({
       id: apiId,

@@ -1,5 +1,6 @@
 import { Schema, type Connection } from 'mongoose';
 import type { GatewayParameters } from '../domain/gateway-parameters.ts';
+import { EDITION_NAMES, WINDOW_START_DEFAULT, type Edition, type Tag } from '../domain/gateway-rules.ts';
 import { insertOnce } from './connect.ts';
 
 export interface GatewayDoc {
@@ -7,9 +8,13 @@ export interface GatewayDoc {
   organizationId: string;
   name: string;
   description: string;
-  edition: 'basic' | 'professional' | 'enterprise' | 'platinum';
+  edition: Edition;
   parameters: GatewayParameters;
-  tags: { key: string; value: string }[];
+  tags: readonly Tag[];
+  /** Hour UTC at which the maintenance window begins. */
+  windowStart: number;
+  /** Switched to maintenance: its APIs answer 503. A window alone refuses nothing. */
+  maintenance: boolean;
   createdAt: number;
   rev: number;
 }
@@ -46,9 +51,11 @@ export function makeGatewaysStore(connection: Connection) {
       organizationId: text,
       name: text,
       description: optional,
-      edition: { type: String, enum: ['basic', 'professional', 'enterprise', 'platinum'], required: true },
+      edition: { type: String, enum: EDITION_NAMES, required: true },
       parameters: { type: Schema.Types.Mixed, default: {} },
       tags: { type: Schema.Types.Mixed, default: [] },
+      windowStart: { type: Number, default: WINDOW_START_DEFAULT },
+      maintenance: { type: Boolean, default: false },
       createdAt: number,
       rev: number,
     },
@@ -76,6 +83,9 @@ export function makeGatewaysStore(connection: Connection) {
     allGateways: () => Gateways.find().lean<GatewayDoc[]>(),
     updateGateway: async (id: string, rev: number, change: Partial<Omit<GatewayDoc, '_id' | 'rev' | 'organizationId'>>) =>
       (await Gateways.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    /** Beside `rev`: whoever edits the settings meanwhile need not start again. False: it was so already. */
+    setMaintenance: async (id: string, maintenance: boolean) =>
+      (await Gateways.updateOne({ _id: id, maintenance: maintenance ? { $ne: true } : true }, { $set: { maintenance } })).modifiedCount === 1,
     removeGateway: async (id: string, rev: number) => (await Gateways.deleteOne({ _id: id, rev })).deletedCount === 1,
     /** False: the label is taken on the platform. */
     addGroup: (group: GroupDoc) => insertOnce(() => Groups.create(group)),

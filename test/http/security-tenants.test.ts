@@ -60,6 +60,7 @@ const fieldsFor = (path: string, ids: Ids): Record<string, string> => {
   if (path.endsWith('/parameter-reversions')) return { changeId: 'evt_1', rev: '1' };
   if (path.endsWith('/name')) return { name: 'Taken over' };
   if (path.startsWith('/subscriptions/') && path.includes('/apps')) return { appId: ids['app'] ?? '' };
+  if (path.endsWith('/maintenance')) return { maintenance: 'on' };
   if (path.endsWith('/settings') || path.endsWith('/groups/:groupId')) return { ...named, rev: '1' };
   if (path.endsWith('/groups')) return { ...named, label: '' };
   if (path.endsWith('/publication') || path.endsWith('/offline')) return { apiIds: ids['api'] ?? '', confirmed: 'true' };

@@ -62,6 +62,7 @@ export function worldOf(
       gatewayId: 'gw_1',
       credentialId: 'crd_1',
       apiLimitPerSecond: 200,
+      gatewayLimitPerSecond: 0,
       now: clock.now(),
       ...over,
     }),

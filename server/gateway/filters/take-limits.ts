@@ -24,5 +24,6 @@ export const requestOf = (call: Call, served: NonNullable<Call['served']>): Take
   gatewayId: served.api.gatewayId,
   credentialId: call.credential?.row.id ?? '',
   apiLimitPerSecond: served.apiLimitPerSecond,
+  gatewayLimitPerSecond: served.gatewayLimitPerSecond,
   now: call.admittedAt,
 });

@@ -1,4 +1,5 @@
 import type { Actor } from '../../domain/actor.ts';
+import { editionFault, gatewayNameFault, tagsFault, WINDOW_START_DEFAULT, type Edition, type Tag } from '../../domain/gateway-rules.ts';
 import { slugFault, slugOf } from '../../domain/slug.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { EnvironmentDoc, GatewayDoc, GroupDoc } from '../../store/gateways.ts';
@@ -16,12 +17,23 @@ export interface NamedFields {
   readonly description: string;
 }
 
+/** What is absent stays as it is, or as a new gateway has it. */
+export interface GatewayFields extends NamedFields {
+  readonly edition?: Edition | undefined;
+  /** Hour UTC, one of WINDOW_STARTS. */
+  readonly windowStart?: number | undefined;
+  readonly tags?: readonly Tag[] | undefined;
+}
+
 export interface Gateways {
   list(actor: Actor): Promise<GatewayDoc[]>;
   get(actor: Actor, gatewayId: string): Promise<GatewayDoc>;
   /** With its first environment, RELEASE. */
-  create(actor: Actor, fields: NamedFields): Promise<GatewayDoc>;
-  update(actor: Actor, gatewayId: string, rev: number, fields: NamedFields): Promise<void>;
+  create(actor: Actor, fields: GatewayFields): Promise<GatewayDoc>;
+  /** @throws conflict when it was changed since `rev` was read; invalid-form also when the edition would be lowered */
+  update(actor: Actor, gatewayId: string, rev: number, fields: GatewayFields): Promise<void>;
+  /** Switch maintenance on or off: while on, its APIs answer 503. In force within a second; a second press changes nothing. */
+  maintain(actor: Actor, gatewayId: string, on: boolean): Promise<void>;
   environments(actor: Actor, gatewayId: string): Promise<EnvironmentDoc[]>;
   /** @throws conflict while it holds groups */
   remove(actor: Actor, gatewayId: string): Promise<void>;
@@ -44,6 +56,17 @@ function checkNamed({ name, description }: NamedFields): void {
   });
 }
 
+function checkGateway({ name, description, edition, tags }: GatewayFields, before?: GatewayDoc): void {
+  const faults = {
+    // A name of before this rule may stay.
+    name: name === before?.name ? undefined : gatewayNameFault(name),
+    description: description.length > DESCRIPTION_MAX ? `At most ${DESCRIPTION_MAX} characters fit.` : undefined,
+    edition: edition && before && editionFault(before.edition, edition),
+    tags: tags && tagsFault(tags),
+  };
+  refuseFaults(Object.fromEntries(Object.entries(faults).filter((entry): entry is [string, string] => entry[1] !== undefined)));
+}
+
 export function makeGateways({ store, clock, ids, audit, changes }: CatalogDependencies): Gateways {
   const { gateways } = store;
   return {
@@ -51,8 +74,9 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
       (await gateways.gatewaysOf(actor.organizationId)).filter((gateway) => seesGateway(actor, gateway)).sort((a, b) => a.createdAt - b.createdAt),
     get: (actor, gatewayId) => ownGateway(store, actor, gatewayId),
 
-    async create(actor, { name, description }) {
-      checkNamed({ name, description });
+    async create(actor, fields) {
+      checkGateway(fields);
+      const { name, description, edition = 'basic', windowStart = WINDOW_START_DEFAULT, tags = [] } = fields;
       if (actor.organizationId === '') throw new AppError('forbidden');
       if ((await gateways.gatewaysOf(actor.organizationId)).length >= GATEWAYS_MAX)
         throw new AppError('conflict', `An organization may have ${GATEWAYS_MAX} gateways.`);
@@ -61,26 +85,49 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
         organizationId: actor.organizationId,
         name,
         description,
-        edition: 'basic',
+        edition,
         parameters: {},
-        tags: [],
+        tags,
+        windowStart,
+        maintenance: false,
         createdAt: clock.now(),
         rev: 1,
       };
       // The environment first: were we stopped in between, it belongs to a gateway that never came to be, and nobody sees it.
       await gateways.addEnvironment({ _id: ids.next('env'), gatewayId: gateway._id, name: RELEASE, createdAt: clock.now() });
       await gateways.addGateway(gateway);
-      await audit.append(actor, { action: 'apig:instances:create', resource: `gateway:${gateway._id}`, after: { name, description } });
+      await audit.append(actor, {
+        action: 'apig:instances:create',
+        resource: `gateway:${gateway._id}`,
+        after: { name, description, edition, windowStart, tags },
+      });
       await changes.announce('catalogue-changed', { what: 'gateway', id: gateway._id });
       return gateway;
     },
 
-    async update(actor, gatewayId, rev, { name, description }) {
+    async update(actor, gatewayId, rev, fields) {
       const gateway = await ownGateway(store, actor, gatewayId);
-      checkNamed({ name, description });
-      if (!(await gateways.updateGateway(gatewayId, rev, { name, description }))) throw new AppError('conflict');
-      const before = { name: gateway.name, description: gateway.description };
-      await audit.append(actor, { action: 'apig:instances:update', resource: `gateway:${gatewayId}`, before, after: { name, description } });
+      // The edition is compared with the one this revision had, so the revision goes first.
+      if (gateway.rev !== rev) throw new AppError('conflict');
+      checkGateway(fields, gateway);
+      const { name, description, edition = gateway.edition, windowStart = gateway.windowStart, tags = gateway.tags } = fields;
+      const after = { name, description, edition, windowStart, tags };
+      if (!(await gateways.updateGateway(gatewayId, rev, after))) throw new AppError('conflict');
+      const before = { name: gateway.name, description: gateway.description, edition: gateway.edition, windowStart: gateway.windowStart, tags: gateway.tags };
+      await audit.append(actor, { action: 'apig:instances:update', resource: `gateway:${gatewayId}`, before, after });
+      await changes.announce('catalogue-changed', { what: 'gateway', id: gatewayId });
+    },
+
+    async maintain(actor, gatewayId, on) {
+      await ownGateway(store, actor, gatewayId);
+      if (await gateways.setMaintenance(gatewayId, on))
+        await audit.append(actor, {
+          action: 'apig:instances:update',
+          resource: `gateway:${gatewayId}`,
+          before: { maintenance: !on },
+          after: { maintenance: on },
+        });
+      await changes.announce('catalogue-changed', { what: 'gateway', id: gatewayId });
     },
 
     async environments(actor, gatewayId) {

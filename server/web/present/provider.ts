@@ -1,4 +1,5 @@
 import { operationOf } from '../../domain/api-definition.ts';
+import { EDITIONS, windowWords } from '../../domain/gateway-rules.ts';
 import type { ApiSummary } from '../../services/catalog/apis.ts';
 import type { GroupCounts } from '../../services/catalog/overview.ts';
 import type { ImportLine } from '../../services/openapi-import.ts';
@@ -48,7 +49,17 @@ export const productTrail = ({ _id, name }: ProductDoc, ...more: Crumb[]): Crumb
     ? [{ text: 'Products', href: '/products' }, { text: name }]
     : [{ text: 'Products', href: '/products' }, { text: name, href: `/products/${_id}` }, ...more];
 
-export const gatewayModel = ({ _id, name, description, createdAt, rev }: GatewayDoc) => ({ id: _id, name, description, createdAt, rev });
+export const gatewayModel = ({ _id, name, description, createdAt, rev, edition, tags, windowStart, maintenance }: GatewayDoc) => ({
+  id: _id,
+  name,
+  description,
+  createdAt,
+  rev,
+  edition: EDITIONS[edition],
+  tags,
+  window: windowWords(windowStart),
+  maintenance,
+});
 
 export const groupModel = ({ _id, gatewayId, name, description, label, rev }: GroupDoc, gatewayUrl: string) => ({
   id: _id,

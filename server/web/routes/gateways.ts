@@ -1,5 +1,6 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
+import { gatewayMatches } from '../../domain/gateway-rules.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
@@ -19,7 +20,6 @@ const GroupForm = NamedForm.extend({ label: z.string().trim().toLowerCase().max(
 const name: FieldSpec = { label: 'Name', required: true, maxlength: 64 };
 const description: FieldSpec = { label: 'Description', type: 'textarea', rows: 3, maxlength: 1_000 };
 const FIELDS = {
-  gateway: { name: { ...name, help: 'For your own eyes: a team, a stage, a region.' }, description },
   group: {
     name: { ...name, help: 'APIs of one group share an address and are sold together.' },
     label: { label: 'Label', maxlength: 50, help: 'Part of the address, for good. Empty: made of the name.' },
@@ -34,8 +34,13 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
 
   router.get('/gateways', may('apig:instances:get'), async (req, res) => {
     const { gateways } = await catalog.overview.selling(actorOf(req));
+    const asked = String(req.query['q'] ?? '').slice(0, 200);
+    const shown = gateways.filter(({ gateway }) => gatewayMatches(gateway, asked));
     page(res, 'provider/gateways', {
-      gateways: gateways.map(({ gateway, groups }) => ({
+      query: asked,
+      all: gateways.length,
+      total: shown.length,
+      gateways: shown.map(({ gateway, groups }) => ({
         ...gatewayModel(gateway),
         groups: groups.length,
         apis: groups.reduce((sum, { apis }) => sum + apis, 0),
@@ -44,65 +49,7 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
     });
   });
 
-  const newGateway = (res: Response, values = {}, faults = {}, status = 200) =>
-    page(
-      res,
-      'provider/gateway-new',
-      { form: formModel(FIELDS.gateway, values, faults), trail: [{ text: 'Gateways', href: '/gateways' }, { text: 'New' }] },
-      status,
-    );
-  router.get('/gateways/new', may('apig:instances:create'), (_req, res) => newGateway(res));
-  router.post('/gateways', may('apig:instances:create'), (req, res) =>
-    orAgain(
-      async () => {
-        const gateway = await catalog.gateways.create(actorOf(req), parseForm(NamedForm, req.body));
-        flash(req, 'success', `${gateway.name} is ready, with the environment RELEASE. Add a group for your APIs.`);
-        res.redirect(303, `/gateways/${gateway._id}/groups`);
-      },
-      (faults, status) => newGateway(res, body(req), faults, status),
-    ),
-  );
   router.get('/gateways/:id', may('apig:instances:get'), (req, res) => res.redirect(303, `/gateways/${encodeURIComponent(part(req, 'id'))}/groups`));
-
-  const settings = async (req: Request, res: Response, values?: Record<string, unknown>, faults = {}, status = 200) => {
-    const gateway = await catalog.gateways.get(actorOf(req), part(req, 'id'));
-    page(
-      res,
-      'provider/gateway-settings',
-      {
-        gateway: gatewayModel(gateway),
-        tabs: gatewayTabs(gateway, 'settings'),
-        trail: gatewayTrail(gateway),
-        form: formModel(FIELDS.gateway, values ?? { ...gateway }, faults),
-        rev: values?.['rev'] ?? gateway.rev,
-      },
-      status,
-    );
-  };
-  router.get('/gateways/:id/settings', may('apig:instances:get'), (req, res) => settings(req, res));
-  router.post('/gateways/:id/settings', may('apig:instances:update'), (req, res) =>
-    orAgain(
-      async () => {
-        const { rev, ...fields } = parseForm(ChangeForm, req.body);
-        await catalog.gateways.update(actorOf(req), part(req, 'id'), rev, fields);
-        flash(req, 'success', 'Saved.');
-        res.redirect(303, `/gateways/${part(req, 'id')}/settings`);
-      },
-      (faults, status) => settings(req, res, body(req), faults, status),
-    ),
-  );
-
-  router.post('/gateways/:id/deletion', may('apig:instances:delete'), async (req, res, next) => {
-    let gone = false;
-    await press(
-      (r) => (gone ? '/gateways' : `/gateways/${encodeURIComponent(part(r, 'id'))}/settings`),
-      async (r) => {
-        await catalog.gateways.remove(actorOf(r), part(r, 'id'));
-        gone = true;
-        return 'The gateway is deleted.';
-      },
-    )(req, res, next);
-  });
 
   router.get('/gateways/:id/environments', may('apig:instances:get'), async (req, res) => {
     const actor = actorOf(req);

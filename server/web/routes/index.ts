@@ -9,6 +9,7 @@ import { dashboardRoutes } from './dashboard.ts';
 import { docsRoutes } from './docs.ts';
 import { earningsRoutes } from './earnings.ts';
 import { gatewayParameterRoutes } from './gateway-parameters.ts';
+import { gatewaySettingsRoutes } from './gateway-settings.ts';
 import { gatewayRoutes } from './gateways.ts';
 import { heldInvoiceRoutes } from './held-invoices.ts';
 import { importRoutes } from './imports.ts';
@@ -40,6 +41,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   docsRoutes(addresses),
   earningsRoutes(services),
   gatewayParameterRoutes(services),
+  gatewaySettingsRoutes(services),
   gatewayRoutes(services, addresses),
   heldInvoiceRoutes(services),
   importRoutes(services, addresses),

@@ -224,4 +224,16 @@ describe('limits over several processes', () => {
     );
     expect(tally(results)).to.deep.equal({ taken: 20, throttled: 10 });
   });
+
+  it('keep all the calls of a gateway to the calls a second of its edition, whatever plan governs them', async () => {
+    const limits = start();
+    await untilReady(limits);
+    const { request } = worldOf(hard(100), { clock });
+    const free = (apiId: string) => request({ subscription: null, window: null, plan: null, apiId, gatewayLimitPerSecond: 20, now: 5_000 });
+    const calls = ['api_1', 'api_2', 'api_3'].flatMap((apiId) => Array.from({ length: 5 }, () => free(apiId)));
+    const planned = Array.from({ length: 10 }, () => request({ gatewayLimitPerSecond: 20, now: 5_000 }));
+    expect(tally(await Promise.all([...calls, ...planned].map((one) => attempt(limits, one))))).to.deep.equal({ taken: 20, throttled: 5 });
+    const elsewhere = await Promise.all([attempt(limits, { ...free('api_1'), gatewayId: 'gw_other' }), attempt(limits, { ...free('api_1'), now: 6_000 })]);
+    expect(tally(elsewhere)).to.deep.equal({ taken: 2 });
+  });
 });
