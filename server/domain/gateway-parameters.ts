@@ -10,6 +10,8 @@ export interface ParameterValues {
   readonly backend_timeout: number;
   /** A header's name; empty = off. */
   readonly custom_auth_header: string;
+  /** Level of compression; null = off. */
+  readonly gzip: number | null;
   /** Calls a second. */
   readonly ratelimit_api_limits: number;
   /** Index into X-Forwarded-For, negative from its end; null = off. */
@@ -17,6 +19,8 @@ export interface ParameterValues {
   /** MB of 1,048,576 bytes */
   readonly request_body_size: number;
   readonly signature_replay: 'refuse' | 'allow';
+  /** Whether Server-Sent Events stream on APIs that are not declared streaming. */
+  readonly sse_strategy: boolean;
   readonly unsigned_payload: 'refuse' | 'allow';
 }
 
@@ -45,34 +49,34 @@ export interface Parameter {
   readonly seen: string;
 }
 
-const SCHEME: ParameterKind = { kind: 'switch' };
+const SWITCH: ParameterKind = { kind: 'switch' };
 const REFUSAL: ParameterKind = { kind: 'choice', choices: ['refuse', 'allow'] };
 
 /** Every parameter of a gateway. One entry, one parameter, sorted. */
 export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
   app_api_key: {
-    value: SCHEME,
+    value: SWITCH,
     initial: false,
     meaning: 'Accept the AppKey alone, as header or query parameter apikey. Whoever sees it can call: for APIs that need little protection.',
     example: 'on: GET /cities with the header apikey: tgk_…',
     seen: 'Off or wrong: 401 APIG.0303. The key never reaches the backend.',
   },
   app_basic: {
-    value: SCHEME,
+    value: SWITCH,
     initial: false,
     meaning: 'Accept AppKey and AppSecret as HTTP Basic, for programs that can do nothing else.',
     example: 'on: curl -u <AppKey>:<AppSecret> …',
     seen: 'Off or wrong: 401 APIG.0303. Neither key nor secret reaches the backend.',
   },
   app_jwt: {
-    value: SCHEME,
+    value: SWITCH,
     initial: false,
     meaning: 'Accept X-HW-ID: <AppKey>, Timestamp: <Unix seconds> and Authorization: hex SHA-256 of AppKey, AppSecret and Timestamp in a row.',
     example: 'on: a proof that is good for 15 minutes around its Timestamp',
     seen: 'Off, wrong or more than 15 minutes away: 401 APIG.0303.',
   },
   app_secret: {
-    value: SCHEME,
+    value: SWITCH,
     initial: false,
     meaning: 'Accept the AppKey in the header X-HW-ID with the AppSecret in X-HW-AppKey.',
     example: 'on: X-HW-ID: tgk_… and X-HW-AppKey: tgs_…',
@@ -91,6 +95,13 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     meaning: 'The header that holds a signature, a Bearer code or Basic in place of Authorization, which then is the API’s own.',
     example: 'X-Gateway-Auth: where the backend wants an Authorization of its own and the API declares it',
     seen: 'Credentials in Authorization are no longer read: 401 APIG.0303. The named header never reaches the backend.',
+  },
+  gzip: {
+    value: { kind: 'index', unit: '', min: 1, max: 9 },
+    initial: null,
+    meaning: 'Compress answers for callers that accept gzip: text of more than 1 KB that the backend did not encode itself. The value is the level.',
+    example: '6: the usual balance of size and work',
+    seen: 'Content-Encoding: gzip and fewer bytes, which are the bytes recorded. Without Accept-Encoding nothing changes.',
   },
   ratelimit_api_limits: {
     value: { kind: 'whole', unit: 'calls a second', min: 1, max: 1_000_000 },
@@ -120,6 +131,13 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     meaning: 'Whether a signed POST, PUT, PATCH or DELETE may be sent again with the same signature.',
     example: 'allow: for callers that send equal requests within one second and cannot add a signed X-Sdk-Nonce',
     seen: 'While refused, the second call with a signature: 401 APIG.0303 that says to sign again.',
+  },
+  sse_strategy: {
+    value: SWITCH,
+    initial: false,
+    meaning: 'Let answers of the type text/event-stream last: as long as an event comes every five minutes no timeout ends them, on any API.',
+    example: 'on: a backend that thinks for a minute between two events',
+    seen: 'Off, silence longer than the API’s timeout cuts the answer off, unless the API is declared streaming. Billing is the same.',
   },
   unsigned_payload: {
     value: REFUSAL,

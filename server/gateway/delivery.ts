@@ -1,8 +1,10 @@
+import type { Gzip } from 'node:zlib';
 import { passedToCaller } from '../domain/headers.ts';
 import type { Outcome } from '../domain/metering.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Call } from './call.ts';
+import { compressed, isEventStream } from './compression.ts';
 import { outcomeOf, type Ending } from './ending.ts';
 import { corsHeaders } from './filters/cors.ts';
 import { addUsageHeaders } from './usage-headers.ts';
@@ -41,14 +43,19 @@ export class Delivery {
   #headers: string[] = [];
   #pieces: Buffer[] = [];
   #collected = 0;
-  /** Announced length; -1 when unknown, or when there is no body by definition. */
+  /** Length the provider announced; -1 when unknown. */
+  #announced = -1;
+  /** Length the caller is to get: the announced one, or -1 when it is unknown until the end. */
   #expected = -1;
   #received = 0;
   #bodyless = false;
   #active = false;
   #bodySeen = 0;
   #paused = false;
-  readonly #timer: NodeJS.Timeout;
+  #gzip: Gzip | null = null;
+  /** An event stream that a parameter of the gateway lets last. */
+  #lasting = false;
+  #timer: NodeJS.Timeout;
 
   constructor(call: Call, context: DeliveryContext) {
     this.call = call;
@@ -84,13 +91,16 @@ export class Delivery {
       return true;
     }
     const { call } = this;
+    const { served } = call;
     call.upstreamMs = Math.round(this.#context.clock.monotonic() - call.upstreamStartedAt);
     this.#status = status;
     this.#headers = passedToCaller(rawHeaders);
     this.#bodyless = call.method === 'HEAD' || status === 204 || status === 304;
-    this.#expected = announcedLength(rawHeaders);
+    this.#announced = this.#expected = announcedLength(rawHeaders);
     this.#stage = Stage.Collecting;
     this.#active = true;
+    if (served?.parameters.sse_strategy && isEventStream(this.#headers)) this.#letLast();
+    if (served !== null && served.parameters.gzip !== null && !this.#bodyless && !served.api.definition.streaming) this.#compress();
     if (this.#bodyless || (this.#expected >= 0 && this.#expected <= WHOLE_BYTES_MAX)) return true;
     // What is there in the same read goes out with the head; a stream's head does not wait for its first event.
     process.nextTick(flush, this);
@@ -103,6 +113,11 @@ export class Delivery {
     this.#active = true;
     this.#received += chunk.length;
     if (this.#bodyless) return true;
+    return this.#gzip === null ? this.#out(chunk) : this.#gzip.write(chunk);
+  }
+
+  /** A piece for the caller. @returns false to pause */
+  #out(chunk: Buffer): boolean {
     if (this.#stage === Stage.Collecting || this.#received === this.#expected) {
       this.#pieces.push(chunk);
       this.#collected += chunk.length;
@@ -116,7 +131,13 @@ export class Delivery {
   end(): void {
     if (this.#stage === Stage.Over) return;
     if (this.#stage === Stage.Waiting) return this.fail(new Error('the provider ended without an answer'));
-    if (!this.#bodyless && this.#expected >= 0 && this.#received !== this.#expected) return this.fail(new Error('the provider broke off its answer'));
+    if (!this.#bodyless && this.#announced >= 0 && this.#received !== this.#announced) return this.fail(new Error('the provider broke off its answer'));
+    // Its own end comes back here, without it.
+    if (this.#gzip !== null) return void this.#gzip.end();
+    this.#finish();
+  }
+
+  #finish(): void {
     const { call } = this;
     const streaming = this.#stage === Stage.Streaming;
     const outcome: Outcome = call.served?.backend.mock ? 'mock' : `${this.#status}`;
@@ -184,6 +205,27 @@ export class Delivery {
     else this.#write(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces));
   }
 
+  #letLast(): void {
+    this.#lasting = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(tick, STREAM_SILENCE_MS, this);
+  }
+
+  #compress(): void {
+    const gzip = compressed(this.call, this.#status, this.#headers, this.#announced);
+    if (gzip === null) return;
+    this.#gzip = gzip;
+    this.#expected = -1;
+    gzip.on('data', (chunk: Buffer) => {
+      if (this.#stage !== Stage.Over && !this.#out(chunk)) gzip.pause();
+    });
+    gzip.on('end', () => {
+      if (this.#stage !== Stage.Over) this.#finish();
+    });
+    gzip.on('error', (error) => this.fail(error));
+    gzip.on('drain', () => this.#stage !== Stage.Over && this.resume?.());
+  }
+
   #write(chunk: Buffer): void {
     const { call } = this;
     call.bytesOut += chunk.length;
@@ -191,7 +233,8 @@ export class Delivery {
     this.#paused = true;
     call.res.once('drain', () => {
       this.#paused = false;
-      this.resume?.();
+      if (this.#gzip === null) this.resume?.();
+      else this.#gzip.resume();
     });
   }
 
@@ -219,13 +262,14 @@ export class Delivery {
     this.#stage = Stage.Over;
     this.call.abort = null;
     clearTimeout(this.#timer);
+    if (this.#gzip !== null && !this.#gzip.readableEnded) this.#gzip.destroy();
   }
 
   /** Time-out of the first byte, between two bytes, and of the whole. */
   tick(): void {
     if (this.#stage === Stage.Over) return;
     const { call } = this;
-    const streaming = call.served?.api.definition.streaming === true;
+    const streaming = this.#lasting || call.served?.api.definition.streaming === true;
     const sent = call.body?.bytes ?? 0;
     const uploading = sent !== this.#bodySeen && !call.req.complete;
     const late = !streaming && this.#context.clock.monotonic() - call.upstreamStartedAt > this.#context.totalMs;

@@ -5,6 +5,8 @@ import { ENGINES, parametersWorld, type Engine, type ParametersWorld } from '../
 
 const MEGABYTE = 1_048_576;
 const SLOW_MS = 1_500;
+/** Between two events: more than twice the timeout they are tried under. */
+const SILENT_MS = 3_000;
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 /** Each signature of its own: the date is signed. */
 let seconds = 0;
@@ -17,6 +19,10 @@ describe('parameters of a gateway', function () {
     world = await parametersWorld((req, res) => {
       const body = JSON.stringify({ url: req.url });
       const send = () => res.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }).end(body);
+      if (req.url?.includes('events')) {
+        res.writeHead(200, { 'Content-Type': 'text/event-stream' }).write('data: 1\n\n');
+        return void setTimeout(() => res.end('data: 2\n\n'), SILENT_MS);
+      }
       if (req.url?.includes('slow')) setTimeout(send, SLOW_MS);
       else send();
     });
@@ -162,6 +168,33 @@ describe('parameters of a gateway', function () {
         expect(world.upstream.seen.at(-1)?.headers).not.to.have.any.keys('x-gateway-auth', 'authorization');
         await reset('custom_auth_header');
         await refused(engine, '/app', { 'X-Gateway-Auth': bearer }, /./);
+      });
+
+      it(`gzip, engine ${engine}: compresses text for callers that accept it`, async () => {
+        const coding = async (accepted: string) => {
+          const response = await world.call(engine, `/app?${'long'.repeat(500)}`, { headers: { ...code(), 'Accept-Encoding': accepted } });
+          expect(((await response.json()) as { url: string }).url).to.have.length.greaterThan(2_000);
+          return response.headers.get('content-encoding');
+        };
+        expect(await coding('gzip')).to.equal(null);
+        await set('gzip', '6');
+        expect([await coding('gzip'), await coding('br, gzip;q=0'), await coding('identity')]).to.deep.equal(['gzip', null, null]);
+        await reset('gzip');
+        expect(await coding('gzip')).to.equal(null);
+      });
+
+      it(`sse_strategy, engine ${engine}: lets events last beyond the timeout`, async () => {
+        const events = () =>
+          world.call(engine, '/app/events', { headers: code() }).then(
+            (response) => response.text().catch(() => 'cut off'),
+            () => 'cut off',
+          );
+        await set('backend_timeout', '1000');
+        expect(await events()).to.equal('cut off');
+        await set('sse_strategy', 'on');
+        expect(await events()).to.equal('data: 1\n\ndata: 2\n\n');
+        await reset('sse_strategy');
+        await reset('backend_timeout');
       });
 
       it(`app_api_key, engine ${engine}: the AppKey alone, in header or query`, async () => {
