@@ -23,12 +23,15 @@ import { portalRoutes } from './web/routes/index.ts';
 
 /** Ten tries of one account from one address in a quarter of an hour; a whole office behind one address gets more. */
 const SIGN_IN = { account: { points: 10, seconds: 900 }, address: { points: 60, seconds: 900 } };
+/** Codes of six digits are guessed by whoever has the password: counted by the account alone, from wherever they come. */
+const SIGN_IN_CODE = { points: 10, seconds: 3_600 };
 
 /** The portal: pages, forms, webhooks. */
 export async function startWeb({ config, log, lifecycle, clock, ids, store, redis, services }: Composition): Promise<{ port: number; opsPort: number }> {
   const attempts = {
     account: makeAttempts({ redis, name: 'account', ...SIGN_IN.account }),
     address: makeAttempts({ redis, name: 'address', ...SIGN_IN.address }),
+    code: makeAttempts({ redis, name: 'code', ...SIGN_IN_CODE }),
   };
   const app = makeApp({
     access: services.access,

@@ -26,6 +26,16 @@ export interface SignUp {
  */
 export const passwordMark = ({ passwordHash }: Pick<UserDoc, 'passwordHash'>): string => sha256Hex(passwordHash).slice(0, 24);
 
+/** A confirmed authenticator app: signing in takes its code too. */
+export const hasSecondFactor = ({ secondFactor }: Pick<UserDoc, 'secondFactor'>): boolean => typeof secondFactor?.confirmedAt === 'number';
+
+/**
+ * What a session is opened under: the password, and the second factor where there is one. A session that carries the mark of a second factor was
+ * opened with it; turning it on or off ends all others by the same write.
+ */
+export const sessionMark = (user: Pick<UserDoc, 'passwordHash' | 'secondFactor'>): string =>
+  hasSecondFactor(user) ? sha256Hex(`${user.passwordHash} ${user.secondFactor?.cipher}`).slice(0, 24) : passwordMark(user);
+
 export type Accounts = ReturnType<typeof makeAccounts>;
 
 export function makeAccounts({
@@ -181,6 +191,14 @@ export function makeAccounts({
       if (!(await accounts.replacePassword(user._id, user.passwordHash, passwordHash))) throw new AppError('conflict');
       await audit.append(actor, { action: 'market:account:update', resource: `user:${user._id}`, after: { password: 'changed' } });
       return { ...user, passwordHash };
+    },
+
+    /** @throws invalid-form beside `password` */
+    async provePassword(userId: string, password: string): Promise<UserDoc> {
+      const user = await accounts.user(userId);
+      if (!user || !(await verify(user.passwordHash, password, ARGON)))
+        throw new AppError('invalid-form', undefined, { fields: { password: 'This is not your present password.' } });
+      return user;
     },
 
     async rename(actor: Actor, name: string): Promise<void> {

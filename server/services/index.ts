@@ -17,6 +17,7 @@ import { makeNotifications } from './notifications.ts';
 import { makeImporting } from './openapi-import.ts';
 import { makeDocumentReader } from './openapi/read.ts';
 import { makeOutbound } from './outbound.ts';
+import { makeSecondFactor } from './second-factor.ts';
 import { makeStorefront } from './storefront.ts';
 import { makeTokens } from './tokens.ts';
 import { makeUpstreamTest } from './upstream-test.ts';
@@ -93,6 +94,7 @@ export function makeServices(ground: Ground) {
   const access = makeAccess({ store, clock, ids, audit });
   const tokens = makeTokens({ store, clock, ids });
   const accounts = makeAccounts({ store, clock, ids, audit, notifications, tokens });
+  const secondFactor = makeSecondFactor({ store, accounts, clock, ids, audit, secretKeys });
   const members = makeMembers({ store, clock, audit, access, tokens, notifications });
   const apps = makeApps({ store, audit, clock, ids, changes });
   const catalog = makeCatalog({ store, clock, ids, audit, changes, upstreamAllow });
@@ -172,6 +174,7 @@ export function makeServices(ground: Ground) {
     notifications,
     operations,
     overview,
+    secondFactor,
     storefront,
     subscriptions,
     upstreamTest,

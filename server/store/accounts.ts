@@ -9,6 +9,18 @@ export interface UserDoc {
   passwordHash: string;
   verifiedAt: number | null;
   createdAt: number;
+  /** The authenticator app beside the password; without `confirmedAt` it counts for nothing yet. */
+  secondFactor?: SecondFactorDoc | null;
+}
+
+export interface SecondFactorDoc {
+  /** The secret, sealed for this user. */
+  cipher: string;
+  confirmedAt: number | null;
+  /** The last 30-second step whose code was accepted: only later ones are. */
+  lastStep: number;
+  /** Hex SHA-256 of the unused recovery codes. */
+  recovery: string[];
 }
 
 export interface SellerProfile {
@@ -65,7 +77,7 @@ const time = { type: Number, required: true } as const;
 
 export function makeAccountsStore(connection: Connection) {
   const users = new Schema<UserDoc>(
-    { _id: text, email: text, name: text, passwordHash: text, verifiedAt: { type: Number, default: null }, createdAt: time },
+    { _id: text, email: text, name: text, passwordHash: text, verifiedAt: { type: Number, default: null }, createdAt: time, secondFactor: Schema.Types.Mixed },
     { strict: 'throw', versionKey: false },
   );
   users.index({ email: 1 }, { unique: true });
@@ -127,6 +139,25 @@ export function makeAccountsStore(connection: Connection) {
     /** False: the password is not `from` any more. */
     replacePassword: async (id: string, from: string, passwordHash: string) =>
       (await Users.updateOne({ _id: id, passwordHash: from }, { $set: { passwordHash } })).modifiedCount === 1,
+    /** False: there is a confirmed one, or it is not the one with the cipher `from` any more. */
+    beginSecondFactor: async (id: string, from: string | null, secondFactor: SecondFactorDoc) =>
+      (await Users.updateOne({ _id: id, 'secondFactor.cipher': from, 'secondFactor.confirmedAt': null }, { $set: { secondFactor } })).modifiedCount === 1,
+    /** False: it is confirmed already, or another secret was begun meanwhile. */
+    confirmSecondFactor: async (id: string, secondFactor: SecondFactorDoc) =>
+      (await Users.updateOne({ _id: id, 'secondFactor.cipher': secondFactor.cipher, 'secondFactor.confirmedAt': null }, { $set: { secondFactor } }))
+        .modifiedCount === 1,
+    /** True: this call accepted the step; false: it, or a later one, was accepted before. */
+    acceptStep: async (id: string, cipher: string, step: number) =>
+      (await Users.updateOne({ _id: id, 'secondFactor.cipher': cipher, 'secondFactor.lastStep': { $lt: step } }, { $set: { 'secondFactor.lastStep': step } }))
+        .modifiedCount === 1,
+    /** True: this call used it up. */
+    useRecoveryCode: async (id: string, cipher: string, hash: string) =>
+      (await Users.updateOne({ _id: id, 'secondFactor.cipher': cipher, 'secondFactor.recovery': hash }, { $pull: { 'secondFactor.recovery': hash } }))
+        .modifiedCount === 1,
+    replaceRecovery: async (id: string, cipher: string, recovery: string[]) =>
+      (await Users.updateOne({ _id: id, 'secondFactor.cipher': cipher }, { $set: { 'secondFactor.recovery': recovery } })).matchedCount === 1,
+    removeSecondFactor: async (id: string, cipher: string) =>
+      (await Users.updateOne({ _id: id, 'secondFactor.cipher': cipher }, { $set: { secondFactor: null } })).modifiedCount === 1,
     setUserName: async (id: string, name: string) => void (await Users.updateOne({ _id: id }, { $set: { name } })),
 
     addOrganization: (organization: OrganizationDoc) =>

@@ -1,7 +1,7 @@
 import { Passport } from 'passport';
 import { Strategy as LocalStrategy } from 'passport-local';
 import { AppError } from '../kernel/errors.ts';
-import { passwordMark, type Accounts } from '../services/accounts.ts';
+import { sessionMark, type Accounts } from '../services/accounts.ts';
 import type { UserDoc } from '../store/accounts.ts';
 
 declare global {
@@ -12,7 +12,7 @@ declare global {
   }
 }
 
-/** Passport with the password strategy; the session keeps the user's id and the mark of the password it was opened with. */
+/** Passport with the password strategy; the session keeps the user's id and the mark of what it was opened with. */
 export function makePassport(accounts: Pick<Accounts, 'signIn' | 'user'>) {
   const passport = new Passport();
   passport.use(
@@ -24,12 +24,12 @@ export function makePassport(accounts: Pick<Accounts, 'signIn' | 'user'>) {
       );
     }),
   );
-  passport.serializeUser((user, done) => done(null, `${user._id} ${passwordMark(user)}`));
+  passport.serializeUser((user, done) => done(null, `${user._id} ${sessionMark(user)}`));
   passport.deserializeUser((kept: string, done) => {
     const [id = '', mark = ''] = kept.split(' ');
     accounts.user(id).then(
-      // A new password ends every session that was opened with the one before.
-      (user) => done(null, user && passwordMark(user) === mark ? user : false),
+      // A new password or second factor ends every session that was opened with the one before.
+      (user) => done(null, user && sessionMark(user) === mark ? user : false),
       (error: unknown) => done(error),
     );
   });

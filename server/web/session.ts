@@ -6,6 +6,8 @@ declare module 'express-session' {
     /** The organization acted for; one of the user's memberships. */
     organizationId: string;
     flash: { kind: 'success' | 'info' | 'warning' | 'error'; text: string }[];
+    /** The password was right, the code is still asked for. `until` is epoch ms of the real clock. */
+    halfSignedIn: { readonly userId: string; readonly mark: string; readonly next: string; readonly until: number };
     /** Where to go after signing in: a path of this site. */
     returnTo: string;
   }

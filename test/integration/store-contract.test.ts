@@ -146,6 +146,26 @@ describe('store contract', () => {
 
     /** One line, one verb of the store that answers whether it was the one: how a document begins, and the contended call. */
     const VERBS: Readonly<Record<string, readonly [model: string, start: Fields, act: (id: string, writer: number) => Promise<boolean>]>> = {
+      'accounts.acceptStep': [
+        'User',
+        { secondFactor: { cipher: 'c', confirmedAt: 1, lastStep: 6, recovery: [] } },
+        (id) => store.accounts.acceptStep(id, 'c', 7),
+      ],
+      'accounts.beginSecondFactor': [
+        'User',
+        {},
+        (id, writer) => store.accounts.beginSecondFactor(id, null, { cipher: `c${writer}`, confirmedAt: null, lastStep: 0, recovery: [] }),
+      ],
+      'accounts.confirmSecondFactor': [
+        'User',
+        { secondFactor: { cipher: 'c', confirmedAt: null, lastStep: 0, recovery: [] } },
+        (id, writer) => store.accounts.confirmSecondFactor(id, { cipher: 'c', confirmedAt: writer + 1, lastStep: 7, recovery: [] }),
+      ],
+      'accounts.removeSecondFactor': [
+        'User',
+        { secondFactor: { cipher: 'c', confirmedAt: 1, lastStep: 0, recovery: [] } },
+        (id) => store.accounts.removeSecondFactor(id, 'c'),
+      ],
       'accounts.removeToken': ['Token', { usedAt: null }, (id) => store.accounts.removeToken(id)],
       'accounts.replacePassword': ['User', { passwordHash: 'old' }, (id, writer) => store.accounts.replacePassword(id, 'old', `new ${writer}`)],
       'accounts.setStripeCustomer': ['Organization', { rev: 0, stripeCustomerId: null }, (id, writer) => store.accounts.setStripeCustomer(id, `cus_${writer}`)],
@@ -153,6 +173,11 @@ describe('store contract', () => {
         'Organization',
         { rev: 7, name: 'before' },
         (id, writer) => store.accounts.updateOrganization(id, 7, { name: `writer ${writer}` }),
+      ],
+      'accounts.useRecoveryCode': [
+        'User',
+        { secondFactor: { cipher: 'c', confirmedAt: 1, lastStep: 0, recovery: ['a', 'b'] } },
+        (id) => store.accounts.useRecoveryCode(id, 'c', 'a'),
       ],
       'accounts.useToken': ['Token', { usedAt: null }, (id, writer) => store.accounts.useToken(id, writer + 1)],
       'accounts.verifyUser': ['User', { verifiedAt: null }, (id, writer) => store.accounts.verifyUser(id, writer + 1)],

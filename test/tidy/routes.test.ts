@@ -37,6 +37,7 @@ describe('tidy: rights', () => {
       '/password-reset/:token',
       '/sandbox/clock',
       '/sign-in',
+      '/sign-in/code',
       '/sign-out',
       '/sign-up',
       '/theme',

@@ -2,6 +2,7 @@ import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { networkOf } from '../../domain/address.ts';
 import { AppError } from '../../kernel/errors.ts';
+import { hasSecondFactor } from '../../services/accounts.ts';
 import type { Services } from '../../services/index.ts';
 import type { Attempts } from '../../cache/attempts.ts';
 import { flash } from '../flash.ts';
@@ -11,6 +12,7 @@ import type { makePassport } from '../passport.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
 import { safePath } from '../safe-path.ts';
+import { signIn, signInHalf } from '../sign-in.ts';
 
 const SignUpForm = z.strictObject({ email: field.email, password: field.password, name: field.name, organization: field.name, next: field.line(500) });
 const SignInForm = z.strictObject({ email: field.email, password: z.string().min(1).max(200), next: field.line(500) });
@@ -46,7 +48,7 @@ export const safeNext = (next: unknown): string => safePath(next, '/dashboard');
 
 /** Sign up, prove the address, sign in and out, reset the password, the own account. */
 export function accountRoutes(
-  { accounts }: Pick<Services, 'accounts'>,
+  { accounts, clock }: Pick<Services, 'accounts' | 'clock'>,
   passport: ReturnType<typeof makePassport>,
   attempts: { readonly account: Attempts; readonly address: Attempts },
 ): Router {
@@ -82,9 +84,6 @@ export function accountRoutes(
     const wait = Math.max(...waits);
     if (wait > 0) throw new AppError('too-many-attempts', `Too many attempts. Try again in ${wait} seconds.`, { retryAfterSeconds: wait });
   }
-
-  const signIn = (req: Request, user: Express.User) =>
-    new Promise<void>((resolve, reject) => req.logIn(user, (error: unknown) => (error ? reject(error as Error) : resolve())));
 
   router.get('/sign-up', open, (req, res) => page(res, 'account/sign-up', { form: formModel(FIELDS.signUp), next: safeNext(req.query['next']) }));
   router.post(
@@ -122,6 +121,10 @@ export function accountRoutes(
         (passport.authenticate('local', answer) as (req: Request, res: Response, next: (error?: unknown) => void) => void)(req, res, reject);
       });
       await attempts.account.clear(accountKey(req, entries.email));
+      if (hasSecondFactor(user)) {
+        await signInHalf(req, user, safeNext(entries.next), clock.real());
+        return res.redirect(303, '/sign-in/code');
+      }
       await signIn(req, user);
       res.redirect(303, safeNext(entries.next));
     }),
@@ -171,6 +174,7 @@ export function accountRoutes(
       'account/account',
       {
         email: user?.email ?? '',
+        secondFactorOn: user !== null && hasSecondFactor(user),
         profile: formModel(FIELDS.profile, faults.profile ? (req.body as Record<string, unknown>) : { name: user?.name }, faults.profile, 'profile-'),
         password: formModel(FIELDS.password, {}, faults.password, 'password-'),
         memberships: (await accounts.memberships(actorOf(req).userId)).map(({ organization, membership }) => ({

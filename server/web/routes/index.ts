@@ -22,6 +22,7 @@ import { reviewRoutes } from './reviews.ts';
 import { sellingRoutes } from './selling.ts';
 import { storefrontRoutes } from './storefront.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
+import { twoFactorRoutes } from './two-factor.ts';
 import { upstreamTestRoutes } from './upstream-test.ts';
 import { usageRoutes } from './usage.ts';
 
@@ -29,7 +30,7 @@ export interface PortalParts {
   readonly addresses: { readonly webUrl: string; readonly gatewayUrl: string };
   readonly services: Services;
   readonly passport: ReturnType<typeof makePassport>;
-  readonly attempts: { readonly account: Attempts; readonly address: Attempts };
+  readonly attempts: { readonly account: Attempts; readonly address: Attempts; readonly code: Attempts };
 }
 
 /** Every route of the portal: one line, one file, sorted. */
@@ -54,6 +55,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   sellingRoutes(services),
   storefrontRoutes(services, addresses),
   subscriptionRoutes(services),
+  twoFactorRoutes(services, attempts),
   upstreamTestRoutes(services),
   usageRoutes(services),
 ];

@@ -1,0 +1,157 @@
+import { Router, type Request, type Response } from 'express';
+import { z } from 'zod';
+import type { Attempts } from '../../cache/attempts.ts';
+import { totpAddress } from '../../domain/totp.ts';
+import { AppError } from '../../kernel/errors.ts';
+import { hasSecondFactor, sessionMark } from '../../services/accounts.ts';
+import type { Services } from '../../services/index.ts';
+import { flash } from '../flash.ts';
+import { parseForm } from '../forms.ts';
+import { actorOf, may, open } from '../guards.ts';
+import { formModel, type FieldSpec } from '../present/form.ts';
+import { page } from '../render.ts';
+import { signIn } from '../sign-in.ts';
+
+const password = z.string().min(1).max(200);
+const code = z.string().trim().min(1).max(40);
+const CodeForm = z.strictObject({ code });
+const PasswordForm = z.strictObject({ password });
+const BothForm = z.strictObject({ password, code });
+
+const passwordField: FieldSpec = { label: 'Present password', type: 'password', required: true, autocomplete: 'current-password' };
+const codeField: FieldSpec = { label: 'Code of your app', required: true, autocomplete: 'one-time-code', maxlength: 40 };
+const anyCode: FieldSpec = { ...codeField, label: 'Code', help: 'Six digits from your authenticator app, or one of your recovery codes.' };
+const FIELDS = {
+  begin: { password: passwordField },
+  confirm: { code: codeField },
+  both: { password: passwordField, code: anyCode },
+  signIn: { code: anyCode },
+};
+
+type Faults = Readonly<Partial<Record<'begin' | 'confirm' | 'renew' | 'remove', Readonly<Record<string, string>>>>>;
+
+/** The second step of signing in, and the authenticator app of the own account. */
+export function twoFactorRoutes(
+  { accounts, secondFactor, clock }: Pick<Services, 'accounts' | 'secondFactor' | 'clock'>,
+  attempts: { readonly code: Attempts },
+): Router {
+  const router = Router();
+
+  /** Guesses of a code, and of the password beside it, are counted by the account. */
+  async function counted<T>(userId: string, run: () => Promise<T>): Promise<T> {
+    const wait = await attempts.code.count(userId);
+    if (wait > 0) throw new AppError('too-many-attempts', `Too many attempts. Try again in ${wait} seconds.`, { retryAfterSeconds: wait });
+    const result = await run();
+    await attempts.code.clear(userId);
+    return result;
+  }
+
+  const faultsOf = (error: unknown): Readonly<Record<string, string>> => {
+    if (error instanceof AppError && error.code === 'invalid-form') return error.fields;
+    if (error instanceof AppError && error.code === 'too-many-attempts') return { '': error.detail };
+    throw error;
+  };
+  const statusOf = (error: unknown): number => (error instanceof AppError ? error.status : 500);
+
+  /** Who gave the right password in this browser, lately; undefined: start again. */
+  async function half(req: Request) {
+    const held = req.session.halfSignedIn as Request['session']['halfSignedIn'] | undefined;
+    if (!held || held.until < clock.real()) return undefined;
+    const user = await accounts.user(held.userId);
+    return user && hasSecondFactor(user) && sessionMark(user) === held.mark ? { user, next: held.next } : undefined;
+  }
+
+  router.get('/sign-in/code', open, async (req, res) => {
+    if (!(await half(req))) return res.redirect(303, '/sign-in');
+    page(res, 'account/sign-in-code', { form: formModel(FIELDS.signIn) });
+  });
+  router.post('/sign-in/code', open, async (req, res) => {
+    const held = await half(req);
+    if (!held) return res.redirect(303, '/sign-in');
+    try {
+      const entries = parseForm(CodeForm, req.body);
+      await counted(held.user._id, () => secondFactor.prove(held.user, entries.code));
+    } catch (error) {
+      return page(res, 'account/sign-in-code', { form: formModel(FIELDS.signIn, {}, faultsOf(error)) }, statusOf(error));
+    }
+    await signIn(req, held.user);
+    res.redirect(303, held.next);
+  });
+
+  async function settings(req: Request, res: Response, faults: Faults = {}, status = 200): Promise<void> {
+    const user = await accounts.user(actorOf(req).userId);
+    if (!user) throw new AppError('not-found');
+    const secret = secondFactor.pendingSecret(user);
+    page(
+      res,
+      'account/two-factor',
+      {
+        on: hasSecondFactor(user),
+        codesLeft: user.secondFactor?.recovery.length ?? 0,
+        pending: secret === null ? null : { secret: secret.replace(/(.{4})(?=.)/g, '$1 '), address: totpAddress(secret, user.email, 'Tollgate') },
+        begin: formModel(FIELDS.begin, {}, faults.begin, 'begin-'),
+        confirm: formModel(FIELDS.confirm, {}, faults.confirm, 'confirm-'),
+        renew: formModel(FIELDS.both, {}, faults.renew, 'renew-'),
+        remove: formModel(FIELDS.both, {}, faults.remove, 'remove-'),
+      },
+      status,
+    );
+  }
+
+  /** Run one of the page's forms; when its entries are refused, the page comes back with the faults beside them. */
+  const form = (name: keyof Faults, run: (req: Request, res: Response) => Promise<void>) => async (req: Request, res: Response) => {
+    try {
+      await run(req, res);
+    } catch (error) {
+      await settings(req, res, { [name]: faultsOf(error) }, statusOf(error));
+    }
+  };
+
+  /** Turning it on or off ended every session: this browser goes on in a new one, for the same organization. */
+  async function goOn(req: Request, user: Express.User): Promise<void> {
+    const { organizationId } = req.session;
+    await signIn(req, user);
+    if (organizationId !== undefined) req.session.organizationId = organizationId;
+  }
+
+  router.get('/account/two-factor', may('market:account:get'), (req, res) => settings(req, res));
+  router.post(
+    '/account/two-factor',
+    may('market:account:update'),
+    form('begin', async (req, res) => {
+      const entries = parseForm(PasswordForm, req.body);
+      await counted(actorOf(req).userId, () => secondFactor.begin(actorOf(req), entries.password));
+      res.redirect(303, '/account/two-factor');
+    }),
+  );
+  router.post(
+    '/account/two-factor/confirmation',
+    may('market:account:update'),
+    form('confirm', async (req, res) => {
+      const entries = parseForm(CodeForm, req.body);
+      const { user, codes } = await counted(actorOf(req).userId, () => secondFactor.confirm(actorOf(req), entries.code));
+      await goOn(req, user);
+      page(res, 'account/recovery-codes', { codes, on: true });
+    }),
+  );
+  router.post(
+    '/account/two-factor/recovery-codes',
+    may('market:account:update'),
+    form('renew', async (req, res) => {
+      const entries = parseForm(BothForm, req.body);
+      const codes = await counted(actorOf(req).userId, () => secondFactor.renewRecovery(actorOf(req), entries.password, entries.code));
+      page(res, 'account/recovery-codes', { codes, on: false });
+    }),
+  );
+  router.post(
+    '/account/two-factor/off',
+    may('market:account:update'),
+    form('remove', async (req, res) => {
+      const entries = parseForm(BothForm, req.body);
+      await goOn(req, await counted(actorOf(req).userId, () => secondFactor.remove(actorOf(req), entries.password, entries.code)));
+      flash(req, 'success', 'The second factor is off. Other browsers have been signed out.');
+      res.redirect(303, '/account/two-factor');
+    }),
+  );
+  return router;
+}
