@@ -23,7 +23,10 @@ export interface IssueDependencies {
 
 export type Issue = ReturnType<typeof makeIssue>;
 
-/** Late usage is looked for this long after a period ended. Admission times more than 35 days old are refused (rule N13); the rest is for records shipped late. */
+/**
+ * What an invoice can find late was stored since the one before, about the start of the period that ends, and admitted at most 35 days earlier (rule N13);
+ * the rest is for closes that were held. Counted from that start, not from now: a year's next invoice comes a year later.
+ */
 const LATE_MS = 100 * 86_400_000;
 
 export const invoiceId = (subscriptionId: string, index: number): string => `inv_${subscriptionId}_${index}`;
@@ -112,9 +115,9 @@ export function makeIssue({ store, usage, carry, clock, feeBps }: IssueDependenc
       .filter((invoice) => !invoice.void)
       .flatMap(({ lines }) => lines.map(({ key, quantity, amountMinor }) => ({ key, quantity: BigInt(quantity ?? 0), amountMinor })));
 
-  /** Lines for what came late into periods before `index` that were billed already (rule N9). */
-  async function lateLines(subscriptionId: string, index: number, invoices: readonly InvoiceDoc[], count = countedUsage): Promise<LineDraft[]> {
-    const since = clock.now() - LATE_MS;
+  /** Lines for what came late into periods before this one that were billed already (rule N9). */
+  async function lateLines({ subscriptionId, index, startAt }: PeriodDoc, invoices: readonly InvoiceDoc[], count = countedUsage): Promise<LineDraft[]> {
+    const since = startAt - LATE_MS;
     const closed = (await store.periods.ofSubscription(subscriptionId)).filter(
       (period) => period.index < index && period.endAt >= since && period.status === 'invoiced',
     );
@@ -226,7 +229,7 @@ export function makeIssue({ store, usage, carry, clock, feeBps }: IssueDependenc
       const lines = [
         ...(next && plan && plan.baseMinor > 0n ? [baseLine(plan, planName, next)] : []),
         ...(ranOn ? usageLines(frozenUsage(ended, versions)) : []),
-        ...(await lateLines(subscription._id, ended.index, invoices)),
+        ...(await lateLines(ended, invoices)),
       ];
       if (!ranOn && lines.length === 0) return null;
       const carried = await carry.take(subscription, invoiceId(subscription._id, index));
@@ -246,7 +249,7 @@ export function makeIssue({ store, usage, carry, clock, feeBps }: IssueDependenc
       const lines = [
         ...(next && begins && begins.plan.baseMinor > 0n ? [baseLine(begins.plan, begins.planName, next)] : []),
         ...usageLines(await usageSoFar(running, versions)),
-        ...(await lateLines(subscription._id, running.index, invoices, usageSoFar)),
+        ...(await lateLines(running, invoices, usageSoFar)),
       ];
       return documentOf(subscription, { index: running.index + 1, lines, carried: await carry.preview(subscription), usagePeriod: running });
     },

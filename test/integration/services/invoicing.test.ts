@@ -118,6 +118,20 @@ describe('invoicing', function () {
     expect(await world.store.periods.get(id, 0)).to.deep.equal(before);
   });
 
+  it('bills late usage of a year with the next year’s invoice, however long that is (rule N9)', async () => {
+    const { planId } = await world.plan({ ...STARTER, interval: 'year', meters: [CALLS('10')] });
+    const id = await world.subscribe(planId);
+    world.usage.record(id, 0, 5);
+    await end(id, 0);
+    world.usage.record(id, 0, 2);
+    await end(id, 1);
+    expect((await invoice(id, 2)).lines.map(({ key, amountMinor }) => [key.split('.')[0], amountMinor])).to.deep.equal([
+      ['base', 1000n],
+      ['requests', 0n],
+      ['adj', 20n],
+    ]);
+  });
+
   it('decides what is billable by the version of the window (rule N14)', async () => {
     const { planId } = await world.plan({ ...STARTER, meters: [CALLS('10')], billable_statuses: ['2xx', '404'], bill_aborted: true });
     const id = await world.subscribe(planId);
