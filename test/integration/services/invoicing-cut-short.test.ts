@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Store } from '../../../server/store/index.ts';
+import { INVOICE_STEPS } from '../../../server/store/invoices.ts';
 import type { Payments } from '../../../server/stripe/payments.ts';
 import { BUYER, LATENESS_SECONDS, billingWorld, type BillingWorld } from '../../support/billing-world.ts';
 
@@ -112,6 +113,77 @@ describe('I17: invoicing that is cut short', () => {
     ).to.equal(0n);
     const numbers = invoices.map(({ number }) => number ?? 0).sort((a, b) => a - b);
     expect(numbers).to.deep.equal(numbers.map((_, index) => index + 1));
+  });
+
+  it('F5: killed between the invoice at Stripe and its first line: the lines are added, and it is never finalized empty', async function () {
+    this.timeout(60_000);
+    const period = boundary;
+    world.usage.record(id, period, 1400);
+    world.travel((await world.boundary(id, period + 1)) + LATENESS_SECONDS * 1000);
+    const dying = world.process({
+      payments: (real) => ({
+        ...real,
+        addInvoiceItem: async () => {
+          throw new Killed('killed');
+        },
+      }),
+    });
+    await dying.invoicing.closePeriod(id, period).catch(() => undefined);
+    const stood = await world.store.invoices.get(`inv_${id}_${period + 1}`);
+    const draft = await world.stripe.sdk.invoices.retrieve(stood?.stripeInvoiceId ?? '');
+    expect([stood?.step, draft.status, draft.lines.data.length]).to.deep.equal(['adding', 'draft', 0]);
+    await world.invoicing.round();
+    const whole = await world.stripe.sdk.invoices.retrieve(draft.id);
+    expect([whole.status, whole.total, whole.lines.data.length]).to.deep.equal(['paid', 1200, 2]);
+    const finalized = await world.stripe.sdk.events.list({ type: 'invoice.finalized', limit: 100 });
+    const totals = finalized.data.map(({ data }) => data.object as { id: string; total: number }).filter((object) => object.id === draft.id);
+    expect(totals.map(({ total }) => total)).to.deep.equal([1200]);
+    boundary += 1;
+  });
+
+  it('F32: through a storm of 429, 500 and cut connections every step comes in its order, once', async function () {
+    this.timeout(120_000);
+    const period = boundary;
+    world.usage.record(id, period, 1500);
+    world.travel((await world.boundary(id, period + 1)) + LATENESS_SECONDS * 1000);
+    const storm = [
+      { kind: 'status', status: 429 },
+      { kind: 'status', status: 500 },
+      { kind: 'drop-request' },
+      { kind: 'drop-response' },
+      { kind: 'status-after', status: 500 },
+    ] as const;
+    // Each request of the way is struck in each of these ways before one gets through.
+    for (const [method, path, pathEnd] of [
+      ['POST', '/v1/invoices', '/v1/invoices'],
+      ['POST', '/v1/invoiceitems', '/v1/invoiceitems'],
+      ['POST', '/v1/invoices', '/finalize'],
+      ['POST', '/v1/invoices', '/pay'],
+      ['GET', '/v1/invoice_payments', ''],
+      ['GET', '/v1/payment_intents', ''],
+    ] as const) {
+      for (const blow of storm) world.stripe.disturbances.add({ ...blow, method, path, pathEnd, times: 1 });
+    }
+    const invoice = () => world.store.invoices.get(`inv_${id}_${period + 1}`);
+    const order: string[] = [];
+    const rounds: number[] = [];
+    for (let round = 0; (await invoice())?.step !== 'done'; round += 1) {
+      if (round > 100) throw new Error('the storm is never over');
+      const { failed } = await world.invoicing.round();
+      rounds.push(failed.length);
+      const step = (await invoice())?.step;
+      if (step !== undefined && step !== order.at(-1)) order.push(step);
+    }
+    world.stripe.disturbances.clear();
+    // A payment that went through behind a lost answer is found at the next look: its later blows hit nothing.
+    expect(rounds.filter((failed) => failed > 0).length).to.be.greaterThan(20);
+    const steps = INVOICE_STEPS.filter((step) => order.includes(step));
+    expect(order).to.deep.equal(steps);
+    const { data } = await world.stripe.sdk.invoices.list({ limit: 100 });
+    const ours = data.filter(({ metadata }) => metadata?.['tollgate_invoice'] === `inv_${id}_${period + 1}`);
+    expect(ours.map(({ status, total, lines }) => [status, total, lines.data.length])).to.deep.equal([['paid', 1250, 2]]);
+    expect((await world.store.ledger.get(`pay.inv_${id}_${period + 1}`))?.entries.map(({ amountMinor }) => amountMinor)).to.deep.equal([1250n, -1250n]);
+    boundary += 1;
   });
 
   it('F7: goes on after 30 hours, when Stripe has forgotten the keys, without a second charge', async function () {

@@ -191,6 +191,31 @@ describe('subscriptions', () => {
       expect((await typeCard(a.checkoutUrl ?? '', CARDS.good)).status).not.to.equal(303);
     });
 
+    it('F24: completed in two tabs they are one subscription and one charge; a card saved in a visit that another one followed is charged nothing', async () => {
+      const first = await buy(CARDS.chargeFails);
+      expect(await subscriptions.onCheckoutCompleted(first.checkoutId)).to.equal('pending');
+      const { checkoutUrl } = await subscriptions.resume(buyer, first.subscriptionId);
+      const second = (await stored(first.subscriptionId)).checkoutId ?? '';
+      expect(second).not.to.equal(first.checkoutId);
+      // The same page, open twice, takes one card.
+      expect((await typeCard(checkoutUrl ?? '', CARDS.good)).status).to.equal(303);
+      const before = (await stored(first.subscriptionId)).paymentMethodId;
+      await typeCard(checkoutUrl ?? '', CARDS.good);
+      await Promise.all([
+        subscriptions.onCheckoutCompleted(second),
+        subscriptions.onCheckoutCompleted(first.checkoutId),
+        subscriptions.onCheckoutCompleted(second),
+        subscriptions.refresh(buyer, first.subscriptionId),
+      ]);
+      const last = await stored(first.subscriptionId);
+      expect(last).to.include({ status: 'active' });
+      expect(last.paymentMethodId).not.to.equal(before);
+      expect(await chargesOf(first.subscriptionId)).to.have.length(1);
+      expect(await subscriptions.onCheckoutCompleted(first.checkoutId)).to.equal('active');
+      expect((await stored(first.subscriptionId)).paymentMethodId).to.equal(last.paymentMethodId);
+      expect(await chargesOf(first.subscriptionId)).to.have.length(1);
+    });
+
     it('stay pending after a decline, saying why, and are active after another card', async () => {
       const { subscriptionId, checkoutId } = await buy(CARDS.chargeFails);
       expect(await subscriptions.onCheckoutCompleted(checkoutId)).to.equal('pending');

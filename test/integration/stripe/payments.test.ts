@@ -182,7 +182,7 @@ describe('payments', () => {
     });
   });
 
-  it('makes one object when the answer is lost: the same key replays (F6)', async () => {
+  it('F6: makes one object when the answer is lost: the same key replays', async () => {
     stripe.disturbances.add({ kind: 'drop-response', method: 'POST', path: '/v1/invoices', times: 2 });
     const request = { customerId, currency: 'usd', metadata: { tollgate_invoice: 'lost' }, idempotencyKey: 'lost.create' };
     expect(await codeOf(payments.createInvoice(request))).to.equal('dependency-away');

@@ -10,7 +10,7 @@ describe('deliveries of Stripe that cannot be believed (case 60)', () => {
   after(() => ground.close());
   beforeEach(() => ground.forget());
 
-  describe('case 60: a delivery that cannot be believed', () => {
+  describe('F4 (case 60): a delivery that cannot be believed', () => {
     const refusals: readonly [string, (body: string) => string | undefined][] = [
       ['without a signature', () => undefined],
       ['with an empty signature', () => ''],
@@ -79,7 +79,7 @@ describe('deliveries of Stripe that cannot be believed (case 60)', () => {
       }
     });
 
-    it('accepts both secrets while one is rotated (F38), and 299 s either way', async () => {
+    it('F38: accepts both secrets while one is rotated, and 299 s either way', async () => {
       for (const sign of [
         (body: string) => ground.signed(body, ROTATED_SECRET),
         (body: string) => ground.signed(body),

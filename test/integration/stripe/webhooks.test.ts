@@ -11,7 +11,7 @@ describe('deliveries of Stripe that are believed', () => {
   after(() => ground.close());
   beforeEach(() => ground.forget());
 
-  describe('case 61: the same event', () => {
+  describe('F1 (case 61): the same event', () => {
     it('twenty times at once, and again the next day: 200 each time, one effect', async () => {
       const { customerId } = await customerWithCard(ground.stripe.sdk);
       const invoice = await ground.paidInvoice(customerId);
@@ -32,7 +32,7 @@ describe('deliveries of Stripe that are believed', () => {
   });
 
   describe('case 62: events out of order', () => {
-    it('every order of the events of a payment ends in what the invoice is now (F2, I13)', async () => {
+    it('F2, I13: every order of the events of a payment ends in what the invoice is now', async () => {
       const { customerId } = await customerWithCard(ground.stripe.sdk);
       const invoice = await ground.paidInvoice(customerId);
       const types = ['invoice.finalized', 'invoice.payment_failed', 'invoice.paid'];
@@ -163,7 +163,7 @@ describe('deliveries of Stripe that are believed', () => {
     expect(await ground.inbox.unhandled(SYSTEM, 60_000)).not.to.include(inboxId(id));
   });
 
-  it('reconciling accepts what was never delivered, once, and remembers how far it read (F3)', async () => {
+  it('F3: reconciling accepts what was never delivered, once, and remembers how far it read', async () => {
     await ground.inbox.reconcile(SYSTEM);
     const { customerId } = await customerWithCard(ground.stripe.sdk);
     const invoice = await ground.paidInvoice(customerId);
