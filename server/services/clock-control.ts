@@ -225,7 +225,8 @@ export function makeClockControl(dependencies: ClockControlDependencies): ClockC
 
   function start(target: number): Promise<void> {
     // Renewed from a timer as well: a single step may wait for longer than the lease lasts.
-    const renewing = setInterval(() => void hold().catch(() => undefined), RENEW_MS);
+    let renewed: Promise<unknown> = Promise.resolve();
+    const renewing = setInterval(() => (renewed = hold().catch(() => undefined)), RENEW_MS);
     running = travel(target)
       .catch((error: unknown) => {
         log.error({ err: error }, 'the clock stopped on its way');
@@ -233,6 +234,7 @@ export function makeClockControl(dependencies: ClockControlDependencies): ClockC
       })
       .finally(async () => {
         clearInterval(renewing);
+        await renewed;
         await store.settings.release(TRAVELLER_SETTING, owner).catch(() => undefined);
         running = null;
       });

@@ -19,8 +19,10 @@ export function makeSettingsStore(connection: Connection) {
     /** Take a lease that is free, over, or held by the same owner. True: it is ours until then (epoch ms of the machine's clock). */
     lease: async (name: string, owner: string, now: number, until: number, note: unknown = null): Promise<boolean> => {
       const value = { owner, until, note };
-      const taken = await Settings.updateOne({ _id: name, $or: [{ 'value.owner': owner }, { 'value.until': { $lte: now } }] }, { $set: { value } });
-      return taken.matchedCount === 1 || insertOnce(() => Settings.create({ _id: name, value }));
+      const take = async (condition: object) => (await Settings.updateOne({ _id: name, ...condition }, { $set: { value } })).matchedCount === 1;
+      return (
+        (await take({ 'value.owner': owner })) || (await take({ 'value.until': { $lte: now } })) || insertOnce(() => Settings.create({ _id: name, value }))
+      );
     },
     /** Give a lease of ours back before it is over. */
     release: async (name: string, owner: string) => void (await Settings.updateOne({ _id: name, 'value.owner': owner }, { $set: { 'value.until': 0 } })),

@@ -29,6 +29,12 @@ describe('configuration in production', () => {
     expect(faultsOf({ SANDBOX: '1' }).join()).to.include('SANDBOX: refused in production');
   });
 
+  it('F38: holds every secret of the webhook while one is rotated, and knows a live key', () => {
+    const { stripe } = loadConfig({ ...PRODUCTION, STRIPE_WEBHOOK_SECRET: 'whsec_old, whsec_new' });
+    expect(stripe).to.deep.include({ webhookSecrets: ['whsec_old', 'whsec_new'], testMode: false, apiBase: '' });
+    expect(loadConfig({ ...PRODUCTION, STRIPE_SECRET_KEY: 'sk_test_x' }).stripe.testMode).to.equal(true);
+  });
+
   for (const [what, change, fault] of [
     ['a stand-in for Stripe', { STRIPE_API_BASE: 'http://127.0.0.1:3100', STRIPE_SECRET_KEY: 'sk_test_x' }, 'STRIPE_API_BASE: refused in production'],
     ['a live key at a stand-in', { STRIPE_API_BASE: 'http://127.0.0.1:3100' }, 'a live key never goes to a simulator'],

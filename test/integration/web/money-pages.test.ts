@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { InvoiceDoc } from '../../../server/store/invoices.ts';
 import { startBuyerPortal, type BuyerPortal } from '../../support/buyer-portal.ts';
-import { PASSWORD } from '../../support/portal.ts';
+import { PASSWORD, startPortal } from '../../support/portal.ts';
 import { CARDS, typeCard } from '../../support/stripe.ts';
 
 describe('pages about money that stands still', function () {
@@ -81,6 +81,22 @@ describe('pages about money that stands still', function () {
       ['verify', 'Looked again'],
       ['remake', 'A line was added by hand'],
     ]);
+  });
+
+  it('every page says “test payments” unless the key is live', async () => {
+    const pages = ['/', '/apis', '/apis/cities', '/sign-in', '/sign-up', '/docs', '/nowhere'];
+    const visitor = portal.visitor();
+    for (const path of pages) expect((await visitor.get(path)).text, path).to.contain('Test payments:');
+    for (const path of ['/dashboard', '/subscriptions', '/invoices', '/billing', '/apps', '/usage']) {
+      expect((await buyer.get(path)).text, path).to.contain('Test payments:');
+    }
+    for (const path of ['/admin/reviews', '/admin/invoices', '/admin/periods']) expect((await operator.get(path)).text, path).to.contain('Test payments:');
+    const live = await startPortal({ STRIPE_API_BASE: '', STRIPE_SECRET_KEY: 'sk_live_never_used' });
+    try {
+      for (const path of ['/', '/apis', '/sign-in', '/nowhere']) expect((await live.visitor().get(path)).text, path).not.to.contain('Test payments:');
+    } finally {
+      await live.stop();
+    }
   });
 
   it('a buyer sees what ended subscriptions left, and that it is set off, not paid out', async () => {
