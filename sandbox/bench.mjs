@@ -1,10 +1,12 @@
 import { startEngines } from './engines/engines.mjs';
 import { makeChildren, ORDER } from './processes/children.mjs';
+import { ensureBuilt } from './setup/build.mjs';
 import { ROOT } from './setup/paths.mjs';
 import { scratchFolder } from './tests.mjs';
 
 /** Run one file of bench/ over engines of its own. @returns its exit code */
 export async function runBench([file, ...args]) {
+  await ensureBuilt();
   const children = makeChildren();
   try {
     const dataDir = scratchFolder(children);
@@ -13,7 +15,7 @@ export async function runBench([file, ...args]) {
     const bench = children.launch({
       name: 'bench',
       command: process.execPath,
-      args: ['--import', 'tsx', `bench/${file}.ts`, ...args],
+      args: [`dist/bench/${file}.js`, ...args],
       env,
       cwd: ROOT,
       order: ORDER.tests,

@@ -15,9 +15,24 @@ import { openStore } from '../../server/store/index.ts';
 import { answerAs, settings } from './processes.ts';
 import { benchSnapshot, RING, type WorldSettings } from './world.ts';
 
-const { engine, strict, mongodbUri, redisUrl, redisPrefix, ...world } = settings<
-  WorldSettings & { engine: 'undici' | 'http-proxy'; strict: boolean; mongodbUri: string; redisUrl: string; redisPrefix: string }
->();
+export interface FullSettings extends WorldSettings {
+  readonly engine: 'undici' | 'http-proxy';
+  readonly strict: boolean;
+  readonly mongodbUri: string;
+  readonly redisUrl: string;
+  readonly redisPrefix: string;
+}
+
+export interface FullCounts {
+  /** Calls answered 200, by the batches that are billed. */
+  readonly metered: number;
+  /** The same, by the log of calls. */
+  readonly logged: number;
+  /** Units that the quotas of all subscriptions hold. */
+  readonly quota: number;
+}
+
+const { engine, strict, mongodbUri, redisUrl, redisPrefix, ...world } = settings<FullSettings>();
 const log = makeLog('warn', 'bench');
 const clock = makeClock();
 const dataDir = mkdtempSync(join(tmpdir(), 'bench-gateway-'));
@@ -43,6 +58,7 @@ const shipping = makeShipping({
   readCalls: readLog,
   makeReplay: (boot) => makeReplay({ node: 'bench', boot, receivedAt: () => clock.now() }),
 });
+if (!(await counters.redis.ready(10_000))) throw new Error('Redis does not answer');
 limits.start();
 shipping.start();
 const snapshot = benchSnapshot(world, clock.now());
@@ -66,16 +82,29 @@ const gateway = makeGateway({
 });
 const port = await gateway.listen(0, '127.0.0.1');
 
-/** In order, as the role stops; then what the store holds of it is counted. */
+/** What each place that counts has counted, when all of it has come there. */
+async function counts(): Promise<FullCounts> {
+  const batches = await store.connection.collection('usageBatches').find().toArray();
+  const logs = await store.connection.collection('callLogs').find().toArray();
+  let quota = 0;
+  for (const subscription of snapshot.subscriptions) {
+    const plan = snapshot.planVersions.find(({ id }) => id === subscription.windows[0]?.planVersionId) ?? null;
+    const view = await limits.view(subscription, subscription.windows[0] ?? null, plan);
+    quota += view.quota ? view.quota.limit - view.quota.remaining : 0;
+  }
+  const entries = batches.flatMap((batch) => batch.entries as { outcome: string; calls: number | bigint }[]);
+  return {
+    metered: entries.reduce((sum, { outcome, calls }) => (outcome === '200' ? sum + Number(calls) : sum), 0),
+    logged: logs.flatMap((log) => log.calls as { outcome: string }[]).filter(({ outcome }) => outcome === '200').length,
+    quota,
+  };
+}
+
+/** In the order in which the role stops. */
 async function stop(): Promise<void> {
   await gateway.close(1_000);
   await journal.stop();
   await shipping.stop();
-  const batches = await store.connection.collection('usageBatches').find().toArray();
-  const metered = batches
-    .flatMap((batch) => batch.entries as { outcome: string; calls: number | bigint }[])
-    .reduce((sum, entry) => (entry.outcome === '200' ? sum + Number(entry.calls) : sum), 0);
-  process.send?.({ metered });
   await limits.stop();
   await counters.close();
   await journal.close();
@@ -83,4 +112,6 @@ async function stop(): Promise<void> {
   await store.close();
   rmSync(dataDir, { recursive: true, force: true });
 }
-answerAs(port, stop);
+
+// The calls of a round are paid for in that round: what waits for the store goes there before the time is read.
+answerAs(port, { stop, answers: { cpu: () => shipping.shipNow(), counts } });

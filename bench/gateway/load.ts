@@ -1,12 +1,35 @@
 // Callers in a closed loop over kept connections: each sends its next call when its last answer is whole.
 import { connect } from 'node:net';
-import { codeOf } from './world.ts';
 import { settings } from './processes.ts';
+import { credentialFields, type Proof } from './world.ts';
 
-const { port, path, connections, seconds, keys } = settings<{ port: number; path: string; connections: number; seconds: number; keys: number }>();
-const requests = Array.from({ length: keys }, (_, n) =>
-  Buffer.from(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX-Apig-AppCode: ${codeOf(n)}\r\nAccept: */*\r\n\r\n`),
-);
+export interface LoadSettings {
+  readonly port: number;
+  readonly path: string;
+  /** How callers prove who they are, also to the yardstick, which passes it on: both read equal requests. */
+  readonly proof: Proof;
+  readonly connections: number;
+  readonly seconds: number;
+  /** Subscriptions the calls are spread over. */
+  readonly keys: number;
+}
+
+export interface LoadResult {
+  readonly answered: number;
+  readonly seconds: number;
+  readonly statuses: Readonly<Record<string, number>>;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const { port, path, proof, connections, seconds, keys } = settings<LoadSettings>();
+const host = `127.0.0.1:${port}`;
+const requests = Array.from({ length: keys }, (_, n) => {
+  const fields = Object.entries(credentialFields(proof, n, { path, host }));
+  const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return Buffer.from(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n${lines}Accept: */*\r\n\r\n`);
+});
+const startedAt = performance.now();
 const statuses: Record<string, number> = {};
 const latencies: number[] = [];
 let answered = 0;
@@ -54,5 +77,6 @@ setTimeout(() => (over = true), seconds * 1_000);
 await Promise.all(callers);
 latencies.sort((a, b) => a - b);
 const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? 0;
-process.send?.({ answered, statuses, p50: at(0.5), p99: at(0.99) });
+const result: LoadResult = { answered, seconds: (performance.now() - startedAt) / 1_000, statuses, p50: at(0.5), p99: at(0.99) };
+process.send?.(result);
 process.disconnect?.();

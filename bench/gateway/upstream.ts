@@ -19,4 +19,4 @@ const server = createServer({ noDelay: true }, (socket) => {
     }
   });
 });
-server.listen(0, '127.0.0.1', () => answerAs((server.address() as AddressInfo).port, () => undefined, { requests: () => requests }));
+server.listen(0, '127.0.0.1', () => answerAs((server.address() as AddressInfo).port, { answers: { requests: () => requests } }));

@@ -6,7 +6,7 @@ import { alone } from '../processes/lock.mjs';
 import { install } from './run.mjs';
 import { Fault, step } from './say.mjs';
 
-const SOURCES = ['jobs', 'sandbox', 'server'];
+const SOURCES = ['bench', 'jobs', 'sandbox', 'server'];
 const SETTINGS = ['package-lock.json', 'tsconfig.build.json', 'tsconfig.json'];
 const DIST = join(ROOT, 'dist');
 const STAMP = join(DIST, '.sources');
