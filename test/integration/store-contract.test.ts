@@ -146,6 +146,18 @@ describe('store contract', () => {
 
     /** One line, one verb of the store that answers whether it was the one: how a document begins, and the contended call. */
     const VERBS: Readonly<Record<string, readonly [model: string, start: Fields, act: (id: string, writer: number) => Promise<boolean>]>> = {
+      'access.removeGroup': ['UserGroup', { rev: 2 }, (id) => store.access.removeGroup(id, 2)],
+      'access.removePolicy': ['Policy', { rev: 2 }, (id) => store.access.removePolicy(id, 2)],
+      'access.updateGroup': [
+        'UserGroup',
+        { rev: 2 },
+        (id, writer) => store.access.updateGroup(id, 2, { name: id, nameKey: id, description: `writer ${writer}`, policies: [] }),
+      ],
+      'access.updatePolicy': [
+        'Policy',
+        { rev: 2 },
+        (id, writer) => store.access.updatePolicy(id, 2, { name: id, nameKey: id, description: `writer ${writer}`, text: '{}' }),
+      ],
       'accounts.acceptStep': [
         'User',
         { secondFactor: { cipher: 'c', confirmedAt: 1, lastStep: 6, recovery: [] } },
@@ -189,10 +201,12 @@ describe('store contract', () => {
       'apps.updateApp': ['App', { rev: 1, name: 'before' }, (id, writer) => store.apps.updateApp(id, 1, { name: `writer ${writer}` })],
       'gateways.removeGateway': ['Gateway', { rev: 1 }, (id) => store.gateways.removeGateway(id, 1)],
       'gateways.removeGroup': ['Group', { rev: 1 }, (id) => store.gateways.removeGroup(id)],
+      'gateways.setMaintenance': ['Gateway', { maintenance: false }, (id) => store.gateways.setMaintenance(id, true)],
       'gateways.updateGateway': ['Gateway', { rev: 1 }, (id, writer) => store.gateways.updateGateway(id, 1, { name: `writer ${writer}` })],
       'gateways.updateGroup': ['Group', { rev: 1 }, (id, writer) => store.gateways.updateGroup(id, 1, { name: `writer ${writer}` })],
       'inbox.close': ['Inbox', { open: true, status: 'received' }, (id, writer) => store.inbox.close(id, 'done', `writer ${writer}`, 1)],
       'inbox.revive': ['Inbox', { open: false, status: 'dead' }, (id) => store.inbox.revive(id)],
+      'invoices.takeCarry': ['Invoice', { carryOpen: true }, (id, writer) => store.invoices.takeCarry(id, `inv_${writer}`)],
       'invoices.advance': ['Invoice', { step: 'paying', unsettled: true }, (id) => store.invoices.advance(id, 'paying', { step: 'settling' })],
       'invoices.number': ['Invoice', { step: 'numbering', numbered: false }, async (id, writer) => (await store.invoices.number(id, writer, {})) === 'moved'],
       'periods.beginClosing': ['Period', { status: 'open' }, (id, writer) => store.periods.beginClosing(id, { owner: `writer ${writer}`, until: 1, fence: 1 })],
