@@ -99,6 +99,28 @@ export function makeMembers({
       await audit.append(actor, { action: 'market:members:create', resource: `organization:${organization._id}`, after: { email: address, ...rights } });
     },
 
+    /** Into a group of users of the organization, or out of it. @throws not-found for a foreign group or user */
+    async setInGroup(actor: Actor, userId: string, groupId: string, within: boolean): Promise<void> {
+      const [group, member] = await Promise.all([access.group(actor, groupId), accounts.membership(actor.organizationId, userId)]);
+      if (!member) throw new AppError('not-found');
+      if (member.groups.includes(groupId) === within) return;
+      await (within ? accounts.joinGroup : accounts.leaveGroup)(actor.organizationId, userId, groupId);
+      const change = within ? { after: { joins: group.name } } : { before: { joins: group.name } };
+      await audit.append(actor, { action: 'market:userGroups:update', resource: `user:${userId}`, ...change });
+    },
+
+    /** A new link for the same offer; the old one stops working. @returns the invited address */
+    async resendInvitation(actor: Actor, tokenHash: string): Promise<string> {
+      const [organization, found] = [await organizationOf(actor), await accounts.token(tokenHash)];
+      if (!found || found.organizationId !== actor.organizationId || found.purpose !== 'invite' || found.usedAt !== null) throw new AppError('not-found');
+      const { email, policies, groups } = found;
+      const token = await tokens.mint('invite', { email, organizationId: organization._id, policies, groups });
+      await accounts.removeToken(found._id);
+      await notifications.invite(email, organization.name, token);
+      await audit.append(actor, { action: 'market:members:create', resource: `organization:${organization._id}`, after: { email, policies, groups } });
+      return email;
+    },
+
     async revokeInvitation(actor: Actor, tokenHash: string): Promise<void> {
       const found = await accounts.token(tokenHash);
       if (!found || found.organizationId !== actor.organizationId || found.purpose !== 'invite') throw new AppError('not-found');
@@ -111,7 +133,13 @@ export function makeMembers({
       const found = await tokens.live(token, 'invite');
       const organization = await accounts.organization(found.organizationId ?? '');
       if (!organization) throw new AppError('not-found');
-      return { email: found.email, organization, policies: found.policies, groups: found.groups };
+      const [policies, groups] = await Promise.all([store.access.policies(found.policies), store.access.groups(found.groups)]);
+      const names = new Map([...policies, ...groups].map(({ _id, name }) => [_id, name]));
+      const offers = [
+        ...found.policies.map((id) => names.get(id) ?? id),
+        ...found.groups.flatMap((id) => (names.has(id) ? [`member of the group “${names.get(id)}”`] : [])),
+      ];
+      return { email: found.email, organization, offers };
     },
 
     /** The signed-in user joins; the address need not be the invited one, the link is the proof. */

@@ -185,6 +185,8 @@ export function makeAccountsStore(connection: Connection) {
     membershipsOfOrganization: (organizationId: string) => Memberships.find({ organizationId }).lean<MembershipDoc[]>(),
     setRights: async (organizationId: string, userId: string, rights: Pick<MembershipDoc, 'policies' | 'groups'>) =>
       (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $set: rights })).matchedCount === 1,
+    joinGroup: async (organizationId: string, userId: string, groupId: string) =>
+      void (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $addToSet: { groups: groupId } })),
     leaveGroup: async (organizationId: string, userId: string, groupId: string) =>
       void (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $pull: { groups: groupId } })),
     removeMembership: async (organizationId: string, userId: string) =>

@@ -1,7 +1,9 @@
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { PROBLEMS } from '../kernel/problems.ts';
+import { isAllowed } from '../domain/rights.ts';
+import type { Refused } from './guards.ts';
 import { page } from './render.ts';
 
 /** A page says it in HTML, a program gets problem+json (RFC 9457). */
@@ -39,11 +41,18 @@ export function answerErrors(log: Log): ErrorRequestHandler {
         detail: problem.detail,
         requestId: req.id,
         faults: Object.values(problem.fields),
+        why: problem.code === 'forbidden' ? whyOf(req, res.locals['refused'] as Refused | undefined) : null,
         signIn: problem.code === 'sign-in-required' ? `/sign-in?next=${encodeURIComponent(req.originalUrl)}` : null,
       },
       problem.status,
     );
   };
+}
+
+/** Who may see policies is led to the simulator, with the question that was refused. */
+function whyOf({ actor }: Request, refused: Refused | undefined): string | null {
+  if (!actor || !refused || !isAllowed(actor, 'market:policies:get')) return null;
+  return `/organization/policies/simulator?${new URLSearchParams({ user: actor.userId, action: refused.action, resource: refused.target }).toString()}`;
 }
 
 function answerJson(res: Response, problem: AppError, requestId: string): void {

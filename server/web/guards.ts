@@ -1,7 +1,7 @@
 import type { Request, RequestHandler } from 'express';
 import { isOperator, type Actor } from '../domain/actor.ts';
 import { kindOf, type Action } from '../domain/actions.ts';
-import { decide, explain, looksAtResources } from '../domain/rights.ts';
+import { decide, explain, isAllowed, looksAtResources, type Target } from '../domain/rights.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Access } from '../services/access.ts';
 import type { Accounts } from '../services/accounts.ts';
@@ -16,6 +16,12 @@ declare module 'express-serve-static-core' {
   }
 }
 
+/** What `may` refused: the page of the refusal leads to its reasons. Left in `res.locals.refused`. */
+export interface Refused {
+  readonly action: Action;
+  readonly target: Target;
+}
+
 /** A guard that names what it lets through; the tidy test finds exactly one on every route. */
 export type Guard = RequestHandler & { readonly action: Action | 'public' };
 
@@ -26,7 +32,7 @@ const guard = (action: Action | 'public', handler: RequestHandler): Guard => Obj
  * like what does not exist, as does a platform page to everybody else; a refusal names the statement that decides.
  */
 export const may = (action: Action): Guard =>
-  guard(action, async (req, _res, next) => {
+  guard(action, async (req, res, next) => {
     const actor = req.actor;
     if (!actor || actor.userId === '') throw new AppError('sign-in-required');
     if (action.startsWith('platform:') && !isOperator(actor)) throw new AppError('not-found');
@@ -36,11 +42,13 @@ export const may = (action: Action): Guard =>
     // An API of another gateway under the address of one that the actor may see.
     if (looks && named.api !== undefined && group === null) throw new AppError('not-found');
     const things = { ...named, ...placeOf(req, named), ...(named.api !== undefined && group !== null && { group }) };
-    const decision = decide(actor, action, targetOf(action, things), tags);
+    const target = targetOf(action, things);
+    const decision = decide(actor, action, target, tags);
     if (!decision.allowed) {
       const seeing = SEEING[kindOf(action)];
       const names = Object.keys(named).length > 0;
       if (decision.because !== 'rule' && names && seeing && !decide(actor, seeing, targetOf(seeing, things), tags).allowed) throw new AppError('not-found');
+      if (decision.because !== 'rule') res.locals['refused'] = { action, target } satisfies Refused;
       throw new AppError('forbidden', `${explain(decision, action)} Ask an administrator of your organization.`);
     }
     next();
@@ -100,6 +108,7 @@ export function identify(accounts: Pick<Accounts, 'memberships'>, access: Pick<A
             operates: current.organization.kind === 'platform',
           }
         : null,
+      may: (action: Action) => isAllowed(actor, action),
       organizations: memberships.map(({ organization }) => ({ id: organization._id, name: organization.name })),
     };
     next();

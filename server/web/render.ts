@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import type { Response } from 'express';
 import Handlebars from 'handlebars';
+import type { Action } from '../domain/actions.ts';
 import { helpers } from './helpers.ts';
 import { navigation } from './present/navigation.ts';
 import { projectRoot } from './project-root.ts';
@@ -16,6 +17,8 @@ export interface Flash {
 export interface PageData {
   /** Null when nobody is signed in. */
   readonly user: { readonly name: string; readonly email: string } | null;
+  /** What the side navigation may lead to. */
+  readonly may: (action: Action) => boolean;
   /** The organization acted for; its sides decide what the navigation offers. */
   readonly organization: { readonly id: string; readonly name: string; readonly sells: boolean; readonly operates: boolean } | null;
   readonly flash: readonly Flash[];
@@ -39,7 +42,17 @@ export interface Renderer {
   readonly pages: readonly string[];
 }
 
-export const NOBODY: PageData = { user: null, organization: null, flash: [], nonce: '', path: '/', testPayments: true, sandbox: false, theme: 'auto' };
+export const NOBODY: PageData = {
+  user: null,
+  may: () => false,
+  organization: null,
+  flash: [],
+  nonce: '',
+  path: '/',
+  testPayments: true,
+  sandbox: false,
+  theme: 'auto',
+};
 
 /** Read every template below `views` once; templates are compiled at first use and kept. */
 export function makeRenderer(views: string = join(projectRoot(), 'views')): Renderer {
@@ -73,7 +86,7 @@ export function makeRenderer(views: string = join(projectRoot(), 'views')): Rend
         data: {
           ...data,
           initial: (data.user?.name ?? '').slice(0, 1).toUpperCase(),
-          navigation: navigation(data.path, data.organization),
+          navigation: navigation(data.path, data.organization, data.may),
           section: data.path.split('/')[1] ?? '',
         },
         // View models are plain objects: nothing inherited is ever read, so that neither a document's methods nor

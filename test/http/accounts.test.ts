@@ -123,7 +123,7 @@ describe('organizations over HTTP', () => {
   it('invites somebody with a role; he joins and may do what the role says and nothing else (forbidden)', async () => {
     const owner = await portal.member('Owner');
     const guest = await portal.member('Guest');
-    expect((await owner.post('/organization/members', { email: guest.email, policy: 'Billing' })).location).to.equal('/organization/members');
+    expect((await owner.post('/organization/members', { email: guest.email, policies: 'Billing' })).location).to.equal('/organization/members');
     const mail = (await portal.composition.store.mails.sentTo(guest.email, 0, Number.MAX_SAFE_INTEGER)).at(-1);
     const link = new URL(/https?:\/\/\S+/.exec(mail?.text ?? '')?.[0] ?? '').pathname;
     expect((await guest.get(link)).text).to.include('Owner &amp; Co');
@@ -135,8 +135,9 @@ describe('organizations over HTTP', () => {
 
   it('never loses its owner, who stays administrator', async () => {
     const owner = await portal.member('Solo');
-    expect((await owner.post(`/organization/members/${owner.userId}/role`, { policy: 'Developer' })).status).to.equal(422);
-    expect((await owner.post(`/organization/members/${owner.userId}/removal`)).status).to.equal(409);
+    expect((await owner.post(`/organization/members/${owner.userId}`, { policies: 'Developer' })).status).to.equal(422);
+    expect((await owner.post(`/organization/members/${owner.userId}/removal`)).status).to.equal(303);
+    expect((await owner.get('/organization/members')).text).to.include('The owner cannot leave');
     expect((await owner.get('/organization/members')).status).to.equal(200);
   });
 

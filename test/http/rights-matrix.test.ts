@@ -214,7 +214,7 @@ describe('every route', function () {
   /** Addresses that a mail or a stranger's listing gives, not an organization. */
   const ownsNothing = ({ path }: Route) => !path.includes(':') || path.startsWith('/apis/:slug') || path.startsWith('/invitations/');
   /** Doing it takes the thing away, so each who may do it gets things of his own. */
-  const DESTROYS = /(deletion|removal|revocation|cancellation|application|rotation|retirement|leaving|transfer)(\/|$)/;
+  const DESTROYS = /(deletion|removal|revocation|cancellation|application|renewal|rotation|retirement|leaving|transfer)(\/|$)/;
 
   const failing = async (list: readonly Route[], isRight: (route: Route) => Promise<string | null>): Promise<string[]> => {
     const faults: string[] = [];

@@ -162,12 +162,12 @@ describe('security of forms', function () {
       ['/organizations', { name: 'Another' }],
       ['/apps', { name: 'Mine', description: '', requestId: crypto.randomUUID() }],
       ['/gateways', { name: 'Mine', description: '' }],
-      ['/organization/members', { email: 'x@example.test', policy: 'Developer' }],
+      ['/organization/members', { email: 'x@example.test', policies: 'Developer' }],
     ] as const)
       for (const [name, value] of Object.entries(extra))
         expect((await person.post(path, { ...fields, [name]: value })).status, `${path} ${name}`).to.equal(422);
-    for (const policy of ['Operator', 'Self', 'constructor', '__proto__', '*'])
-      expect((await person.post('/organization/members', { email: 'x@example.test', policy })).status, policy).to.equal(422);
+    for (const policies of ['Operator', 'Self', 'constructor', '__proto__', '*'])
+      expect((await person.post('/organization/members', { email: 'x@example.test', policies })).status, policies).to.equal(422);
     // A role that only operators use opens nothing to somebody else's administrator.
     await portal.composition.store.accounts.setRights(person.organizationId, person.userId, { policies: ['Administrator', 'Operator'], groups: [] });
     expect((await person.get('/admin/periods')).status).to.equal(404);

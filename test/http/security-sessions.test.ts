@@ -84,7 +84,7 @@ describe('security of sessions', () => {
   it('lets an invitation be accepted by one person, however many hold the link at once', async () => {
     const owner = await portal.member('Host');
     const guests = await Promise.all(['Ada', 'Bob', 'Cid', 'Dan'].map((name) => portal.member(name)));
-    await owner.post('/organization/members', { email: 'somebody@example.test', policy: 'Administrator' });
+    await owner.post('/organization/members', { email: 'somebody@example.test', policies: 'Administrator' });
     const [link = ''] = await links('somebody@example.test');
     const answers = await Promise.all(guests.map((guest) => guest.post(new URL(link).pathname)));
     expect(answers.map(({ status }) => status).sort()).to.deep.equal([303, 404, 404, 404]);

@@ -14,9 +14,23 @@ const MOCK = { backend: { kind: 'mock', status: 200, headers: [], body: '' } } a
 
 /** Ids of nothing, in the form of the real ones. */
 const MISSING: Ids = Object.fromEntries(
-  ['gateway', 'group', 'api', 'authorization', 'product', 'plan', 'app', 'credential', 'subscription', 'invoice', 'user', 'invitation', 'ordinal'].map(
-    (name) => [name, name === 'ordinal' ? '7' : `${name.slice(0, 3)}_00000000000000000000000000`],
-  ),
+  [
+    'gateway',
+    'group',
+    'api',
+    'authorization',
+    'product',
+    'plan',
+    'app',
+    'credential',
+    'subscription',
+    'invoice',
+    'user',
+    'invitation',
+    'policy',
+    'userGroup',
+    'ordinal',
+  ].map((name) => [name, name === 'ordinal' ? '7' : `${name.slice(0, 3)}_00000000000000000000000000`]),
 );
 
 const PARAMETERS: Readonly<Record<string, string>> = {
@@ -34,7 +48,9 @@ const FAMILIES: Readonly<Record<string, string>> = {
   subscriptions: 'subscription',
   invoices: 'invoice',
   members: 'user',
+  groups: 'userGroup',
   invitations: 'invitation',
+  policies: 'policy',
 };
 /** `/gateways/:id/apis/:apiId` with ids in it; null when the route is about nothing that an organization owns. */
 function addressed(path: string, ids: Ids): string | null {
@@ -66,7 +82,8 @@ const fieldsFor = (path: string, ids: Ids): Record<string, string> => {
   if (path.endsWith('/publication') || path.endsWith('/offline')) return { apiIds: ids['api'] ?? '', confirmed: 'true' };
   if (path.endsWith('/rollback')) return { publicationId: 'pub_1' };
   if (path.endsWith('/authorizations')) return { appId: ids['app'] ?? '' };
-  if (path.endsWith('/role')) return { policy: 'Administrator' };
+  if (path === '/organization/members/:id') return { policies: 'Administrator' };
+  if (path.endsWith('/transfer')) return { name: 'Foreign & Co' };
   if (path.endsWith('/logo')) return { removal: 'true' };
   if (path.startsWith('/products/') && path.endsWith('/apis')) return { rev: '1', apiIds: ids['api'] ?? '' };
   if (path.startsWith('/products/') && path.endsWith('/listing')) return { ...productFields(), tags: 'geo', rev: '1' };
@@ -112,7 +129,10 @@ describe('security between organizations', function () {
       paths: { '/y': { get: { responses: { 200: { description: 'y' } } } } },
     });
     await multipart(portal.origin, owner, `/gateways/${gateway._id}/groups/${group._id}/imports`, { text: document, origin: 'https://api.example.com' });
-    await owner.post('/organization/members', { email: 'friend@example.test', policy: 'Developer' });
+    await owner.post('/organization/members', { email: 'friend@example.test', policies: 'Developer' });
+    const text = '{"Version":"1.1","Statement":[{"Effect":"Allow","Action":["apig:*"]}]}';
+    const policy = await services.access.createPolicy(actor, { name: 'Own', description: '', text });
+    const userGroup = await services.access.createGroup(actor, { name: 'Own', description: '', policies: [] });
     const [invitation] = await store.accounts.tokensOfOrganization(owner.organizationId);
     ids = {
       gateway: gateway._id,
@@ -127,6 +147,8 @@ describe('security between organizations', function () {
       invoice: `inv_${subscription?._id}_0`,
       user: owner.userId,
       invitation: invitation?._id ?? '',
+      policy: policy._id,
+      userGroup: userGroup._id,
       ordinal: '1',
     };
   });

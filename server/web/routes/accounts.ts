@@ -48,7 +48,7 @@ export const safeNext = (next: unknown): string => safePath(next, '/dashboard');
 
 /** Sign up, prove the address, sign in and out, reset the password, the own account. */
 export function accountRoutes(
-  { accounts, clock }: Pick<Services, 'accounts' | 'clock'>,
+  { access, accounts, clock }: Pick<Services, 'access' | 'accounts' | 'clock'>,
   passport: ReturnType<typeof makePassport>,
   attempts: { readonly account: Attempts; readonly address: Attempts },
 ): Router {
@@ -177,12 +177,15 @@ export function accountRoutes(
         secondFactorOn: user !== null && hasSecondFactor(user),
         profile: formModel(FIELDS.profile, faults.profile ? (req.body as Record<string, unknown>) : { name: user?.name }, faults.profile, 'profile-'),
         password: formModel(FIELDS.password, {}, faults.password, 'password-'),
-        memberships: (await accounts.memberships(actorOf(req).userId)).map(({ organization, membership }) => ({
-          id: organization._id,
-          name: organization.name,
-          policies: membership.policies.join(', '),
-          current: organization._id === actorOf(req).organizationId,
-        })),
+        memberships: await Promise.all(
+          (await accounts.memberships(actorOf(req).userId)).map(async ({ organization, membership }) => ({
+            id: organization._id,
+            name: organization.name,
+            policies: [...new Set((await access.policiesOf(organization, membership)).map((held) => (typeof held === 'string' ? held : held.name)))].join(', '),
+            current: organization._id === actorOf(req).organizationId,
+            owner: organization.ownerId === actorOf(req).userId,
+          })),
+        ),
       },
       status,
     );

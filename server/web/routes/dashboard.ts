@@ -1,9 +1,12 @@
 import { Router } from 'express';
+import { isAllowed } from '../../domain/rights.ts';
 import type { Services } from '../../services/index.ts';
+import { flash } from '../flash.ts';
 import { actorOf, may } from '../guards.ts';
 import { firstRun, overviewModel } from '../present/buyer.ts';
 import { exampleCurl, exampleOf } from '../present/credential.ts';
-import { page } from '../render.ts';
+import { firstOpen } from '../present/navigation.ts';
+import { page, pageData } from '../render.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -16,8 +19,20 @@ export function dashboardRoutes({
   storefront,
 }: Pick<Services, 'apps' | 'clock' | 'metering' | 'overview' | 'storefront'>): Router {
   const router = Router();
-  router.get('/dashboard', may('market:subscriptions:get'), async (req, res) => {
+  router.get('/dashboard', may('market:account:get'), async (req, res) => {
     const actor = actorOf(req);
+    // Everybody begins here, also who may only keep gateways, or nothing yet.
+    if (!isAllowed(actor, 'market:subscriptions:get')) {
+      const { organization, may: allows } = pageData(res);
+      const first = firstOpen(organization, allows);
+      if (first === undefined)
+        flash(
+          req,
+          'info',
+          `Nothing is open to you here yet besides your account. Ask an administrator${organization ? ` of ${organization.name}` : ''} for rights.`,
+        );
+      return res.redirect(303, first ?? '/account');
+    }
     const [all, mine] = await Promise.all([overview.all(actor), apps.list(actor)]);
     const live = all.filter(({ subscription }) => subscription.live);
     const running = live.filter(({ subscription }) => subscription.anchorAt !== null);

@@ -14,17 +14,21 @@ import { gatewayRoutes } from './gateways.ts';
 import { heldInvoiceRoutes } from './held-invoices.ts';
 import { importRoutes } from './imports.ts';
 import { invoiceRoutes } from './invoices.ts';
+import { memberRoutes } from './members.ts';
 import { operationRoutes } from './operations.ts';
 import { organizationRoutes } from './organization.ts';
 import { planRoutes } from './plans.ts';
+import { policyRoutes } from './policies.ts';
 import { productRoutes } from './products.ts';
 import { reviewRoutes } from './reviews.ts';
 import { sellingRoutes } from './selling.ts';
+import { simulatorRoutes } from './simulator.ts';
 import { storefrontRoutes } from './storefront.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { twoFactorRoutes } from './two-factor.ts';
 import { upstreamTestRoutes } from './upstream-test.ts';
 import { usageRoutes } from './usage.ts';
+import { userGroupRoutes } from './user-groups.ts';
 
 export interface PortalParts {
   readonly addresses: { readonly webUrl: string; readonly gatewayUrl: string };
@@ -47,9 +51,12 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   heldInvoiceRoutes(services),
   importRoutes(services, addresses),
   invoiceRoutes(services),
+  memberRoutes(services),
   operationRoutes(services),
   organizationRoutes(services),
   planRoutes(services),
+  simulatorRoutes(services), // before policies: its address looks like one's
+  policyRoutes(services),
   productRoutes(services, addresses),
   reviewRoutes(services, addresses),
   sellingRoutes(services),
@@ -58,4 +65,5 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   twoFactorRoutes(services, attempts),
   upstreamTestRoutes(services),
   usageRoutes(services),
+  userGroupRoutes(services),
 ];

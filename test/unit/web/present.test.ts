@@ -4,7 +4,7 @@ import { planOf } from '../../../server/domain/plan.ts';
 import { changesOf } from '../../../server/web/present/audit.ts';
 import { barChart } from '../../../server/web/present/chart.ts';
 import { formModel } from '../../../server/web/present/form.ts';
-import { navigation } from '../../../server/web/present/navigation.ts';
+import { firstOpen, navigation } from '../../../server/web/present/navigation.ts';
 import { counted, grouped, percentOf } from '../../../server/web/present/number.ts';
 import { address, pageOf, pagination } from '../../../server/web/present/pagination.ts';
 import { comparePlans, limitWords, quotePlans, readCalls } from '../../../server/web/present/plan.ts';
@@ -86,12 +86,18 @@ describe('present', () => {
     expect(['1', '7', '0', '-1', '1e3', 'x', ['2'], undefined, '99999999'].map(pageOf)).to.deep.equal([1, 7, 1, 1, 1, 1, 1, 1, 1]);
   });
   it('marks only the most exact entry of the navigation', () => {
-    const current = navigation('/organization/members', { sells: true, operates: true })
+    const current = navigation('/organization/members', { sells: true, operates: true }, () => true)
       .flatMap(({ entries }) => entries)
       .filter((entry) => entry.current);
     expect(current.map(({ href }) => href)).to.deep.equal(['/organization/members']);
-    expect(navigation('/dashboard', { sells: false, operates: false }).map(({ title }) => title)).not.to.include('Operator');
-    expect(navigation('/', null)).to.deep.equal([]);
+    expect(navigation('/dashboard', { sells: false, operates: false }, () => true).map(({ title }) => title)).not.to.include('Operator');
+    expect(navigation('/', null, () => true)).to.deep.equal([]);
+  });
+  it('leads only to what may be opened, and whoever sees no dashboard begins at the first of it', () => {
+    const mayOnly = (action: string) => action === 'apig:instances:get';
+    const sides = { sells: false, operates: false };
+    expect(navigation('/gateways', sides, mayOnly).flatMap(({ entries }) => entries.map(({ href }) => href))).to.deep.equal(['/gateways']);
+    expect([firstOpen(sides, mayOnly), firstOpen(sides, () => true), firstOpen(sides, () => false)]).to.deep.equal(['/gateways', '/dashboard', undefined]);
   });
 });
 

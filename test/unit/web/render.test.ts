@@ -4,7 +4,17 @@ import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { makeRenderer, themeOf, type PageData, type Renderer } from '../../../server/web/render.ts';
 
-const DATA: PageData = { user: null, organization: null, flash: [], nonce: 'n', path: '/x', testPayments: true, sandbox: false, theme: 'auto' };
+const DATA: PageData = {
+  user: null,
+  may: () => true,
+  organization: null,
+  flash: [],
+  nonce: 'n',
+  path: '/x',
+  testPayments: true,
+  sandbox: false,
+  theme: 'auto',
+};
 
 describe('render', () => {
   const folders: string[] = [];

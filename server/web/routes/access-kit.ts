@@ -1,0 +1,57 @@
+import type { Actor } from '../../domain/actor.ts';
+import { ROLES } from '../../services/access.ts';
+import type { Services } from '../../services/index.ts';
+import type { PolicyDoc, UserGroupDoc } from '../../store/access.ts';
+import type { FieldSpec } from '../present/form.ts';
+import type { ResourceChoice } from '../present/policy-form.ts';
+
+/** The presets in a few words. */
+export const ROLE_WORDS: Readonly<Record<(typeof ROLES)[number], string>> = {
+  Administrator: 'Everything in this organization, members included.',
+  FullAccess: 'Gateways, APIs and products.',
+  Developer: 'Apps, keys and usage.',
+  Billing: 'Subscriptions, invoices and payment methods.',
+  ReadOnlyAccess: 'Sees everything, changes nothing.',
+};
+
+/** More are typed: a page of boxes helps nobody. */
+const CHOICES_MAX = 60;
+
+/** Gateways, their groups, and products, as far as the actor sees them: what a statement can be limited to by a tick. */
+export async function resourceChoices({ catalog }: Pick<Services, 'catalog'>, actor: Actor): Promise<ResourceChoice[]> {
+  const [gateways, products] = await Promise.all([catalog.gateways.list(actor), catalog.products.list(actor)]);
+  const ofGateways = await Promise.all(
+    gateways.map(async ({ _id, name }) => [
+      { value: `gateway:${_id}`, label: `Gateway ${name}` },
+      ...(await catalog.groups.list(actor, _id)).map((group) => ({ value: `gateway:${_id}/group:${group._id}`, label: `API group ${group.name} of ${name}` })),
+    ]),
+  );
+  return [...ofGateways.flat(), ...products.map(({ _id, name }) => ({ value: `product:${_id}`, label: `Product ${name}` }))].slice(0, CHOICES_MAX);
+}
+
+/** Names of policies, presets and own. */
+export const policyNames = (own: readonly PolicyDoc[]): ((id: string) => string) => {
+  const names = new Map(own.map(({ _id, name }) => [_id, name]));
+  return (id) => names.get(id) ?? id;
+};
+
+/** Boxes for what somebody can hold: the presets and the organization's own policies. */
+export const policyBoxes = (own: readonly PolicyDoc[], held: readonly string[], idPrefix = '') =>
+  [
+    ...ROLES.map((name) => ({ value: name, label: name, help: ROLE_WORDS[name] })),
+    ...own.map(({ _id, name, description }) => ({ value: _id, label: name, help: description })),
+  ].map((box, index) => ({ ...box, id: `${idPrefix}policy-${index}`, checked: held.includes(box.value) }));
+
+export const groupBoxes = (groups: readonly UserGroupDoc[], held: readonly string[], idPrefix = '') =>
+  groups.map(({ _id, name, description }, index) => ({
+    value: _id,
+    label: name,
+    help: description,
+    id: `${idPrefix}group-${index}`,
+    checked: held.includes(_id),
+  }));
+
+export const NAME_FIELDS = { name: { label: 'Name', required: true, maxlength: 64 }, description: { label: 'Description', maxlength: 255 } } satisfies Record<
+  string,
+  FieldSpec
+>;

@@ -1,0 +1,207 @@
+import { Router, type Request, type Response } from 'express';
+import { z } from 'zod';
+import { isAllowed, PRESETS } from '../../domain/rights.ts';
+import type { Policy } from '../../domain/policy.ts';
+import { AppError } from '../../kernel/errors.ts';
+import { ROLES } from '../../services/access.ts';
+import type { Services } from '../../services/index.ts';
+import type { PolicyDoc } from '../../store/access.ts';
+import { flash } from '../flash.ts';
+import { field, parseForm } from '../forms.ts';
+import { actorOf, may } from '../guards.ts';
+import { formModel, type FieldSpec } from '../present/form.ts';
+import { rightsMatrix } from '../present/permissions.ts';
+import { page } from '../render.ts';
+import { groupBoxes, policyBoxes, policyNames } from './access-kit.ts';
+import { body, many, orAgain, part, press } from './provider-kit.ts';
+
+/** More columns than a table can show; the others are on their own pages. */
+const MATRIX_POLICIES_MAX = 8;
+
+const held = { policies: z.unknown().optional().transform(many), groups: z.unknown().optional().transform(many) };
+const InviteForm = z.strictObject({ email: field.email, ...held });
+const RightsForm = z.strictObject(held);
+const TransferForm = z.strictObject({ name: z.string().trim().min(1).max(80) });
+const LeaveForm = z.strictObject({ organizationId: z.string().startsWith('org_', 'Load the page again') });
+
+const FIELDS = {
+  invite: { email: { label: 'E-mail address', type: 'email', required: true, autocomplete: 'off', maxlength: 254 } },
+  transfer: { name: { label: 'Name of the organization, to confirm', required: true, autocomplete: 'off', maxlength: 80 } },
+} satisfies Record<string, Record<string, FieldSpec>>;
+
+/** Members: what each holds, invitations, leaving, removing, and who owns the organization. */
+export function memberRoutes({ access, accounts, members: people }: Pick<Services, 'access' | 'accounts' | 'members'>): Router {
+  const router = Router();
+
+  const matrixOf = (own: readonly PolicyDoc[]) => ({
+    ...rightsMatrix([
+      ...ROLES.map((name) => ({ id: name, name, document: PRESETS[name] as Policy })),
+      ...own.slice(0, MATRIX_POLICIES_MAX).map(({ _id, name, text }) => ({ id: _id, name, document: JSON.parse(text) as Policy })),
+    ]),
+    more: Math.max(0, own.length - MATRIX_POLICIES_MAX),
+  });
+
+  const list = async (req: Request, res: Response, faults: Record<string, string> = {}, status = 200) => {
+    const actor = actorOf(req);
+    const [members, invitations, organization, policies, groups] = await Promise.all([
+      people.list(actor),
+      people.invitations(actor),
+      accounts.organization(actor.organizationId),
+      access.policies(actor),
+      access.groups(actor),
+    ]);
+    const [policyName, groupNames] = [policyNames(policies), new Map(groups.map(({ _id, name }) => [_id, name]))];
+    const named = (ids: readonly string[]) => ids.flatMap((id) => (id === 'Operator' ? [] : [{ id, name: policyName(id) }]));
+    const within = (ids: readonly string[]) => ids.flatMap((id) => (groupNames.has(id) ? [{ id, name: groupNames.get(id) }] : []));
+    const typed = status === 200 ? { policies: ['Developer'] } : body(req);
+    page(
+      res,
+      'organization/members',
+      {
+        organization: { id: actor.organizationId, name: organization?.name ?? '' },
+        members: members.map(({ user, membership }) => ({
+          id: user._id,
+          name: user.name,
+          email: user.email,
+          joinedAt: membership.createdAt,
+          self: user._id === actor.userId,
+          owner: user._id === organization?.ownerId,
+          policies: named(membership.policies),
+          groups: within(membership.groups),
+        })),
+        invitations: invitations.map((token) => ({
+          id: token._id,
+          email: token.email,
+          policies: named(token.policies),
+          groups: within(token.groups),
+          expiresAt: token.expiresAt.getTime(),
+        })),
+        matrix: matrixOf(policies),
+        invite: formModel(FIELDS.invite, typed, faults, 'invite-'),
+        invitePolicies: policyBoxes(policies, many(typed['policies']), 'invite-'),
+        inviteGroups: groupBoxes(groups, many(typed['groups']), 'invite-'),
+        mayInvite: isAllowed(actor, 'market:members:create'),
+        mayWithdraw: isAllowed(actor, 'market:members:delete'),
+        seesPolicies: isAllowed(actor, 'market:policies:get'),
+      },
+      status,
+    );
+  };
+
+  router.get('/organization/members', may('market:members:get'), (req, res) => list(req, res));
+  router.post('/organization/members', may('market:members:create'), (req, res) =>
+    orAgain(
+      async () => {
+        const { email, policies, groups } = parseForm(InviteForm, req.body);
+        await people.invite(actorOf(req), email, { policies, groups });
+        flash(req, 'success', `An invitation is on its way to ${email}.`);
+        res.redirect(303, '/organization/members');
+      },
+      (faults, status) => list(req, res, faults, status),
+    ),
+  );
+
+  const one = async (req: Request, res: Response, faults: { rights?: Record<string, string>; transfer?: Record<string, string> } = {}, status = 200) => {
+    const actor = actorOf(req);
+    const id = part(req, 'id');
+    const [members, organization, policies, groups] = await Promise.all([
+      people.list(actor),
+      accounts.organization(actor.organizationId),
+      access.policies(actor),
+      access.groups(actor),
+    ]);
+    const found = members.find(({ user }) => user._id === id);
+    if (!found || !organization) throw new AppError('not-found');
+    const { user, membership } = found;
+    const typed = faults.rights ? body(req) : membership;
+    const policyName = policyNames(policies);
+    page(
+      res,
+      'organization/member',
+      {
+        member: { id, name: user.name, email: user.email, joinedAt: membership.createdAt },
+        organizationName: organization.name,
+        self: id === actor.userId,
+        owner: id === organization.ownerId,
+        policies: policyBoxes(policies, many(typed.policies)),
+        groups: groupBoxes(groups, many(typed.groups)),
+        faults: Object.values(faults.rights ?? {}).map((message) => ({ id: null, message })),
+        inherited: groups
+          .filter(({ _id }) => membership.groups.includes(_id))
+          .map(({ _id, name, policies: through }) => ({ id: _id, name, policies: through.map(policyName).join(', ') || 'no policy' })),
+        transfer: formModel(FIELDS.transfer, faults.transfer ? body(req) : {}, faults.transfer ?? {}, 'transfer-'),
+        transferOpen: faults.transfer !== undefined,
+        mayUpdate: isAllowed(actor, 'market:members:update'),
+        mayRemove: isAllowed(actor, 'market:members:delete') && id !== organization.ownerId && id !== actor.userId,
+        mayTransfer: actor.userId === organization.ownerId && id !== actor.userId && isAllowed(actor, 'market:organization:update'),
+        maySimulate: isAllowed(actor, 'market:policies:get'),
+        trail: [{ text: 'Members', href: '/organization/members' }, { text: user.name }],
+      },
+      status,
+    );
+  };
+  router.get('/organization/members/:id', may('market:members:get'), (req, res) => one(req, res));
+  router.post('/organization/members/:id', may('market:members:update'), (req, res) =>
+    orAgain(
+      async () => {
+        await access.setRights(actorOf(req), part(req, 'id'), parseForm(RightsForm, req.body));
+        flash(req, 'success', 'The rights are saved. They count from the next request on.');
+        res.redirect(303, `/organization/members/${encodeURIComponent(part(req, 'id'))}`);
+      },
+      (rights, status) => one(req, res, { rights }, status),
+    ),
+  );
+  router.post('/organization/members/:id/transfer', may('market:organization:update'), (req, res) =>
+    orAgain(
+      async () => {
+        const { name } = parseForm(TransferForm, req.body);
+        const organization = await accounts.organization(actorOf(req).organizationId);
+        if (organization && name !== organization.name)
+          throw new AppError('invalid-form', undefined, { fields: { name: 'This is not the name of the organization.' } });
+        await people.transferOwnership(actorOf(req), part(req, 'id'));
+        flash(req, 'success', 'The ownership is transferred. You are administrator.');
+        res.redirect(303, '/organization/members');
+      },
+      (transfer, status) => one(req, res, { transfer }, status),
+    ),
+  );
+  const back = () => '/organization/members';
+  router.post(
+    '/organization/members/:id/removal',
+    may('market:members:delete'),
+    press(back, async (req) => {
+      await people.remove(actorOf(req), part(req, 'id'));
+      return 'The member is removed.';
+    }),
+  );
+  router.post('/organization/leaving', may('market:account:update'), async (req, res) => {
+    const { organizationId } = parseForm(LeaveForm, req.body);
+    // Another window may have gone over to another organization meanwhile.
+    if (organizationId !== actorOf(req).organizationId) throw new AppError('conflict', 'You act for another organization now. Load the page again.');
+    try {
+      await people.leave(actorOf(req));
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'conflict') throw error;
+      flash(req, 'error', error.detail);
+      return res.redirect(303, '/organization/members');
+    }
+    delete req.session.organizationId;
+    flash(req, 'success', 'You have left the organization.');
+    const left = await accounts.memberships(actorOf(req).userId);
+    res.redirect(303, left.length > 0 ? '/dashboard' : '/organizations/new');
+  });
+  router.post(
+    '/organization/invitations/:id/removal',
+    may('market:members:delete'),
+    press(back, async (req) => {
+      await people.revokeInvitation(actorOf(req), part(req, 'id'));
+      return 'The invitation is withdrawn.';
+    }),
+  );
+  router.post(
+    '/organization/invitations/:id/renewal',
+    may('market:members:create'),
+    press(back, async (req) => `A new invitation is on its way to ${await people.resendInvitation(actorOf(req), part(req, 'id'))}; the old link is dead.`),
+  );
+  return router;
+}

@@ -1,0 +1,138 @@
+import { Router, type Request, type Response } from 'express';
+import { z } from 'zod';
+import { isAllowed } from '../../domain/rights.ts';
+import type { Services } from '../../services/index.ts';
+import type { UserGroupDoc } from '../../store/access.ts';
+import { flash } from '../flash.ts';
+import { field, parseForm } from '../forms.ts';
+import { actorOf, may } from '../guards.ts';
+import { formModel } from '../present/form.ts';
+import { page } from '../render.ts';
+import { NAME_FIELDS, policyBoxes, policyNames } from './access-kit.ts';
+import { body, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
+
+const GroupForm = z.strictObject({
+  name: field.title(64),
+  description: field.line(255),
+  policies: z.unknown().optional().transform(many),
+  rev: z.string().optional(),
+});
+const MemberForm = z.strictObject({ userId: z.string().startsWith('usr_', 'Choose a member') });
+
+/** Groups of users: whoever is in one holds its policies. */
+export function userGroupRoutes({ access, members }: Pick<Services, 'access' | 'members'>): Router {
+  const router = Router();
+
+  router.get('/organization/groups', may('market:userGroups:get'), async (req, res) => {
+    const actor = actorOf(req);
+    const [groups, people, policies] = await Promise.all([access.groups(actor), members.list(actor), access.policies(actor)]);
+    const nameOf = policyNames(policies);
+    page(res, 'organization/groups', {
+      groups: groups.map((group) => ({
+        id: group._id,
+        name: group.name,
+        description: group.description,
+        members: people.filter(({ membership }) => membership.groups.includes(group._id)).length,
+        policies: group.policies.map((id) => ({ id, name: nameOf(id) })),
+      })),
+      mayCreate: isAllowed(actor, 'market:userGroups:create'),
+    });
+  });
+
+  async function form(
+    req: Request,
+    res: Response,
+    group: UserGroupDoc | null,
+    values: Record<string, unknown>,
+    faults: Record<string, string> = {},
+    status = 200,
+  ) {
+    const actor = actorOf(req);
+    const [people, policies] = await Promise.all([group ? members.list(actor) : [], access.policies(actor)]);
+    const nameOf = policyNames(policies);
+    const within = (groups: readonly string[]) => group !== null && groups.includes(group._id);
+    page(
+      res,
+      'organization/group',
+      {
+        group: group && { id: group._id, name: group.name, description: group.description },
+        action: group ? `/organization/groups/${group._id}` : '/organization/groups',
+        rev: values['rev'] ?? group?.rev ?? '',
+        form: formModel(NAME_FIELDS, values, faults),
+        policies: policyBoxes(policies, many(values['policies'])),
+        policyFault: faults['policies'] ?? null,
+        held: (group?.policies ?? []).map((id) => ({ id, name: nameOf(id) })),
+        members: people.filter(({ membership }) => within(membership.groups)).map(({ user }) => ({ id: user._id, name: user.name, email: user.email })),
+        others: people.filter(({ membership }) => !within(membership.groups)).map(({ user }) => ({ id: user._id, name: `${user.name} (${user.email})` })),
+        mayUpdate: group === null || isAllowed(actor, 'market:userGroups:update'),
+        mayDelete: group !== null && isAllowed(actor, 'market:userGroups:delete'),
+        trail: [{ text: 'Groups of users', href: '/organization/groups' }, { text: group?.name ?? 'New group' }],
+      },
+      status,
+    );
+  }
+  const stored = ({ name, description, policies, rev }: UserGroupDoc) => ({ name, description, policies, rev });
+
+  router.get('/organization/groups/new', may('market:userGroups:create'), (req, res) => form(req, res, null, {}));
+  router.post('/organization/groups', may('market:userGroups:create'), (req, res) =>
+    orAgain(
+      async () => {
+        const { rev: _, ...fields } = parseForm(GroupForm, req.body);
+        const group = await access.createGroup(actorOf(req), fields);
+        flash(req, 'success', 'The group is there. Now add its members.');
+        res.redirect(303, `/organization/groups/${group._id}`);
+      },
+      (faults, status) => form(req, res, null, body(req), faults, status),
+    ),
+  );
+  router.get('/organization/groups/:id', may('market:userGroups:get'), async (req, res) => {
+    const group = await access.group(actorOf(req), part(req, 'id'));
+    await form(req, res, group, stored(group));
+  });
+  router.post('/organization/groups/:id', may('market:userGroups:update'), async (req, res) => {
+    const group = await access.group(actorOf(req), part(req, 'id'));
+    await orAgain(
+      async () => {
+        const { rev: _, ...fields } = parseForm(GroupForm, req.body);
+        await access.updateGroup(actorOf(req), group._id, revisionOf(req), fields);
+        flash(req, 'success', 'The group is saved. Its members hold its policies from their next request on.');
+        res.redirect(303, `/organization/groups/${group._id}`);
+      },
+      async (faults, status) => {
+        const now = await access.group(actorOf(req), group._id);
+        // Whoever sends the form again has been told what he replaces.
+        const said =
+          status === 409
+            ? { '': 'Somebody else saved this group after you opened it. What you typed is still here, unsaved: save again to replace it.' }
+            : faults;
+        await form(req, res, now, { ...body(req), ...(status === 409 && { rev: now.rev }) }, said, status);
+      },
+    );
+  });
+  const backToGroup = (req: Request) => `/organization/groups/${part(req, 'id')}`;
+  router.post(
+    '/organization/groups/:id/members',
+    may('market:userGroups:update'),
+    press(backToGroup, async (req) => {
+      const group = await access.group(actorOf(req), part(req, 'id'));
+      await members.setInGroup(actorOf(req), parseForm(MemberForm, req.body).userId, group._id, true);
+      return 'The member is in the group.';
+    }),
+  );
+  router.post(
+    '/organization/groups/:id/members/removal',
+    may('market:userGroups:update'),
+    press(backToGroup, async (req) => {
+      const group = await access.group(actorOf(req), part(req, 'id'));
+      await members.setInGroup(actorOf(req), parseForm(MemberForm, req.body).userId, group._id, false);
+      return 'The member is out of the group.';
+    }),
+  );
+  router.post('/organization/groups/:id/deletion', may('market:userGroups:delete'), async (req, res) => {
+    const group = await access.group(actorOf(req), part(req, 'id'));
+    await access.removeGroup(actorOf(req), group._id);
+    flash(req, 'success', `The group “${group.name}” is deleted.`);
+    res.redirect(303, '/organization/groups');
+  });
+  return router;
+}
