@@ -202,9 +202,11 @@ describe('every route', function () {
     const query = new URLSearchParams(besides).toString();
     return method === 'get' ? person.get(query === '' ? address : `${address}?${query}`) : person.post(address, besides);
   };
-  /** A redirect's address without the ids that were asked with. */
+  /** A redirect's address without the ids that were asked with; the longest first, as a short one may stand within them by chance. */
   const namesOut = ({ location }: Answer, named: Things) =>
-    Object.entries(named).reduce((text, [key, id]) => (id === '' ? text : text.replaceAll(id, key)), location ?? '');
+    Object.entries(named)
+      .sort(([, a], [, b]) => b.length - a.length)
+      .reduce((text, [key, id]) => (id === '' ? text : text.replaceAll(id, key)), location ?? '');
   const isSignIn = ({ status, location }: Answer) => status === 401 || (status === 303 && (location ?? '').startsWith('/sign-in'));
 
   const routes = routesOf();
