@@ -240,7 +240,7 @@ describe('rights over HTTP', function () {
     });
   });
 
-  it('limits by gateway, tag and product: lists hold only what may be seen, single things look missing (not-found)', async () => {
+  it('limits by gateway and product: lists hold only what may be seen, single things look missing (not-found)', async () => {
     const { catalog } = portal.composition.services;
     const actor = asOwner();
     const gateways = [];
@@ -270,9 +270,31 @@ describe('rights over HTTP', function () {
       `/products/${closed.product}`,
     ])
       expect((await person.get(path)).status, path).to.equal(404);
-    const refused = await person.post(`/gateways/${open.gateway}/groups/${open.group}/removal`);
-    expect([403, 404]).to.include(refused.status);
+    const refused = await person.post(`/gateways/${open.gateway}/groups/${open.group}/deletion`);
+    expect(refused.status).to.equal(403);
+    expect(refused.text).to.include('Nothing allows “apig:groups:delete”');
     expect((await person.get(`/organization/policies/${id}`)).status).to.equal(403);
+  });
+
+  it('limits by the tags of a gateway: lists hold those that carry them, others look missing (not-found)', async () => {
+    const { catalog } = portal.composition.services;
+    const made = [];
+    for (const [name, value] of [
+      ['Gate Maps', 'maps'],
+      ['Gate Cards', 'cards'],
+    ] as const) {
+      const { _id } = await catalog.gateways.create(asOwner(), { name, description: '' });
+      const stored = await portal.composition.store.gateways.gateway(_id);
+      await portal.composition.store.gateways.updateGateway(_id, stored?.rev ?? 0, { tags: [{ key: 'team', value }] });
+      made.push(_id);
+    }
+    const id = await policy('Team maps', document(allow(['apig:*'], { Condition: { StringEquals: { 'g:ResourceTag/team': ['maps'] } } })));
+    const person = await joined('Tilda', { policies: [id] });
+    const list = (await person.get('/gateways')).text;
+    expect(list).to.include('Gate Maps').and.not.include('Gate Cards');
+    expect((await person.get(`/gateways/${made[0]}/groups`)).status).to.equal(200);
+    expect((await person.get(`/gateways/${made[1]}/groups`)).status).to.equal(404);
+    expect((await person.get('/gateways/new')).status).to.equal(403);
   });
 
   it('sends invitations again and withdraws them; the old link is dead (not-found)', async () => {
