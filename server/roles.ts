@@ -6,7 +6,7 @@ import { makeCounters } from './cache/counters.ts';
 import { makeReplays } from './cache/replays.ts';
 import type { Composition } from './compose.ts';
 import { openJournal } from './gateway/journal.ts';
-import { makeReplay, readLog } from './gateway/journal-codec.ts';
+import { makeReplay } from './gateway/journal-codec.ts';
 import { makeGateway } from './gateway/server.ts';
 import { makeOps } from './ops.ts';
 import { makeLimits } from './services/limits.ts';
@@ -103,15 +103,7 @@ export async function startGateway({
     liveNodes: () => metering.liveNodes(),
     storedCount: ({ subscriptionId, window, meter }) => metering.storedPlaces(subscriptionId, window, meter),
   });
-  const shipping = makeShipping({
-    store,
-    journal,
-    limits,
-    clock,
-    log,
-    readCalls: readLog,
-    makeReplay: (boot) => makeReplay({ node, boot, receivedAt: () => clock.now() }),
-  });
+  const shipping = makeShipping({ store, journal, limits, clock, log, makeReplay: (boot) => makeReplay({ node, boot, receivedAt: () => clock.now() }) });
   const snapshots = makeSnapshots({ store, changes, signals, roster, clock, log, node, folder });
   limits.start();
   shipping.start();

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { makeCounters } from '../../server/cache/counters.ts';
 import { makeGateway } from '../../server/gateway/server.ts';
 import { openJournal } from '../../server/gateway/journal.ts';
-import { makeReplay, readLog } from '../../server/gateway/journal-codec.ts';
+import { readLog } from '../../server/domain/call-lines.ts';
+import { makeReplay } from '../../server/gateway/journal-codec.ts';
 import { makeClock } from '../../server/kernel/clock.ts';
 import { makeIds } from '../../server/kernel/ids.ts';
 import { makeLog } from '../../server/kernel/log.ts';
@@ -49,15 +50,7 @@ const limits = makeLimits({
   liveNodes: () => Promise.resolve(['bench']),
   storedCount: () => Promise.resolve({ units: 0n, batches: new Map() }),
 });
-const shipping = makeShipping({
-  store,
-  journal,
-  limits,
-  clock,
-  log,
-  readCalls: readLog,
-  makeReplay: (boot) => makeReplay({ node: 'bench', boot, receivedAt: () => clock.now() }),
-});
+const shipping = makeShipping({ store, journal, limits, clock, log, makeReplay: (boot) => makeReplay({ node: 'bench', boot, receivedAt: () => clock.now() }) });
 if (!(await counters.redis.ready(10_000))) throw new Error('Redis does not answer');
 limits.start();
 shipping.start();
@@ -95,7 +88,7 @@ async function counts(): Promise<FullCounts> {
   const entries = batches.flatMap((batch) => batch.entries as { outcome: string; calls: number | bigint }[]);
   return {
     metered: entries.reduce((sum, { outcome, calls }) => (outcome === '200' ? sum + Number(calls) : sum), 0),
-    logged: logs.flatMap((log) => log.calls as { outcome: string }[]).filter(({ outcome }) => outcome === '200').length,
+    logged: logs.flatMap((log) => readLog(log.lines as string)).filter(({ outcome }) => outcome === '200').length,
     quota,
   };
 }

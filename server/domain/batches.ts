@@ -70,7 +70,7 @@ const TOO_OLD: Outcome = 'refused.too-old';
  * store's, epoch ms (rule N13: no record may lie more than 5 minutes after it)
  */
 export function batchBuilder({ node, boot, segment, receivedAt }: { node: string; boot: number; segment: number; receivedAt: () => number }): BatchBuilder {
-  const byKey = new Map<string, UsageEntry>();
+  const byKey = new Map<string, Tally>();
   let [calls, minTs, maxTs, log] = [0, Number.MAX_SAFE_INTEGER, 0, ''];
 
   return {
@@ -86,19 +86,19 @@ export function batchBuilder({ node, boot, segment, receivedAt }: { node: string
       const instant = at ?? record.admittedAt;
       const hour = hourOf(instant);
       const key = `${record.subscriptionId}\n${record.window}\n${record.credentialId}\n${record.operation}\n${outcome}\n${hour}\n${record.apiId}\n${record.appId}`;
-      let entry = byKey.get(key);
-      if (!entry) byKey.set(key, (entry = emptyEntry(record, outcome, hour)));
-      entry.calls += 1n;
-      entry.bytesIn += BigInt(record.bytesIn);
-      entry.bytesOut += BigInt(record.bytesOut);
-      for (const meter in record.units) entry.units[meter] = (entry.units[meter] ?? 0n) + BigInt(record.units[meter] ?? 0);
+      let tally = byKey.get(key);
+      if (!tally) byKey.set(key, (tally = { record, outcome, hour, calls: 0, units: {}, bytesIn: 0, bytesOut: 0 }));
+      tally.calls += 1;
+      tally.bytesIn += record.bytesIn;
+      tally.bytesOut += record.bytesOut;
+      for (const meter in record.units) tally.units[meter] = (tally.units[meter] ?? 0) + (record.units[meter] ?? 0);
       calls += 1;
       if (instant < minTs) minTs = instant;
       if (instant > maxTs) maxTs = instant;
       log += lines;
     },
     finish() {
-      const entries = [...byKey.values()];
+      const entries = [...byKey.values()].map(entryOf);
       const callsHash = createHash('sha256').update(log).digest('hex');
       return {
         id: batchId(node, boot, segment),
@@ -117,7 +117,19 @@ export function batchBuilder({ node, boot, segment, receivedAt }: { node: string
   };
 }
 
-const emptyEntry = (record: CallRecord, outcome: Outcome, hour: number): UsageEntry => ({
+/** While calls are added, plain numbers: the few thousand calls of one batch stay far below 2^53. */
+interface Tally {
+  /** The first of them: what all share. */
+  readonly record: CallRecord;
+  readonly outcome: Outcome;
+  readonly hour: number;
+  calls: number;
+  readonly units: Record<string, number>;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+const entryOf = ({ record, outcome, hour, calls, units, bytesIn, bytesOut }: Tally): UsageEntry => ({
   gatewayId: record.gatewayId,
   subscriptionId: record.subscriptionId ?? '',
   window: record.window,
@@ -128,10 +140,10 @@ const emptyEntry = (record: CallRecord, outcome: Outcome, hour: number): UsageEn
   apiId: record.apiId,
   operation: record.operation,
   outcome,
-  calls: 0n,
-  units: {},
-  bytesIn: 0n,
-  bytesOut: 0n,
+  calls: BigInt(calls),
+  units: Object.fromEntries(Object.entries(units).map(([meter, count]) => [meter, BigInt(count)])),
+  bytesIn: BigInt(bytesIn),
+  bytesOut: BigInt(bytesOut),
 });
 
 /** Hex SHA-256 of the entries and of the calls they fold: what an auditor compares. */

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, hash, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /**
@@ -57,7 +57,7 @@ export function looksIssued(value: string): CredentialValueKind | null {
 export const credentialHint = (value: string): string => `${value.slice(0, 8)}…${value.slice(-4)}`;
 
 /** Hex SHA-256: how an AppCode is stored and found. Its 360 random bits need no slow hash. */
-export const appCodeHash = (appCode: string): string => createHash('sha256').update(appCode).digest('hex');
+export const appCodeHash = (appCode: string): string => hash('sha256', appCode, 'hex');
 
 /** First encrypts, all decrypt, so that a new key can be put in front while old ciphertexts live on. */
 export type KeyRing = readonly { readonly id: string; readonly key: Buffer }[];

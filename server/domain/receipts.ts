@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * A receipt is `<stream>.<n>.<commitment>`: a stream is one subscription on one boot of one gateway node, n has no gap in it, and the
@@ -19,6 +19,6 @@ export const streamOf = (subscriptionId: string, node: string, boot: number): st
 
 /** Hex, the first 128 bits of SHA-256: a caller keeps it in a header. */
 export const commitmentOf = ({ callId, admittedAt, planVersionId, highestPrice }: Commitment): string =>
-  createHash('sha256').update(`${callId}\n${admittedAt}\n${planVersionId}\n${highestPrice}`).digest('hex').slice(0, COMMITMENT_DIGITS);
+  hash('sha256', `${callId}\n${admittedAt}\n${planVersionId}\n${highestPrice}`, 'hex').slice(0, COMMITMENT_DIGITS);
 
 export const receiptOf = (stream: string, n: number, commitment: string): string => `${stream}.${n}.${commitment}`;

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { createHmac, hash, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { headerName } from './headers.ts';
 
 /**
@@ -97,7 +97,7 @@ export function signatureFault(
   const payloads = bodyEmpty && payload === UNSIGNED_PAYLOAD ? [payload, EMPTY_SHA256] : [payload];
   let uris: readonly string[] = [canonicalUri(request.rawPath)];
   for (let round = 0; round < 2; round++) {
-    for (const uri of uris) for (const hash of payloads) if (fits(claim.signature, date, `${request.method}\n${uri}${tail}${hash}`, secret)) return null;
+    for (const uri of uris) for (const body of payloads) if (fits(claim.signature, date, `${request.method}\n${uri}${tail}${body}`, secret)) return null;
     // Only when the plain spelling does not fit: those of the Node signer.
     uris = nodeUris(request.rawPath).filter((uri) => uri !== uris[0]);
   }
@@ -108,8 +108,8 @@ export function signatureFault(
 
 function fits(signature: Buffer, date: string, canonicalRequest: string, secret: KeyObject | string): boolean {
   // Everything but header values is ASCII, and those are bytes read as Latin-1: so the hash is over the bytes as sent.
-  const hash = createHash('sha256').update(canonicalRequest, 'latin1').digest('hex');
-  const expected = createHmac('sha256', secret).update(`${ALGORITHM}\n${date}\n${hash}`).digest();
+  const digest = hash('sha256', Buffer.from(canonicalRequest, 'latin1'), 'hex');
+  const expected = createHmac('sha256', secret).update(`${ALGORITHM}\n${date}\n${digest}`).digest();
   return timingSafeEqual(expected, signature);
 }
 

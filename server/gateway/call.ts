@@ -64,6 +64,10 @@ export interface Call {
   /** The caller left. */
   gone: boolean;
   receipt: number;
+  /** Among the calls in flight; -1 when it is over. */
+  place: number;
+  /** The way back, once it was forwarded: it wants to know when the caller leaves. */
+  delivery: { leave(): void } | null;
   /** Ends the call at the provider's side and here: the caller left, a revocation, a drain. */
   abort: ((cause: unknown) => void) | null;
 }
@@ -144,6 +148,8 @@ export function openCall(
     recorded: false,
     gone: false,
     receipt: 0,
+    place: -1,
+    delivery: null,
     abort: null,
   };
 }

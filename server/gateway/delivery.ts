@@ -8,6 +8,7 @@ import { compressed, isEventStream } from './compression.ts';
 import { outcomeOf, type Ending } from './ending.ts';
 import { corsHeaders } from './filters/cors.ts';
 import { addUsageHeaders } from './usage-headers.ts';
+import { endWhole } from './whole-answer.ts';
 
 /** An answer of known length up to this is sent in one piece with its head. */
 const WHOLE_BYTES_MAX = 65_536;
@@ -242,7 +243,11 @@ export class Delivery {
     const { res } = this.call;
     this.call.answered = true;
     if (res.destroyed) return;
-    if (!streaming) res.writeHead(this.#status, this.#headers);
+    if (!streaming) {
+      // A mock's fields came from no parser.
+      if (body !== null && !this.call.served?.backend.mock && endWhole(this.call, this.#status, this.#headers, body, this.#context.clock.real())) return;
+      res.writeHead(this.#status, this.#headers);
+    }
     if (body === null) res.end();
     else res.end(body);
   }

@@ -1,14 +1,12 @@
 import { crc32 } from 'node:zlib';
 import { batchBuilder, type SealedBatch } from '../domain/batches.ts';
-import type { CallRecord, Outcome } from '../domain/metering.ts';
+import { callLine, lineReader, logLines, type ReadCall } from '../domain/call-lines.ts';
+import type { Outcome } from '../domain/metering.ts';
 
 /**
  * The journal's bytes. A file is a row of groups; a group is what one write carried:
  *   4 bytes length of the text, 4 bytes CRC-32 of it (little endian), the text in UTF-8.
- * The text is lines:
- *   K<id>[…]   what many calls share, once per file and id
- *   [n,id,…]   one call, number n of its boot
- *   E<n>,<n>…  the answers of these calls have ended
+ * The text is lines, as `domain/call-lines` spells and reads them.
  * A torn group is dropped whole: none of its answers was let go, because they wait for the write.
  */
 export const GROUP_HEAD_BYTES = 8;
@@ -37,96 +35,6 @@ export function decodeGroups(file: Buffer): { texts: string[]; goodBytes: number
     at = end;
   }
   return { texts, goodBytes: at };
-}
-
-/** What calls of one credential to one operation share: written once, then named by a number. */
-export interface Shared {
-  readonly id: number;
-  readonly line: string;
-}
-
-export const sharedKey = (r: CallRecord): string =>
-  `${r.subscriptionId}\n${r.window}\n${r.credentialId}\n${r.operation}\n${r.method}\n${r.apiId}\n${r.appId}\n${r.environmentId}\n${r.gatewayId}\n${r.planVersionId}`;
-
-export const sharedLine = (id: number, r: CallRecord): string =>
-  `K${id}${JSON.stringify([r.gatewayId, r.apiId, r.environmentId, r.operation, r.appId, r.credentialId, r.subscriptionId, r.window, r.planVersionId, r.method])}\n`;
-
-export const callLine = (n: number, shared: number, r: CallRecord, outcome: Outcome = r.outcome): string =>
-  `${JSON.stringify([n, shared, r.callId, r.admittedAt, outcome, r.path, r.status, r.bytesIn, r.bytesOut, r.upstreamMs, r.totalMs, packedUnits(r.units), r.receipt])}\n`;
-
-/** Nearly every call has units of `requests` alone: then the number stands for itself. */
-function packedUnits(units: CallRecord['units']): number | CallRecord['units'] {
-  for (const meter in units) if (meter !== 'requests') return units;
-  return units.requests ?? {};
-}
-
-type SharedRow = [string, string, string, string, string, string, string | null, string, string, string];
-type CallRow = [number, number, string, number, Outcome, string, number, number, number, number, number, number | Record<string, number>, number];
-
-/** A call as read back, with its place in the journal. */
-export interface ReadCall {
-  readonly n: number;
-  readonly shared: Shared;
-  readonly record: CallRecord;
-  readonly line: string;
-}
-
-/** Reads lines in the order they were written; remembers the shared rows. */
-export function lineReader(): { read(text: string, onCall: (call: ReadCall) => void, onEnded: (n: number) => void): void } {
-  const rows = new Map<number, { shared: Shared; row: SharedRow }>();
-  return {
-    read(text, onCall, onEnded) {
-      for (const line of text.split('\n')) {
-        if (line.startsWith('K')) {
-          const bracket = line.indexOf('[');
-          const id = Number(line.slice(1, bracket));
-          rows.set(id, { shared: { id, line: `${line}\n` }, row: JSON.parse(line.slice(bracket)) as SharedRow });
-        } else if (line.startsWith('E')) {
-          for (const n of line.slice(1).split(',')) onEnded(Number(n));
-        } else if (line.startsWith('[')) {
-          const call = JSON.parse(line) as CallRow;
-          const known = rows.get(call[1]);
-          if (!known) throw new Error(`journal: call ${call[2]} names shared row ${call[1]}, which no line before it gives`);
-          onCall({ n: call[0], shared: known.shared, record: recordOf(known.row, call), line: `${line}\n` });
-        }
-      }
-    },
-  };
-}
-
-const recordOf = (row: SharedRow, call: CallRow): CallRecord => ({
-  gatewayId: row[0],
-  apiId: row[1],
-  environmentId: row[2],
-  operation: row[3],
-  appId: row[4],
-  credentialId: row[5],
-  subscriptionId: row[6],
-  window: row[7],
-  planVersionId: row[8],
-  method: row[9],
-  callId: call[2],
-  admittedAt: call[3],
-  outcome: call[4],
-  path: call[5],
-  status: call[6],
-  bytesIn: call[7],
-  bytesOut: call[8],
-  upstreamMs: call[9],
-  totalMs: call[10],
-  units: typeof call[11] === 'number' ? { requests: call[11] } : call[11],
-  receipt: call[12],
-});
-
-/** The calls of a stored log, in the order they ended. */
-export function readLog(log: string): CallRecord[] {
-  const records: CallRecord[] = [];
-  lineReader().read(
-    log,
-    ({ record }) => records.push(record),
-    () => undefined,
-  );
-  return records;
 }
 
 export interface Replay {
@@ -174,11 +82,4 @@ export function makeReplay({ node, boot, receivedAt }: { node: string; boot: num
       return builder.calls === 0 ? null : builder.finish();
     },
   };
-}
-
-/** A call's lines in a log: the shared row goes before its first use. */
-export function logLines({ shared, line }: Pick<ReadCall, 'shared' | 'line'>, told: Set<number>): string {
-  if (told.has(shared.id)) return line;
-  told.add(shared.id);
-  return shared.line + line;
 }

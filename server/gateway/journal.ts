@@ -1,35 +1,15 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { batchBuilder, type BatchBuilder, type SealedBatch } from '../domain/batches.ts';
+import { callLine, logLines, sharedRows, type Shared } from '../domain/call-lines.ts';
 import type { CallRecord } from '../domain/metering.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
-import { callLine, encodeGroup, logLines, makeReplay, sharedKey, sharedLine, type Replay, type Shared } from './journal-codec.ts';
-import { fileName, journalFiles, realDisk, type Disk, type JournalFile } from './journal-files.ts';
+import { encodeGroup } from './journal-codec.ts';
+import { journalFiles, realDisk, type Disk, type JournalFile } from './journal-files.ts';
 import { lockFolder } from './journal-lock.ts';
-
-/** What the gateway's pipeline asks of metering. */
-export interface Meter {
-  /**
-   * Resolves when the record is kept: handed to the kernel, and on disk too while METER_STRICT. The last bytes of the answer wait for it.
-   * @throws AppError cannot-count when it cannot be kept: the answer must not be completed
-   */
-  record(record: CallRecord): Promise<void>;
-  /** The answer of this call is out, or its caller is gone. Without it the call counts as *delivery unknown*. */
-  ended(callId: string): void;
-  /** The next number in the receipt stream of a subscription on this boot. */
-  nextReceipt(subscriptionId: string): number;
-  /** False: metered calls are to be refused (0701). */
-  ready(): boolean;
-}
-
-export interface Sealed {
-  readonly segment: number;
-  /** Null when no answer ended in this segment. */
-  batch(): SealedBatch | null;
-  readonly minTs: number;
-}
+import { LOOSE_SYNC_MS, makeSegments, type Sealed } from './journal-segments.ts';
+import type { Meter } from './ports.ts';
 
 export interface Journal extends Meter {
   readonly node: string;
@@ -89,26 +69,7 @@ interface Group {
   reject(error: unknown): void;
 }
 
-interface Segment {
-  readonly number: number;
-  readonly path: string;
-  bytes: number;
-  /** Records in it whose end is not noted yet. */
-  open: number;
-  /** The last segment that notes the end of a record of this one. */
-  lastEnd: number;
-  sealed: boolean;
-  released: boolean;
-}
-
-const SEGMENT_BYTES_MAX = 4 * 1_048_576;
-const SEGMENT_CALLS_MAX = 4_000;
-const LOOSE_SYNC_MS = 80;
 const RETRY_MS = 100;
-/** Sealed batches kept in memory; while the store is away for longer, the files hold the rest. */
-const BATCHES_KEPT_MAX = 16;
-/** Shared rows are forgotten, and named anew, beyond this many. */
-const SHARED_MAX = 50_000;
 const RECEIPT_STREAMS_MAX = 1_000_000;
 
 /**
@@ -123,19 +84,12 @@ export function openJournal(options: JournalOptions): Journal {
   const lock = lockFolder(folder);
   const leftovers = journalFiles(folder);
   const boot = Math.max(clock.real(), ...leftovers.map((file) => file.boot + 1));
-  const receivedAt = () => clock.now() + skewMs();
-
-  const segments = new Map<number, Segment>();
-  const listeners: ((sealed: Sealed) => void)[] = [];
+  const segments = makeSegments({ folder, node, boot, disk, clock, log, sealMs, receivedAt: () => clock.now() + skewMs(), onFault: () => (failing = true) });
   const pendingByCall = new Map<string, Pending>();
   const receipts = new Map<string, number>();
-  let shared = new Map<string, Shared>();
-  let sharedCount = 0;
+  const shared = sharedRows();
   let calls = 0;
 
-  let current: { segment: Segment; file: number; builder: BatchBuilder; openedAt: number; told: Set<number>; logged: Set<number>; unsynced: boolean } | null =
-    null;
-  let nextSegment = 1;
   let group = newGroup();
   let running: Promise<void> | null = null;
   let sealWanted = false;
@@ -143,20 +97,14 @@ export function openJournal(options: JournalOptions): Journal {
   let probeWanted = false;
   let failing = false;
   let stopping = false;
-  let closing = false;
   let committing: readonly Pending[] = [];
-  let syncing: Promise<void> | null = null;
-  let syncedAt = 0;
-  let waiting = leftovers.reduce((sum, file) => sum + file.bytes, 0);
-  /** Batches held in memory until they are stored, by segment. */
-  const kept = new Map<number, SealedBatch>();
-  let rereading: { replay: Replay; fed: number } | null = null;
+  let leftoverBytes = leftovers.reduce((sum, file) => sum + file.bytes, 0);
 
   const has = (g: Group) => g.records.length > 0 || g.ended.length > 0;
   const busy = () => (has(group) || sealWanted || probeWanted) && !(failing && stopping);
 
   function schedule(): void {
-    running ??= new Promise<void>((resolve) => setImmediate(resolve)).then(drain).finally(() => {
+    running ??= drain().finally(() => {
       running = null;
       if (busy()) schedule();
     });
@@ -169,20 +117,19 @@ export function openJournal(options: JournalOptions): Journal {
       if (probeWanted) await probe();
       if (has(group)) {
         // What came before a wish to seal belongs into the segment that is sealed.
-        if (!toSeal && current && isFull(current)) await closeSegment();
+        if (!toSeal && segments.isFull()) await segments.seal();
+        // Whatever else this turn of the event loop brings shares the write and the sync.
+        await turn();
         const taken = group;
         group = newGroup();
         await commit(taken);
       }
       if (toSeal) {
-        await closeSegment();
+        await segments.seal();
         for (const done of sealWaiters.splice(0)) done();
       }
     }
   }
-
-  const isFull = ({ segment, builder, openedAt }: NonNullable<typeof current>) =>
-    segment.bytes >= SEGMENT_BYTES_MAX || builder.calls >= SEGMENT_CALLS_MAX || (builder.calls > 0 && clock.monotonic() - openedAt >= sealMs);
 
   async function commit(taken: Group): Promise<void> {
     const until = clock.monotonic() + giveUpMs;
@@ -196,7 +143,6 @@ export function openJournal(options: JournalOptions): Journal {
       } catch (error) {
         if (!failing) log.error({ err: error, folder }, 'journal cannot be written: metered calls are refused');
         failing = true;
-        await forgetTorn();
         if (clock.monotonic() < until && !stopping) {
           await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
           continue;
@@ -215,8 +161,8 @@ export function openJournal(options: JournalOptions): Journal {
   }
 
   async function append(taken: Group): Promise<void> {
-    const at = (current ??= await openSegment());
-    const { segment, file, told } = at;
+    const at = await segments.open();
+    const { told } = at;
     const newlyTold: number[] = [];
     let text = '';
     for (const pending of taken.records) {
@@ -229,135 +175,42 @@ export function openJournal(options: JournalOptions): Journal {
     }
     const ended = taken.ended.filter((pending) => !pending.dropped);
     if (ended.length > 0) text += `E${ended.map((pending) => pending.n).join(',')}\n`;
-    const bytes = encodeGroup(text);
     try {
-      await disk.write(file, bytes, segment.bytes);
-      if (strict && taken.records.length > 0) await disk.sync(file);
-      else {
-        at.unsynced = true;
-        syncSoon();
-      }
+      await segments.append(encodeGroup(text), strict && taken.records.length > 0);
     } catch (error) {
       for (const id of newlyTold) told.delete(id);
       throw error;
     }
-    grow(segment, bytes.length);
     for (const pending of taken.records) {
-      pending.segment = segment.number;
-      segment.open += 1;
+      pending.segment = at.number;
+      segments.begun();
     }
     taken.resolve();
     for (const pending of ended) {
-      const home = segments.get(pending.segment);
-      if (home) {
-        home.open -= 1;
-        home.lastEnd = segment.number;
-      }
+      segments.ended(pending.segment);
       at.builder.add(pending.record, pending.record.outcome, logLines(pending, at.logged));
-    }
-  }
-
-  /** Whatever a failed write left behind the last good group would end the reading of the file there. */
-  const forgetTorn = async () => {
-    if (current) await disk.truncate(current.file, current.segment.bytes).catch(() => undefined);
-  };
-
-  async function openSegment(): Promise<NonNullable<typeof current>> {
-    const number = nextSegment;
-    const path = join(folder, fileName(boot, number));
-    const file = await disk.open(path);
-    nextSegment += 1;
-    const segment: Segment = { number, path, bytes: 0, open: 0, lastEnd: 0, sealed: false, released: false };
-    segments.set(number, segment);
-    return { segment, file, builder: newBuilder(number), openedAt: clock.monotonic(), told: new Set(), logged: new Set(), unsynced: false };
-  }
-
-  const newBuilder = (segment: number) => batchBuilder({ node, boot, segment, receivedAt });
-
-  async function closeSegment(): Promise<void> {
-    if (!current) return;
-    const { segment, file, builder, unsynced } = current;
-    current = null;
-    await syncing;
-    try {
-      if (unsynced) await disk.sync(file);
-      await disk.close(file);
-    } catch (error) {
-      log.error({ err: error, path: segment.path }, 'journal segment could not be closed in order');
-    }
-    segment.sealed = true;
-    const empty = builder.calls === 0;
-    if (!empty && kept.size < BATCHES_KEPT_MAX) kept.set(segment.number, builder.finish());
-    const batch = () => (empty ? null : (kept.get(segment.number) ?? readBack(segment.number)));
-    for (const listener of listeners) listener({ segment: segment.number, minTs: builder.minTs, batch });
-  }
-
-  /** Make a batch again from the files, which are asked for in order: memory does not grow with the time the store is away. */
-  function readBack(wanted: number): SealedBatch | null {
-    if (!rereading || rereading.fed >= wanted) rereading = { replay: makeReplay({ node, boot, receivedAt }), fed: 0 };
-    for (const { number, path } of segments.values()) {
-      if (number <= rereading.fed) continue;
-      if (number > wanted) break;
-      const batch = rereading.replay.feed(number, readFileSync(path));
-      rereading.fed = number;
-      if (number === wanted) return batch;
-    }
-    return null;
-  }
-
-  /** Files go in the order they came, and the last one stays: the recovery of a boot numbers on from it. */
-  function sweep(): void {
-    for (const segment of segments.values()) {
-      const done =
-        segment.sealed && segment.released && segment.open === 0 && (segment.lastEnd <= segment.number || (segments.get(segment.lastEnd)?.released ?? true));
-      if (!done || (segment.number === nextSegment - 1 && !closing)) continue;
-      rmSync(segment.path, { force: true });
-      segments.delete(segment.number);
     }
   }
 
   const ticker = setInterval(
     () => {
-      if (current && isFull(current)) sealWanted = true;
+      if (segments.isFull()) sealWanted = true;
       if (failing) probeWanted = true;
-      syncSoon();
+      segments.syncSoon();
       if (busy()) schedule();
     },
     Math.min(sealMs, LOOSE_SYNC_MS),
   );
 
-  /** What nobody waits for reaches the disk within 100 ms. */
-  function syncSoon(): void {
-    if (!current?.unsynced || syncing || clock.monotonic() - syncedAt < LOOSE_SYNC_MS) return;
-    const at = current;
-    at.unsynced = false;
-    syncedAt = clock.monotonic();
-    syncing = disk
-      .sync(at.file)
-      .catch(() => {
-        at.unsynced = true;
-        failing = true;
-      })
-      .finally(() => (syncing = null));
-  }
-
   /** Is the disk back? A group without lines tells. */
   async function probe(): Promise<void> {
     probeWanted = false;
     try {
-      const at = (current ??= await openSegment());
-      const bytes = encodeGroup('\n'.repeat(4_096));
-      await disk.write(at.file, bytes, at.segment.bytes);
-      grow(at.segment, bytes.length);
+      await segments.append(encodeGroup('\n'.repeat(4_096)), false);
       failing = false;
     } catch {
-      await forgetTorn();
+      // It is not.
     }
-  }
-
-  function grow(segment: Segment, bytes: number): void {
-    segment.bytes += bytes;
-    waiting += bytes;
   }
 
   return {
@@ -367,15 +220,7 @@ export function openJournal(options: JournalOptions): Journal {
     leftovers,
     record(record) {
       calls += 1;
-      const key = sharedKey(record);
-      let row = shared.get(key);
-      if (!row) {
-        if (shared.size >= SHARED_MAX) shared = new Map();
-        sharedCount += 1;
-        row = { id: sharedCount, line: sharedLine(sharedCount, record) };
-        shared.set(key, row);
-      }
-      const pending: Pending = { n: calls, record, shared: row, line: '', segment: 0, dropped: false };
+      const pending: Pending = { n: calls, record, shared: shared(record), line: '', segment: 0, dropped: false };
       pendingByCall.set(record.callId, pending);
       group.records.push(pending);
       schedule();
@@ -395,7 +240,7 @@ export function openJournal(options: JournalOptions): Journal {
       receipts.set(subscriptionId, n);
       return n;
     },
-    ready: () => !failing && !stopping && waiting < bytesMax,
+    ready: () => !failing && !stopping && segments.waitingBytes + leftoverBytes < bytesMax,
     async seal() {
       await new Promise<void>((resolve) => {
         sealWaiters.push(resolve);
@@ -403,18 +248,11 @@ export function openJournal(options: JournalOptions): Journal {
         schedule();
       });
     },
-    onSealed: (listener) => void listeners.push(listener),
-    stored(segment) {
-      kept.delete(segment);
-      waiting -= segments.get(segment)?.bytes ?? 0;
-    },
-    release(number) {
-      const segment = segments.get(number);
-      if (segment) segment.released = true;
-      sweep();
-    },
+    onSealed: (listener) => segments.onSealed(listener),
+    stored: (segment) => segments.stored(segment),
+    release: (segment) => segments.release(segment),
     oldestUnsealed(since) {
-      let oldest = current?.builder.minTs ?? Number.MAX_SAFE_INTEGER;
+      let oldest = segments.current()?.builder.minTs ?? Number.MAX_SAFE_INTEGER;
       const look = ({ record }: Pending) => {
         if (record.admittedAt >= since && record.admittedAt < oldest) oldest = record.admittedAt;
       };
@@ -423,8 +261,8 @@ export function openJournal(options: JournalOptions): Journal {
       committing.forEach(look);
       return oldest;
     },
-    recovered: (bytes) => void (waiting -= bytes),
-    waitingBytes: () => waiting,
+    recovered: (bytes) => void (leftoverBytes -= bytes),
+    waitingBytes: () => segments.waitingBytes + leftoverBytes,
     async stop() {
       stopping = true;
       clearInterval(ticker);
@@ -435,12 +273,13 @@ export function openJournal(options: JournalOptions): Journal {
     },
     async close() {
       await this.stop();
-      closing = true;
-      sweep();
+      segments.close();
       lock.release();
     },
   };
 }
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 function newGroup(): Group {
   let [resolve, reject]: [() => void, (error: unknown) => void] = [() => undefined, () => undefined];

@@ -43,7 +43,6 @@ export interface Pipeline {
 
 export function makePipeline(dependencies: PipelineDependencies): Pipeline {
   const { guard, authenticate, filters, engine, upgrades, ending, limits, clock, log, callId, problemUrl, trustedHops } = dependencies;
-  const deliveries = new WeakMap<Call, Delivery>();
   const tunnels = new Map<Call, Tunnel>();
   const context: DeliveryContext = { ending, clock, totalMs: dependencies.totalMs, refuse };
 
@@ -105,7 +104,7 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
     const request = upstreamRequest(call, served, trustedHops);
     const delivery = new Delivery(call, context);
     call.forwarded = true;
-    deliveries.set(call, delivery);
+    call.delivery = delivery;
     if (isWebSocket(call)) tunnel(call, request, delivery);
     else engine.send(request, delivery);
   }
@@ -165,8 +164,7 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
   function closed(call: Call): void {
     call.gone = true;
     if (call.finished) return ending.ended(call);
-    const delivery = deliveries.get(call);
-    if (delivery) delivery.leave();
+    call.delivery?.leave();
     // Else a filter is waiting: whoever waits comes back and finds the caller gone.
   }
 

@@ -38,9 +38,12 @@ export interface Held {
 }
 
 export interface Meter {
-  /** Resolves when the answer's last bytes may leave: the record is with the kernel, or on disk when strict. */
+  /**
+   * Resolves when the record is kept: handed to the kernel, and on disk too while METER_STRICT. The last bytes of the answer wait for it.
+   * @throws AppError cannot-count when it cannot be kept: the answer must not be completed
+   */
   record(record: CallRecord): Promise<void>;
-  /** The last bytes left. */
+  /** The answer of this call is out, or its caller is gone. Without it the call counts as *delivery unknown*. */
   ended(callId: string): void;
   /** Gap-free in its stream: one subscription on one boot. Every number taken is recorded. */
   nextReceipt(subscriptionId: string): number;

@@ -23,6 +23,7 @@ import { refuseMaintenance } from './filters/refuse-maintenance.ts';
 import { makeRefuseReplay } from './filters/refuse-replay.ts';
 import { makeTakeLimits } from './filters/take-limits.ts';
 import { validateRequest } from './filters/validate-request.ts';
+import { makeLiveCalls, type LiveCalls } from './live-calls.ts';
 import { makePipeline } from './pipeline.ts';
 import type { Limits, Meter, Replays, Snapshots } from './ports.ts';
 import { compileTable, type Table } from './table.ts';
@@ -30,12 +31,12 @@ import { makeAddressGuard, type Resolve } from './upstream/address-guard.ts';
 import { makeProxyEngine } from './upstream/proxy-engine.ts';
 import { makeUndiciEngine } from './upstream/undici-engine.ts';
 import { makeUpgrades, type Tunnel } from './upstream/upgrade.ts';
+import { KEEP_ALIVE_MS } from './whole-answer.ts';
 
 /** Listener bounds. Node's own header limit is above ours, so that our answer can tell what was too large. */
 const HEADER_BYTES_PARSED_MAX = 81_920;
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 300_000;
-const KEEP_ALIVE_MS = 65_000;
 const CHECK_EVERY_MS = 1_000;
 const CONNECTIONS_MAX = 20_000;
 const IDLE_LOOK_MS = 50;
@@ -69,7 +70,7 @@ export interface Gateway {
 export function makeGateway(dependencies: GatewayDependencies): Gateway {
   const { config, boot, clock, log, snapshots, limits, meter, replays, timeouts = {} } = dependencies;
   const { trustedHops } = config;
-  const live = new Set<Call>();
+  const live = makeLiveCalls();
   let compiled: Table = compileTable(snapshots.current(), config.secretKeys);
   const table = () => compiled;
   const buffers = makeBodyBuffers();
@@ -77,7 +78,7 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
   const engine = config.gatewayEngine === 'undici' ? makeUndiciEngine({ guard }) : makeProxyEngine({ guard });
   const upgrades = makeUpgrades({ guard });
   const callId = callIds({ node: config.gatewayNode, boot });
-  const ending = makeEnding({ limits, meter, clock, buffers, node: config.gatewayNode, boot, onEnd: (call) => live.delete(call) });
+  const ending = makeEnding({ limits, meter, clock, buffers, node: config.gatewayNode, boot, onEnd: (call) => live.remove(call) });
   const onUnknown = () => snapshots.unknownCredential();
   const authenticate = makeAuthenticate({
     appCode: makeAppCodes({ table, onUnknown }),
@@ -151,7 +152,7 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
 }
 
 /** A revocation ends what it hits also in mid-answer: a stream must not outlive its credential. */
-function endRevoked(live: ReadonlySet<Call>, tunnels: ReadonlyMap<Call, Tunnel>, { byCredentialId }: Table): void {
+function endRevoked(live: LiveCalls, tunnels: ReadonlyMap<Call, Tunnel>, { byCredentialId }: Table): void {
   const isGranted = ({ credential, served }: Call): boolean => {
     if (credential === null || served === null) return true;
     const { id, environmentId } = served.api;

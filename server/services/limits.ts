@@ -9,8 +9,9 @@ import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
+import type { CounterPlace, QuotaCounter, StoredCount } from './limits-counter.ts';
 import { makeMembers } from './limits-members.ts';
-import { makeQuotas, type CounterPlace, type QuotaCounter, type StoredCount } from './limits-quota.ts';
+import { makeQuotas } from './limits-quota.ts';
 import { makeRates, type RateCounter } from './limits-rate.ts';
 
 export interface TakeRequest {

@@ -1,9 +1,8 @@
 import { readFile, rm } from 'node:fs/promises';
 import { HOUR_MS, type SealedBatch } from '../domain/batches.ts';
-import type { CallRecord } from '../domain/metering.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
-import type { CallLogDoc, UsageBatchDoc, UsageStore } from '../store/usage.ts';
+import type { CallLogLines, UsageBatchDoc, UsageStore } from '../store/usage.ts';
 import type { Limits } from './limits.ts';
 
 const REPORT_EVERY_MS = 500;
@@ -41,7 +40,6 @@ export interface ShippingDependencies {
   readonly journal: ShippableJournal;
   readonly limits: Pick<Limits, 'deadHolders' | 'oldestHeld' | 'recovered' | 'released' | 'stored'>;
   readonly makeReplay: (boot: number) => Replay;
-  readonly readCalls: (log: string) => readonly CallRecord[];
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -49,7 +47,7 @@ export interface ShippingDependencies {
 export type Shipping = ReturnType<typeof makeShipping>;
 
 /** Moves a gateway's calls from its journal to the store, once each, and reports how far it has come (rules of design §2.4). */
-export function makeShipping({ store, journal, limits, makeReplay, readCalls, clock, log }: ShippingDependencies) {
+export function makeShipping({ store, journal, limits, makeReplay, clock, log }: ShippingDependencies) {
   const { node, boot } = journal;
   const queue: Sealed[] = [];
   let recovered = false;
@@ -64,7 +62,7 @@ export function makeShipping({ store, journal, limits, makeReplay, readCalls, cl
 
   /** A duplicate key is success: equal id, equal content. */
   async function insert(batch: SealedBatch): Promise<void> {
-    const { usage, log: calls } = documentsOf(batch, readCalls, clock);
+    const { usage, log: calls } = documentsOf(batch, clock);
     await store.usage.addBatch(usage);
     await store.usage.addLog(calls);
   }
@@ -164,7 +162,7 @@ export function makeShipping({ store, journal, limits, makeReplay, readCalls, cl
   };
 }
 
-function documentsOf(batch: SealedBatch, readCalls: ShippingDependencies['readCalls'], clock: Clock): { usage: UsageBatchDoc; log: CallLogDoc } {
+function documentsOf(batch: SealedBatch, clock: Clock): { usage: UsageBatchDoc; log: CallLogLines } {
   const subs = [...new Set(batch.entries.map(({ subscriptionId }) => subscriptionId))];
   return {
     usage: {
@@ -193,30 +191,6 @@ function documentsOf(batch: SealedBatch, readCalls: ShippingDependencies['readCa
         bytesOut: entry.bytesOut,
       })),
     },
-    log: {
-      _id: batch.id,
-      subs,
-      minTs: batch.minTs,
-      expiresAt: new Date(clock.real() + LOG_KEPT_MS),
-      calls: readCalls(batch.log).map((record) => ({
-        id: record.callId,
-        at: record.admittedAt,
-        sub: record.subscriptionId ?? '',
-        window: record.window,
-        app: record.appId,
-        credential: record.credentialId,
-        api: record.apiId,
-        operation: record.operation,
-        method: record.method,
-        path: record.path,
-        outcome: record.outcome,
-        status: record.status,
-        bytesIn: record.bytesIn,
-        bytesOut: record.bytesOut,
-        upstreamMs: record.upstreamMs,
-        totalMs: record.totalMs,
-        receipt: record.receipt,
-      })),
-    },
+    log: { _id: batch.id, subs, minTs: batch.minTs, expiresAt: new Date(clock.real() + LOG_KEPT_MS), lines: batch.log },
   };
 }

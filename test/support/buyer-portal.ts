@@ -1,5 +1,7 @@
 import type { Actor } from '../../server/domain/actor.ts';
-import type { UsageEntry, LoggedCall } from '../../server/store/usage.ts';
+import { callLine, sharedLine } from '../../server/domain/call-lines.ts';
+import type { CallRecord, Outcome } from '../../server/domain/metering.ts';
+import type { UsageEntry } from '../../server/store/usage.ts';
 import { definition, planDocument, productFields } from './catalog-world.ts';
 import { startPortal, type Portal } from './portal.ts';
 import { TEST_KEY, TEST_WEBHOOK_SECRET, testStripe, type TestStripe } from './stripe.ts';
@@ -95,20 +97,30 @@ export async function startBuyerPortal(more: Record<string, string> = {}): Promi
           bytesIn: BigInt(count * 120),
           bytesOut: BigInt(count * 1_400),
         };
-        const logged: LoggedCall[] = Array.from({ length: Math.min(count, 60) }, (_call, n) => ({
-          ...about,
-          id: ids.next('call'),
-          at: at - n * 1_000,
+        const logged = Array.from({ length: Math.min(count, 60) }, (_call, n): CallRecord => ({
+          gatewayId: '',
+          environmentId: '',
+          planVersionId: '',
+          subscriptionId,
+          window,
+          appId: about.app,
+          credentialId: credential,
+          apiId: about.api,
+          operation,
+          callId: ids.next('call'),
+          admittedAt: at - n * 1_000,
           method: 'GET',
           path: operation.split(' ')[1] ?? '/',
-          outcome,
+          outcome: outcome as Outcome,
           status: /^\d{3}$/.test(outcome) ? Number(outcome) : 0,
           bytesIn: 120,
           bytesOut: 1_400,
           upstreamMs: 8 + (n % 9),
           totalMs: 10 + (n % 9),
+          units: { requests: 1 },
           receipt: n,
         }));
+        const lines = logged.map((call, n) => sharedLine(n, call) + callLine(n, n, call)).join('');
         const _id = ids.next('evt');
         const batch = {
           _id,
@@ -124,9 +136,7 @@ export async function startBuyerPortal(more: Record<string, string> = {}): Promi
           sha256: _id,
         };
         await store.usage.addBatch(batch as Parameters<typeof store.usage.addBatch>[0]);
-        await store.usage.addLog({ _id, subs: [subscriptionId], minTs: hour, calls: logged, expiresAt: new Date(clock.real() + 86_400_000) } as Parameters<
-          typeof store.usage.addLog
-        >[0]);
+        await store.usage.addLog({ _id, subs: [subscriptionId], minTs: hour, lines, expiresAt: new Date(clock.real() + 86_400_000) });
       }
     },
     async stop() {

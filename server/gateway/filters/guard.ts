@@ -73,6 +73,14 @@ export function pickedAddress({ clientAddress: before, fields }: Call, index: nu
 export const isSecure = ({ req, fields }: Call, trustedHops: number): boolean =>
   trustedHops > 0 && fields.forwardedProto !== ''
     ? fields.forwardedProto.split(',').at(-1)?.trim().toLowerCase() === 'https'
-    : isLoopback(req.socket.remoteAddress ?? '');
+    : fromLoopback(req.socket.remoteAddress ?? '');
+
+/** Neighbouring calls mostly come from one address: the proxy's in front. */
+let lastAddress = '';
+let lastIsLoopback = false;
+function fromLoopback(address: string): boolean {
+  if (address !== lastAddress) [lastAddress, lastIsLoopback] = [address, isLoopback(address)];
+  return lastIsLoopback;
+}
 
 export const namedInConnection = ({ fields }: Call): ReadonlySet<string> | null => (fields.connection === '' ? null : nominated(fields.connection));
