@@ -1,3 +1,5 @@
+import { wildcard } from './wildcard.ts';
+
 /** Every action a route or verb can ask for: `apig:` and `market:` belong to organizations, `platform:` to operators. One line, one entry, sorted. */
 export const ACTIONS = [
   'apig:apis:create',
@@ -110,7 +112,7 @@ export function expandAction(pattern: string): Action[] {
   if (wanted.length > 3) return [];
   const last = wanted.at(-1);
   if (wanted.length < 3 && last !== '*') return [];
-  const tests = wanted.map((segment) => new RegExp(`^${segment.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '.*')}$`));
+  const tests = wanted.map(wildcard);
   return ACTIONS.filter((action) => {
     const given = action.split(':');
     if (given[0] === 'platform' && wanted[0] !== 'platform') return false;

@@ -17,6 +17,9 @@ export interface Tag {
   readonly key: string;
   readonly value: string;
 }
+
+/** Tags by their keys, as conditions of policies look at them. */
+export const tagValues = (tags: readonly Tag[]): Readonly<Record<string, string>> => Object.fromEntries(tags.map(({ key, value }) => [key, value]));
 export const TAGS_MAX = 20;
 export const TAG_KEY_MAX = 128;
 export const TAG_VALUE_MAX = 255;

@@ -1,6 +1,6 @@
 import { compileAddresses } from './address.ts';
 import { expandAction, PATHS, type Action, type ResourceKind } from './actions.ts';
-import { CURRENT_TIME, OPERATORS, parseResource, reachOf, RESOURCE_TAG, SOURCE_IP, type Operator, type Policy, type Statement } from './policy.ts';
+import { CURRENT_TIME, meets, OPERATORS, parseResource, reachOf, RESOURCE_TAG, SOURCE_IP, type Operator, type Policy, type Statement } from './policy.ts';
 
 export const POLICY_BYTES_MAX = 16_384;
 export const STATEMENTS_MAX = 100;
@@ -192,8 +192,4 @@ function shadowed(policy: Policy): PolicyFault[] {
 }
 
 const covers = (denial: Statement, text: string): boolean =>
-  (denial.Resource ?? ['*']).some((outer) => {
-    const steps = parseResource(outer);
-    const inner = parseResource(text);
-    return steps.every(({ kind, id }, i) => inner[i]?.kind === kind && (id === '*' || inner[i]?.id === id));
-  });
+  (denial.Resource ?? ['*']).some((outer) => meets(parseResource(outer), { steps: parseResource(text), list: false }) === 'all');

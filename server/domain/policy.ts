@@ -1,5 +1,6 @@
 import { compileAddresses, inRanges, parseAddress, type AddressRanges } from './address.ts';
 import { expandAction, kindOf, PATHS, type Action } from './actions.ts';
+import { wildcard } from './wildcard.ts';
 
 /** A policy document as administrators write it (GATEWAY: users and permissions). */
 export interface Policy {
@@ -71,6 +72,24 @@ export interface CompiledPolicy {
   readonly needsResource: boolean;
 }
 
+/** What is asked about: one thing, by the steps to it, or the list of what lies beneath. */
+export interface Aim {
+  readonly steps: ResourcePattern;
+  readonly list: boolean;
+}
+
+/** Does the pattern cover the aim (`all`), something in the aim's list (`some`), or nothing of it? */
+export function meets(pattern: ResourcePattern, { steps, list }: Aim): 'all' | 'some' | 'none' {
+  const length = Math.min(pattern.length, steps.length);
+  for (let i = 0; i < length; i += 1) {
+    const wanted = pattern[i];
+    const given = steps[i];
+    if (wanted?.kind !== given?.kind || (wanted?.id !== '*' && wanted?.id !== given?.id)) return 'none';
+  }
+  if (pattern.length <= steps.length) return 'all';
+  return list ? 'some' : 'none';
+}
+
 export function parseResource(text: string): ResourcePattern {
   if (text === '*' || text === '') return [];
   return text
@@ -81,8 +100,6 @@ export function parseResource(text: string): ResourcePattern {
       return { kind: step.slice(0, colon), id: step.slice(colon + 1) };
     });
 }
-
-const wildcard = (pattern: string): RegExp => new RegExp(`^${pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '.*')}$`, 's');
 
 function testOf(operator: Operator, key: string, values: readonly string[]): Test {
   switch (OPERATORS[operator]) {

@@ -1,6 +1,6 @@
 import { PLATFORM_ORGANIZATION, type Actor, type HeldPolicy } from './actor.ts';
 import { isReading, kindOf, PATHS, type Action } from './actions.ts';
-import { compilePolicy, parseResource, type Circumstances, type CompiledStatement, type Policy, type ResourcePattern } from './policy.ts';
+import { compilePolicy, meets, parseResource, type Aim, type Circumstances, type CompiledStatement, type Policy } from './policy.ts';
 
 const allow = (...actions: string[]): Policy => ({ Version: '1.1', Statement: [{ Effect: 'Allow', Action: actions }] });
 
@@ -38,11 +38,6 @@ export interface Decision {
   readonly rule?: string;
 }
 
-interface Aim {
-  readonly steps: ResourcePattern;
-  readonly list: boolean;
-}
-
 const aims = new Map<Target, Aim>();
 const AIMS_MAX = 10_000;
 
@@ -55,18 +50,6 @@ function aimOf(target: Target): Aim {
     aims.set(target, known);
   }
   return known;
-}
-
-/** Does the pattern cover the aim (`all`), something in the aim's list (`some`), or nothing of it? */
-function meets(pattern: ResourcePattern, { steps, list }: Aim): 'all' | 'some' | 'none' {
-  const length = Math.min(pattern.length, steps.length);
-  for (let i = 0; i < length; i += 1) {
-    const wanted = pattern[i];
-    const given = steps[i];
-    if (wanted?.kind !== given?.kind || (wanted?.id !== '*' && wanted?.id !== given?.id)) return 'none';
-  }
-  if (pattern.length <= steps.length) return 'all';
-  return list ? 'some' : 'none';
 }
 
 /** `certain`: it speaks of exactly this. `possible`: of something in the list that is asked about. */

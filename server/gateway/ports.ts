@@ -1,6 +1,9 @@
 import type { LimitFigures } from '../domain/headers.ts';
 import type { CallRecord, Outcome } from '../domain/metering.ts';
 import type { Snapshot, SnapshotPlanVersion, SnapshotSubscription, SnapshotWindow } from '../domain/snapshot.ts';
+import type { Held, TakeRequest } from '../services/limits.ts';
+
+export type { Held, TakeRequest };
 
 /** What the gateway asks of the rest of the product on the path of a call. */
 export interface Limits {
@@ -15,26 +18,6 @@ export interface Limits {
   settle(held: Held, outcome: Outcome): void;
   /** The figures without taking anything, for `/-/me`. */
   view(subscription: SnapshotSubscription, window: SnapshotWindow, plan: SnapshotPlanVersion): Promise<LimitFigures>;
-}
-
-export interface TakeRequest {
-  readonly subscription: SnapshotSubscription | null;
-  readonly window: SnapshotWindow | null;
-  readonly plan: SnapshotPlanVersion | null;
-  readonly apiId: string;
-  readonly operation: string;
-  readonly gatewayId: string;
-  readonly credentialId: string;
-  readonly apiLimitPerSecond: number;
-  /** Of the gateway's edition, over all its APIs and all processes; 0: none. */
-  readonly gatewayLimitPerSecond: number;
-  /** Admission, epoch ms. */
-  readonly now: number;
-}
-
-export interface Held {
-  readonly units: Readonly<Record<string, number>>;
-  readonly limits: LimitFigures | null;
 }
 
 export interface Meter {

@@ -1,5 +1,6 @@
 import type { Actor, HeldPolicy } from '../domain/actor.ts';
 import type { Action } from '../domain/actions.ts';
+import { tagValues } from '../domain/gateway-rules.ts';
 import { checkPolicyText, type PolicyFault } from '../domain/policy-check.ts';
 import type { Policy } from '../domain/policy.ts';
 import { decide, PRESETS, type Decision, type Target } from '../domain/rights.ts';
@@ -143,7 +144,7 @@ export function makeAccess({ store, clock, ids, audit }: { store: Store; clock: 
       if (named.gateway === undefined) return { group: null, tags: null };
       const [gateway, api] = await Promise.all([store.gateways.gateway(named.gateway), named.api === undefined ? null : store.apis.api(named.api)]);
       if (!gateway || gateway.organizationId !== actor.organizationId) return { group: null, tags: {} };
-      return { tags: Object.fromEntries(gateway.tags.map(({ key, value }) => [key, value])), group: api && api.gatewayId === gateway._id ? api.groupId : null };
+      return { tags: tagValues(gateway.tags), group: api && api.gatewayId === gateway._id ? api.groupId : null };
     },
 
     policies: async (actor: Actor): Promise<PolicyDoc[]> => (await access.policiesOf(actor.organizationId)).sort(byName),
@@ -303,7 +304,7 @@ export function makeAccess({ store, clock, ids, audit }: { store: Store; clock: 
         },
         asked.action,
         asked.target,
-        own ? Object.fromEntries(own.tags.map(({ key, value }) => [key, value])) : null,
+        own ? tagValues(own.tags) : null,
       );
     },
   };

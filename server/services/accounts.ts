@@ -1,5 +1,5 @@
 import { hash, verify } from '@node-rs/argon2';
-import { SYSTEM, type Actor } from '../domain/actor.ts';
+import { PLATFORM_ORGANIZATION, SYSTEM, type Actor } from '../domain/actor.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import { sha256Hex, type Ids } from '../kernel/ids.ts';
@@ -65,42 +65,51 @@ export function makeAccounts({
     return { found, user };
   }
 
-  async function addOrganization(actor: Actor, name: string, ownerId: string, _id = ids.next('org')): Promise<OrganizationDoc> {
+  /** Who is signed in shows the present password once more. @throws invalid-form beside `field` */
+  async function prove(userId: string, password: string, field: string): Promise<UserDoc> {
+    const user = await accounts.user(userId);
+    if (!user || !(await verify(user.passwordHash, password, ARGON)))
+      throw new AppError('invalid-form', undefined, { fields: { [field]: 'This is not your present password.' } });
+    return user;
+  }
+
+  /** An organization with its first member, who owns it. */
+  async function found({ _id, name, kind }: Pick<OrganizationDoc, '_id' | 'kind' | 'name'>, ownerId: string, policies: string[]): Promise<OrganizationDoc> {
+    const createdAt = clock.now();
     const organization: OrganizationDoc = {
       _id,
       name,
-      kind: 'customer',
+      kind,
       ownerId,
       seller: null,
       sellerSlug: null,
       stripeCustomerId: null,
       paymentMethod: null,
-      createdAt: clock.now(),
+      createdAt,
       rev: 1,
     };
     await accounts.addOrganization(organization);
-    await accounts.addMembership({
-      _id: `${_id}.${ownerId}`,
-      organizationId: _id,
-      userId: ownerId,
-      policies: ['Administrator'],
-      groups: [],
-      createdAt: clock.now(),
-    });
+    await accounts.addMembership({ organizationId: _id, userId: ownerId, policies, groups: [], createdAt });
+    return organization;
+  }
+
+  async function addOrganization(actor: Actor, name: string, ownerId: string): Promise<OrganizationDoc> {
+    const _id = ids.next('org');
+    const organization = await found({ _id, name, kind: 'customer' }, ownerId, ['Administrator']);
     await audit.append(actor, { action: 'market:organization:create', resource: `organization:${_id}`, organizationId: _id, after: { name } });
     return organization;
   }
 
-  async function addUser(actor: Actor, { email, password, name, organization }: SignUp, verifiedAt: number | null) {
-    const user: UserDoc = {
-      _id: ids.next('usr'),
-      email: email.toLowerCase(),
-      name,
-      passwordHash: await hash(password, ARGON),
-      verifiedAt,
-      createdAt: clock.now(),
-    };
-    if (!(await accounts.addUser(user))) return undefined;
+  /** Undefined: the address is taken. */
+  async function addPerson({ email, password, name }: Omit<SignUp, 'organization'>, verifiedAt: number | null): Promise<UserDoc | undefined> {
+    const passwordHash = await hash(password, ARGON);
+    const user: UserDoc = { _id: ids.next('usr'), email: email.toLowerCase(), name, passwordHash, verifiedAt, createdAt: clock.now() };
+    return (await accounts.addUser(user)) ? user : undefined;
+  }
+
+  async function addUser(actor: Actor, { organization, ...person }: SignUp, verifiedAt: number | null) {
+    const user = await addPerson(person, verifiedAt);
+    if (!user) return undefined;
     const created = await addOrganization({ ...actor, userId: user._id }, organization, user._id);
     await audit.append({ ...actor, userId: user._id }, { action: 'accounts:sign-up', resource: `user:${user._id}`, organizationId: created._id });
     return { user, organization: created };
@@ -119,18 +128,10 @@ export function makeAccounts({
     register: (form: SignUp) => addUser(SYSTEM, form, clock.now()),
 
     /** For the seed: a user of an organization that exists, without one of their own. Undefined: the address is taken. */
-    async registerMember({ email, password, name }: Omit<SignUp, 'organization'>, organizationId: string, policies: string[]): Promise<UserDoc | undefined> {
-      const now = clock.now();
-      const user: UserDoc = {
-        _id: ids.next('usr'),
-        email: email.toLowerCase(),
-        name,
-        passwordHash: await hash(password, ARGON),
-        verifiedAt: now,
-        createdAt: now,
-      };
-      if (!(await accounts.addUser(user))) return undefined;
-      await accounts.addMembership({ _id: `${organizationId}.${user._id}`, organizationId, userId: user._id, policies, groups: [], createdAt: now });
+    async registerMember(person: Omit<SignUp, 'organization'>, organizationId: string, policies: string[]): Promise<UserDoc | undefined> {
+      const user = await addPerson(person, clock.now());
+      if (!user) return undefined;
+      await accounts.addMembership({ organizationId, userId: user._id, policies, groups: [], createdAt: user.createdAt });
       return user;
     },
 
@@ -184,9 +185,7 @@ export function makeAccounts({
 
     /** Ends every session of the user. @returns the user as he is now, for a new one */
     async changePassword(actor: Actor, current: string, next: string): Promise<UserDoc> {
-      const user = await accounts.user(actor.userId);
-      if (!user || !(await verify(user.passwordHash, current, ARGON)))
-        throw new AppError('invalid-form', undefined, { fields: { current: 'This is not your present password.' } });
+      const user = await prove(actor.userId, current, 'current');
       const passwordHash = await hash(next, ARGON);
       if (!(await accounts.replacePassword(user._id, user.passwordHash, passwordHash))) throw new AppError('conflict');
       await audit.append(actor, { action: 'market:account:update', resource: `user:${user._id}`, after: { password: 'changed' } });
@@ -194,12 +193,7 @@ export function makeAccounts({
     },
 
     /** @throws invalid-form beside `password` */
-    async provePassword(userId: string, password: string): Promise<UserDoc> {
-      const user = await accounts.user(userId);
-      if (!user || !(await verify(user.passwordHash, password, ARGON)))
-        throw new AppError('invalid-form', undefined, { fields: { password: 'This is not your present password.' } });
-      return user;
-    },
+    provePassword: (userId: string, password: string): Promise<UserDoc> => prove(userId, password, 'password'),
 
     async rename(actor: Actor, name: string): Promise<void> {
       await accounts.setUserName(actor.userId, name);
@@ -236,27 +230,7 @@ export function makeAccounts({
 
     /** For the seed: the operators' organization, made once. */
     async addOperators(user: UserDoc): Promise<void> {
-      const id = 'org_platform';
-      await accounts.addOrganization({
-        _id: id,
-        name: 'Tollgate operators',
-        kind: 'platform',
-        ownerId: user._id,
-        seller: null,
-        sellerSlug: null,
-        stripeCustomerId: null,
-        paymentMethod: null,
-        createdAt: clock.now(),
-        rev: 1,
-      });
-      await accounts.addMembership({
-        _id: `${id}.${user._id}`,
-        organizationId: id,
-        userId: user._id,
-        policies: ['Administrator', 'Operator'],
-        groups: [],
-        createdAt: clock.now(),
-      });
+      await found({ _id: PLATFORM_ORGANIZATION, name: 'Tollgate operators', kind: 'platform' }, user._id, ['Administrator', 'Operator']);
     },
   };
 }

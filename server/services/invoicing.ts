@@ -10,6 +10,7 @@ import type { PeriodDoc } from '../store/periods.ts';
 import type { SubscriptionDoc } from '../store/subscriptions.ts';
 import type { Payments } from '../stripe/payments.ts';
 import type { Audit } from './audit.ts';
+import { mustOperate } from './operators.ts';
 import { makeCarry } from './billing/carry.ts';
 import { makeClose, type BoundaryFollower, type Closing } from './billing/close.ts';
 import { isPutOff, makeCollect, type InvoiceFollowers } from './billing/collect.ts';
@@ -146,7 +147,7 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
 
     /** An operator closes a period without waiting for its lateness. @throws not-found conflict */
     async closeByHand(actor: Actor, subscriptionId: string, index: number): Promise<Closing> {
-      if (!isOperator(actor)) throw new AppError('not-found');
+      mustOperate(actor);
       const closing = await closePeriod(subscriptionId, index, { byHand: true });
       if (closing.state === 'waiting') throw new AppError('conflict', HELD_WORDS[closing.for]);
       await audit.append(actor, {
@@ -231,7 +232,7 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
     preview: (subscription: SubscriptionDoc, index?: number): Promise<InvoiceDoc | null> => issue.preview(subscription, index),
     /** For operators: periods that ended and are not invoiced, with what holds them. */
     async openPeriods(actor: Actor): Promise<{ periods: PeriodDoc[]; watermark: number }> {
-      if (!isOperator(actor)) throw new AppError('not-found');
+      mustOperate(actor);
       return { periods: await close.due(clock.now()), watermark: await usage.watermark() };
     },
 

@@ -1,4 +1,5 @@
 import type { Counters } from '../cache/counters.ts';
+import type { LimitFigures } from '../domain/headers.ts';
 import type { Place, SealedBatch } from '../domain/batches.ts';
 import { placesOf } from '../domain/batches.ts';
 import { keepsPlace, type Outcome } from '../domain/metering.ts';
@@ -30,23 +31,12 @@ export interface TakeRequest {
   readonly now: number;
 }
 
-export interface LimitView {
-  readonly quota: {
-    readonly limit: number;
-    readonly remaining: number;
-    readonly resetAt: number;
-    readonly hard: boolean;
-    readonly windowSeconds: number;
-  } | null;
-  readonly rate: { readonly calls: number; readonly seconds: number; readonly remaining: number } | null;
-}
-
 /** What a call holds until it is settled. */
 export interface Held {
   /** Units by meter, for its record. */
   readonly units: Readonly<Record<string, number>>;
   /** As it stands after this call; never above the truth. */
-  readonly limits: LimitView | null;
+  readonly limits: LimitFigures | null;
 }
 
 export interface Limits {
@@ -56,10 +46,10 @@ export interface Limits {
    */
   take(request: TakeRequest): Held | Promise<Held>;
   /** The figures of a call that was refused, as this process knows them; never above the truth. Null where no plan governs it. */
-  standing(request: TakeRequest): LimitView | null;
+  standing(request: TakeRequest): LimitFigures | null;
   /** The call ended so: its place is kept or given back (rule N14). A second settlement does nothing. */
   settle(held: Held, outcome: Outcome): void;
-  view(subscription: SnapshotSubscription, window: SnapshotWindow | null, plan: SnapshotPlanVersion | null): Promise<LimitView>;
+  view(subscription: SnapshotSubscription, window: SnapshotWindow | null, plan: SnapshotPlanVersion | null): Promise<LimitFigures>;
   /** Earliest admission among the calls held, of those admitted at or after `since`. */
   oldestHeld(since: number): number;
   /** A batch of this process is stored. Resolves when the shared counts know. */
@@ -166,7 +156,7 @@ export function makeLimits(options: LimitsOptions): Limits {
    * @param justHeard  the shared total came with this very call. Otherwise news of one call of each other process may be on its way, and
    * what a caller is told must not be above the truth.
    */
-  function viewOf({ quota, rate, window }: Account, now: number, justHeard: boolean): LimitView {
+  function viewOf({ quota, rate, window }: Account, now: number, justHeard: boolean): LimitFigures {
     const unheard = justHeard ? 0 : members.processes() - 1;
     return {
       quota: quota && {

@@ -48,14 +48,7 @@ export function makeMembers({
   async function keepOwner(organizationId: string): Promise<void> {
     const organization = await accounts.organization(organizationId);
     if (!organization || (await accounts.membership(organizationId, organization.ownerId))) return;
-    await accounts.addMembership({
-      _id: `${organizationId}.${organization.ownerId}`,
-      organizationId,
-      userId: organization.ownerId,
-      policies: ['Administrator'],
-      groups: [],
-      createdAt: clock.now(),
-    });
+    await accounts.addMembership({ organizationId, userId: organization.ownerId, policies: ['Administrator'], groups: [], createdAt: clock.now() });
   }
 
   async function remove(organization: OrganizationDoc, userId: string): Promise<MembershipDoc> {
@@ -148,14 +141,7 @@ export function makeMembers({
       const organizationId = found.organizationId ?? '';
       // First the link is used up, then somebody joins: of two who hold it one comes in, and whom a crash cut off asks for another.
       if (!(await tokens.use(found))) throw deadLink();
-      await accounts.addMembership({
-        _id: `${organizationId}.${actor.userId}`,
-        organizationId,
-        userId: actor.userId,
-        policies: found.policies,
-        groups: found.groups,
-        createdAt: clock.now(),
-      });
+      await accounts.addMembership({ organizationId, userId: actor.userId, policies: found.policies, groups: found.groups, createdAt: clock.now() });
       await audit.append(actor, {
         action: 'market:members:join',
         resource: `organization:${organizationId}`,

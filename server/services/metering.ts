@@ -8,6 +8,7 @@ import { AppError } from '../kernel/errors.ts';
 import type { Store } from '../store/index.ts';
 import type { LoggedCall, UsageEntry } from '../store/usage.ts';
 import type { Audit } from './audit.ts';
+import { mustOperate } from './operators.ts';
 import type { UsageGroup, UsageReader } from './billing/usage-reader.ts';
 import type { UsageTotals } from './usage-totals.ts';
 
@@ -178,7 +179,7 @@ export function makeMetering({ store, totals, audit, clock }: MeteringDependenci
     },
 
     async nodes(actor: Actor): Promise<NodeView[]> {
-      if (!isOperator(actor)) throw new AppError('not-found');
+      mustOperate(actor);
       const now = clock.real();
       return (await store.usage.watermarks()).map(({ _id, flushedThrough, seenAt, retired }) => {
         const state = retired ? 'retired' : now - seenAt > LIVE_MS ? 'vanished' : 'live';
@@ -188,7 +189,7 @@ export function makeMetering({ store, totals, audit, clock }: MeteringDependenci
 
     /** An operator gives up on a node that vanished: periods no longer wait for what it may hold. @returns false when there is no such node, or it is retired */
     async retireNode(actor: Actor, node: string): Promise<boolean> {
-      if (!isOperator(actor)) throw new AppError('not-found');
+      mustOperate(actor);
       const retired = await store.usage.retire(node, actor.userId);
       if (retired) await audit.append(actor, { action: 'platform:nodes:update', resource: `node:${node}`, after: { retired: true } });
       return retired;

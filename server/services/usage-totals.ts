@@ -1,13 +1,13 @@
-import { isOperator, type Actor } from '../domain/actor.ts';
+import type { Actor } from '../domain/actor.ts';
 import type { BillingRule } from '../domain/billable.ts';
 import { addTotal, DAY_MS, differencesOf, NO_USAGE, totalsOf, windowKey, type RuleOf, type Total, type TotalDifference } from '../domain/usage-totals.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Store } from '../store/index.ts';
 import { bootId, type UsageBatchDoc, type UsageBootDoc } from '../store/usage.ts';
 import type { TotalsFindingDoc, UsageTotalDoc } from '../store/usage-totals.ts';
 import type { Audit } from './audit.ts';
+import { mustOperate } from './operators.ts';
 
 /** Batches of one boot that are read at once. */
 const BATCHES_MAX = 64;
@@ -181,10 +181,6 @@ export function makeUsageTotals({ store, audit, clock, log }: UsageTotalsDepende
     else await store.usageTotals.setFinding({ _id, sub, window, at: clock.now(), count: differences.length, rows: differences.slice(0, FINDING_ROWS_MAX) });
     return differences;
   }
-
-  const mustOperate = (actor: Actor): void => {
-    if (actor.kind !== 'system' && !isOperator(actor)) throw new AppError('not-found');
-  };
 
   return {
     rulesOf,

@@ -179,7 +179,9 @@ export function makeAccountsStore(connection: Connection) {
     setPaymentMethod: async (id: string, paymentMethod: OrganizationDoc['paymentMethod']) =>
       void (await Organizations.updateOne({ _id: id }, { $set: { paymentMethod } })),
 
-    addMembership: (membership: MembershipDoc) => insertOnce(() => Memberships.create(membership)),
+    /** False: the user is a member already. */
+    addMembership: (membership: Omit<MembershipDoc, '_id'>) =>
+      insertOnce(() => Memberships.create({ _id: `${membership.organizationId}.${membership.userId}`, ...membership })),
     membership: (organizationId: string, userId: string) => Memberships.findById(`${organizationId}.${userId}`).lean<MembershipDoc>(),
     membershipsOfUser: (userId: string) => Memberships.find({ userId }).lean<MembershipDoc[]>(),
     membershipsOfOrganization: (organizationId: string) => Memberships.find({ organizationId }).lean<MembershipDoc[]>(),

@@ -8,6 +8,7 @@ import { makeAudit } from '../../server/services/audit.ts';
 import { makeEarnings } from '../../server/services/earnings.ts';
 import { makeInvoicing, type Invoicing, type UsageGroup } from '../../server/services/invoicing.ts';
 import { makeSubscriptions, type Subscriptions } from '../../server/services/subscriptions.ts';
+import type { InvoiceDoc } from '../../server/store/invoices.ts';
 import { openStore, type Store } from '../../server/store/index.ts';
 import { makePayments, type Payments } from '../../server/stripe/payments.ts';
 import { testMongo } from './engines.ts';
@@ -58,6 +59,12 @@ export interface BillingWorld {
   /** Buy it with this card, up to the activation. */
   subscribe(planId: string, card?: string): Promise<string>;
   boundary(subscriptionId: string, index: number): Promise<number>;
+  /** Go past the end of period `index` and its lateness, and run what is due. */
+  endPeriod(subscriptionId: string, index: number): ReturnType<Invoicing['round']>;
+  /** The invoice of a boundary. @throws when there is none */
+  invoice(subscriptionId: string, index: number): Promise<InvoiceDoc>;
+  /** Of a ledger account, minor units, debit positive. */
+  balance(account: string): Promise<bigint>;
   close(): Promise<void>;
 }
 
@@ -140,6 +147,17 @@ export async function billingWorld(): Promise<BillingWorld> {
   }
   await store.apps.addApp({ _id: 'app_1', organizationId: BUYER, name: 'App', description: '', createdAt: now, deletedAt: null, rev: 0 });
 
+  const boundary = async (subscriptionId: string, index: number): Promise<number> => {
+    const before = index === 0 ? null : await store.periods.get(subscriptionId, index - 1);
+    const at = before?.endAt ?? (await store.periods.get(subscriptionId, index))?.startAt;
+    if (at === undefined) throw new Error(`no boundary ${index}`);
+    return at;
+  };
+  const travel = (to: number): void => {
+    real = to;
+    stripe.tick();
+  };
+
   return {
     store,
     stripe,
@@ -147,10 +165,8 @@ export async function billingWorld(): Promise<BillingWorld> {
     usage,
     ...main,
     process,
-    travel(to) {
-      real = to;
-      stripe.tick();
-    },
+    travel,
+    boundary,
     async plan(document = STARTER) {
       const reading = parsePlanDocument(document);
       if (reading.fault) throw new Error(reading.fault.path);
@@ -214,11 +230,18 @@ export async function billingWorld(): Promise<BillingWorld> {
       }
       return subscriptionId;
     },
-    async boundary(subscriptionId, index) {
-      const before = index === 0 ? null : await store.periods.get(subscriptionId, index - 1);
-      const at = before?.endAt ?? (await store.periods.get(subscriptionId, index))?.startAt;
-      if (at === undefined) throw new Error(`no boundary ${index}`);
-      return at;
+    async endPeriod(subscriptionId, index) {
+      travel((await boundary(subscriptionId, index + 1)) + LATENESS_SECONDS * 1000);
+      return main.invoicing.round();
+    },
+    async invoice(subscriptionId, index) {
+      const found = await store.invoices.get(`inv_${subscriptionId}_${index}`);
+      if (!found) throw new Error(`no invoice ${index}`);
+      return found;
+    },
+    async balance(account) {
+      const postings = await store.ledger.ofAccount(account, 0, Number.MAX_SAFE_INTEGER);
+      return postings.flatMap(({ entries }) => entries).reduce((sum, entry) => (entry.account === account ? sum + entry.amountMinor : sum), 0n);
     },
     async close() {
       await stripe.close();

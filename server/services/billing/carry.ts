@@ -22,14 +22,16 @@ export interface CarriedIn {
  * invoice is written: so nothing is set off twice, and what was cut short in between is found again under the invoice's id.
  */
 export function makeCarry({ store: { invoices, subscriptions } }: CarryDependencies) {
-  async function free({ _id, currency, organizationId, providerId }: Payer): Promise<InvoiceDoc[]> {
-    const open = (await invoices.openCarries(organizationId)).filter(
-      (invoice) => invoice.status === 'paid' && invoice.currency === currency && invoice.providerId === providerId,
-    );
-    const others = await subscriptions.many([...new Set(open.map(({ subscriptionId }) => subscriptionId))].filter((id) => id !== _id));
-    const running = new Set(others.filter(({ live }) => live).map((other) => other._id));
+  /** Of a buyer's carried invoices, those that no running subscription carries on itself; the one that asks does so now. */
+  async function free(organizationId: string, asking = ''): Promise<InvoiceDoc[]> {
+    const open = (await invoices.openCarries(organizationId)).filter(({ status }) => status === 'paid');
+    const others = await subscriptions.many([...new Set(open.map(({ subscriptionId }) => subscriptionId))].filter((id) => id !== asking));
+    const running = new Set(others.filter(({ live }) => live).map(({ _id }) => _id));
     return open.filter(({ subscriptionId }) => !running.has(subscriptionId));
   }
+
+  const freeFor = async ({ _id, currency, organizationId, providerId }: Payer): Promise<InvoiceDoc[]> =>
+    (await free(organizationId, _id)).filter((invoice) => invoice.currency === currency && invoice.providerId === providerId);
 
   const summed = (found: readonly InvoiceDoc[]): CarriedIn => ({
     minor: sum(found.map(({ carriedMinor }) => carriedMinor)),
@@ -38,11 +40,11 @@ export function makeCarry({ store: { invoices, subscriptions } }: CarryDependenc
 
   return {
     /** What the next invoice of this subscription would take over. */
-    preview: async (subscription: Payer): Promise<CarriedIn> => summed(await free(subscription)),
+    preview: async (subscription: Payer): Promise<CarriedIn> => summed(await freeFor(subscription)),
 
     /** Take over all that is free, for the invoice with this id; what was taken for it before is part of the answer. */
     async take(subscription: Payer, invoiceId: string): Promise<CarriedIn> {
-      for (const { _id } of await free(subscription)) await invoices.takeCarry(_id, invoiceId);
+      for (const { _id } of await freeFor(subscription)) await invoices.takeCarry(_id, invoiceId);
       return summed(await invoices.carriesTakenBy(invoiceId));
     },
 
@@ -55,11 +57,6 @@ export function makeCarry({ store: { invoices, subscriptions } }: CarryDependenc
     isTaken: async (invoiceId: string): Promise<boolean> => (await invoices.carriesTakenBy(invoiceId)).length > 0,
 
     /** What a buyer's ended subscriptions left, for the next invoice of the same seller. */
-    async leftOver(organizationId: string): Promise<InvoiceDoc[]> {
-      const open = (await invoices.openCarries(organizationId)).filter(({ status }) => status === 'paid');
-      const of = await subscriptions.many([...new Set(open.map(({ subscriptionId }) => subscriptionId))]);
-      const running = new Set(of.filter(({ live }) => live).map(({ _id }) => _id));
-      return open.filter(({ subscriptionId }) => !running.has(subscriptionId));
-    },
+    leftOver: (organizationId: string): Promise<InvoiceDoc[]> => free(organizationId),
   };
 }

@@ -1,9 +1,10 @@
-import { isOperator, type Actor } from '../../domain/actor.ts';
+import type { Actor } from '../../domain/actor.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Store } from '../../store/index.ts';
 import type { InvoiceDoc } from '../../store/invoices.ts';
 import type { Payments, StripeInvoice } from '../../stripe/payments.ts';
 import type { Audit } from '../audit.ts';
+import { mustOperate } from '../operators.ts';
 import type { Collect } from './collect.ts';
 import { differences, stripeLines } from './stripe-lines.ts';
 import { goneAsNull } from './withdraw.ts';
@@ -38,19 +39,15 @@ export const REVIEW_REASON_MAX = 1_000;
 
 /** Invoices that differ at Stripe were stopped before they were finalized (F33). Only a person lets them go on. */
 export function makeReview({ store, payments, collect, audit }: ReviewDependencies) {
-  const forOperators = (actor: Actor): void => {
-    if (!isOperator(actor)) throw new AppError('not-found');
-  };
-
   return {
     async held(actor: Actor): Promise<InvoiceDoc[]> {
-      forOperators(actor);
+      mustOperate(actor);
       return (await store.invoices.inStatus('needs_review')).sort((a, b) => a.stepAt - b.stepAt);
     },
 
     /** @throws not-found when it is not held */
     async compare(actor: Actor, id: string): Promise<HeldInvoice> {
-      forOperators(actor);
+      mustOperate(actor);
       const invoice = await store.invoices.get(id);
       if (invoice?.status !== 'needs_review') throw new AppError('not-found');
       const theirs = invoice.stripeInvoiceId ? await payments.readInvoice(invoice.stripeInvoiceId).catch(goneAsNull) : null;
@@ -63,7 +60,7 @@ export function makeReview({ store, payments, collect, audit }: ReviewDependenci
      * @throws not-found invalid-form conflict
      */
     async decide(actor: Actor, id: string, decision: ReviewDecision, reason: string): Promise<InvoiceDoc> {
-      forOperators(actor);
+      mustOperate(actor);
       const why = reason.trim();
       if (why === '' || why.length > REVIEW_REASON_MAX)
         throw new AppError('invalid-form', undefined, { fields: { reason: `Say why, in ${REVIEW_REASON_MAX} characters at most.` } });

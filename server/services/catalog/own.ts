@@ -1,5 +1,6 @@
 import type { Actor } from '../../domain/actor.ts';
 import type { Action } from '../../domain/actions.ts';
+import { tagValues } from '../../domain/gateway-rules.ts';
 import { decide, explain, isAllowed } from '../../domain/rights.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { AppError } from '../../kernel/errors.ts';
@@ -47,20 +48,19 @@ export function refuseFaults(fields: Readonly<Record<string, string>>): void {
   if (Object.keys(fields).length > 0) throw faulty(fields);
 }
 
-const tagsOf = ({ tags }: GatewayDoc): Readonly<Record<string, string>> => Object.fromEntries(tags.map(({ key, value }) => [key, value]));
-
 /** Lists hold only what the actor may see of them. */
-export const seesGateway = (actor: Actor, gateway: GatewayDoc): boolean => isAllowed(actor, 'apig:instances:get', `gateway:${gateway._id}`, tagsOf(gateway));
+export const seesGateway = (actor: Actor, gateway: GatewayDoc): boolean =>
+  isAllowed(actor, 'apig:instances:get', `gateway:${gateway._id}`, tagValues(gateway.tags));
 export const seesGroup = (actor: Actor, gateway: GatewayDoc, group: GroupDoc): boolean =>
-  isAllowed(actor, 'apig:groups:get', `gateway:${gateway._id}/group:${group._id}`, tagsOf(gateway));
+  isAllowed(actor, 'apig:groups:get', `gateway:${gateway._id}/group:${group._id}`, tagValues(gateway.tags));
 export const seesApi = (actor: Actor, gateway: GatewayDoc, { _id, groupId }: ApiDoc): boolean =>
-  isAllowed(actor, 'apig:apis:get', `gateway:${gateway._id}/group:${groupId}/api:${_id}`, tagsOf(gateway));
+  isAllowed(actor, 'apig:apis:get', `gateway:${gateway._id}/group:${groupId}/api:${_id}`, tagValues(gateway.tags));
 export const seesProduct = (actor: Actor, { _id }: ProductDoc): boolean => isAllowed(actor, 'market:products:get', `product:${_id}`);
 
 /** Where one request changes several APIs, each is decided by itself, and one refusal refuses all. @throws forbidden with the statement that decides */
 export function mayEach(actor: Actor, action: Action, gateway: GatewayDoc, apis: readonly ApiDoc[]): void {
   for (const { _id, groupId, definition } of apis) {
-    const decision = decide(actor, action, `gateway:${gateway._id}/group:${groupId}/api:${_id}`, tagsOf(gateway));
+    const decision = decide(actor, action, `gateway:${gateway._id}/group:${groupId}/api:${_id}`, tagValues(gateway.tags));
     if (!decision.allowed) throw new AppError('forbidden', `${definition.name}: ${explain(decision, action)}`);
   }
 }

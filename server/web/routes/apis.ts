@@ -166,12 +166,10 @@ export function apiRoutes(
   });
   router.post('/gateways/:id/apis/:apiId/deletion', may('apig:apis:delete'), async (req, res, next) => {
     const { summary } = await placed(actorOf(req), part(req, 'id'), part(req, 'apiId'));
-    let gone = false;
     await press(
-      (r) => (gone ? `/gateways/${part(r, 'id')}/groups/${summary.api.groupId}` : `${pathOf(r)}/publishing`),
+      (r, gone) => (gone ? `/gateways/${part(r, 'id')}/groups/${summary.api.groupId}` : `${pathOf(r)}/publishing`),
       async (r) => {
         await catalog.apis.remove(actorOf(r), summary.api._id);
-        gone = true;
         return `${apiTitle(summary.api.definition)} is deleted.`;
       },
     )(req, res, next);

@@ -96,6 +96,7 @@ const gatewayForm = (values: Readonly<Record<string, unknown>>, faults: Readonly
 /** Make a gateway, change it, switch it to maintenance, delete it. */
 export function gatewaySettingsRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
   const router = Router();
+  const settingsOf = (req: Request) => `/gateways/${encodeURIComponent(part(req, 'id'))}/settings`;
 
   const newGateway = (res: Response, values: Record<string, unknown> = { edition: 'basic', windowStart: WINDOW_START_DEFAULT }, faults = {}, status = 200) =>
     page(res, 'provider/gateway-new', { ...gatewayForm(values, faults), trail: [{ text: 'Gateways', href: '/gateways' }, { text: 'New' }] }, status);
@@ -134,7 +135,7 @@ export function gatewaySettingsRoutes({ catalog }: Pick<Services, 'catalog'>): R
         const { rev, tagKey, tagValue, ...fields } = parseForm(ChangeForm, req.body);
         await catalog.gateways.update(actorOf(req), part(req, 'id'), rev, { ...fields, tags: tagsOf(tagKey, tagValue) });
         flash(req, 'success', 'Saved.');
-        res.redirect(303, `/gateways/${part(req, 'id')}/settings`);
+        res.redirect(303, settingsOf(req));
       },
       (faults, status) => settings(req, res, body(req), faults, status),
     ),
@@ -143,26 +144,23 @@ export function gatewaySettingsRoutes({ catalog }: Pick<Services, 'catalog'>): R
   router.post(
     '/gateways/:id/maintenance',
     may('apig:instances:update'),
+    press(settingsOf, async (req) => {
+      const on = parseForm(MaintenanceForm, req.body).maintenance === 'on';
+      await catalog.gateways.maintain(actorOf(req), part(req, 'id'), on);
+      return on ? 'The gateway is under maintenance: its APIs answer 503.' : 'Maintenance is over: calls are served again.';
+    }),
+  );
+
+  router.post(
+    '/gateways/:id/deletion',
+    may('apig:instances:delete'),
     press(
-      (req) => `/gateways/${encodeURIComponent(part(req, 'id'))}/settings`,
+      (req, gone) => (gone ? '/gateways' : settingsOf(req)),
       async (req) => {
-        const on = parseForm(MaintenanceForm, req.body).maintenance === 'on';
-        await catalog.gateways.maintain(actorOf(req), part(req, 'id'), on);
-        return on ? 'The gateway is under maintenance: its APIs answer 503.' : 'Maintenance is over: calls are served again.';
+        await catalog.gateways.remove(actorOf(req), part(req, 'id'));
+        return 'The gateway is deleted.';
       },
     ),
   );
-
-  router.post('/gateways/:id/deletion', may('apig:instances:delete'), async (req, res, next) => {
-    let gone = false;
-    await press(
-      (r) => (gone ? '/gateways' : `/gateways/${encodeURIComponent(part(r, 'id'))}/settings`),
-      async (r) => {
-        await catalog.gateways.remove(actorOf(r), part(r, 'id'));
-        gone = true;
-        return 'The gateway is deleted.';
-      },
-    )(req, res, next);
-  });
   return router;
 }

@@ -166,17 +166,17 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
       (faults, status) => group(req, res, body(req), faults, status),
     ),
   );
-  router.post('/gateways/:id/groups/:groupId/deletion', may('apig:groups:delete'), async (req, res, next) => {
-    let gone = false;
-    await press(
-      (r) => (gone ? `/gateways/${part(r, 'id')}/groups` : `/gateways/${part(r, 'id')}/groups/${part(r, 'groupId')}`),
-      async (r) => {
-        await catalog.groups.remove(actorOf(r), part(r, 'id'), part(r, 'groupId'));
-        gone = true;
+  router.post(
+    '/gateways/:id/groups/:groupId/deletion',
+    may('apig:groups:delete'),
+    press(
+      (req, gone) => `/gateways/${part(req, 'id')}/groups${gone ? '' : `/${part(req, 'groupId')}`}`,
+      async (req) => {
+        await catalog.groups.remove(actorOf(req), part(req, 'id'), part(req, 'groupId'));
         return 'The group is deleted.';
       },
-    )(req, res, next);
-  });
+    ),
+  );
   return router;
 }
 

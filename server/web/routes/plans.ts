@@ -12,7 +12,7 @@ import { planFormModel, planFormOf, planValues } from '../present/plan-form.ts';
 import { planModel } from '../present/plan.ts';
 import { productTabs, productTrail } from '../present/provider.ts';
 import { page } from '../render.ts';
-import { body, orAgain, part, press } from './provider-kit.ts';
+import { body, orAgain, part, press, revisionOf } from './provider-kit.ts';
 
 const WordsForm = z.object({ title: field.title(40), summary: field.line(160) });
 const NameForm = z.object({ name: z.string().trim().toLowerCase().min(1).max(30) });
@@ -135,7 +135,7 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
       async () => {
         const { plan, version } = await planIn(req);
         const words = collected(() => parseForm(WordsForm, typed), planFromForm(planFormOf(typed)));
-        const now = await catalog.plans.update(actorOf(req), plan._id, Number(typed['rev']), words.fields, words.document);
+        const now = await catalog.plans.update(actorOf(req), plan._id, revisionOf(req), words.fields, words.document);
         flash(
           req,
           'success',

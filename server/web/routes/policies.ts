@@ -16,7 +16,7 @@ import { documentPieces, statementWords } from '../present/permissions.ts';
 import { BLANK, isStatementField, readStatements, reshaped, statementModels, statementsOf, textOf, type StatementForm } from '../present/policy-form.ts';
 import { page } from '../render.ts';
 import { ROLE_WORDS, resourceChoices } from './access-kit.ts';
-import { body, part } from './provider-kit.ts';
+import { body, part, press, revisionOf } from './provider-kit.ts';
 
 const TEXT_MAX = 100_000;
 
@@ -240,23 +240,21 @@ export function policyRoutes(services: Pick<Services, 'access' | 'catalog' | 'me
   router.post('/organization/policies/:id', may('market:policies:update'), async (req, res) => {
     const policy = await access.policy(actorOf(req), part(req, 'id'));
     await edited(req, res, policy, async (fields) => {
-      const { rev } = readDraft(req);
-      if (rev === null) throw new AppError('conflict');
-      await access.updatePolicy(actorOf(req), policy._id, rev, fields);
+      await access.updatePolicy(actorOf(req), policy._id, revisionOf(req), fields);
       return policy._id;
     });
   });
-  router.post('/organization/policies/:id/deletion', may('market:policies:delete'), async (req, res) => {
-    const policy = await access.policy(actorOf(req), part(req, 'id'));
-    try {
-      await access.removePolicy(actorOf(req), policy._id);
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'conflict') throw error;
-      flash(req, 'error', error.detail);
-      return res.redirect(303, `/organization/policies/${policy._id}`);
-    }
-    flash(req, 'success', `The policy “${policy.name}” is deleted.`);
-    res.redirect(303, '/organization/policies');
-  });
+  router.post(
+    '/organization/policies/:id/deletion',
+    may('market:policies:delete'),
+    press(
+      (req, gone) => `/organization/policies${gone ? '' : `/${part(req, 'id')}`}`,
+      async (req) => {
+        const policy = await access.policy(actorOf(req), part(req, 'id'));
+        await access.removePolicy(actorOf(req), policy._id);
+        return `The policy “${policy.name}” is deleted.`;
+      },
+    ),
+  );
   return router;
 }

@@ -198,10 +198,11 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
   };
   router.get('/products/:id/listing', may('market:products:get'), (req, res) => listing(req, res));
   router.post('/products/:id/listing', may('market:products:update'), (req, res) => {
-    const { rev, ...rest } = body(req);
+    const { rev: _, ...rest } = body(req);
     return orAgain(
       async () => {
-        await catalog.products.update(actorOf(req), part(req, 'id'), Number(rev), fieldsOf(parseForm(ListingForm, rest)));
+        const fields = fieldsOf(parseForm(ListingForm, rest));
+        await catalog.products.update(actorOf(req), part(req, 'id'), revisionOf(req), fields);
         flash(req, 'success', 'The listing is saved.');
         res.redirect(303, `${pathOf(req)}/listing`);
       },
@@ -292,16 +293,16 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
       return 'The product is retired and no longer in the storefront.';
     }),
   );
-  router.post('/products/:id/deletion', may('market:products:update'), async (req, res, next) => {
-    let gone = false;
-    await press(
-      (r) => (gone ? '/products' : pathOf(r)),
-      async (r) => {
-        await catalog.products.discard(actorOf(r), part(r, 'id'));
-        gone = true;
+  router.post(
+    '/products/:id/deletion',
+    may('market:products:update'),
+    press(
+      (req, gone) => (gone ? '/products' : pathOf(req)),
+      async (req) => {
+        await catalog.products.discard(actorOf(req), part(req, 'id'));
         return 'The draft is deleted.';
       },
-    )(req, res, next);
-  });
+    ),
+  );
   return router;
 }

@@ -35,18 +35,23 @@ export async function orAgain(run: () => Promise<void>, again: (faults: Record<s
   }
 }
 
-/** A small form with one button: it leads back to a page, which says how it went. */
+/**
+ * A small form with one button: it leads back to a page, which says how it went.
+ * @param back  that page; `done`: it took effect, so that what it took away has no page any more
+ */
 export const press =
-  (back: (req: Request) => string, run: (req: Request) => Promise<string | undefined>): RequestHandler =>
+  (back: (req: Request, done: boolean) => string, run: (req: Request) => Promise<string | undefined>): RequestHandler =>
   async (req: Request, res: Response) => {
+    let done = false;
     try {
       const said = await run(req);
+      done = true;
       if (said !== undefined) flash(req, 'success', said);
     } catch (error) {
       if (!(error instanceof AppError) || (error.code !== 'conflict' && error.code !== 'invalid-form' && error.code !== 'too-many-attempts')) throw error;
       flash(req, 'error', error.code === 'invalid-form' ? Object.values(error.fields).join(' ') || error.detail : error.detail);
     }
-    res.redirect(303, back(req));
+    res.redirect(303, back(req, done));
   };
 
 /** One file and a few fields, in memory, bounded: a form with an upload. Its values are texts, as those of every form. */

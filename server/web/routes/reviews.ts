@@ -88,17 +88,17 @@ export function reviewRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayUr
     );
   };
   router.get('/admin/reviews/:id', may('platform:reviews:get'), (req, res) => dossier(req, res));
-  router.post('/admin/reviews/:id/approval', may('platform:reviews:decide'), async (req, res, next) => {
-    let done = false;
-    await press(
-      (r) => (done ? '/admin/reviews' : `/admin/reviews/${encodeURIComponent(part(r, 'id'))}`),
-      async (r) => {
-        await catalog.reviews.approve(actorOf(r), part(r, 'id'), revisionOf(r));
-        done = true;
+  router.post(
+    '/admin/reviews/:id/approval',
+    may('platform:reviews:decide'),
+    press(
+      (req, done) => (done ? '/admin/reviews' : `/admin/reviews/${encodeURIComponent(part(req, 'id'))}`),
+      async (req) => {
+        await catalog.reviews.approve(actorOf(req), part(req, 'id'), revisionOf(req));
         return 'Approved: it is in the storefront.';
       },
-    )(req, res, next);
-  });
+    ),
+  );
   router.post('/admin/reviews/:id/rejection', may('platform:reviews:decide'), (req, res) =>
     orAgain(
       async () => {

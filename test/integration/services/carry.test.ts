@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import type { InvoiceDoc } from '../../../server/store/invoices.ts';
 import { BUYER, LATENESS_SECONDS, STARTER, billingWorld, buyer, type BillingWorld } from '../../support/billing-world.ts';
 import { CARDS } from '../../support/stripe.ts';
 
@@ -28,19 +27,6 @@ describe('what invoices carry on (rule N16)', function () {
   });
   afterEach(() => world.close());
 
-  const invoice = async (subscriptionId: string, index: number): Promise<InvoiceDoc> => {
-    const found = await world.store.invoices.get(`inv_${subscriptionId}_${index}`);
-    if (!found) throw new Error(`no invoice ${index}`);
-    return found;
-  };
-  const end = async (subscriptionId: string, index: number) => {
-    world.travel((await world.boundary(subscriptionId, index + 1)) + LATENESS_SECONDS * 1000);
-    await world.invoicing.round();
-  };
-  const balance = async (account: string): Promise<bigint> =>
-    (await world.store.ledger.ofAccount(account, 0, Number.MAX_SAFE_INTEGER))
-      .flatMap(({ entries }) => entries)
-      .reduce((sum, entry) => (entry.account === account ? sum + entry.amountMinor : sum), 0n);
   const left = async () => (await world.invoicing.leftOver(buyer)).map(({ carriedMinor }) => carriedMinor);
 
   /** A subscription that ended with 34 too little to charge. */
@@ -48,55 +34,55 @@ describe('what invoices carry on (rule N16)', function () {
     const id = await world.subscribe((await world.plan(METERED)).planId);
     world.usage.record(id, 0, 34);
     await world.subscriptions.cancel(buyer, id);
-    await end(id, 0);
+    await world.endPeriod(id, 0);
     return id;
   };
 
   it('F34: an invoice of zero or below the minimum charge is closed without a charge; what an ended subscription left is shown, and charged with the next one of the seller', async () => {
     const id = await smallDebt();
-    expect(await invoice(id, 1)).to.include({ status: 'paid', chargeMinor: 0n, carriedMinor: 34n });
+    expect(await world.invoice(id, 1)).to.include({ status: 'paid', chargeMinor: 0n, carriedMinor: 34n });
     expect((await world.stripe.sdk.invoices.list()).data).to.have.length(0);
     expect(await left()).to.deep.equal([34n]);
-    expect(await balance(`receivable:${BUYER}`)).to.equal(34n);
+    expect(await world.balance(`receivable:${BUYER}`)).to.equal(34n);
     const next = await world.subscribe((await world.plan()).planId);
-    expect(await invoice(next, 0)).to.deep.include({ status: 'paid', carriedInMinor: 34n, chargeMinor: 1034n, carriedFrom: [`inv_${id}_1`] });
+    expect(await world.invoice(next, 0)).to.deep.include({ status: 'paid', carriedInMinor: 34n, chargeMinor: 1034n, carriedFrom: [`inv_${id}_1`] });
     expect(await left()).to.deep.equal([]);
-    expect(await balance(`receivable:${BUYER}`)).to.equal(0n);
-    await end(next, 0);
-    expect(await invoice(next, 1)).to.include({ carriedInMinor: 0n, chargeMinor: 1000n });
+    expect(await world.balance(`receivable:${BUYER}`)).to.equal(0n);
+    await world.endPeriod(next, 0);
+    expect(await world.invoice(next, 1)).to.include({ carriedInMinor: 0n, chargeMinor: 1000n });
   });
 
   it('F39: a negative total is paid out to nobody; the balance waits, and is set off against the next subscription of the same seller until it is used up', async () => {
     const id = await world.subscribe((await world.plan(VOLUME)).planId);
     world.usage.record(id, 0, 7500);
     await world.subscriptions.cancel(buyer, id);
-    await end(id, 0);
-    expect(await invoice(id, 1)).to.include({ status: 'paid', chargeMinor: 2700n });
+    await world.endPeriod(id, 0);
+    expect(await world.invoice(id, 1)).to.include({ status: 'paid', chargeMinor: 2700n });
     // One late call makes all of them cheaper: 1575 instead of 2700.
     world.usage.record(id, 0, 1);
-    await end(id, 1);
-    expect(await invoice(id, 2)).to.include({ status: 'paid', totalMinor: -1125n, chargeMinor: 0n, carriedMinor: -1125n });
+    await world.endPeriod(id, 1);
+    expect(await world.invoice(id, 2)).to.include({ status: 'paid', totalMinor: -1125n, chargeMinor: 0n, carriedMinor: -1125n });
     expect((await world.stripe.sdk.refunds.list()).data).to.have.length(0);
     expect(await left()).to.deep.equal([-1125n]);
     const next = await world.subscribe((await world.plan()).planId);
-    expect(await invoice(next, 0)).to.include({ status: 'paid', totalMinor: -125n, chargeMinor: 0n, carriedMinor: -125n });
+    expect(await world.invoice(next, 0)).to.include({ status: 'paid', totalMinor: -125n, chargeMinor: 0n, carriedMinor: -125n });
     expect(await world.store.subscriptions.get(next)).to.include({ status: 'active' });
-    await end(next, 0);
-    expect(await invoice(next, 1)).to.include({ status: 'paid', carriedInMinor: -125n, chargeMinor: 875n, carriedMinor: 0n });
-    expect(await balance(`receivable:${BUYER}`)).to.equal(0n);
+    await world.endPeriod(next, 0);
+    expect(await world.invoice(next, 1)).to.include({ status: 'paid', carriedInMinor: -125n, chargeMinor: 875n, carriedMinor: 0n });
+    expect(await world.balance(`receivable:${BUYER}`)).to.equal(0n);
   });
 
   it('I21: another currency is left alone', async () => {
     await smallDebt();
     const next = await world.subscribe((await world.plan({ ...STARTER, currency: 'eur' })).planId);
-    expect(await invoice(next, 0)).to.include({ carriedInMinor: 0n, chargeMinor: 1000n });
+    expect(await world.invoice(next, 0)).to.include({ carriedInMinor: 0n, chargeMinor: 1000n });
     expect(await left()).to.deep.equal([34n]);
   });
 
   it('a subscription that runs keeps its own: another one takes nothing of it', async () => {
     const running = await world.subscribe((await world.plan(METERED)).planId);
     world.usage.record(running, 0, 34);
-    await end(running, 0);
+    await world.endPeriod(running, 0);
     const next = await world.store.subscriptions.get(running);
     expect([await left(), next?.status]).to.deep.equal([[], 'active']);
     await world.store.apps.addApp({
@@ -109,23 +95,23 @@ describe('what invoices carry on (rule N16)', function () {
       rev: 0,
     });
     const other = await world.subscribe((await world.plan()).planId);
-    expect(await invoice(other, 0)).to.include({ carriedInMinor: 0n, chargeMinor: 1000n });
+    expect(await world.invoice(other, 0)).to.include({ carriedInMinor: 0n, chargeMinor: 1000n });
     world.usage.record(running, 1, 34);
     world.travel((await world.boundary(running, 2)) + LATENESS_SECONDS * 1000);
     await world.invoicing.round();
-    expect(await invoice(running, 2)).to.include({ carriedInMinor: 34n, chargeMinor: 68n });
+    expect(await world.invoice(running, 2)).to.include({ carriedInMinor: 34n, chargeMinor: 68n });
   });
 
   it('a purchase that is given up leaves it for the next one', async () => {
     await smallDebt();
     const refused = await world.subscribe((await world.plan()).planId, CARDS.chargeFails);
-    expect(await invoice(refused, 0)).to.include({ status: 'open', carriedInMinor: 34n });
+    expect(await world.invoice(refused, 0)).to.include({ status: 'open', carriedInMinor: 34n });
     expect(await left()).to.deep.equal([]);
     await world.subscriptions.cancel(buyer, refused);
-    expect(await invoice(refused, 0)).to.include({ status: 'void', step: 'done' });
+    expect(await world.invoice(refused, 0)).to.include({ status: 'void', step: 'done' });
     expect(await left()).to.deep.equal([34n]);
-    expect(await balance(`receivable:${BUYER}`)).to.equal(34n);
-    expect(await invoice(await world.subscribe((await world.plan()).planId), 0)).to.include({ chargeMinor: 1034n });
+    expect(await world.balance(`receivable:${BUYER}`)).to.equal(34n);
+    expect(await world.invoice(await world.subscribe((await world.plan()).planId), 0)).to.include({ chargeMinor: 1034n });
   });
 
   it('a purchase cut short between taking it and writing the invoice finds it again, or leaves it when it is given up', async () => {
@@ -174,7 +160,7 @@ describe('what invoices carry on (rule N16)', function () {
         ),
       ),
     );
-    const carried = await Promise.all(ids.map(async (id) => (await invoice(id, 0)).carriedInMinor));
+    const carried = await Promise.all(ids.map(async (id) => (await world.invoice(id, 0)).carriedInMinor));
     expect(carried.reduce((sum, one) => sum + one, 0n)).to.equal(34n);
   });
 });

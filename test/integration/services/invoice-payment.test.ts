@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import type { InvoiceDoc } from '../../../server/store/invoices.ts';
 import { BUYER, LATENESS_SECONDS, billingWorld, buyer, operator, type BillingWorld } from '../../support/billing-world.ts';
 import { CARDS, typeCard } from '../../support/stripe.ts';
 
@@ -11,28 +10,13 @@ describe('collecting invoices', function () {
   });
   afterEach(() => world.close());
 
-  const invoice = async (subscriptionId: string, index: number): Promise<InvoiceDoc> => {
-    const found = await world.store.invoices.get(`inv_${subscriptionId}_${index}`);
-    if (!found) throw new Error(`no invoice ${index}`);
-    return found;
-  };
-  /** Past the end of period `index` and its lateness. */
-  const end = async (subscriptionId: string, index: number) => {
-    world.travel((await world.boundary(subscriptionId, index + 1)) + LATENESS_SECONDS * 1000);
-    return world.invoicing.round();
-  };
-  const balance = async (account: string): Promise<bigint> => {
-    const postings = await world.store.ledger.ofAccount(account, 0, Number.MAX_SAFE_INTEGER);
-    return postings.flatMap(({ entries }) => entries).reduce((sum, entry) => (entry.account === account ? sum + entry.amountMinor : sum), 0n);
-  };
-
   it('F19: a renewal that is declined leaves the subscription past due, tries again on its days, and is restored by another card at once', async () => {
     const { planId } = await world.plan();
     const id = await world.subscribe(planId);
     world.stripe.world.planDeclines('insufficient_funds', 2);
-    await end(id, 0);
+    await world.endPeriod(id, 0);
     const failedAt = world.clock.now();
-    expect(await invoice(id, 1)).to.deep.include({
+    expect(await world.invoice(id, 1)).to.deep.include({
       status: 'open',
       step: 'waiting',
       attempts: 1,
@@ -43,13 +27,13 @@ describe('collecting invoices', function () {
     expect(await world.invoicing.round()).to.include({ collected: 0 });
     world.travel(failedAt + 2 * 86_400_000);
     await world.invoicing.round();
-    expect(await invoice(id, 1)).to.deep.include({ attempts: 2, nextAttemptAt: world.clock.now() + 5 * 86_400_000 });
+    expect(await world.invoice(id, 1)).to.deep.include({ attempts: 2, nextAttemptAt: world.clock.now() + 5 * 86_400_000 });
     const organization = await world.store.accounts.organization(BUYER);
     const card = await world.stripe.sdk.paymentMethods.create({ type: 'card', card: { number: CARDS.good, exp_month: 12, exp_year: 2039, cvc: '123' } });
     await world.stripe.sdk.paymentMethods.attach(card.id, { customer: organization?.stripeCustomerId ?? '' });
     await world.store.accounts.setPaymentMethod(BUYER, { id: card.id, brand: 'visa', last4: '4242', expMonth: 12, expYear: 2039 });
     await world.invoicing.round();
-    expect(await invoice(id, 1)).to.deep.include({ status: 'paid', step: 'done', lastFailure: '' });
+    expect(await world.invoice(id, 1)).to.deep.include({ status: 'paid', step: 'done', lastFailure: '' });
     expect(await world.store.subscriptions.get(id)).to.include({ status: 'active', entitledUntil: null });
   });
 
@@ -57,42 +41,42 @@ describe('collecting invoices', function () {
     const id = await world.subscribe((await world.plan()).planId);
     world.usage.record(id, 1, 1100);
     world.stripe.world.planDeclines('insufficient_funds', 99);
-    await end(id, 0);
+    await world.endPeriod(id, 0);
     const first = world.clock.now();
     for (const [tries, day] of [2, 7, 14].entries()) {
       world.travel(first + day * 86_400_000);
       await world.invoicing.round();
       await world.subscriptions.sweep(world.clock.now());
-      expect(await invoice(id, 1)).to.include({ attempts: tries + 2 });
+      expect(await world.invoice(id, 1)).to.include({ attempts: tries + 2 });
       expect(await world.store.subscriptions.get(id)).to.include({ status: day === 2 ? 'past_due' : 'suspended', live: true });
     }
     world.travel(first + 21 * 86_400_000);
     await world.invoicing.round();
     expect(await world.subscriptions.sweep(world.clock.now())).to.include({ canceled: 1 });
     expect(await world.store.subscriptions.get(id)).to.include({ status: 'canceled', live: false, endedAt: world.clock.now() });
-    expect(await invoice(id, 1)).to.include({ status: 'open', attempts: 5, nextAttemptAt: null });
+    expect(await world.invoice(id, 1)).to.include({ status: 'open', attempts: 5, nextAttemptAt: null });
     expect(await world.subscriptions.sweep(world.clock.now())).to.include({ canceled: 0 });
     // What was used before access ended is billed with the end of the period, and nothing is renewed.
-    await end(id, 1);
-    expect((await invoice(id, 2)).lines.map(({ amountMinor }) => amountMinor)).to.deep.equal([50n]);
-    await end(id, 2);
+    await world.endPeriod(id, 1);
+    expect((await world.invoice(id, 2)).lines.map(({ amountMinor }) => amountMinor)).to.deep.equal([50n]);
+    await world.endPeriod(id, 2);
     expect(await world.store.invoices.get(`inv_${id}_3`)).to.equal(null);
-    expect(await balance(`receivable:${BUYER}`)).to.equal(1050n);
+    expect(await world.balance(`receivable:${BUYER}`)).to.equal(1050n);
   });
 
   it('N22: after a hard decline nothing is tried, the days run on, and day 21 ends it', async () => {
     const id = await world.subscribe((await world.plan()).planId);
     world.stripe.world.planDeclines('lost_card', 1);
-    await end(id, 0);
+    await world.endPeriod(id, 0);
     const first = world.clock.now();
-    expect(await invoice(id, 1)).to.include({ attempts: 1, nextAttemptAt: null });
+    expect(await world.invoice(id, 1)).to.include({ attempts: 1, nextAttemptAt: null });
     expect(await world.invoicing.nextDue(first, first + 40 * 86_400_000)).to.equal(first + 21 * 86_400_000);
     world.travel(first + 21 * 86_400_000 - 1);
     expect(await world.subscriptions.sweep(world.clock.now())).to.include({ canceled: 0 });
     world.travel(first + 21 * 86_400_000);
     await world.invoicing.round();
     expect(await world.subscriptions.sweep(world.clock.now())).to.include({ canceled: 1 });
-    expect(await invoice(id, 1)).to.include({ attempts: 1 });
+    expect(await world.invoice(id, 1)).to.include({ attempts: 1 });
   });
 
   it('books what Stripe kept of a payment as soon as Stripe knows it, once, and holds nothing up meanwhile', async () => {
@@ -103,15 +87,15 @@ describe('collecting invoices', function () {
     const id = await world.subscribe((await world.plan()).planId);
     world.travel((await world.boundary(id, 1)) + LATENESS_SECONDS * 1000);
     await invoicing.round();
-    expect(await invoice(id, 1)).to.include({ status: 'paid', step: 'costing', unsettled: true });
-    expect(await balance('processing_fees')).to.equal(59n);
+    expect(await world.invoice(id, 1)).to.include({ status: 'paid', step: 'costing', unsettled: true });
+    expect(await world.balance('processing_fees')).to.equal(59n);
     expect(await invoicing.round()).to.include({ collected: 0 });
     pending.is = false;
     world.travel(world.clock.now() + 600_000);
     await invoicing.round();
     await invoicing.round();
-    expect(await invoice(id, 1)).to.include({ status: 'paid', step: 'done', unsettled: false, nextAttemptAt: null });
-    expect(await balance('processing_fees')).to.equal(118n);
+    expect(await world.invoice(id, 1)).to.include({ status: 'paid', step: 'done', unsettled: false, nextAttemptAt: null });
+    expect(await world.balance('processing_fees')).to.equal(118n);
     expect(await world.store.ledger.get(`fee.inv_${id}_1`)).to.deep.include({
       currency: 'usd',
       entries: [
@@ -125,9 +109,9 @@ describe('collecting invoices', function () {
     const { planId } = await world.plan();
     const id = await world.subscribe(planId, CARDS.chargeFails);
     expect(await world.store.subscriptions.get(id)).to.include({ status: 'pending' });
-    expect(await invoice(id, 0)).to.deep.include({ status: 'open', step: 'waiting', attempts: 1 });
+    expect(await world.invoice(id, 0)).to.deep.include({ status: 'open', step: 'waiting', attempts: 1 });
     await world.subscriptions.refresh(buyer, id);
-    expect(await invoice(id, 0)).to.include({ attempts: 1 });
+    expect(await world.invoice(id, 0)).to.include({ attempts: 1 });
     const { checkoutUrl } = await world.subscriptions.resume(buyer, id);
     await typeCard(checkoutUrl ?? '', CARDS.good);
     await world.subscriptions.refresh(buyer, id);
@@ -140,9 +124,9 @@ describe('collecting invoices', function () {
     const id = await world.subscribe(planId, CARDS.chargeFails);
     await world.subscriptions.cancel(buyer, id);
     expect(await world.store.subscriptions.get(id)).to.include({ status: 'canceled' });
-    expect(await invoice(id, 0)).to.include({ status: 'void', void: true, unsettled: false });
+    expect(await world.invoice(id, 0)).to.include({ status: 'void', void: true, unsettled: false });
     expect((await world.stripe.sdk.invoices.list()).data.map(({ status }) => status)).to.deep.equal(['void']);
-    expect(await balance(`receivable:${BUYER}`)).to.equal(0n);
+    expect(await world.balance(`receivable:${BUYER}`)).to.equal(0n);
   });
 
   describe('F33: an invoice that differs at Stripe', () => {
@@ -165,11 +149,11 @@ describe('collecting invoices', function () {
       held = `inv_${id}_1`;
     });
     const review = () => world.invoicing.review;
-    const atStripe = async () => world.stripe.sdk.invoices.retrieve((await invoice(id, 1)).stripeInvoiceId ?? '');
+    const atStripe = async () => world.stripe.sdk.invoices.retrieve((await world.invoice(id, 1)).stripeInvoiceId ?? '');
     const code = (error: { code: string }) => error.code;
 
     it('is not finalized, and an operator sees how', async () => {
-      expect(await invoice(id, 1)).to.include({ status: 'needs_review', step: 'review', numbered: false, unsettled: false });
+      expect(await world.invoice(id, 1)).to.include({ status: 'needs_review', step: 'review', numbered: false, unsettled: false });
       expect((await world.stripe.sdk.invoices.list({ status: 'paid' })).data).to.have.length(1);
       expect((await review().held(operator)).map(({ _id }) => _id)).to.deep.equal([held]);
       const { difference, lines, theirs } = await review().compare(operator, held);
@@ -210,16 +194,16 @@ describe('collecting invoices', function () {
         }),
       });
       expect(await dying.invoicing.review.decide(operator, held, 'remake', 'Send ours again').catch(() => 'killed')).to.equal('killed');
-      expect(await invoice(id, 1)).to.include({ step: 'discarding', unsettled: true });
+      expect(await world.invoice(id, 1)).to.include({ step: 'discarding', unsettled: true });
       await world.invoicing.round();
-      const after = await invoice(id, 1);
+      const after = await world.invoice(id, 1);
       expect(after).to.include({ status: 'paid', step: 'done', number: 2, remakes: 1, lastFailure: '' });
       expect(after.stripeInvoiceId).not.to.equal(before);
       expect((await world.stripe.sdk.invoices.list()).data.map(({ status, total }) => [status, total])).to.deep.equal([
         ['paid', 1000],
         ['paid', 1000],
       ]);
-      expect(await balance(`receivable:${BUYER}`)).to.equal(0n);
+      expect(await world.balance(`receivable:${BUYER}`)).to.equal(0n);
     });
 
     it('whose draft was removed in the dashboard is held, and made anew', async () => {

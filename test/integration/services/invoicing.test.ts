@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { parsePlanDocument } from '../../../server/domain/plan.ts';
 import { makeOverview } from '../../../server/services/overview.ts';
-import type { InvoiceDoc } from '../../../server/store/invoices.ts';
 import { BUYER, LATENESS_SECONDS, PROVIDER, STARTER, START, billingWorld, buyer, operator, type BillingWorld } from '../../support/billing-world.ts';
 
 const CALLS = (unit_amount_decimal: string, more = {}) => ({ code: 'requests', price: { model: 'per_unit', unit_amount_decimal, ...more } });
@@ -14,34 +13,19 @@ describe('invoicing', function () {
   });
   afterEach(() => world.close());
 
-  const invoice = async (subscriptionId: string, index: number): Promise<InvoiceDoc> => {
-    const found = await world.store.invoices.get(`inv_${subscriptionId}_${index}`);
-    if (!found) throw new Error(`no invoice ${index}`);
-    return found;
-  };
-  /** Past the end of period `index` and its lateness. */
-  const end = async (subscriptionId: string, index: number) => {
-    world.travel((await world.boundary(subscriptionId, index + 1)) + LATENESS_SECONDS * 1000);
-    return world.invoicing.round();
-  };
-  const balance = async (account: string): Promise<bigint> => {
-    const postings = await world.store.ledger.ofAccount(account, 0, Number.MAX_SAFE_INTEGER);
-    return postings.flatMap(({ entries }) => entries).reduce((sum, entry) => (entry.account === account ? sum + entry.amountMinor : sum), 0n);
-  };
-
   it('bills the month: base in advance, usage in arrears; the same total here, in the ledger and at Stripe', async () => {
     const { planId } = await world.plan();
     const id = await world.subscribe(planId);
     expect(await world.store.subscriptions.get(id)).to.include({ status: 'active', anchorAt: START });
-    expect(await invoice(id, 0)).to.deep.include({ status: 'paid', totalMinor: 1000n, chargeMinor: 1000n, number: 1 });
+    expect(await world.invoice(id, 0)).to.deep.include({ status: 'paid', totalMinor: 1000n, chargeMinor: 1000n, number: 1 });
 
     world.usage.record(id, 0, 1300);
     world.usage.record(id, 0, 40, '404');
     world.usage.record(id, 0, 7, 'aborted');
     world.usage.record(id, 0, 3, 'refused.quota-exceeded');
-    expect(await end(id, 0)).to.include({ closed: 1 });
+    expect(await world.endPeriod(id, 0)).to.include({ closed: 1 });
 
-    const renewal = await invoice(id, 1);
+    const renewal = await world.invoice(id, 1);
     expect(renewal).to.deep.include({ status: 'paid', step: 'done', subtotalMinor: 1150n, totalMinor: 1150n, number: 2 });
     expect(
       renewal.lines.map(({ quantity, exact, amountMinor, feeMinor, providerMinor }) => [quantity, exact, amountMinor, feeMinor, providerMinor]),
@@ -52,10 +36,14 @@ describe('invoicing', function () {
     const atStripe = await world.stripe.sdk.invoices.retrieve(renewal.stripeInvoiceId ?? '');
     expect(atStripe).to.include({ status: 'paid', total: 1150, amount_paid: 1150 });
     // 2.9 % and 30 of each payment stay with Stripe: 59 of 1000 and 63 of 1150.
-    expect([await balance('stripe_clearing'), await balance('processing_fees'), await balance(`receivable:${BUYER}`)]).to.deep.equal([2028n, 122n, 0n]);
+    expect([await world.balance('stripe_clearing'), await world.balance('processing_fees'), await world.balance(`receivable:${BUYER}`)]).to.deep.equal([
+      2028n,
+      122n,
+      0n,
+    ]);
     const { available, pending } = await world.stripe.sdk.balance.retrieve();
     expect([...available, ...pending].reduce((sum, { amount }) => sum + amount, 0)).to.equal(2028);
-    expect([await balance(`provider_payable:${PROVIDER}`), await balance('platform_revenue')]).to.deep.equal([-1720n, -430n]);
+    expect([await world.balance(`provider_payable:${PROVIDER}`), await world.balance('platform_revenue')]).to.deep.equal([-1720n, -430n]);
     expect(await world.store.periods.get(id, 0)).to.deep.include({ status: 'invoiced', frozen: { '0.0': { requests: '1300' } } });
     expect(await world.store.subscriptions.get(id)).to.include({ periodIndex: 1, status: 'active' });
   });
@@ -77,9 +65,9 @@ describe('invoicing', function () {
     expect(found.map(({ writtenAt, estimate }) => [writtenAt, estimate?._id, estimate?.totalMinor])).to.deep.equal([
       [endAt + LATENESS_SECONDS * 1_000, `inv_${id}_1`, 1150n],
     ]);
-    await end(id, 0);
+    await world.endPeriod(id, 0);
     expect(await waiting(), 'once it is written').to.have.length(0);
-    expect((await invoice(id, 1)).lines).to.deep.equal(found[0]?.estimate?.lines);
+    expect((await world.invoice(id, 1)).lines).to.deep.equal(found[0]?.estimate?.lines);
   });
 
   it('closes no period before its lateness is over and its usage is stored; an operator may skip the first, nobody the second', async () => {
@@ -103,18 +91,18 @@ describe('invoicing', function () {
     const { planId } = await world.plan({ ...STARTER, meters: [CALLS('0.375', { included: 430 })] });
     const id = await world.subscribe(planId);
     world.usage.record(id, 0, 433);
-    await end(id, 0);
+    await world.endPeriod(id, 0);
     const before = await world.store.periods.get(id, 0);
-    expect((await invoice(id, 1)).lines[1]).to.include({ quantity: '433', exact: '1.125', amountMinor: 1n });
+    expect((await world.invoice(id, 1)).lines[1]).to.include({ quantity: '433', exact: '1.125', amountMinor: 1n });
     world.usage.record(id, 0, 1);
     world.usage.record(id, 1, 10);
-    await end(id, 1);
-    const [, usage, late] = (await invoice(id, 2)).lines;
+    await world.endPeriod(id, 1);
+    const [, usage, late] = (await world.invoice(id, 2)).lines;
     expect(usage).to.include({ quantity: '10', amountMinor: 0n });
     // 434 calls cost 1.5, rounded to 2; 1 was billed.
     expect(late).to.include({ key: 'adj.0.requests', quantity: '1', amountMinor: 1n });
-    await end(id, 2);
-    expect((await invoice(id, 3)).lines.map(({ key }) => key.split('.')[0])).to.deep.equal(['base', 'requests']);
+    await world.endPeriod(id, 2);
+    expect((await world.invoice(id, 3)).lines.map(({ key }) => key.split('.')[0])).to.deep.equal(['base', 'requests']);
     expect(await world.store.periods.get(id, 0)).to.deep.equal(before);
   });
 
@@ -122,10 +110,10 @@ describe('invoicing', function () {
     const { planId } = await world.plan({ ...STARTER, interval: 'year', meters: [CALLS('10')] });
     const id = await world.subscribe(planId);
     world.usage.record(id, 0, 5);
-    await end(id, 0);
+    await world.endPeriod(id, 0);
     world.usage.record(id, 0, 2);
-    await end(id, 1);
-    expect((await invoice(id, 2)).lines.map(({ key, amountMinor }) => [key.split('.')[0], amountMinor])).to.deep.equal([
+    await world.endPeriod(id, 1);
+    expect((await world.invoice(id, 2)).lines.map(({ key, amountMinor }) => [key.split('.')[0], amountMinor])).to.deep.equal([
       ['base', 1000n],
       ['requests', 0n],
       ['adj', 20n],
@@ -149,8 +137,8 @@ describe('invoicing', function () {
     ] as const) {
       world.usage.record(id, 0, count, outcome);
     }
-    await end(id, 0);
-    expect((await invoice(id, 1)).lines[1]).to.include({ quantity: '1011', amountMinor: 10_110n });
+    await world.endPeriod(id, 0);
+    expect((await world.invoice(id, 1)).lines[1]).to.include({ quantity: '1011', amountMinor: 10_110n });
   });
 
   it('adopts a version published for running subscriptions with the next period (rule N6)', async () => {
@@ -170,11 +158,11 @@ describe('invoicing', function () {
     });
     await world.subscriptions.onPlanVersionPublished(productId, planId);
     world.usage.record(id, 0, 1200);
-    await end(id, 0);
-    expect((await invoice(id, 1)).lines.map(({ amountMinor }) => amountMinor)).to.deep.equal([3000n, 100n]);
+    await world.endPeriod(id, 0);
+    expect((await world.invoice(id, 1)).lines.map(({ amountMinor }) => amountMinor)).to.deep.equal([3000n, 100n]);
     world.usage.record(id, 1, 1200);
-    await end(id, 1);
-    expect((await invoice(id, 2)).lines.map(({ amountMinor }) => amountMinor)).to.deep.equal([3000n, 2400n]);
+    await world.endPeriod(id, 1);
+    expect((await world.invoice(id, 2)).lines.map(({ amountMinor }) => amountMinor)).to.deep.equal([3000n, 2400n]);
   });
 
   it('ends with an invoice of usage only, and is silent afterwards', async () => {
@@ -182,35 +170,35 @@ describe('invoicing', function () {
     const id = await world.subscribe(planId);
     await world.subscriptions.cancel(buyer, id);
     world.usage.record(id, 0, 1300);
-    await end(id, 0);
+    await world.endPeriod(id, 0);
     expect(await world.store.subscriptions.get(id)).to.include({ status: 'canceled', live: false });
-    expect((await invoice(id, 1)).lines.map(({ key, amountMinor }) => [key.split('.')[0], amountMinor])).to.deep.equal([['requests', 150n]]);
-    expect(await end(id, 1)).to.include({ closed: 1 });
+    expect((await world.invoice(id, 1)).lines.map(({ key, amountMinor }) => [key.split('.')[0], amountMinor])).to.deep.equal([['requests', 150n]]);
+    expect(await world.endPeriod(id, 1)).to.include({ closed: 1 });
     expect(await world.store.invoices.get(`inv_${id}_2`)).to.equal(null);
   });
 
   it('carries what is too little to charge, and charges it with the invoice that reaches the minimum (rule N16)', async () => {
     const { planId } = await world.plan({ ...STARTER, base_amount: 0, meters: [CALLS('1')] });
     const id = await world.subscribe(planId);
-    expect(await invoice(id, 0)).to.deep.include({ status: 'paid', chargeMinor: 0n, numbered: true });
+    expect(await world.invoice(id, 0)).to.deep.include({ status: 'paid', chargeMinor: 0n, numbered: true });
     for (const [index, calls] of [34, 15, 2].entries()) {
       world.usage.record(id, index, calls);
-      await end(id, index);
+      await world.endPeriod(id, index);
     }
-    expect(await invoice(id, 1)).to.deep.include({ status: 'paid', totalMinor: 34n, chargeMinor: 0n, carriedMinor: 34n });
-    expect(await invoice(id, 2)).to.deep.include({ status: 'paid', carriedInMinor: 34n, totalMinor: 49n, chargeMinor: 0n, carriedMinor: 49n });
-    expect(await invoice(id, 3)).to.deep.include({ status: 'paid', totalMinor: 51n, chargeMinor: 51n, carriedMinor: 0n, number: 4 });
+    expect(await world.invoice(id, 1)).to.deep.include({ status: 'paid', totalMinor: 34n, chargeMinor: 0n, carriedMinor: 34n });
+    expect(await world.invoice(id, 2)).to.deep.include({ status: 'paid', carriedInMinor: 34n, totalMinor: 49n, chargeMinor: 0n, carriedMinor: 49n });
+    expect(await world.invoice(id, 3)).to.deep.include({ status: 'paid', totalMinor: 51n, chargeMinor: 51n, carriedMinor: 0n, number: 4 });
     const { data } = await world.stripe.sdk.invoices.list();
     expect(data.map(({ total, status }) => [total, status])).to.deep.equal([[51, 'paid']]);
-    expect([await balance('stripe_clearing'), await balance(`receivable:${BUYER}`)]).to.deep.equal([20n, 0n]);
+    expect([await world.balance('stripe_clearing'), await world.balance(`receivable:${BUYER}`)]).to.deep.equal([20n, 0n]);
   });
 
   it('I24: asks Stripe for nothing where nothing can be due', async () => {
     const { planId } = await world.plan({ ...STARTER, base_amount: 0, meters: [CALLS('0')] });
     const id = await world.subscribe(planId);
     world.usage.record(id, 0, 500);
-    await end(id, 0);
-    expect(await invoice(id, 1)).to.deep.include({ status: 'paid', totalMinor: 0n });
+    await world.endPeriod(id, 0);
+    expect(await world.invoice(id, 1)).to.deep.include({ status: 'paid', totalMinor: 0n });
     expect((await world.stripe.sdk.customers.list()).data).to.deep.equal([]);
     expect(await world.store.ledger.ofAccount(`receivable:${BUYER}`, 0, Number.MAX_SAFE_INTEGER)).to.deep.equal([]);
   });
@@ -232,13 +220,13 @@ describe('invoicing', function () {
     const workers = Array.from({ length: 4 }, () => world.process());
     await Promise.all(workers.map(({ invoicing }) => invoicing.round()));
     await world.invoicing.round();
-    expect(await invoice(id, 1)).to.deep.include({ status: 'paid', step: 'done', totalMinor: 1150n, attempts: 0 });
+    expect(await world.invoice(id, 1)).to.deep.include({ status: 'paid', step: 'done', totalMinor: 1150n, attempts: 0 });
     const { data } = await world.stripe.sdk.invoices.list();
     expect(data.map(({ total, status }) => [total, status])).to.deep.equal([
       [1150, 'paid'],
       [1000, 'paid'],
     ]);
-    expect(await balance('stripe_clearing')).to.equal(2028n);
+    expect(await world.balance('stripe_clearing')).to.equal(2028n);
   });
 
   it('I27: the preview is the invoice when nothing happens in between', async () => {
@@ -247,8 +235,8 @@ describe('invoicing', function () {
     world.usage.record(id, 0, 1300);
     const subscription = await world.store.subscriptions.get(id);
     const preview = subscription && (await world.invoicing.preview(subscription));
-    await end(id, 0);
-    const issued = await invoice(id, 1);
+    await world.endPeriod(id, 0);
+    const issued = await world.invoice(id, 1);
     expect(preview?.hash).to.equal(issued.hash);
     expect(preview?.lines).to.deep.equal(issued.lines);
   });
@@ -256,7 +244,7 @@ describe('invoicing', function () {
   it('an event of Stripe’s in any order, and twice, leaves the state that Stripe shows', async () => {
     const { planId } = await world.plan();
     const id = await world.subscribe(planId);
-    const { stripeInvoiceId } = await invoice(id, 0);
+    const { stripeInvoiceId } = await world.invoice(id, 0);
     for (const handle of [
       world.invoicing.onInvoicePaid,
       world.invoicing.onInvoiceFinalized,
@@ -265,6 +253,6 @@ describe('invoicing', function () {
     ]) {
       expect(await handle(stripeInvoiceId ?? '')).to.equal(`inv_${id}_0 paid`);
     }
-    expect(await balance('stripe_clearing')).to.equal(941n);
+    expect(await world.balance('stripe_clearing')).to.equal(941n);
   });
 });
