@@ -1,8 +1,11 @@
 import session, { type Store as SessionStore } from 'express-session';
 import type { RequestHandler } from 'express';
+import type { Factor } from '../domain/sign-in.ts';
 
 declare module 'express-session' {
   interface SessionData {
+    /** What this session was opened with; set by `signIn`. */
+    factors: readonly Factor[];
     /** The organization acted for; one of the user's memberships. */
     organizationId: string;
     flash: { kind: 'success' | 'info' | 'warning' | 'error'; text: string }[];

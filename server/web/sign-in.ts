@@ -1,11 +1,21 @@
 import type { Request } from 'express';
-import { sessionMark } from '../services/accounts.ts';
+import type { Factor } from '../domain/sign-in.ts';
+import { hasSecondFactor, sessionMark } from '../services/accounts.ts';
 
 type Done = (error?: unknown) => void;
 const settled = (run: (done: Done) => void): Promise<void> => new Promise((resolve, reject) => run((error) => (error ? reject(error as Error) : resolve())));
 
 /** A new session for the user; what the one before held is gone with it. */
-export const signIn = (req: Request, user: Express.User): Promise<void> => settled((done) => req.logIn(user, done));
+export async function signIn(req: Request, user: Express.User, factors: readonly Factor[]): Promise<void> {
+  await settled((done) => req.logIn(user, done));
+  req.session.factors = factors;
+}
+
+/** What the present session was opened with; sessions from before this was kept needed every factor the user had. */
+export function factorsOf(req: Request): readonly Factor[] {
+  const kept = (req.session as Partial<Request['session']>).factors;
+  return kept ?? (req.user && hasSecondFactor(req.user) ? ['password', 'totp'] : ['password']);
+}
 
 const CODE_WAIT_MS = 10 * 60_000;
 

@@ -1,6 +1,7 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import type { Attempts } from '../../cache/attempts.ts';
+import type { Factor } from '../../domain/sign-in.ts';
 import { totpAddress } from '../../domain/totp.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { hasSecondFactor, sessionMark } from '../../services/accounts.ts';
@@ -10,7 +11,7 @@ import { parseForm } from '../forms.ts';
 import { actorOf, may, open } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
-import { signIn } from '../sign-in.ts';
+import { factorsOf, signIn } from '../sign-in.ts';
 
 const password = z.string().min(1).max(200);
 const code = z.string().trim().min(1).max(40);
@@ -74,7 +75,7 @@ export function twoFactorRoutes(
     } catch (error) {
       return page(res, 'account/sign-in-code', { form: formModel(FIELDS.signIn, {}, faultsOf(error)) }, statusOf(error));
     }
-    await signIn(req, held.user);
+    await signIn(req, held.user, ['password', 'totp']);
     res.redirect(303, held.next);
   });
 
@@ -108,9 +109,9 @@ export function twoFactorRoutes(
   };
 
   /** Turning it on or off ended every session: this browser goes on in a new one, for the same organization. */
-  async function goOn(req: Request, user: Express.User): Promise<void> {
+  async function goOn(req: Request, user: Express.User, factors: readonly Factor[]): Promise<void> {
     const { organizationId } = req.session;
-    await signIn(req, user);
+    await signIn(req, user, factors);
     if (organizationId !== undefined) req.session.organizationId = organizationId;
   }
 
@@ -130,7 +131,7 @@ export function twoFactorRoutes(
     form('confirm', async (req, res) => {
       const entries = parseForm(CodeForm, req.body);
       const { user, codes } = await counted(actorOf(req).userId, () => secondFactor.confirm(actorOf(req), entries.code));
-      await goOn(req, user);
+      await goOn(req, user, [...new Set([...factorsOf(req), 'totp' as const])]);
       page(res, 'account/recovery-codes', { codes, on: true });
     }),
   );
@@ -148,7 +149,12 @@ export function twoFactorRoutes(
     may('market:account:update'),
     form('remove', async (req, res) => {
       const entries = parseForm(BothForm, req.body);
-      await goOn(req, await counted(actorOf(req).userId, () => secondFactor.remove(actorOf(req), entries.password, entries.code)));
+      const user = await counted(actorOf(req).userId, () => secondFactor.remove(actorOf(req), entries.password, entries.code));
+      await goOn(
+        req,
+        user,
+        factorsOf(req).filter((factor) => factor !== 'totp'),
+      );
       flash(req, 'success', 'The second factor is off. Other browsers have been signed out.');
       res.redirect(303, '/account/two-factor');
     }),
