@@ -2,12 +2,11 @@ import { makeApis, type Apis } from './catalog/apis.ts';
 import { makeAuthorizations, type Authorizations } from './catalog/authorizations.ts';
 import { makeGateways, makeGroups, type Gateways, type Groups } from './catalog/gateways.ts';
 import { makeOverview, type Overview } from './catalog/overview.ts';
-import type { CatalogDependencies } from './catalog/own.ts';
 import { makeParameters, type Parameters } from './catalog/parameters.ts';
 import { makePlans, type Plans } from './catalog/plans.ts';
 import { makeProducts, type Products } from './catalog/products.ts';
 import { makePublishing, type Publishing } from './catalog/publishing.ts';
-import { makeReviews, type Reviews } from './catalog/reviews.ts';
+import { makeReviews, type Reviews, type ReviewsDependencies } from './catalog/reviews.ts';
 import { makeSellers, type Sellers } from './catalog/sellers.ts';
 
 /** What a provider builds and sells, and what an operator lets into the storefront. */
@@ -25,7 +24,7 @@ export interface Catalog {
   readonly sellers: Sellers;
 }
 
-export const makeCatalog = (dependencies: CatalogDependencies): Catalog => ({
+export const makeCatalog = (dependencies: ReviewsDependencies): Catalog => ({
   apis: makeApis(dependencies),
   authorizations: makeAuthorizations(dependencies),
   gateways: makeGateways(dependencies),

@@ -13,6 +13,7 @@ import { makeAudit } from './audit.ts';
 import { makeCatalog } from './catalog.ts';
 import { makeChanges } from './changes.ts';
 import { makeCredentials } from './credentials.ts';
+import { makeLetters } from './letters.ts';
 import { makeNotifications } from './notifications.ts';
 import { makeImporting } from './openapi-import.ts';
 import { makeDocumentReader } from './openapi/read.ts';
@@ -92,12 +93,13 @@ export function makeServices(ground: Ground) {
   const changes = makeChanges({ store, signals, roster, clock });
   const notifications = makeNotifications({ mailer, webUrl, render });
   const access = makeAccess({ store, clock, ids, audit });
+  const sendLetter = makeLetters({ store, access, notifications, log });
   const tokens = makeTokens({ store, clock, ids });
   const accounts = makeAccounts({ store, clock, ids, audit, notifications, tokens });
   const secondFactor = makeSecondFactor({ store, accounts, clock, ids, audit, secretKeys });
   const members = makeMembers({ store, clock, audit, access, tokens, notifications });
   const apps = makeApps({ store, audit, clock, ids, changes });
-  const catalog = makeCatalog({ store, clock, ids, audit, changes, upstreamAllow });
+  const catalog = makeCatalog({ store, clock, ids, audit, changes, sendLetter, upstreamAllow });
   const reader = makeDocumentReader({ onFault: (error) => log.error({ err: error }, 'a document could not be read') });
   const importing = makeImporting({ store, clock, ids, audit, changes, upstreamAllow, reader });
   const upstreamTest = makeUpstreamTest({ store, clock, outbound: makeOutbound({ allow: upstreamAllow, monotonic: clock.monotonic }) });
@@ -120,7 +122,7 @@ export function makeServices(ground: Ground) {
     platformFeeBps,
     subscriptions: () => subscriptions,
   });
-  const subscriptions: Subscriptions = makeSubscriptions({ store, payments, invoicing, audit, changes, clock, ids, latenessSeconds, webUrl });
+  const subscriptions: Subscriptions = makeSubscriptions({ store, payments, invoicing, audit, changes, sendLetter, clock, ids, latenessSeconds, webUrl });
   const handlers: InboundHandlers = {
     onCheckoutCompleted: (id) => subscriptions.onCheckoutCompleted(id),
     onCheckoutExpired: (id) => subscriptions.onCheckoutExpired(id),

@@ -226,6 +226,9 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
       newestFirst(await store.invoices.ofOrganization(actor.organizationId, from, to)),
     /** Credits, and debts too small to charge, that ended subscriptions left: the next invoice of the same seller takes them over. */
     leftOver: (actor: Actor): Promise<InvoiceDoc[]> => carry.leftOver(actor.organizationId),
+    /** What a first invoice of this seller in this currency would take over, minor units; below zero: a credit. */
+    keptFor: async (actor: Actor, { providerId, currency }: Pick<SubscriptionDoc, 'currency' | 'providerId'>): Promise<bigint> =>
+      (await carry.preview({ _id: '', organizationId: actor.organizationId, providerId, currency })).minor,
     /** What the actor's organization sold, newest first. */
     sold: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> => newestFirst(await store.invoices.ofProvider(actor.organizationId, from, to)),
     /** What a period would be invoiced as, if it ended as it stands; the running one if none is named. */

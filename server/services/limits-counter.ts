@@ -1,3 +1,5 @@
+import { groupDigits } from '../domain/money.ts';
+import { unitWord } from '../domain/plan-words.ts';
 import { secondsLeft } from '../domain/quota.ts';
 import { AppError } from '../kernel/errors.ts';
 
@@ -86,9 +88,11 @@ export const heldBy = ({ available, inFlight, kept }: QuotaCounter): number => a
 export const cannotCount = (cause?: unknown): AppError => new AppError('cannot-count', undefined, { cause, retryAfterSeconds: RETRY_SECONDS });
 
 export const exceeded = (counter: QuotaCounter, now: number): AppError =>
-  new AppError('quota-exceeded', `This plan allows ${counter.limit} units in a period, and they are used.`, {
-    retryAfterSeconds: secondsLeft(now, counter.endAt),
-  });
+  new AppError(
+    'quota-exceeded',
+    `This plan allows ${groupDigits(BigInt(counter.limit))} ${unitWord(counter.place.meter, BigInt(counter.limit))} in a period, and they are used.`,
+    { retryAfterSeconds: secondsLeft(now, counter.endAt) },
+  );
 
 /** First come, first served; one that does not fit whole lets a smaller one behind it pass. @param exhausted  nothing more will come: refuse the rest */
 export function serve(counter: QuotaCounter, exhausted: boolean): void {

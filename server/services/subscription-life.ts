@@ -6,6 +6,8 @@ import type { Store } from '../store/index.ts';
 import type { SubscriptionDoc } from '../store/subscriptions.ts';
 import type { Audit } from './audit.ts';
 import type { Changes } from './changes.ts';
+import type { SendLetter } from './letters.ts';
+import { makeSubscriptionLetters } from './subscription-letters.ts';
 import { makeSubscriptionSettling } from './subscription-settling.ts';
 
 export interface LifeDependencies {
@@ -13,6 +15,7 @@ export interface LifeDependencies {
   readonly audit: Audit;
   readonly changes: Changes;
   readonly clock: Clock;
+  readonly sendLetter: SendLetter;
   /** Stored on every period that is made (F40). */
   readonly latenessSeconds: number;
 }
@@ -28,7 +31,8 @@ export type SubscriptionLife = ReturnType<typeof makeSubscriptionLife>;
  * The states of a subscription. Every move is one compare-and-set; what follows from the new state (periods stored ahead, the app bound,
  * word to the gateways) is read off the state itself, may be done any number of times, and is repeated by the sweep until it is marked as done.
  */
-export function makeSubscriptionLife({ store, audit, changes, clock, latenessSeconds }: LifeDependencies) {
+export function makeSubscriptionLife({ store, audit, changes, clock, sendLetter, latenessSeconds }: LifeDependencies) {
+  const letters = makeSubscriptionLetters({ store, sendLetter });
   const { addBinding, bindChosenApp, ensurePeriod, releaseBindings } = makeSubscriptionSettling({ store, clock, latenessSeconds });
 
   async function read(id: string): Promise<SubscriptionDoc> {
@@ -151,9 +155,11 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
     /** A renewal could not be collected: access lasts through the grace, counted from the boundary it was for (rule N22, F19). */
     async pastDue(id: string, boundaryAt: number, reason: string): Promise<SubscriptionDoc> {
       const until = boundaryAt + GRACE_MS;
+      let first = false;
       const { subscription, moved } = await move(id, (found) => {
+        first = found.status === 'active';
         if (found.status === 'past_due' && found.statusReason !== reason) return { statusReason: reason };
-        if (found.status !== 'active') return null;
+        if (!first) return null;
         return { status: until <= clock.now() ? 'suspended' : 'past_due', entitledUntil: earlier(found.entitledUntil, until), statusReason: reason };
       });
       if (moved)
@@ -164,6 +170,7 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
           { status: 'active' },
           { status: subscription.status, entitledUntil: subscription.entitledUntil },
         );
+      if (moved && first) await letters.paymentFailed(subscription);
       return subscription;
     },
 
@@ -172,7 +179,10 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
       const { subscription, moved } = await move(id, (found) =>
         found.status === 'past_due' && found.entitledUntil !== null && found.entitledUntil <= clock.now() ? { status: 'suspended' } : null,
       );
-      if (moved) await record(SYSTEM, 'market:subscriptions:update', subscription, { status: 'past_due' }, { status: 'suspended' });
+      if (moved) {
+        await record(SYSTEM, 'market:subscriptions:update', subscription, { status: 'past_due' }, { status: 'suspended' });
+        await letters.suspended(subscription);
+      }
       return subscription;
     },
 
@@ -191,6 +201,7 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
           { status: 'suspended' },
           { status: 'canceled', statusReason: subscription.statusReason },
         );
+      if (moved) await letters.endedUnpaid(subscription);
       return subscription;
     },
 
@@ -201,7 +212,10 @@ export function makeSubscriptionLife({ store, audit, changes, clock, latenessSec
         const entitledUntil = found.cancelAtPeriodEnd ? (await ensurePeriod(found, found.periodIndex)).endAt : null;
         return { status: 'active', entitledUntil, statusReason: '' };
       });
-      if (moved) await record(SYSTEM, 'market:subscriptions:update', subscription, { status: 'past_due' }, { status: 'active' });
+      if (moved) {
+        await record(SYSTEM, 'market:subscriptions:update', subscription, { status: 'past_due' }, { status: 'active' });
+        await letters.restored(subscription);
+      }
       return subscription;
     },
 

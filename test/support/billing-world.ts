@@ -7,6 +7,7 @@ import type { Actor } from '../../server/domain/actor.ts';
 import { makeAudit } from '../../server/services/audit.ts';
 import { makeEarnings } from '../../server/services/earnings.ts';
 import { makeInvoicing, type Invoicing, type UsageGroup } from '../../server/services/invoicing.ts';
+import type { Letter } from '../../server/services/letters.ts';
 import { makeSubscriptions, type Subscriptions } from '../../server/services/subscriptions.ts';
 import type { InvoiceDoc } from '../../server/store/invoices.ts';
 import { openStore, type Store } from '../../server/store/index.ts';
@@ -65,6 +66,8 @@ export interface BillingWorld {
   invoice(subscriptionId: string, index: number): Promise<InvoiceDoc>;
   /** Of a ledger account, minor units, debit positive. */
   balance(account: string): Promise<bigint>;
+  /** Told to organizations so far. */
+  readonly letters: readonly Letter[];
   close(): Promise<void>;
 }
 
@@ -103,6 +106,8 @@ export async function billingWorld(): Promise<BillingWorld> {
       ),
   };
   const audit = makeAudit({ store, clock, ids });
+  const letters: Letter[] = [];
+  const sendLetter = async (letter: Letter) => void letters.push(letter);
   const changes = { announce: async () => 1, announced: async () => true, version: async () => 1 };
 
   function process({
@@ -124,7 +129,7 @@ export async function billingWorld(): Promise<BillingWorld> {
           throw new Error('not made yet');
         })(),
     });
-    made.subscriptions = makeSubscriptions({ ...shared, changes, invoicing, webUrl: 'http://shop.test', latenessSeconds: LATENESS_SECONDS });
+    made.subscriptions = makeSubscriptions({ ...shared, changes, sendLetter, invoicing, webUrl: 'http://shop.test', latenessSeconds: LATENESS_SECONDS });
     return { invoicing, subscriptions: made.subscriptions };
   }
 
@@ -167,6 +172,7 @@ export async function billingWorld(): Promise<BillingWorld> {
     process,
     travel,
     boundary,
+    letters,
     async plan(document = STARTER) {
       const reading = parsePlanDocument(document);
       if (reading.fault) throw new Error(reading.fault.path);

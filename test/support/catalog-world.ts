@@ -7,6 +7,7 @@ import { makeClock } from '../../server/kernel/clock.ts';
 import { makeIds } from '../../server/kernel/ids.ts';
 import { makeAudit } from '../../server/services/audit.ts';
 import { makeCatalog } from '../../server/services/catalog.ts';
+import type { Letter } from '../../server/services/letters.ts';
 import { openStore } from '../../server/store/index.ts';
 import { testMongo } from './engines.ts';
 
@@ -19,7 +20,9 @@ export async function catalogWorld() {
   const audit = makeAudit({ store, clock, ids });
   const announced: { kind: string; payload: unknown }[] = [];
   const changes = { announce: async (kind: string, payload: unknown) => announced.push({ kind, payload }), announced: async () => true };
-  const dependencies = { store, clock, ids, audit, changes, upstreamAllow: new Set(['127.0.0.1:3201']) };
+  const letters: Letter[] = [];
+  const sendLetter = async (letter: Letter) => void letters.push(letter);
+  const dependencies = { store, clock, ids, audit, changes, sendLetter, upstreamAllow: new Set(['127.0.0.1:3201']) };
   const actor = (organizationId: string): Actor => ({
     kind: 'user',
     userId: ids.next('usr'),
@@ -50,6 +53,7 @@ export async function catalogWorld() {
     ids,
     audit,
     announced,
+    letters,
     dependencies,
     catalog: makeCatalog(dependencies),
     atlas: await organization('Atlas Data'),

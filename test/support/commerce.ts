@@ -208,7 +208,14 @@ export async function sellingWorld(): Promise<SellingWorld> {
     usage: { watermark: () => Promise.resolve(world.clock.now()), usageOf: () => Promise.resolve([]), billableSoFar: () => Promise.resolve(new Map()) },
     subscriptions: () => subscriptions,
   });
-  const subscriptions: Subscriptions = makeSubscriptions({ ...world, payments, invoicing, webUrl: WEB_URL, latenessSeconds: 900 });
+  const subscriptions: Subscriptions = makeSubscriptions({
+    ...world,
+    payments,
+    invoicing,
+    sendLetter: async () => undefined,
+    webUrl: WEB_URL,
+    latenessSeconds: 900,
+  });
   return {
     ...world,
     stripe,

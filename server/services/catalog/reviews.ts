@@ -6,6 +6,7 @@ import type { OrganizationDoc } from '../../store/accounts.ts';
 import type { PublicationDoc } from '../../store/apis.ts';
 import type { GroupDoc } from '../../store/gateways.ts';
 import type { PlanDoc, PlanVersionDoc, ProductDoc } from '../../store/products.ts';
+import type { SendLetter } from '../letters.ts';
 import { faulty, type CatalogDependencies } from './own.ts';
 import { readinessOf } from './product-readiness.ts';
 
@@ -29,7 +30,11 @@ export interface Reviews {
   reject(actor: Actor, productId: string, rev: number, reason: string): Promise<void>;
 }
 
-export function makeReviews({ store, clock, audit, changes }: CatalogDependencies): Reviews {
+export interface ReviewsDependencies extends CatalogDependencies {
+  readonly sendLetter: SendLetter;
+}
+
+export function makeReviews({ store, clock, audit, changes, sendLetter }: ReviewsDependencies): Reviews {
   const { products } = store;
 
   async function submitted(productId: string): Promise<ProductDoc> {
@@ -60,6 +65,16 @@ export function makeReviews({ store, clock, audit, changes }: CatalogDependencie
     };
     await audit.append(actor, entry);
     await changes.announce('catalogue-changed', { what: 'product', id: productId });
+    await sendLetter({
+      organizationId: product.organizationId,
+      to: 'market:products:submit',
+      subject: to === 'listed' ? `${product.name} is listed` : `${product.name} needs a change`,
+      lines:
+        to === 'listed'
+          ? ['The review is done: buyers find it in the storefront from now on.']
+          : ['It was looked at and is not listed yet. What has to change:', change.statusReason ?? '', 'Change it and submit it again.'],
+      path: `/products/${productId}`,
+    });
   }
 
   return {

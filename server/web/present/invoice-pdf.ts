@@ -1,6 +1,7 @@
 import PDFDocument from 'pdfkit';
 import { formatMoney, groupDigits } from '../../domain/money.ts';
 import type { InvoiceModel } from './invoice.ts';
+import { statusWord } from './status.ts';
 import { dateWords } from './time.ts';
 
 const MARGIN = 56;
@@ -78,7 +79,7 @@ export async function invoicePdf(invoice: InvoiceModel): Promise<Buffer> {
   text(`Invoice ${invoice.label}`, 20, INK, true);
   pdf.moveDown(0.3);
   text(
-    `${invoice.product.name} · issued ${dateWords(invoice.issuedAt)} · ${invoice.paidAt === null ? invoice.state : `paid ${dateWords(invoice.paidAt)}`}`,
+    `${invoice.product.name} · issued ${dateWords(invoice.issuedAt)} · ${invoice.paidAt === null ? statusWord('invoice', invoice.state)[0].toLowerCase() : `paid ${dateWords(invoice.paidAt)}`}`,
     10,
     MUTED,
   );

@@ -1,3 +1,4 @@
+import { chargeOf } from '../../domain/invoice-math.ts';
 import { describeMeter, unitWord } from '../../domain/plan-words.ts';
 import { dueToday, isFreeOfCharge } from '../../domain/subscription.ts';
 import type { Plan } from '../../domain/plan.ts';
@@ -11,7 +12,12 @@ export interface OrderModel {
   readonly summary: string;
   readonly free: boolean;
   readonly currency: string;
+  /** What is charged today: the first fees and what is kept from before, unless together they are too little to charge (rule N16). */
   readonly todayMinor: bigint;
+  /** What an ended subscription of the same seller left, below zero for a credit. */
+  readonly keptMinor: bigint;
+  /** Fees of today without what is kept. */
+  readonly feesMinor: bigint;
   readonly setupMinor: bigint;
   readonly baseMinor: bigint;
   readonly interval: string;
@@ -31,9 +37,12 @@ const billedWords = ({ billableStatuses, billAborted }: Plan): string => {
   return `${statuses}. Refusals, time-outs and faults of ours or the provider’s never are; calls that you break off ${billAborted ? 'are charged too' : 'are free'}.`;
 };
 
-export function orderModel({ id, title, summary, plan }: Pick<ListingPlan, 'id' | 'plan' | 'summary' | 'title'>): OrderModel {
+/** @param keptMinor  what ended subscriptions of the same seller left */
+export function orderModel({ id, title, summary, plan }: Pick<ListingPlan, 'id' | 'plan' | 'summary' | 'title'>, keptMinor: bigint): OrderModel {
   const free = isFreeOfCharge(plan);
-  const today = dueToday(plan);
+  const fees = dueToday(plan);
+  const kept = fees > 0n ? keptMinor : 0n;
+  const today = chargeOf(fees + kept, plan.currency.minimumChargeMinor).chargeMinor;
   return {
     planId: id,
     title,
@@ -41,6 +50,8 @@ export function orderModel({ id, title, summary, plan }: Pick<ListingPlan, 'id' 
     free,
     currency: plan.currency.code,
     todayMinor: today,
+    keptMinor: kept,
+    feesMinor: fees,
     setupMinor: plan.setupMinor,
     baseMinor: plan.baseMinor,
     interval: plan.interval,

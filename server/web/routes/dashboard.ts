@@ -10,6 +10,14 @@ import { page, pageData } from '../render.ts';
 
 const DAY_MS = 86_400_000;
 
+/** Who bought nothing may be here to sell, or to operate: say where that is done. */
+const workElsewhere = (organization: { readonly sells: boolean; readonly operates: boolean } | null) =>
+  organization?.operates
+    ? { text: 'You operate this marketplace.', label: 'Products that wait for a review', href: '/admin/reviews' }
+    : organization?.sells
+      ? { text: 'This page is for what you buy.', label: 'To what you sell', href: '/selling' }
+      : null;
+
 /** How everything that is bought stands; for a newcomer, what comes next. */
 export function dashboardRoutes({
   apps,
@@ -64,6 +72,7 @@ export function dashboardRoutes({
       ),
       example: !called && example ? { name: example.apiName, curl: exampleCurl(example) } : null,
       any: all.length > 0,
+      work: all.length > 0 ? null : workElsewhere(pageData(res).organization),
     });
   });
   return router;

@@ -32,10 +32,11 @@ type Faults = Readonly<Record<string, string>>;
 export function subscriptionRoutes({
   apps,
   ids,
+  invoicing,
   overview,
   storefront,
   subscriptions,
-}: Pick<Services, 'apps' | 'ids' | 'overview' | 'storefront' | 'subscriptions'>): Router {
+}: Pick<Services, 'apps' | 'ids' | 'invoicing' | 'overview' | 'storefront' | 'subscriptions'>): Router {
   const router = Router();
   const idOf = (req: Request): string => String(req.params['id']);
   const here = (req: Request): string => `/subscriptions/${idOf(req)}`;
@@ -46,7 +47,11 @@ export function subscriptionRoutes({
     if (!listing) throw new AppError('not-found', 'No API is listed under this name. It may have been renamed or withdrawn.');
     const plan = listing.plans.find(({ id, name }) => id === planKey || name === planKey) ?? listing.plans[0];
     if (!plan) throw new AppError('not-found', 'This API has no plan on offer at the moment.');
-    const [list, present] = await Promise.all([apps.list(actor), subscriptions.liveFor(actor, listing.productId)]);
+    const [list, present, kept] = await Promise.all([
+      apps.list(actor),
+      subscriptions.liveFor(actor, listing.productId),
+      invoicing.keptFor(actor, { providerId: listing.provider.organizationId, currency: plan.plan.currency.code }),
+    ]);
     const options = [
       ...list.map(({ app }) => ({ value: app._id, label: app.name, ...(app.description && { help: app.description }) })),
       ...(isAllowed(actor, 'market:apps:create') ? [{ value: NEW_APP, label: list.length === 0 ? 'A new app' : 'Another, new app' }] : []),
@@ -76,7 +81,7 @@ export function subscriptionRoutes({
           terms: listing.terms,
           logo: logoModel(listing),
         },
-        order: orderModel(plan),
+        order: orderModel(plan, kept),
         choices: listing.plans.length > 1 ? planChoices(listing.plans, listing.slug, plan.id) : [],
         own: listing.provider.organizationId === actor.organizationId,
         present: present && present.status !== 'pending' ? { id: present._id } : null,

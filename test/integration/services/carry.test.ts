@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { BUYER, LATENESS_SECONDS, STARTER, billingWorld, buyer, type BillingWorld } from '../../support/billing-world.ts';
+import { BUYER, LATENESS_SECONDS, PROVIDER, STARTER, billingWorld, buyer, type BillingWorld } from '../../support/billing-world.ts';
 import { CARDS } from '../../support/stripe.ts';
 
 const METERED = { currency: 'usd', interval: 'month', base_amount: 0, meters: [{ code: 'requests', price: { model: 'per_unit', unit_amount_decimal: '1' } }] };
@@ -44,7 +44,10 @@ describe('what invoices carry on (rule N16)', function () {
     expect((await world.stripe.sdk.invoices.list()).data).to.have.length(0);
     expect(await left()).to.deep.equal([34n]);
     expect(await world.balance(`receivable:${BUYER}`)).to.equal(34n);
+    const kept = (currency: string, providerId = PROVIDER) => world.invoicing.keptFor(buyer, { currency, providerId });
+    expect([await kept('usd'), await kept('eur'), await kept('usd', 'org_other')]).to.deep.equal([34n, 0n, 0n]);
     const next = await world.subscribe((await world.plan()).planId);
+    expect(await kept('usd')).to.equal(0n);
     expect(await world.invoice(next, 0)).to.deep.include({ status: 'paid', carriedInMinor: 34n, chargeMinor: 1034n, carriedFrom: [`inv_${id}_1`] });
     expect(await left()).to.deep.equal([]);
     expect(await world.balance(`receivable:${BUYER}`)).to.equal(0n);

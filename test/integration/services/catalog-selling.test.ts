@@ -24,6 +24,12 @@ describe('selling: from a gateway to a listing', function () {
     const { product: again } = await catalog.reviews.dossier(operator, product._id);
     await catalog.reviews.approve(operator, product._id, again.rev);
     expect(await store.products.product(product._id)).to.include({ status: 'listed', statusReason: '' });
+    const told = world.letters.filter(({ path }) => path === `/products/${product._id}`);
+    expect(told.map(({ organizationId, to, subject }) => [organizationId, to, subject])).to.deep.equal([
+      [atlas.organizationId, 'market:products:submit', `${product.name} needs a change`],
+      [atlas.organizationId, 'market:products:submit', `${product.name} is listed`],
+    ]);
+    expect(told[0]?.lines).to.include('The terms are missing.');
   });
 
   it('takes one of two decisions that are made at once', async () => {

@@ -35,6 +35,10 @@ describe('collecting invoices', function () {
     await world.invoicing.round();
     expect(await world.invoice(id, 1)).to.deep.include({ status: 'paid', step: 'done', lastFailure: '' });
     expect(await world.store.subscriptions.get(id)).to.include({ status: 'active', entitledUntil: null });
+    const told = world.letters.filter(({ path }) => path === `/subscriptions/${id}`);
+    expect(told.map(({ subject }) => subject)).to.deep.equal(['The payment for Cities failed', 'The payment for Cities went through']);
+    expect(told[0]).to.deep.include({ organizationId: BUYER, to: 'market:invoices:get' });
+    expect(told[0]?.lines[1]).to.match(/^Calls go on until \d+ \w+ \d+, \d\d:\d\d UTC\./);
   });
 
   it('N22: renewals are tried on days 0, 2, 7, 14 and 21; when the last try fails too the subscription is canceled, and what it owes stays owed', async () => {
@@ -56,6 +60,11 @@ describe('collecting invoices', function () {
     expect(await world.store.subscriptions.get(id)).to.include({ status: 'canceled', live: false, endedAt: world.clock.now() });
     expect(await world.invoice(id, 1)).to.include({ status: 'open', attempts: 5, nextAttemptAt: null });
     expect(await world.subscriptions.sweep(world.clock.now())).to.include({ canceled: 0 });
+    expect(world.letters.filter(({ path }) => path === `/subscriptions/${id}`).map(({ subject }) => subject)).to.deep.equal([
+      'The payment for Cities failed',
+      'Calls to Cities are refused',
+      'The subscription to Cities has ended',
+    ]);
     // What was used before access ended is billed with the end of the period, and nothing is renewed.
     await world.endPeriod(id, 1);
     expect((await world.invoice(id, 2)).lines.map(({ amountMinor }) => amountMinor)).to.deep.equal([50n]);
