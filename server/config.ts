@@ -24,6 +24,33 @@ const list = z.string().transform((text) =>
     .filter(Boolean),
 );
 
+/** An address as it is given out, and where this process opens it. */
+export interface PrivateListen {
+  /** `10.0.0.5:9000`: what a connection calls, the same for every process. */
+  readonly address: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+const HOST_PORT = /^(?:\[([0-9a-fA-F:.]+)\]|([a-zA-Z0-9.-]+)):([0-9]{1,5})$/;
+
+/** `host:port`, or `host:port=host:port` where it is reached at another place than it is opened at: behind a balancer, in a container. */
+const privateListen = list
+  .default([])
+  .refine((entries) => entries.every((entry) => readPrivateListen(entry) !== null), {
+    error: 'each entry is host:port, or host:port=host:port (given out = opened), IPv6 in brackets',
+  })
+  .transform((entries) => entries.flatMap((entry) => readPrivateListen(entry) ?? []))
+  .refine((entries) => new Set(entries.map(({ address }) => address)).size === entries.length, { error: 'an address stands twice' });
+
+function readPrivateListen(entry: string): PrivateListen | null {
+  const [given = '', opened = given, ...more] = entry.split('=');
+  const [, v6, name, port] = HOST_PORT.exec(opened) ?? [];
+  const givenPort = Number(HOST_PORT.exec(given)?.[3] ?? 0);
+  if (more.length > 0 || port === undefined || Number(port) > 65_535 || givenPort < 1 || givenPort > 65_535) return null;
+  return { address: given.toLowerCase(), host: v6 ?? name ?? '', port: Number(port) };
+}
+
 /** One line, one variable: what it is, its default, and (`describe`) the sentence that `.env.example` shows. Sorted by concern. */
 const Environment = z.object({
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development').describe('production refuses the sandbox and every stand-in'),
@@ -43,6 +70,10 @@ const Environment = z.object({
     .default('gw1')
     .describe('names the journal’s folder; unique per gateway process'),
   GATEWAY_ENGINE: z.enum(['undici', 'http-proxy']).default('undici').describe('how ordinary calls are forwarded'),
+  GATEWAY_PRIVATE_LISTEN: privateListen.describe(
+    'addresses for private connections, host:port by comma, each for one connection; host:port=host:port where it is opened elsewhere than it is reached',
+  ),
+  GATEWAY_PRIVATE_HOPS: z.coerce.number().int().min(0).max(10).default(0).describe('as TRUSTED_HOPS, for the private addresses'),
   MONGODB_URI: z
     .string()
     .regex(/^mongodb(\+srv)?:\/\//, 'begins with mongodb:// or mongodb+srv://')
@@ -89,6 +120,8 @@ export interface Config {
   readonly gatewayDomain: string;
   readonly gatewayNode: string;
   readonly gatewayEngine: 'undici' | 'http-proxy';
+  readonly gatewayPrivateListen: readonly PrivateListen[];
+  readonly gatewayPrivateHops: number;
   readonly mongodbUri: string;
   readonly redisUrl: string;
   readonly redisPrefix: string;
@@ -155,6 +188,8 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     gatewayDomain: env.GATEWAY_DOMAIN,
     gatewayNode: env.GATEWAY_NODE,
     gatewayEngine: env.GATEWAY_ENGINE,
+    gatewayPrivateListen: env.GATEWAY_PRIVATE_LISTEN,
+    gatewayPrivateHops: env.GATEWAY_PRIVATE_HOPS,
     mongodbUri: env.MONGODB_URI,
     redisUrl: env.REDIS_URL,
     redisPrefix: env.REDIS_PREFIX,

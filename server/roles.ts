@@ -12,6 +12,7 @@ import { makeOps } from './ops.ts';
 import { makeLimits } from './services/limits.ts';
 import { makeShipping } from './services/shipping.ts';
 import { makeSnapshots } from './services/snapshots.ts';
+import { PrivateListenError } from './start-fault.ts';
 import { makeSessionStore } from './store/sessions.ts';
 import { makeWebhookVerifier } from './stripe/webhook.ts';
 import { makeApp } from './web/app.ts';
@@ -125,13 +126,23 @@ export async function startGateway({
 
   const gateway = makeGateway({ config, boot: journal.boot, clock, log, snapshots, limits, meter: journal, replays: makeReplays({ redis }) });
   const ops = makeOps({
-    checks: { snapshot: () => snapshots.ready(), journal: () => journal.ready() || 'cannot record calls', redis: () => redis.available() || 'away' },
+    checks: {
+      snapshot: () => snapshots.ready(),
+      journal: () => journal.ready() || 'cannot record calls',
+      redis: () => redis.available() || 'away',
+      listeners: () => gateway.listening || 'one of them takes no calls',
+    },
   });
   const opsPort = await ops.listen(config.opsPorts.gateway);
   lifecycle.add({ name: 'ops', stop: () => ops.close() });
-  const port = await gateway.listen(config.gatewayPort);
   lifecycle.add({ name: 'gateway', stop: () => gateway.close() });
-  log.info({ port, opsPort, url: config.gatewayUrl, node }, 'gateway listens');
+  const privatePorts: Record<string, number> = {};
+  for (const { address, host, port: opened } of config.gatewayPrivateListen)
+    privatePorts[address] = await gateway.listen(opened, host, { address, trustedHops: config.gatewayPrivateHops }).catch((error: unknown) => {
+      throw new PrivateListenError(address, error);
+    });
+  const port = await gateway.listen(config.gatewayPort);
+  log.info({ port, opsPort, url: config.gatewayUrl, node, privatePorts }, 'gateway listens');
   return { port, opsPort };
 }
 

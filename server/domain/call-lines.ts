@@ -14,10 +14,10 @@ export interface Shared {
 }
 
 const sharedKey = (r: CallRecord): string =>
-  `${r.subscriptionId}\n${r.window}\n${r.credentialId}\n${r.operation}\n${r.method}\n${r.apiId}\n${r.appId}\n${r.environmentId}\n${r.gatewayId}\n${r.planVersionId}`;
+  `${r.subscriptionId}\n${r.window}\n${r.credentialId}\n${r.operation}\n${r.method}\n${r.apiId}\n${r.appId}\n${r.environmentId}\n${r.gatewayId}\n${r.planVersionId}\n${r.via}`;
 
 export const sharedLine = (id: number, r: CallRecord): string =>
-  `K${id}${JSON.stringify([r.gatewayId, r.apiId, r.environmentId, r.operation, r.appId, r.credentialId, r.subscriptionId, r.window, r.planVersionId, r.method])}\n`;
+  `K${id}${JSON.stringify([r.gatewayId, r.apiId, r.environmentId, r.operation, r.appId, r.credentialId, r.subscriptionId, r.window, r.planVersionId, r.method, ...(r.via === '' ? [] : [r.via])])}\n`;
 
 /** Rows are forgotten, and named anew, beyond this many. */
 const SHARED_MAX = 50_000;
@@ -48,7 +48,8 @@ function packedUnits(units: CallRecord['units']): number | CallRecord['units'] {
   return units.requests ?? {};
 }
 
-type SharedRow = [string, string, string, string, string, string, string | null, string, string, string];
+/** The last only of calls over a connection. */
+type SharedRow = [string, string, string, string, string, string, string | null, string, string, string, string?];
 type CallRow = [number, number, string, number, Outcome, string, number, number, number, number, number, number | Record<string, number>, number];
 
 /** A call as read back, with its place in the journal. */
@@ -93,6 +94,7 @@ const recordOf = (row: SharedRow, call: CallRow): CallRecord => ({
   window: row[7],
   planVersionId: row[8],
   method: row[9],
+  via: row[10] ?? '',
   callId: call[2],
   admittedAt: call[3],
   outcome: call[4],

@@ -38,6 +38,8 @@ export interface CallRecord {
   readonly units: Readonly<Record<string, number>>;
   /** Receipt number in its stream; 0 without a receipt. */
   readonly receipt: number;
+  /** The accepted connection it came over; empty: the public listener. */
+  readonly via: string;
 }
 
 /**

@@ -17,6 +17,8 @@ export interface Snapshot {
   readonly grants: readonly SnapshotGrant[];
   readonly subscriptions: readonly SnapshotSubscription[];
   readonly planVersions: readonly SnapshotPlanVersion[];
+  /** Accepted connections. Absent in snapshots kept by earlier releases. */
+  readonly connections?: readonly SnapshotConnection[];
 }
 
 export interface SnapshotGateway {
@@ -27,6 +29,18 @@ export interface SnapshotGateway {
   readonly callsPerSecond?: number;
   /** Every call is refused. */
   readonly maintenance?: boolean;
+  /** The public listener does not serve it. */
+  readonly privateOnly?: boolean;
+}
+
+/** An accepted connection: what arrives at its address is this connection, and leads to its gateway alone. */
+export interface SnapshotConnection {
+  readonly id: string;
+  readonly gatewayId: string;
+  /** The private address that is this connection's as long as it lives. */
+  readonly address: string;
+  /** Where its calls come from, as it was asked for; none: from wherever the address is reached. */
+  readonly networks: readonly string[];
 }
 
 export interface SnapshotGroup {

@@ -4,6 +4,14 @@ import type { CallBody } from './body.ts';
 import type { Held } from './ports.ts';
 import type { CurrentTerms, Grant, LiveCredential, Served } from './table.ts';
 
+/** How a call came in: what is true of everything that arrives at one listener. */
+export interface Way {
+  /** Null for the public listener; else the private address, in the words in which it is given to a connection. */
+  readonly address: string | null;
+  /** Proxies in front of this listener whose X-Forwarded-For is believed. */
+  readonly trustedHops: number;
+}
+
 /** One call on its way. Filters read what stands above them and set what is theirs; nothing else is shared between them. */
 export interface Call {
   readonly id: string;
@@ -15,6 +23,7 @@ export interface Call {
   readonly startedAt: number;
   readonly method: string;
   readonly fields: Fields;
+  readonly way: Way;
 
   /** What followed the head of a request that asks for another protocol; null for all others. */
   readonly upgradeHead: Buffer | null;
@@ -26,6 +35,8 @@ export interface Call {
   contentLength: number;
 
   // find-route
+  /** The accepted connection it came over; empty on the public listener. */
+  via: string;
   label: string;
   /** The target behind the label. */
   path: string;
@@ -111,6 +122,7 @@ export function openCall(
   admittedAt: number,
   startedAt: number,
   upgradeHead: Buffer | null,
+  way: Way,
 ): Call {
   return {
     id,
@@ -121,9 +133,11 @@ export function openCall(
     method: req.method ?? 'GET',
     fields,
     upgradeHead,
+    way,
     clientAddress: '',
     target: NO_TARGET,
     contentLength: 0,
+    via: '',
     label: '',
     path: '',
     segments: [],

@@ -57,6 +57,7 @@ export function makeEnding({ limits, meter, clock, buffers, node, boot, onEnd }:
       totalMs: Math.round(clock.monotonic() - call.startedAt),
       units: call.held?.units ?? NO_UNITS,
       receipt: call.receipt,
+      via: call.via,
     };
   };
 

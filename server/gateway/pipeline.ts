@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../kernel/clock.ts';
 import type { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
-import { openCall, type Call } from './call.ts';
+import { openCall, type Call, type Way } from './call.ts';
 import { Delivery, type DeliveryContext } from './delivery.ts';
 import { outcomeOf, type Ending } from './ending.ts';
 import { readFields } from './fields.ts';
@@ -29,24 +29,23 @@ export interface PipelineDependencies {
   readonly log: Log;
   readonly callId: (at: number) => string;
   readonly problemUrl: string;
-  readonly trustedHops: number;
   readonly totalMs: number;
   readonly onStart: (call: Call) => void;
 }
 
 export interface Pipeline {
   /** Never throws, never rejects: whatever happens is answered. */
-  handle(req: IncomingMessage, res: ServerResponse, upgradeHead?: Buffer): void;
+  handle(way: Way, req: IncomingMessage, res: ServerResponse, upgradeHead?: Buffer): void;
   /** Open WebSockets, so that a revocation or a drain can end them. */
   readonly tunnels: ReadonlyMap<Call, Tunnel>;
 }
 
 export function makePipeline(dependencies: PipelineDependencies): Pipeline {
-  const { guard, authenticate, filters, engine, upgrades, ending, limits, clock, log, callId, problemUrl, trustedHops } = dependencies;
+  const { guard, authenticate, filters, engine, upgrades, ending, limits, clock, log, callId, problemUrl } = dependencies;
   const tunnels = new Map<Call, Tunnel>();
   const context: DeliveryContext = { ending, clock, totalMs: dependencies.totalMs, refuse };
 
-  function handle(req: IncomingMessage, res: ServerResponse, upgradeHead?: Buffer): void {
+  function handle(way: Way, req: IncomingMessage, res: ServerResponse, upgradeHead?: Buffer): void {
     const admittedAt = clock.now();
     const call = openCall(
       callId(admittedAt),
@@ -56,6 +55,7 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
       admittedAt,
       clock.monotonic(),
       upgradeHead instanceof Buffer ? upgradeHead : null,
+      way,
     );
     dependencies.onStart(call);
     res.on('close', () => closed(call));
@@ -101,7 +101,7 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
       delivery.data(body);
       return delivery.end();
     }
-    const request = upstreamRequest(call, served, trustedHops);
+    const request = upstreamRequest(call, served);
     const delivery = new Delivery(call, context);
     call.forwarded = true;
     call.delivery = delivery;

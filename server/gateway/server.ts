@@ -10,7 +10,7 @@ import { makeAppCodes } from './authenticators/app-code.ts';
 import { makeAppSchemes } from './authenticators/app-schemes.ts';
 import { makeSignatures } from './authenticators/signature.ts';
 import { makeBodyBuffers } from './body.ts';
-import type { Call } from './call.ts';
+import type { Call, Way } from './call.ts';
 import { TOTAL_MS } from './delivery.ts';
 import { makeEnding } from './ending.ts';
 import { admitUpgrade } from './filters/admit-upgrade.ts';
@@ -18,7 +18,7 @@ import { makeAuthenticate } from './filters/authenticate.ts';
 import { authorize } from './filters/authorize.ts';
 import { preflight } from './filters/cors.ts';
 import { makeFindRoute } from './filters/find-route.ts';
-import { makeGuard } from './filters/guard.ts';
+import { guardRequest } from './filters/guard.ts';
 import { refuseMaintenance } from './filters/refuse-maintenance.ts';
 import { makeRefuseReplay } from './filters/refuse-replay.ts';
 import { makeTakeLimits } from './filters/take-limits.ts';
@@ -57,8 +57,14 @@ export interface GatewayDependencies {
 }
 
 export interface Gateway {
-  /** @returns the port, also when 0 was asked for */
-  listen(port: number, host?: string): Promise<number>;
+  /**
+   * Open a listener; any number of them may be open.
+   * @param way  what is true of all calls that arrive there; default: the public listener
+   * @returns the port, also when 0 was asked for
+   */
+  listen(port: number, host?: string, way?: Way): Promise<number>;
+  /** Every listener that was opened takes calls. */
+  readonly listening: boolean;
   /** Take no more calls, let those in flight end, cut off what is left after `deadlineMs`. */
   close(deadlineMs?: number): Promise<void>;
   /** Calls in flight. */
@@ -69,7 +75,6 @@ export interface Gateway {
 
 export function makeGateway(dependencies: GatewayDependencies): Gateway {
   const { config, boot, clock, log, snapshots, limits, meter, replays, timeouts = {} } = dependencies;
-  const { trustedHops } = config;
   const live = makeLiveCalls();
   let compiled: Table = compileTable(snapshots.current(), config.secretKeys);
   const table = () => compiled;
@@ -83,14 +88,13 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
   const authenticate = makeAuthenticate({
     appCode: makeAppCodes({ table, onUnknown }),
     signature: makeSignatures({ table, onUnknown, realNow: () => clock.real(), buffers }),
-    schemes: makeAppSchemes({ table, onUnknown, realNow: () => clock.real(), trustedHops }),
-    trustedHops,
+    schemes: makeAppSchemes({ table, onUnknown, realNow: () => clock.real() }),
   });
   const pipeline = makePipeline({
-    guard: makeGuard({ trustedHops }),
+    guard: guardRequest,
     authenticate,
     filters: [
-      makeFindRoute({ table, domain: config.gatewayDomain, trustedHops }),
+      makeFindRoute({ table, domain: config.gatewayDomain }),
       admitUpgrade,
       preflight,
       refuseMaintenance,
@@ -106,7 +110,6 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
     limits,
     clock,
     log,
-    trustedHops,
     callId,
     problemUrl: `${config.webUrl}/problems/`,
     totalMs: timeouts.totalMs ?? TOTAL_MS,
@@ -117,7 +120,8 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
     engine.retain(new Set(snapshot.apis.flatMap(({ definition: { backend } }) => (backend.kind === 'http' ? [new URL(backend.origin).origin] : []))));
     endRevoked(live, pipeline.tunnels, compiled);
   });
-  const server = makeServer(pipeline.handle, () => callId(clock.now()), timeouts);
+  const servers: Server[] = [];
+  const publicWay: Way = { address: null, trustedHops: config.trustedHops };
 
   return {
     get inFlight() {
@@ -128,19 +132,28 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
       for (const { admittedAt } of live) if (oldest === null || admittedAt < oldest) oldest = admittedAt;
       return oldest;
     },
-    listen: (port, host) =>
+    get listening() {
+      return servers.every(({ listening }) => listening);
+    },
+    listen: (port, host, way = publicWay) =>
       new Promise((resolve, reject) => {
+        const server = makeServer(
+          (req, res, head) => pipeline.handle(way, req, res, head),
+          () => callId(clock.now()),
+          timeouts,
+        );
+        servers.push(server);
         server.once('error', reject);
         server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
       }),
     async close(deadlineMs = 10_000) {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const closed = Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
       // A kept connection whose call has just ended is idle, and would hold the listener open for no one.
-      const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
+      const idle = setInterval(() => servers.forEach((server) => server.closeIdleConnections()), IDLE_LOOK_MS);
       for (const tunnel of pipeline.tunnels.values()) tunnel.end();
       const timer = setTimeout(() => {
         for (const call of live) call.abort?.(new AppError('cannot-count', 'The gateway is shutting down.'));
-        server.closeAllConnections();
+        for (const server of servers) server.closeAllConnections();
       }, deadlineMs);
       await closed;
       clearTimeout(timer);
@@ -151,8 +164,8 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
   };
 }
 
-/** A revocation ends what it hits also in mid-answer: a stream must not outlive its credential. */
-function endRevoked(live: LiveCalls, tunnels: ReadonlyMap<Call, Tunnel>, { byCredentialId }: Table): void {
+/** A revocation ends what it hits also in mid-answer: a stream must not outlive its credential, nor the way it came by. */
+function endRevoked(live: LiveCalls, tunnels: ReadonlyMap<Call, Tunnel>, { byCredentialId, connections, privateOnly }: Table): void {
   const isGranted = ({ credential, served }: Call): boolean => {
     if (credential === null || served === null) return true;
     const { id, environmentId } = served.api;
@@ -160,9 +173,17 @@ function endRevoked(live: LiveCalls, tunnels: ReadonlyMap<Call, Tunnel>, { byCre
     for (const { api } of grants) if (api.id === id && api.environmentId === environmentId) return true;
     return false;
   };
-  for (const call of live)
-    if (call.abort !== null && !isGranted(call)) call.abort(new AppError('authentication-failed', 'The credential or its grant was revoked.'));
-  for (const [call, tunnel] of tunnels) if (!isGranted(call)) tunnel.end();
+  const isReached = ({ served, via, way: { address } }: Call): boolean =>
+    served === null || (address === null ? !privateOnly.has(served.api.gatewayId) : connections.get(address)?.id === via);
+  const endOf = (call: Call): AppError | null => {
+    if (!isGranted(call)) return new AppError('authentication-failed', 'The credential or its grant was revoked.');
+    return isReached(call) ? null : new AppError('api-not-found', 'This way to the API was closed.');
+  };
+  for (const call of live) {
+    const end = call.abort === null ? null : endOf(call);
+    if (end !== null) call.abort?.(end);
+  }
+  for (const [call, tunnel] of tunnels) if (endOf(call) !== null) tunnel.end();
 }
 
 function makeServer(

@@ -1,4 +1,5 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
+import { compileAddresses, type AddressPolicy } from '../domain/address.ts';
 import { openSecret, type KeyRing } from '../domain/credential.ts';
 import { parameterValues, type ParameterValues } from '../domain/gateway-parameters.ts';
 import { planOf, type Plan } from '../domain/plan.ts';
@@ -17,12 +18,29 @@ import { compileBackend, type CompiledBackend } from './upstream/backend.ts';
 /** A snapshot compiled for look-ups: every decision about a call is a walk along references, without a key to build. */
 export interface Table {
   readonly builtAt: number;
-  /** Label → environment's name → routes. */
-  readonly groups: ReadonlyMap<string, ReadonlyMap<string, Router<Served>>>;
+  /** What the public listener serves. */
+  readonly groups: Groups;
+  /** What private addresses lead to. */
+  readonly connections: ReadonlyMap<string, LiveConnection>;
+  /** Gateways that the public listener does not serve. */
+  readonly privateOnly: ReadonlySet<string>;
   /** Hex SHA-256 of an AppCode. */
   readonly byHash: ReadonlyMap<string, LiveCredential>;
   readonly byAppKey: ReadonlyMap<string, LiveCredential>;
   readonly byCredentialId: ReadonlyMap<string, LiveCredential>;
+}
+
+/** Label → environment's name → routes. */
+export type Groups = ReadonlyMap<string, ReadonlyMap<string, Router<Served>>>;
+export const NO_GROUPS: Groups = new Map();
+
+/** An accepted connection: all that arrives at its address. */
+export interface LiveConnection {
+  readonly id: string;
+  /** Where its calls may come from; null: from wherever the address is reached. */
+  readonly networks: AddressPolicy | null;
+  /** Of its gateway alone. */
+  readonly groups: Groups;
 }
 
 /** A published API in one environment, ready to be called. */
@@ -123,11 +141,25 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing): Table {
         if (api) app.grants.set(api, { subscriptionId: grant.subscriptionId, subscription });
       }
     }
+  const groupsOf = new Map<string, Map<string, ReadonlyMap<string, Router<Served>>>>();
   const groups = new Map<string, ReadonlyMap<string, Router<Served>>>();
-  for (const label of labelOf.values())
-    groups.set(label, new Map([...(routes.get(label) ?? [])].map(([environment, list]) => [environment, compileRoutes(list)])));
-  return { builtAt: snapshot.builtAt, groups, byHash, byAppKey, byCredentialId };
+  const privateOnly = new Set(snapshot.gateways.flatMap(({ id, privateOnly: only }) => (only === true ? [id] : [])));
+  for (const { label, gatewayId } of snapshot.groups) {
+    const environments = new Map([...(routes.get(label) ?? [])].map(([environment, list]) => [environment, compileRoutes(list)]));
+    const own = groupsOf.get(gatewayId) ?? new Map<string, ReadonlyMap<string, Router<Served>>>();
+    groupsOf.set(gatewayId, own.set(label, environments));
+    if (!privateOnly.has(gatewayId)) groups.set(label, environments);
+  }
+  const connections = new Map(
+    (snapshot.connections ?? []).map(({ id, gatewayId, address, networks }): [string, LiveConnection] => [
+      address,
+      { id, networks: networksOf(networks), groups: groupsOf.get(gatewayId) ?? NO_GROUPS },
+    ]),
+  );
+  return { builtAt: snapshot.builtAt, groups, connections, privateOnly, byHash, byAppKey, byCredentialId };
 }
+
+const networksOf = (entries: readonly string[]): AddressPolicy | null => (entries.length === 0 ? null : { kind: 'PERMIT', ranges: compileAddresses(entries) });
 
 function compileServed(api: SnapshotApi, label: string, parameters: ParameterValues, gateway: SnapshotGateway | undefined): Served {
   const { definition } = api;

@@ -4,6 +4,7 @@ export type IdPrefix =
   | 'api'
   | 'app'
   | 'call'
+  | 'con'
   | 'crd'
   | 'env'
   | 'evt'

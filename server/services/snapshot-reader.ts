@@ -11,10 +11,10 @@ const EXPIRED_KEPT_MS = 30 * 86_400_000;
 
 /** Read everything a gateway decides by: a fixed number of queries, and one for each 500 subscriptions and plan versions. */
 export async function readSnapshot(
-  store: Pick<Store, 'apis' | 'apps' | 'gateways' | 'periods' | 'products' | 'subscriptions'>,
+  store: Pick<Store, 'apis' | 'apps' | 'endpoints' | 'gateways' | 'periods' | 'products' | 'subscriptions'>,
   now: number,
 ): Promise<Snapshot> {
-  const [gateways, groups, environments, publications, credentials, bindings, authorizations, subscriptions] = await Promise.all([
+  const [gateways, groups, environments, publications, credentials, bindings, authorizations, subscriptions, connections] = await Promise.all([
     store.gateways.allGateways(),
     store.gateways.allGroups(),
     store.gateways.allEnvironments(),
@@ -23,6 +23,7 @@ export async function readSnapshot(
     store.apps.liveBindings(),
     store.apps.liveAuthorizations(),
     store.subscriptions.allLive(),
+    store.endpoints.accepted(),
   ]);
   const bound = new Set(bindings.map(({ subscriptionId }) => subscriptionId));
   const used = subscriptions.filter(({ _id }) => bound.has(_id));
@@ -41,12 +42,13 @@ export async function readSnapshot(
 
   return {
     builtAt: now,
-    gateways: gateways.map(({ _id, organizationId, parameters, edition, maintenance }) => ({
+    gateways: gateways.map(({ _id, organizationId, parameters, edition, maintenance, privateOnly }) => ({
       id: _id,
       organizationId,
       parameters,
       callsPerSecond: EDITIONS[edition].callsPerSecond,
       maintenance: maintenance === true,
+      privateOnly: privateOnly === true,
     })),
     groups: groups.map(({ _id, gatewayId, label }) => ({ id: _id, gatewayId, label })),
     apis: publications.map(({ _id, apiId, gatewayId, groupId, environmentId, definition }) => ({
@@ -76,6 +78,7 @@ export async function readSnapshot(
     ],
     subscriptions: rows,
     planVersions: versions.map(({ _id, planId, planName, document }) => ({ id: _id, planId, planName, document })),
+    connections: connections.map(({ _id, gatewayId, address, networks }) => ({ id: _id, gatewayId, address: address ?? '', networks })),
   };
 }
 

@@ -34,7 +34,7 @@ export interface SnapshotService {
 }
 
 export interface SnapshotsDependencies {
-  readonly store: Pick<Store, 'apis' | 'apps' | 'gateways' | 'periods' | 'products' | 'subscriptions'>;
+  readonly store: Pick<Store, 'apis' | 'apps' | 'endpoints' | 'gateways' | 'periods' | 'products' | 'subscriptions'>;
   readonly changes: Pick<Changes, 'version'>;
   readonly signals: Pick<Signals, 'subscribe'>;
   readonly roster: Pick<Roster, 'confirm' | 'leave'>;

@@ -15,6 +15,8 @@ export interface GatewayDoc {
   windowStart: number;
   /** Switched to maintenance: its APIs answer 503. A window alone refuses nothing. */
   maintenance: boolean;
+  /** The public listener answers as if its groups did not exist; accepted connections reach them. */
+  privateOnly?: boolean;
   createdAt: number;
   rev: number;
 }
@@ -56,6 +58,7 @@ export function makeGatewaysStore(connection: Connection) {
       tags: { type: Schema.Types.Mixed, default: [] },
       windowStart: { type: Number, default: WINDOW_START_DEFAULT },
       maintenance: { type: Boolean, default: false },
+      privateOnly: { type: Boolean, default: false },
       createdAt: number,
       rev: number,
     },
@@ -86,6 +89,9 @@ export function makeGatewaysStore(connection: Connection) {
     /** Beside `rev`: whoever edits the settings meanwhile need not start again. False: it was so already. */
     setMaintenance: async (id: string, maintenance: boolean) =>
       (await Gateways.updateOne({ _id: id, maintenance: maintenance ? { $ne: true } : true }, { $set: { maintenance } })).modifiedCount === 1,
+    /** Beside `rev`, as maintenance. False: it was so already. */
+    setPrivateOnly: async (id: string, privateOnly: boolean) =>
+      (await Gateways.updateOne({ _id: id, privateOnly: privateOnly ? { $ne: true } : true }, { $set: { privateOnly } })).modifiedCount === 1,
     removeGateway: async (id: string, rev: number) => (await Gateways.deleteOne({ _id: id, rev })).deletedCount === 1,
     /** False: the label is taken on the platform. */
     addGroup: (group: GroupDoc) => insertOnce(() => Groups.create(group)),

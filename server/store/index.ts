@@ -6,6 +6,7 @@ import { makeAppsStore } from './apps.ts';
 import { makeAuditStore } from './audit.ts';
 import { connectStore } from './connect.ts';
 import { makeDocumentsStore } from './documents.ts';
+import { makeEndpointsStore } from './endpoints.ts';
 import { makeGatewaysStore } from './gateways.ts';
 import { makeInboxStore } from './inbox.ts';
 import { makeInvoicesStore } from './invoices.ts';
@@ -57,6 +58,7 @@ function makeStore(connection: Connection) {
     apps: makeAppsStore(connection),
     audit: makeAuditStore(connection),
     documents: makeDocumentsStore(connection),
+    endpoints: makeEndpointsStore(connection),
     gateways: makeGatewaysStore(connection),
     inbox: makeInboxStore(connection),
     invoices: makeInvoicesStore(connection),

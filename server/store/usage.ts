@@ -58,6 +58,8 @@ export interface LoggedCall {
   upstreamMs: number;
   totalMs: number;
   receipt: number;
+  /** The connection it came over; empty: the public listener. */
+  via: string;
 }
 
 /** The single calls of a batch: a log, not the bill; ages out alone. */
@@ -121,6 +123,7 @@ const loggedCall = (record: CallRecord): LoggedCall => ({
   upstreamMs: record.upstreamMs,
   totalMs: record.totalMs,
   receipt: record.receipt,
+  via: record.via,
 });
 
 const text = { type: String, required: true } as const;

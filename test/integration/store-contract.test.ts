@@ -199,8 +199,25 @@ describe('store contract', () => {
       'apps.setAuthorizationLive': ['Authorization', { live: false }, (id) => store.apps.setAuthorizationLive(id, true, null)],
       'apps.setBindingLive': ['Binding', { live: false }, (id) => store.apps.setBindingLive(id, true)],
       'apps.updateApp': ['App', { rev: 1, name: 'before' }, (id, writer) => store.apps.updateApp(id, 1, { name: `writer ${writer}` })],
+      'endpoints.accept': [
+        'EndpointConnection',
+        { status: 'requested', holds: false },
+        async (id, writer) => (await store.endpoints.accept(id, `${id}:1`, 1, `writer ${writer}`)) === 'accepted',
+      ],
+      'endpoints.disconnect': [
+        'EndpointConnection',
+        { status: 'accepted', holds: true, live: true },
+        (id, writer) => store.endpoints.disconnect(id, { status: 'disconnected', at: 1, by: `writer ${writer}`, reason: '' }),
+      ],
+      'endpoints.refuse': [
+        'EndpointConnection',
+        { status: 'requested', live: true },
+        (id, writer) => store.endpoints.refuse(id, { status: 'rejected', at: 1, by: `writer ${writer}`, reason: '' }),
+      ],
+      'endpoints.updateService': ['EndpointService', { rev: 1 }, (id) => store.endpoints.updateService(id, 1, { on: true, automatic: false, whitelist: [] })],
       'gateways.removeGateway': ['Gateway', { rev: 1 }, (id) => store.gateways.removeGateway(id, 1)],
       'gateways.removeGroup': ['Group', { rev: 1 }, (id) => store.gateways.removeGroup(id)],
+      'gateways.setPrivateOnly': ['Gateway', { privateOnly: false }, (id) => store.gateways.setPrivateOnly(id, true)],
       'gateways.setMaintenance': ['Gateway', { maintenance: false }, (id) => store.gateways.setMaintenance(id, true)],
       'gateways.updateGateway': ['Gateway', { rev: 1 }, (id, writer) => store.gateways.updateGateway(id, 1, { name: `writer ${writer}` })],
       'gateways.updateGroup': ['Group', { rev: 1 }, (id, writer) => store.gateways.updateGroup(id, 1, { name: `writer ${writer}` })],
@@ -239,6 +256,17 @@ describe('store contract', () => {
         expect(await act(id, WRITERS), 'the same write meets no document again').to.equal(false);
       });
     }
+
+    it(`give a private address to one of ${WRITERS} connections that are accepted at once, and again when it is free`, async () => {
+      const ids = await together(() => seed('EndpointConnection', { status: 'requested', holds: false, live: true }));
+      const accepting = (list: readonly string[]) => Promise.all(list.map((id) => store.endpoints.accept(id, '10.0.0.5:9000', 1, 'usr_1')));
+      const first = await accepting(ids);
+      expect([wins(first.map((answer) => answer === 'accepted')), wins(first.map((answer) => answer === 'taken'))]).to.deep.equal([1, WRITERS - 1]);
+      const holder = ids[first.indexOf('accepted')] ?? '';
+      expect((await store.endpoints.accepted()).filter(({ address }) => address === '10.0.0.5:9000').map(({ _id }) => _id)).to.deep.equal([holder]);
+      await store.endpoints.disconnect(holder, { status: 'disconnected', at: 2, by: 'usr_1', reason: '' });
+      expect(wins((await accepting(ids.filter((id) => id !== holder))).map((answer) => answer === 'accepted'))).to.equal(1);
+    });
 
     it('are all here: a new one gets its line above', () => {
       const verbs = Object.entries(store).flatMap(([part, verbsOfPart]) =>

@@ -119,6 +119,7 @@ export async function startBuyerPortal(more: Record<string, string> = {}): Promi
           totalMs: 10 + (n % 9),
           units: { requests: 1 },
           receipt: n,
+          via: '',
         }));
         const lines = logged.map((call, n) => sharedLine(n, call) + callLine(n, n, call)).join('');
         const _id = ids.next('evt');

@@ -23,5 +23,6 @@ export const callRecord = (over: Partial<CallRecord> = {}): CallRecord => ({
   totalMs: 4,
   units: { requests: 1 },
   receipt: 1,
+  via: '',
   ...over,
 });

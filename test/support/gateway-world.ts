@@ -227,9 +227,9 @@ export type World = Awaited<ReturnType<typeof gatewayWorld>>;
 export async function rawExchange(
   port: number,
   text: string | Buffer,
-  { quietMs = 80, waitMs = 5_000 }: { quietMs?: number; waitMs?: number } = {},
+  { quietMs = 80, waitMs = 5_000, host = '127.0.0.1' }: { quietMs?: number; waitMs?: number; host?: string } = {},
 ): Promise<string> {
-  const socket = connect(port, '127.0.0.1');
+  const socket = connect(port, host);
   let received = '';
   await new Promise<void>((resolve) => {
     let quiet: NodeJS.Timeout | undefined;

@@ -85,6 +85,18 @@ describe('configuration', () => {
     expect(namesOf({ ...GOOD, NODE_ENV: 'production', WEB_URL: 'nowhere', SMTP_URL: 'smtp://mail.example.com' })).to.deep.equal(['WEB_URL']);
   });
 
+  it('reads private addresses: as they are given out, and where they are opened', () => {
+    expect(loadConfig(GOOD).gatewayPrivateListen).to.deep.equal([]);
+    const text = '10.0.0.5:9000, Private.Example:9001=[::1]:9100, [fd00::5]:443';
+    expect(loadConfig({ ...GOOD, GATEWAY_PRIVATE_LISTEN: text }).gatewayPrivateListen).to.deep.equal([
+      { address: '10.0.0.5:9000', host: '10.0.0.5', port: 9000 },
+      { address: 'private.example:9001', host: '::1', port: 9100 },
+      { address: '[fd00::5]:443', host: 'fd00::5', port: 443 },
+    ]);
+    for (const wrong of ['9000', '10.0.0.5', '10.0.0.5:0', '10.0.0.5:65536', 'a:1=b:2=c:3', 'http://a:1', '10.0.0.5:9000, 10.0.0.5:9000=127.0.0.1:1'])
+      expect(namesOf({ ...GOOD, GATEWAY_PRIVATE_LISTEN: wrong }), wrong).to.deep.equal(['GATEWAY_PRIVATE_LISTEN']);
+  });
+
   it('takes a secret or a restricted key of Stripe and no other', () => {
     for (const key of ['sk_test_1', 'sk_live_1', 'rk_live_1']) expect(allFaults({ ...GOOD, STRIPE_SECRET_KEY: key }), key).to.deep.equal([]);
     for (const key of ['pk_test_1', 'pk_live_1', 'whsec_1', 'x'])

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { startFault } from '../../server/start-fault.ts';
+import { PrivateListenError, startFault } from '../../server/start-fault.ts';
 
 const fault = (properties: object, name = 'Error') => startFault(Object.assign(new Error('it went wrong'), { name }, properties));
 
@@ -14,6 +14,17 @@ describe('startFault', () => {
     expect(fault({}, 'JournalLocked')).to.equal('it went wrong');
     for (const name of ['MongooseServerSelectionError', 'MongoServerError', 'MongoParseError', 'MongoNetworkError'])
       expect(fault({}, name), name).to.equal('MONGODB_URI: the database cannot be used: it went wrong');
+  });
+
+  it('names the private address that cannot be opened, and why', () => {
+    for (const [code, words] of [
+      ['EADDRINUSE', 'another program has it'],
+      ['EADDRNOTAVAIL', 'this machine has no such address'],
+      ['EOTHER', 'something else'],
+    ] as const)
+      expect(startFault(new PrivateListenError('10.0.0.5:9000', Object.assign(new Error('something else'), { code, syscall: 'listen' })))).to.equal(
+        `GATEWAY_PRIVATE_LISTEN: 10.0.0.5:9000 cannot be opened: ${words}`,
+      );
   });
 
   it('leaves to the stack what only a stack explains', () => {

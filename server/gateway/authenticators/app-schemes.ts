@@ -24,14 +24,13 @@ export interface AppSchemesDependencies {
   readonly onUnknown: () => void;
   /** Epoch ms of the machine: a proof is fresh by real time, whatever the sandbox clock says. */
   readonly realNow: () => number;
-  readonly trustedHops: number;
 }
 
 /**
  * The schemes that a gateway's parameters switch on, for a call that brought neither a signature nor an AppCode. Null: it brought none
  * of these either. All travel in clear or can be used again, so they are accepted where AppCodes are.
  */
-export function makeAppSchemes({ table, onUnknown, realNow, trustedHops }: AppSchemesDependencies): (call: Call, served: Served) => LiveCredential | null {
+export function makeAppSchemes({ table, onUnknown, realNow }: AppSchemesDependencies): (call: Call, served: Served) => LiveCredential | null {
   return (call, served) => {
     const proofs = proofsOf(call, served, realNow());
     const [first, second] = proofs;
@@ -39,7 +38,7 @@ export function makeAppSchemes({ table, onUnknown, realNow, trustedHops }: AppSc
     if (second) throw new AppError('invalid-request', 'Send one proof of who calls, not several.');
     const [scheme, verify] = first;
     if (!served.parameters[scheme]) throw refused(`This gateway does not accept this kind of credential: its parameter ${scheme} is off.`);
-    if (!isSecure(call, trustedHops)) throw refused('This kind of credential is accepted over HTTPS only.');
+    if (!isSecure(call)) throw refused('This kind of credential is accepted over HTTPS only.');
     const credential = verify(call, table());
     if (!credential) {
       onUnknown();

@@ -12,13 +12,12 @@ export interface AuthenticateDependencies {
   readonly signature: (call: Call) => LiveCredential | Promise<LiveCredential>;
   /** The schemes a gateway's parameters switch on; null when the call uses none of them. */
   readonly schemes: (call: Call, served: Served) => LiveCredential | null;
-  readonly trustedHops: number;
 }
 
 const BEARER = /^Bearer +([^\s]+)$/i;
 
 /** Who calls? Needs: `served` (null for the gateway's own pages). Sets: `credential`, and what the signature says of the body. */
-export function makeAuthenticate({ appCode, signature, schemes, trustedHops }: AuthenticateDependencies): Filter {
+export function makeAuthenticate({ appCode, signature, schemes }: AuthenticateDependencies): Filter {
   return (call) => {
     const { served } = call;
     const definition = served?.api.definition;
@@ -48,7 +47,7 @@ export function makeAuthenticate({ appCode, signature, schemes, trustedHops }: A
     withoutApiKey(call);
     if (definition && !definition.appCode)
       throw new AppError('authentication-failed', 'This API does not accept AppCodes: sign the request with AppKey and AppSecret.');
-    if (!isSecure(call, trustedHops)) throw new AppError('authentication-failed', 'An AppCode is accepted over HTTPS only.');
+    if (!isSecure(call)) throw new AppError('authentication-failed', 'An AppCode is accepted over HTTPS only.');
     call.credential = appCode(call, code);
   };
 }

@@ -1,23 +1,26 @@
+import { admits } from '../../domain/address.ts';
 import { matchRoute } from '../../domain/route.ts';
 import { hostName } from '../../domain/target.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Call } from '../call.ts';
 import type { Filter } from '../filter.ts';
-import type { Table } from '../table.ts';
+import { NO_GROUPS, type Groups, type Table } from '../table.ts';
 import { pickedAddress } from './guard.ts';
 
 const DEFAULT_STAGE = 'RELEASE';
 
 /**
  * From host or label, environment, method and path to the published API. Needs: `target`. Sets: `label`, `path`, `segments`, `served`,
- * `params`, `taken`, `query`, and `clientAddress` where a parameter of the gateway picks it. For a preflight the method asked about is looked up.
+ * `via`, `params`, `taken`, `query`, and `clientAddress` where a parameter of the gateway picks it. For a preflight the method asked about is looked up.
  */
-export function makeFindRoute({ table, domain, trustedHops }: { table: () => Table; domain: string; trustedHops: number }): Filter {
+export function makeFindRoute({ table, domain }: { table: () => Table; domain: string }): Filter {
   const suffix = domain === '' ? '' : `.${domain.toLowerCase()}`;
 
   return (call) => {
     locate(call, suffix);
-    const environments = table().groups.get(call.label);
+    const compiled = table();
+    const groups = call.way.address === null ? compiled.groups : overConnection(call, call.way.address, compiled);
+    const environments = groups.get(call.label);
     const router = environments?.get(call.fields.stage === '' ? DEFAULT_STAGE : call.fields.stage);
     if (!environments) throw new AppError('api-not-found', 'No group of APIs has this address.');
     if (!router)
@@ -30,8 +33,16 @@ export function makeFindRoute({ table, domain, trustedHops }: { table: () => Tab
     call.taken = match.taken;
     call.query = call.target.query;
     const { real_ip_from_xff: index } = match.value.parameters;
-    if (index !== null) call.clientAddress = pickedAddress(call, index, trustedHops);
+    if (index !== null) call.clientAddress = pickedAddress(call, index);
   };
+}
+
+/** What the connection at a private address leads to: the groups of one gateway, to callers from the networks it was asked for. */
+function overConnection(call: Call, address: string, { connections }: Table): Groups {
+  const connection = connections.get(address);
+  if (!connection || !admits(connection.networks, call.clientAddress)) return NO_GROUPS;
+  call.via = connection.id;
+  return connection.groups;
 }
 
 export const isPreflight = ({ method, fields }: Call): boolean => method === 'OPTIONS' && fields.origin !== '' && fields.requestedMethod !== '';

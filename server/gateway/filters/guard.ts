@@ -15,25 +15,22 @@ const METHOD_NAMES: ReadonlySet<string> = new Set(METHODS);
  * Refuse what two HTTP parsers could read differently, and what is too large. Node's parser has refused most of it before; this is what
  * it lets pass. Sets: `clientAddress`, `target`, `contentLength`. Runs before everything.
  */
-export function makeGuard({ trustedHops }: { trustedHops: number }): Filter {
-  return (call) => {
-    const { fields, req } = call;
-    const url = req.url ?? '';
-    if (call.method === 'TRACE' || call.method === 'CONNECT') throw new AppError('method-not-allowed');
-    if (!METHOD_NAMES.has(call.method)) throw new AppError('invalid-request', 'This method is not known here.');
-    if (url.length > TARGET_BYTES_MAX) throw new AppError('uri-too-long');
-    if (fields.bytes > HEADER_BYTES_MAX) throw new AppError('headers-too-large');
-    if (fields.fault !== '') throw new AppError('invalid-request', fields.fault);
-    if (fields.host === '' ? req.httpVersionMinor !== 0 : !isHost(fields.host)) throw new AppError('invalid-request', 'The Host header must name this host.');
-    call.contentLength = lengthOf(call);
-    if (fields.expect !== '' && fields.expect.toLowerCase() !== '100-continue')
-      throw new AppError('invalid-request', 'Only Expect: 100-continue is understood.');
-    const reading = readTarget(url, fields.host);
-    if (reading.fault !== undefined) throw new AppError('invalid-request', reading.fault);
-    call.target = reading.target;
-    call.clientAddress = clientAddress(call, trustedHops);
-  };
-}
+export const guardRequest: Filter = (call) => {
+  const { fields, req } = call;
+  const url = req.url ?? '';
+  if (call.method === 'TRACE' || call.method === 'CONNECT') throw new AppError('method-not-allowed');
+  if (!METHOD_NAMES.has(call.method)) throw new AppError('invalid-request', 'This method is not known here.');
+  if (url.length > TARGET_BYTES_MAX) throw new AppError('uri-too-long');
+  if (fields.bytes > HEADER_BYTES_MAX) throw new AppError('headers-too-large');
+  if (fields.fault !== '') throw new AppError('invalid-request', fields.fault);
+  if (fields.host === '' ? req.httpVersionMinor !== 0 : !isHost(fields.host)) throw new AppError('invalid-request', 'The Host header must name this host.');
+  call.contentLength = lengthOf(call);
+  if (fields.expect !== '' && fields.expect.toLowerCase() !== '100-continue') throw new AppError('invalid-request', 'Only Expect: 100-continue is understood.');
+  const reading = readTarget(url, fields.host);
+  if (reading.fault !== undefined) throw new AppError('invalid-request', reading.fault);
+  call.target = reading.target;
+  call.clientAddress = clientAddress(call);
+};
 
 function lengthOf({ fields, req }: Call): number {
   const chunked = fields.transferEncoding !== '';
@@ -46,7 +43,7 @@ function lengthOf({ fields, req }: Call): number {
 }
 
 /** The address that decides policies: the socket's, or with trusted proxies in front the one the outermost of them saw. */
-function clientAddress({ req, fields }: Call, trustedHops: number): string {
+function clientAddress({ req, fields, way: { trustedHops } }: Call): string {
   const socketAddress = req.socket.remoteAddress ?? '';
   if (trustedHops === 0 || fields.forwardedFor === '') return socketAddress;
   const chain = fields.forwardedFor.split(',');
@@ -57,7 +54,7 @@ function clientAddress({ req, fields }: Call, trustedHops: number): string {
  * The caller's address where the gateway's parameter `real_ip_from_xff` picks one of X-Forwarded-For: 0 the first, -1 the last. What stands
  * before the addresses that trusted proxies wrote is the caller's own word and never picked.
  */
-export function pickedAddress({ clientAddress: before, fields }: Call, index: number, trustedHops: number): string {
+export function pickedAddress({ clientAddress: before, fields, way: { trustedHops } }: Call, index: number): string {
   if (trustedHops === 0 || fields.forwardedFor === '') return before;
   const chain = fields.forwardedFor.split(',');
   const trustedFrom = Math.max(0, chain.length - trustedHops);
@@ -70,8 +67,8 @@ export function pickedAddress({ clientAddress: before, fields }: Call, index: nu
  * Codes travel in clear: they are accepted over TLS, which ends at a trusted proxy, and from this machine. A trusted proxy may stand on
  * this machine: then its word on how the caller came goes before its own address.
  */
-export const isSecure = ({ req, fields }: Call, trustedHops: number): boolean =>
-  trustedHops > 0 && fields.forwardedProto !== ''
+export const isSecure = ({ req, fields, way }: Call): boolean =>
+  way.trustedHops > 0 && fields.forwardedProto !== ''
     ? fields.forwardedProto.split(',').at(-1)?.trim().toLowerCase() === 'https'
     : fromLoopback(req.socket.remoteAddress ?? '');
 

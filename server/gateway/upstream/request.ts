@@ -7,7 +7,7 @@ import { backendPath } from './backend.ts';
 import type { UpstreamRequest } from './engine.ts';
 
 /** Build the provider's request: identity headers are ours alone, constants of the API go last and win. */
-export function upstreamRequest(call: Call, served: Served, trustedHops: number): UpstreamRequest {
+export function upstreamRequest(call: Call, served: Served): UpstreamRequest {
   const { backend } = served;
   const path = backendPath(backend, call.path, call.params, call.taken, served.api.definition.frontend.match === 'prefix');
   const query = backend.query === '' ? call.query : call.query === '' ? backend.query : `${call.query}&${backend.query}`;
@@ -25,7 +25,7 @@ export function upstreamRequest(call: Call, served: Served, trustedHops: number)
     'X-Forwarded-For',
     call.clientAddress,
     'X-Forwarded-Proto',
-    trustedHops > 0 && isSecure(call, trustedHops) && call.fields.forwardedProto !== '' ? 'https' : 'http',
+    call.way.trustedHops > 0 && isSecure(call) && call.fields.forwardedProto !== '' ? 'https' : 'http',
   );
   if (call.fields.host !== '') headers.push('X-Forwarded-Host', call.fields.host);
   if (call.credential !== null) headers.push('X-Consumer-Id', call.credential.row.appId);
