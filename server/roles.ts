@@ -40,6 +40,7 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
     now: clock.real,
     log,
     ids,
+    passkeys: services.passkeys,
     sessionStore: makeSessionStore(store.connection),
     sessionSecret: config.sessionSecret,
     webUrl: config.webUrl,

@@ -7,10 +7,11 @@ import { errorSummary } from './error-summary.js';
 import { filter } from './filter.js';
 import { hotkeys } from './hotkeys.js';
 import { menu } from './menu.js';
+import { passkey } from './passkey.js';
 import { planForm } from './plan-form.js';
 import { theme } from './theme.js';
 
-const modules = { 'auto-submit': autoSubmit, calculator, confirm, copy, 'error-summary': errorSummary, filter, menu, 'plan-form': planForm, theme };
+const modules = { 'auto-submit': autoSubmit, calculator, confirm, copy, 'error-summary': errorSummary, filter, menu, passkey, 'plan-form': planForm, theme };
 
 export function bind(root) {
   for (const element of root.querySelectorAll('[data-module]')) modules[element.dataset.module]?.(element);

@@ -18,6 +18,7 @@ import { makeNotifications } from './notifications.ts';
 import { makeImporting } from './openapi-import.ts';
 import { makeDocumentReader } from './openapi/read.ts';
 import { makeOutbound } from './outbound.ts';
+import { makePasskeys } from './passkeys.ts';
 import { makeSecondFactor } from './second-factor.ts';
 import { makeStorefront } from './storefront.ts';
 import { makeTokens } from './tokens.ts';
@@ -97,6 +98,7 @@ export function makeServices(ground: Ground) {
   const tokens = makeTokens({ store, clock, ids });
   const accounts = makeAccounts({ store, clock, ids, audit, notifications, tokens });
   const secondFactor = makeSecondFactor({ store, accounts, clock, ids, audit, secretKeys });
+  const passkeys = makePasskeys({ store, accounts, secondFactor, notifications, audit, clock, webUrl });
   const members = makeMembers({ store, clock, audit, access, tokens, notifications });
   const apps = makeApps({ store, audit, clock, ids, changes });
   const catalog = makeCatalog({ store, clock, ids, audit, changes, sendLetter, upstreamAllow });
@@ -176,6 +178,7 @@ export function makeServices(ground: Ground) {
     notifications,
     operations,
     overview,
+    passkeys,
     secondFactor,
     storefront,
     subscriptions,

@@ -12,9 +12,11 @@ import { makeInboxStore } from './inbox.ts';
 import { makeInvoicesStore } from './invoices.ts';
 import { makeLedgerStore } from './ledger.ts';
 import { makeMailsStore } from './mails.ts';
+import { makePasskeysStore } from './passkeys.ts';
 import { makePeriodsStore } from './periods.ts';
 import { makeProductsStore } from './products.ts';
 import { makeSettingsStore } from './settings.ts';
+import { makeSpentStore } from './spent.ts';
 import { makeSubscriptionsStore } from './subscriptions.ts';
 import { makeUsageStore } from './usage.ts';
 import { makeUsageTotalsStore } from './usage-totals.ts';
@@ -64,9 +66,11 @@ function makeStore(connection: Connection) {
     invoices: makeInvoicesStore(connection),
     ledger: makeLedgerStore(connection),
     mails: makeMailsStore(connection),
+    passkeys: makePasskeysStore(connection),
     periods: makePeriodsStore(connection),
     products: makeProductsStore(connection),
     settings: makeSettingsStore(connection),
+    spent: makeSpentStore(connection),
     subscriptions: makeSubscriptionsStore(connection),
     usage: makeUsageStore(connection),
     usageTotals: makeUsageTotalsStore(connection),

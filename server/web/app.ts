@@ -7,6 +7,7 @@ import type { Log } from '../kernel/log.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Access } from '../services/access.ts';
 import type { Accounts } from '../services/accounts.ts';
+import type { Passkeys } from '../services/passkeys.ts';
 import { assetRoutes } from './assets.ts';
 import { answerErrors, notFound } from './errors.ts';
 import { identify, sameOrigin } from './guards.ts';
@@ -22,6 +23,7 @@ export interface AppOptions {
   readonly now: () => number;
   readonly log: Log;
   readonly ids: Ids;
+  readonly passkeys: Passkeys;
   readonly sessionStore: SessionStore;
   readonly sessionSecret: string;
   readonly webUrl: string;
@@ -38,7 +40,7 @@ export interface AppOptions {
 /** The portal: a request gets an id, headers, a session, an actor; then one of the routes; then, if need be, an error page. */
 export function makeApp(options: AppOptions): Express {
   const { accounts, log, ids, webUrl } = options;
-  const passport = makePassport(accounts);
+  const passport = makePassport(accounts, options.passkeys);
   const app = express();
   app.disable('x-powered-by');
   app.set('trust proxy', options.trustedHops);

@@ -1,7 +1,9 @@
+import type { Request } from 'express';
 import { Passport } from 'passport';
 import { Strategy as LocalStrategy } from 'passport-local';
 import { AppError } from '../kernel/errors.ts';
 import { sessionMark, type Accounts } from '../services/accounts.ts';
+import type { Passkeys } from '../services/passkeys.ts';
 import type { UserDoc } from '../store/accounts.ts';
 
 declare global {
@@ -13,7 +15,7 @@ declare global {
 }
 
 /** Passport with the password strategy; the session keeps the user's id and the mark of what it was opened with. */
-export function makePassport(accounts: Pick<Accounts, 'signIn' | 'user'>) {
+export function makePassport(accounts: Pick<Accounts, 'signIn' | 'user'>, passkeys: Pick<Passkeys, 'stands'>) {
   const passport = new Passport();
   passport.use(
     new LocalStrategy({ usernameField: 'email' }, (email, password, done) => {
@@ -25,11 +27,16 @@ export function makePassport(accounts: Pick<Accounts, 'signIn' | 'user'>) {
     }),
   );
   passport.serializeUser((user, done) => done(null, `${user._id} ${sessionMark(user)}`));
-  passport.deserializeUser((kept: string, done) => {
+  /** A new password or second factor ends every session that was opened with the one before; a passkey that is removed those that it opened. */
+  async function userOf(kept: string, passkeyId: string | undefined): Promise<UserDoc | false> {
     const [id = '', mark = ''] = kept.split(' ');
-    accounts.user(id).then(
-      // A new password or second factor ends every session that was opened with the one before.
-      (user) => done(null, user && sessionMark(user) === mark ? user : false),
+    const user = await accounts.user(id);
+    if (!user || sessionMark(user) !== mark) return false;
+    return passkeyId === undefined || (await passkeys.stands(passkeyId, id)) ? user : false;
+  }
+  passport.deserializeUser((req: Request, kept: string, done: (error: unknown, user?: Express.User | false) => void) => {
+    userOf(kept, (req.session as Partial<Request['session']>).passkeyId).then(
+      (user) => done(null, user),
       (error: unknown) => done(error),
     );
   });

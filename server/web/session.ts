@@ -1,6 +1,7 @@
 import session, { type Store as SessionStore } from 'express-session';
 import type { RequestHandler } from 'express';
 import type { Factor } from '../domain/sign-in.ts';
+import type { Challenge } from '../services/passkeys.ts';
 
 declare module 'express-session' {
   interface SessionData {
@@ -11,6 +12,10 @@ declare module 'express-session' {
     flash: { kind: 'success' | 'info' | 'warning' | 'error'; text: string }[];
     /** The password was right, the code is still asked for. `until` is epoch ms of the real clock. */
     halfSignedIn: { readonly userId: string; readonly mark: string; readonly next: string; readonly until: number };
+    /** What a device is asked to sign, and for what. `name`: of the passkey that is to be added. */
+    passkeyChallenge: Challenge & { readonly purpose: 'add' | 'sign-in'; readonly name: string };
+    /** The passkey that opened this session: it ends with it. */
+    passkeyId: string;
     /** Where to go after signing in: a path of this site. */
     returnTo: string;
   }

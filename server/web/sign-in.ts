@@ -5,10 +5,16 @@ import { hasSecondFactor, sessionMark } from '../services/accounts.ts';
 type Done = (error?: unknown) => void;
 const settled = (run: (done: Done) => void): Promise<void> => new Promise((resolve, reject) => run((error) => (error ? reject(error as Error) : resolve())));
 
-/** A new session for the user; what the one before held is gone with it. */
-export async function signIn(req: Request, user: Express.User, factors: readonly Factor[]): Promise<void> {
+/**
+ * A new session for the user; what the one before held is gone with it.
+ * @param passkeyId  of the passkey that opens it; where a session goes on under a new id, the one that opened it first
+ */
+export async function signIn(req: Request, user: Express.User, factors: readonly Factor[], passkeyId?: string): Promise<void> {
+  const opener = passkeyId ?? (factors.includes('passkey') ? (req.session as Partial<Request['session']>).passkeyId : undefined);
   await settled((done) => req.logIn(user, done));
   req.session.factors = factors;
+  if (opener !== undefined) req.session.passkeyId = opener;
+  await settled((done) => req.session.save(done));
 }
 
 /** What the present session was opened with; sessions from before this was kept needed every factor the user had. */
@@ -24,4 +30,12 @@ export async function signInHalf(req: Request, user: Express.User, next: string,
   await settled((done) => req.session.regenerate(done));
   req.session.halfSignedIn = { userId: user._id, mark: sessionMark(user), next, until: now + CODE_WAIT_MS };
   await settled((done) => req.session.save(done));
+}
+
+/** Who gave the right password in this browser, lately; undefined: start again. */
+export async function halfSignedIn(req: Request, userOf: (id: string) => Promise<Express.User | null>, now: number) {
+  const held = (req.session as Partial<Request['session']>).halfSignedIn;
+  if (!held || held.until < now) return undefined;
+  const user = await userOf(held.userId);
+  return user && hasSecondFactor(user) && sessionMark(user) === held.mark ? { user, next: held.next } : undefined;
 }

@@ -164,6 +164,7 @@ describe('every route', function () {
     operator = portal.visitor();
     await operator.post('/sign-in', { email: 'olga@example.test', password: PASSWORD });
     things = {
+      '/account/passkeys/:id': 'none',
       '/admin/invoices/:id': subscription.invoiceId,
       '/admin/nodes/:node': 'gw1',
       '/admin/periods/:id': 'sub_none_0',

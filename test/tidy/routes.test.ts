@@ -38,6 +38,8 @@ describe('tidy: rights', () => {
       '/sandbox/clock',
       '/sign-in',
       '/sign-in/code',
+      '/sign-in/passkey',
+      '/sign-in/passkey/challenge',
       '/sign-out',
       '/sign-up',
       '/theme',

@@ -48,7 +48,7 @@ export const safeNext = (next: unknown): string => safePath(next, '/dashboard');
 
 /** Sign up, prove the address, sign in and out, reset the password, the own account. */
 export function accountRoutes(
-  { access, accounts, clock }: Pick<Services, 'access' | 'accounts' | 'clock'>,
+  { access, accounts, clock, passkeys }: Pick<Services, 'access' | 'accounts' | 'clock' | 'passkeys'>,
   passport: ReturnType<typeof makePassport>,
   attempts: { readonly account: Attempts; readonly address: Attempts },
 ): Router {
@@ -174,6 +174,7 @@ export function accountRoutes(
       'account/account',
       {
         email: user?.email ?? '',
+        passkeys: (await passkeys.ofUser(actorOf(req).userId)).length,
         secondFactorOn: user !== null && hasSecondFactor(user),
         profile: formModel(FIELDS.profile, faults.profile ? (req.body as Record<string, unknown>) : { name: user?.name }, faults.profile, 'profile-'),
         password: formModel(FIELDS.password, {}, faults.password, 'password-'),

@@ -17,6 +17,7 @@ import { invoiceRoutes } from './invoices.ts';
 import { memberRoutes } from './members.ts';
 import { operationRoutes } from './operations.ts';
 import { organizationRoutes } from './organization.ts';
+import { passkeyRoutes } from './passkeys.ts';
 import { planRoutes } from './plans.ts';
 import { policyRoutes } from './policies.ts';
 import { productRoutes } from './products.ts';
@@ -54,6 +55,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   memberRoutes(services),
   operationRoutes(services),
   organizationRoutes(services),
+  passkeyRoutes(services, attempts),
   planRoutes(services),
   simulatorRoutes(services), // before policies: its address looks like one's
   policyRoutes(services),

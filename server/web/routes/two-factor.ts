@@ -4,14 +4,16 @@ import type { Attempts } from '../../cache/attempts.ts';
 import type { Factor } from '../../domain/sign-in.ts';
 import { totpAddress } from '../../domain/totp.ts';
 import { AppError } from '../../kernel/errors.ts';
-import { hasSecondFactor, sessionMark } from '../../services/accounts.ts';
+import { hasSecondFactor } from '../../services/accounts.ts';
 import type { Services } from '../../services/index.ts';
+import type { UserDoc } from '../../store/accounts.ts';
+import { counted } from '../counted.ts';
 import { flash } from '../flash.ts';
 import { parseForm } from '../forms.ts';
 import { actorOf, may, open } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
-import { factorsOf, signIn } from '../sign-in.ts';
+import { factorsOf, halfSignedIn, signIn } from '../sign-in.ts';
 
 const password = z.string().min(1).max(200);
 const code = z.string().trim().min(1).max(40);
@@ -33,19 +35,13 @@ type Faults = Readonly<Partial<Record<'begin' | 'confirm' | 'renew' | 'remove', 
 
 /** The second step of signing in, and the authenticator app of the own account. */
 export function twoFactorRoutes(
-  { accounts, secondFactor, clock }: Pick<Services, 'accounts' | 'secondFactor' | 'clock'>,
+  { accounts, passkeys, secondFactor, clock }: Pick<Services, 'accounts' | 'passkeys' | 'secondFactor' | 'clock'>,
   attempts: { readonly code: Attempts },
 ): Router {
   const router = Router();
 
   /** Guesses of a code, and of the password beside it, are counted by the account. */
-  async function counted<T>(userId: string, run: () => Promise<T>): Promise<T> {
-    const wait = await attempts.code.count(userId);
-    if (wait > 0) throw new AppError('too-many-attempts', `Too many attempts. Try again in ${wait} seconds.`, { retryAfterSeconds: wait });
-    const result = await run();
-    await attempts.code.clear(userId);
-    return result;
-  }
+  const guessed = <T>(userId: string, run: () => Promise<T>): Promise<T> => counted(attempts.code, userId, run);
 
   const faultsOf = (error: unknown): Readonly<Record<string, string>> => {
     if (error instanceof AppError && error.code === 'invalid-form') return error.fields;
@@ -54,26 +50,29 @@ export function twoFactorRoutes(
   };
   const statusOf = (error: unknown): number => (error instanceof AppError ? error.status : 500);
 
-  /** Who gave the right password in this browser, lately; undefined: start again. */
-  async function half(req: Request) {
-    const held = req.session.halfSignedIn as Request['session']['halfSignedIn'] | undefined;
-    if (!held || held.until < clock.real()) return undefined;
-    const user = await accounts.user(held.userId);
-    return user && hasSecondFactor(user) && sessionMark(user) === held.mark ? { user, next: held.next } : undefined;
-  }
+  const half = (req: Request) => halfSignedIn(req, accounts.user, clock.real());
+  /** The code's page; a passkey does in its place, for who has one. */
+  const codePage = async (res: Response, { user, next }: { user: UserDoc; next: string }, faults: Readonly<Record<string, string>> = {}, status = 200) =>
+    page(
+      res,
+      'account/sign-in-code',
+      { form: formModel(FIELDS.signIn, {}, faults), offersPasskey: (await passkeys.ofUser(user._id)).length > 0, next },
+      status,
+    );
 
   router.get('/sign-in/code', open, async (req, res) => {
-    if (!(await half(req))) return res.redirect(303, '/sign-in');
-    page(res, 'account/sign-in-code', { form: formModel(FIELDS.signIn) });
+    const held = await half(req);
+    if (!held) return res.redirect(303, '/sign-in');
+    await codePage(res, held);
   });
   router.post('/sign-in/code', open, async (req, res) => {
     const held = await half(req);
     if (!held) return res.redirect(303, '/sign-in');
     try {
       const entries = parseForm(CodeForm, req.body);
-      await counted(held.user._id, () => secondFactor.prove(held.user, entries.code));
+      await guessed(held.user._id, () => secondFactor.prove(held.user, entries.code));
     } catch (error) {
-      return page(res, 'account/sign-in-code', { form: formModel(FIELDS.signIn, {}, faultsOf(error)) }, statusOf(error));
+      return codePage(res, held, faultsOf(error), statusOf(error));
     }
     await signIn(req, held.user, ['password', 'totp']);
     res.redirect(303, held.next);
@@ -121,7 +120,7 @@ export function twoFactorRoutes(
     may('market:account:update'),
     form('begin', async (req, res) => {
       const entries = parseForm(PasswordForm, req.body);
-      await counted(actorOf(req).userId, () => secondFactor.begin(actorOf(req), entries.password));
+      await guessed(actorOf(req).userId, () => secondFactor.begin(actorOf(req), entries.password));
       res.redirect(303, '/account/two-factor');
     }),
   );
@@ -130,7 +129,7 @@ export function twoFactorRoutes(
     may('market:account:update'),
     form('confirm', async (req, res) => {
       const entries = parseForm(CodeForm, req.body);
-      const { user, codes } = await counted(actorOf(req).userId, () => secondFactor.confirm(actorOf(req), entries.code));
+      const { user, codes } = await guessed(actorOf(req).userId, () => secondFactor.confirm(actorOf(req), entries.code));
       await goOn(req, user, [...new Set([...factorsOf(req), 'totp' as const])]);
       page(res, 'account/recovery-codes', { codes, on: true });
     }),
@@ -140,7 +139,7 @@ export function twoFactorRoutes(
     may('market:account:update'),
     form('renew', async (req, res) => {
       const entries = parseForm(BothForm, req.body);
-      const codes = await counted(actorOf(req).userId, () => secondFactor.renewRecovery(actorOf(req), entries.password, entries.code));
+      const codes = await guessed(actorOf(req).userId, () => secondFactor.renewRecovery(actorOf(req), entries.password, entries.code));
       page(res, 'account/recovery-codes', { codes, on: false });
     }),
   );
@@ -149,7 +148,7 @@ export function twoFactorRoutes(
     may('market:account:update'),
     form('remove', async (req, res) => {
       const entries = parseForm(BothForm, req.body);
-      const user = await counted(actorOf(req).userId, () => secondFactor.remove(actorOf(req), entries.password, entries.code));
+      const user = await guessed(actorOf(req).userId, () => secondFactor.remove(actorOf(req), entries.password, entries.code));
       await goOn(
         req,
         user,

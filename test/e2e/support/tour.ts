@@ -47,6 +47,7 @@ const LISTS: Readonly<Record<Exclude<Guide, 'anybody'>, readonly Stop[]>> = {
     ['invoices', '/invoices'],
     ['billing', '/billing'],
     ['account', '/account'],
+    ['account-passkeys', '/account/passkeys'],
     ['organization', '/organization'],
     ['members', '/organization/members'],
     ['audit', '/organization/audit'],
