@@ -1,6 +1,6 @@
 import { Router } from 'express';
 import { ACTIONS, type Action } from '../../domain/actions.ts';
-import { explain, type Decision } from '../../domain/rights.ts';
+import { ANYTHING, ORGANIZATION, explain, type Decision } from '../../domain/rights.ts';
 import { parseAddress } from '../../domain/address.ts';
 import type { Services } from '../../services/index.ts';
 import { actorOf, may } from '../guards.ts';
@@ -86,6 +86,9 @@ export function simulatorRoutes({ access, catalog, members }: Pick<Services, 'ac
   return router;
 }
 
+/** Targets that name no single thing, in words. */
+const PLACES: Readonly<Record<string, string>> = { [ANYTHING]: 'anything there is', [ORGANIZATION]: 'the organization as a whole' };
+
 function decisionModel(decision: Decision, action: Action, target: string, name: string) {
   const { allowed, policy, statement } = decision;
   return {
@@ -93,6 +96,7 @@ function decisionModel(decision: Decision, action: Action, target: string, name:
     name,
     words: explain(decision, action),
     target,
+    place: PLACES[target] ?? null,
     policy: policy && policy.id !== 'Self' ? { id: policy.id, name: policy.name } : null,
     document: policy ? { name: policy.name, pieces: documentPieces(policy.document, statement ?? null) } : null,
   };
