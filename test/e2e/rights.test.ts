@@ -120,7 +120,8 @@ describe('users, permissions and gateways', () => {
   journey('a parameter changes what a call sees, and is put back', async (visitor) => {
     const { page, go } = visitor;
     const { listings, apps } = demo();
-    const call = async () => (await fetch(`${listings['countries']?.baseUrl}${listings['countries']?.sampleCall}`, { headers: { apikey: apps.demo.appKey } })).status;
+    const call = async () =>
+      (await fetch(`${listings['countries']?.baseUrl}${listings['countries']?.sampleCall}`, { headers: { apikey: apps.demo.appKey } })).status;
     expect(await call()).to.equal(401);
     await become(visitor, 'provider');
     await go('/gateways');
