@@ -1,6 +1,7 @@
 import type { Log } from '../server/kernel/log.ts';
 import type { JobName, JobPayloads } from '../server/queue/jobs.ts';
 import type { Queue } from '../server/queue/queue.ts';
+import type { GatewayDeletion } from '../server/services/catalog/deletion.ts';
 import type { Publishing } from '../server/services/catalog/publishing.ts';
 import type { Inbox } from '../server/services/inbox.ts';
 import type { Invoicing } from '../server/services/invoicing.ts';
@@ -10,7 +11,10 @@ import type { Clock } from '../server/kernel/clock.ts';
 
 /** What jobs may use. */
 export interface JobWorld {
-  readonly catalog: { readonly publishing: Pick<Publishing, 'settleAbandoned'> };
+  readonly catalog: {
+    readonly deletion: Pick<GatewayDeletion, 'carryOut' | 'unfinished'>;
+    readonly publishing: Pick<Publishing, 'settleAbandoned'>;
+  };
   readonly inbox: Pick<Inbox, 'handle' | 'reconcile' | 'unhandled'>;
   readonly invoicing: Pick<Invoicing, 'bringForward' | 'dueInvoices' | 'duePeriods' | 'issuePeriod'>;
   readonly subscriptions: Pick<Subscriptions, 'sweep'>;

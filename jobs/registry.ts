@@ -2,6 +2,7 @@ import type { JobName } from '../server/queue/jobs.ts';
 import { auditTotals } from './audit-totals.ts';
 import { closePeriods } from './close-periods.ts';
 import { collectInvoice } from './collect-invoice.ts';
+import { deleteGateway } from './delete-gateway.ts';
 import { handleInboundEvent } from './handle-inbound-event.ts';
 import { invoiceSubscription } from './invoice-subscription.ts';
 import type { Job } from './job.ts';
@@ -14,6 +15,7 @@ export const REGISTRY: { readonly [N in JobName]: Job<N> } = {
   'audit-totals': auditTotals,
   'close-periods': closePeriods,
   'collect-invoice': collectInvoice,
+  'delete-gateway': deleteGateway,
   'handle-inbound-event': handleInboundEvent,
   'invoice-subscription': invoiceSubscription,
   'reconcile-events': reconcileEvents,

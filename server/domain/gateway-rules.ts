@@ -8,6 +8,18 @@ export const EDITIONS = {
 export type Edition = keyof typeof EDITIONS;
 export const EDITION_NAMES = Object.keys(EDITIONS) as [Edition, ...Edition[]];
 
+/** What an organization and a gateway have room for, besides APIs (APIG, “Notes and constraints”, which has 5 and 1,000 where we have 20 and 3,000). */
+export const GATEWAYS_MAX = 20;
+export const GROUPS_MAX = 1_500;
+export const APIS_PER_GROUP_MAX = 3_000;
+
+/** How many APIs a gateway has room for. */
+export const apisLimit = ({ edition }: { readonly edition: Edition }): number => EDITIONS[edition].apis;
+
+/** Why no further API fits into a gateway, with the figures. */
+export const fullWords = ({ name, edition }: { readonly name: string; readonly edition: Edition }, used: number): string =>
+  `${name} is full: ${used.toLocaleString('en')} of ${EDITIONS[edition].apis.toLocaleString('en')} APIs of the ${EDITIONS[edition].title} edition are used. Delete some, or raise the edition in its settings.`;
+
 /** Hours UTC at which a maintenance window may begin. */
 export const WINDOW_STARTS = [2, 6, 10, 14, 18, 22] as const;
 export const WINDOW_HOURS = 4;
@@ -51,11 +63,16 @@ export function tagsFault(tags: readonly Tag[]): string | undefined {
   return undefined;
 }
 
-/** An edition can be raised only: what callers and APIs rely on is not taken away under them. */
-export function editionFault(from: Edition, to: Edition): string | undefined {
-  return EDITION_NAMES.indexOf(to) >= EDITION_NAMES.indexOf(from)
-    ? undefined
-    : `The edition can only be raised: ${EDITIONS[from].title} has room for ${EDITIONS[from].callsPerSecond} calls a second and ${EDITIONS[from].apis} APIs, ${EDITIONS[to].title} for fewer.`;
+/**
+ * An edition can be raised only: what callers and APIs rely on is not taken away under them.
+ *
+ * @param used  APIs of the gateway
+ */
+export function editionFault(from: Edition, to: Edition, used: number): string | undefined {
+  if (EDITION_NAMES.indexOf(to) >= EDITION_NAMES.indexOf(from)) return undefined;
+  const [larger, smaller] = [EDITIONS[from], EDITIONS[to]];
+  const figures = (many: number): string => many.toLocaleString('en');
+  return `The edition can only be raised: ${larger.title} has room for ${figures(larger.callsPerSecond)} calls a second and ${figures(larger.apis)} APIs, of which ${figures(used)} are used; ${smaller.title} for ${figures(smaller.callsPerSecond)} and ${figures(smaller.apis)}.`;
 }
 
 const clockHour = (hour: number): string => `${String(hour % 24).padStart(2, '0')}:00`;

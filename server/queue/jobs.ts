@@ -3,6 +3,7 @@ export interface JobPayloads {
   'audit-totals': Record<string, never>;
   'close-periods': Record<string, never>;
   'collect-invoice': { readonly invoiceId: string };
+  'delete-gateway': { readonly gatewayId: string };
   'handle-inbound-event': { readonly eventId: string };
   'invoice-subscription': { readonly subscriptionId: string; readonly periodIndex: number };
   'reconcile-events': Record<string, never>;
@@ -28,6 +29,7 @@ export const JOBS = define({
   'audit-totals': { idFor: () => 'audit-totals', attempts: 1, backoffMs: 30_000, concurrency: 1 },
   'close-periods': { idFor: () => 'close-periods', attempts: 3, backoffMs: 2_000, concurrency: 1 },
   'collect-invoice': { idFor: ({ invoiceId }) => invoiceId, attempts: 8, backoffMs: 2_000, concurrency: 4 },
+  'delete-gateway': { idFor: ({ gatewayId }) => gatewayId, attempts: 3, backoffMs: 2_000, concurrency: 1 },
   'handle-inbound-event': { idFor: ({ eventId }) => eventId, attempts: 12, backoffMs: 1_000, concurrency: 4 },
   'invoice-subscription': { idFor: ({ subscriptionId, periodIndex }) => `${subscriptionId}-${periodIndex}`, attempts: 8, backoffMs: 2_000, concurrency: 4 },
   'reconcile-events': { idFor: () => 'reconcile-events', attempts: 3, backoffMs: 30_000, concurrency: 1 },

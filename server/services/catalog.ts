@@ -1,5 +1,6 @@
 import { makeApis, type Apis } from './catalog/apis.ts';
 import { makeAuthorizations, type Authorizations } from './catalog/authorizations.ts';
+import { makeGatewayDeletion, type GatewayDeletion } from './catalog/deletion.ts';
 import { makeGateways, makeGroups, type Gateways, type Groups } from './catalog/gateways.ts';
 import { makeOverview, type Overview } from './catalog/overview.ts';
 import { makeParameters, type Parameters } from './catalog/parameters.ts';
@@ -13,6 +14,7 @@ import { makeSellers, type Sellers } from './catalog/sellers.ts';
 export interface Catalog {
   readonly apis: Apis;
   readonly authorizations: Authorizations;
+  readonly deletion: GatewayDeletion;
   readonly gateways: Gateways;
   readonly groups: Groups;
   readonly overview: Overview;
@@ -27,6 +29,7 @@ export interface Catalog {
 export const makeCatalog = (dependencies: ReviewsDependencies): Catalog => ({
   apis: makeApis(dependencies),
   authorizations: makeAuthorizations(dependencies),
+  deletion: makeGatewayDeletion(dependencies),
   gateways: makeGateways(dependencies),
   groups: makeGroups(dependencies),
   overview: makeOverview(dependencies),

@@ -101,7 +101,17 @@ export function makeServices(ground: Ground) {
   const passkeys = makePasskeys({ store, accounts, secondFactor, notifications, audit, clock, webUrl });
   const members = makeMembers({ store, clock, audit, access, tokens, notifications });
   const apps = makeApps({ store, audit, clock, ids, changes });
-  const catalog = makeCatalog({ store, clock, ids, audit, changes, sendLetter, upstreamAllow });
+  const catalog = makeCatalog({
+    store,
+    clock,
+    ids,
+    audit,
+    changes,
+    sendLetter,
+    upstreamAllow,
+    // Without Redis the sweep of the store begins it.
+    deletionBegun: (gatewayId) => queue.enqueue('delete-gateway', { gatewayId }).catch(() => undefined),
+  });
   const reader = makeDocumentReader({ onFault: (error) => log.error({ err: error }, 'a document could not be read') });
   const importing = makeImporting({ store, clock, ids, audit, changes, upstreamAllow, reader });
   const upstreamTest = makeUpstreamTest({ store, clock, outbound: makeOutbound({ allow: upstreamAllow, monotonic: clock.monotonic }) });

@@ -1,11 +1,12 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import type { Actor } from '../domain/actor.ts';
+import { operationOf } from '../domain/api-definition.ts';
+import { APIS_PER_GROUP_MAX, apisLimit, fullWords } from '../domain/gateway-rules.ts';
 import { readOrigin } from '../domain/upstream-origin.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { ApiDoc } from '../store/apis.ts';
-import { APIS_PER_GROUP_MAX } from './catalog/apis.ts';
-import { faulty, ownGroup, type CatalogDependencies } from './catalog/own.ts';
+import { faulty, ownGateway, ownGroup, stillOpen, type CatalogDependencies } from './catalog/own.ts';
 import { planImport, type ImportLine, type ImportSettings } from './openapi/plan.ts';
 import type { DocumentReader } from './openapi/read.ts';
 import type { DocumentReading } from './openapi/reading.ts';
@@ -32,6 +33,8 @@ export interface ImportResult {
   readonly removed: number;
   /** Lines that were not carried out, because somebody changed the API meanwhile. */
   readonly missed: number;
+  /** Operations that were to be added and found the gateway full, since others were added meanwhile. */
+  readonly unfit: readonly string[];
 }
 
 export interface Importing {
@@ -93,21 +96,17 @@ export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader 
   }
 
   async function planned(actor: Actor, gatewayId: string, groupId: string, ordinal: number) {
-    const group = await ownGroup(store, actor, gatewayId, groupId);
+    const [gateway, group] = await Promise.all([ownGateway(store, actor, gatewayId), ownGroup(store, actor, gatewayId, groupId)]);
     const packed = await documents.read(groupId, ordinal, 'reading');
     if (!packed) throw new AppError('not-found', 'This upload is no longer kept. Upload the document again.');
     const { reading, settings } = JSON.parse((await unpack(packed, { maxOutputLength: UNPACKED_BYTES_MAX })).toString('utf8')) as Kept;
-    const present = await apis.apisOfGroup(gatewayId, groupId);
+    const [present, used] = await Promise.all([apis.apisOfGroup(gatewayId, groupId), apis.usedSlots(gatewayId)]);
     const { operations, ...rest } = reading;
     const selling = (await store.products.productsOfGateway(group.organizationId, gatewayId)).filter(({ status }) => status !== 'retired');
     const products = new Map(selling.flatMap(({ apiIds, name }) => apiIds.map((id) => [id, name] as const)));
-    return {
-      group,
-      reading: rest,
-      settings,
-      present,
-      lines: planImport(operations, settings, { present, products, allow: upstreamAllow, groupMax: APIS_PER_GROUP_MAX }),
-    };
+    const [gatewayRoom, gatewayFull] = [apisLimit(gateway) - used, fullWords(gateway, used)];
+    const ground = { present, products, allow: upstreamAllow, groupMax: APIS_PER_GROUP_MAX, gatewayRoom, gatewayFull };
+    return { gateway, group, reading: rest, settings, present, lines: planImport(operations, settings, ground) };
   }
 
   return {
@@ -127,7 +126,7 @@ export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader 
     },
 
     async apply(actor, gatewayId, groupId, ordinal) {
-      const { group, lines, present, reading } = await planned(actor, gatewayId, groupId, ordinal);
+      const { gateway, group, lines, present, reading } = await planned(actor, gatewayId, groupId, ordinal);
       const { organizationId } = group;
       const now = clock.now();
       const fresh = lines.flatMap((line): ApiDoc[] =>
@@ -139,11 +138,13 @@ export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader 
         action === 'update' && api && definition ? [{ id: api._id, rev: api.rev, definition }] : [],
       );
       const gone = lines.flatMap(({ action, api }) => (action === 'remove' && api ? [api] : []));
-      const created = await apis.addApis(fresh);
+      // What goes leaves its places to what comes.
+      const removed = await apis.removeDrafts(gone);
+      const { added: created, full } = await apis.addApis(fresh, apisLimit(gateway));
       const updated = await apis.updateApis(changes, now);
-      let removed = 0;
-      for (const { _id, rev, serving = {} } of gone) if (await apis.removeApi(_id, rev, serving)) removed += 1;
-      const missed = fresh.length - created.size + changes.length - updated + gone.length - removed;
+      const unfit = fresh.filter(({ _id }) => full.has(_id)).map(({ definition }) => operationOf(definition.frontend));
+      const missed = fresh.length - created.size - unfit.length + changes.length - updated + gone.length - removed;
+      await stillOpen(store, gatewayId);
       if (created.size + updated + removed > 0) {
         await audit.append(actor, {
           action: 'apig:apis:import',
@@ -156,11 +157,11 @@ export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader 
             created: created.size,
             updated,
             removed,
-            refused: lines.filter(({ action }) => action === 'refuse').length,
+            refused: lines.filter(({ action }) => action === 'refuse').length + unfit.length,
           },
         });
       }
-      return { created: [...created], updated, removed, missed };
+      return { created: [...created], updated, removed, missed, unfit };
     },
 
     async list(actor, gatewayId, groupId) {

@@ -38,11 +38,14 @@ export async function readSnapshot(
   const versions = await inChunks([...new Set(rows.flatMap(({ windows }) => windows.map(({ planVersionId }) => planVersionId)))], (ids) =>
     store.products.planVersions(ids),
   );
+  // From the decision to delete it, a gateway answers nothing, whatever is still stored of it.
+  const open = gateways.filter(({ deletion }) => !deletion);
+  const openIds = new Set(open.map(({ _id }) => _id));
   const environmentName = new Map(environments.map(({ _id, name }) => [_id, name]));
 
   return {
     builtAt: now,
-    gateways: gateways.map(({ _id, organizationId, parameters, edition, maintenance, privateOnly }) => ({
+    gateways: open.map(({ _id, organizationId, parameters, edition, maintenance, privateOnly }) => ({
       id: _id,
       organizationId,
       parameters,
@@ -50,8 +53,10 @@ export async function readSnapshot(
       maintenance: maintenance === true,
       privateOnly: privateOnly === true,
     })),
-    groups: groups.map(({ _id, gatewayId, label }) => ({ id: _id, gatewayId, label })),
-    apis: publications.map(({ _id, apiId, gatewayId, groupId, environmentId, definition }) => ({
+    groups: groups.filter(({ gatewayId }) => openIds.has(gatewayId)).map(({ _id, gatewayId, label }) => ({ id: _id, gatewayId, label })),
+    apis: publications
+      .filter(({ gatewayId }) => openIds.has(gatewayId))
+      .map(({ _id, apiId, gatewayId, groupId, environmentId, definition }) => ({
       id: apiId,
       publicationId: _id,
       gatewayId,

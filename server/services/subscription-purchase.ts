@@ -159,6 +159,11 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
       if (first.status !== 'pending' && first.requestId !== request.requestId) throw subscribedAlready();
       return proceed(first);
     }
+    // Whoever took the product off sale meanwhile counted its subscribers perhaps before this one was there.
+    if ((await store.products.product(product._id))?.status !== 'listed') {
+      await abandon(actor, subscription, 'canceled', 'It was taken off sale.');
+      throw new AppError('not-found', 'This plan is not on sale.');
+    }
     await audit.append(actor, {
       action: 'market:subscriptions:create',
       resource: `subscription:${subscription._id}`,

@@ -1,8 +1,9 @@
 import { Schema, type Connection } from 'mongoose';
 import type { ApiDefinition } from '../domain/api.ts';
 import { routeKey } from '../domain/api-definition.ts';
-import { insertOnce, isDuplicateKey } from './connect.ts';
+import { isDuplicateKey } from './connect.ts';
 import { chunks, makePublications, type Serving } from './publications.ts';
+import { placeAll } from './slots.ts';
 
 export type { PublicationDoc, Refusal, Serving, SettlingDoc, Wanted } from './publications.ts';
 
@@ -18,6 +19,16 @@ export interface ApiDoc {
   rev: number;
   /** Kept by this file; absent on what is not stored yet. */
   serving?: Serving;
+  /** Its place among those the edition has room for, from 0; given when it is stored. */
+  slot?: number;
+}
+
+/** What became of the insertion of APIs. */
+export interface AddedApis {
+  /** Ids that stand in the store, whoever wrote them. */
+  readonly added: ReadonlySet<string>;
+  /** Ids for which the gateway had no place left; all others that are missing met an API of the same route. */
+  readonly full: ReadonlySet<string>;
 }
 
 const text = { type: String, required: true } as const;
@@ -38,10 +49,13 @@ export function makeApisStore(connection: Connection) {
       rev: number,
       routeKey: text,
       serving: { type: Schema.Types.Mixed, default: {} },
+      slot: number,
     },
     options,
   );
   apis.index({ gatewayId: 1, groupId: 1 });
+  // This index, not a count beforehand, keeps a gateway within its edition.
+  apis.index({ gatewayId: 1, slot: 1 }, { unique: true, name: 'one_slot' });
   // This index, not a check beforehand, forbids two APIs of a group that answer the same calls.
   apis.index({ groupId: 1, routeKey: 1 }, { unique: true, name: 'one_route' });
 
@@ -59,25 +73,46 @@ export function makeApisStore(connection: Connection) {
   }
   const { models, ...publications } = makePublications(connection, servingOf);
 
+  /** Inserts what can be inserted into one group, each at a free place below `limit`. */
+  async function addApis(list: readonly ApiDoc[], limit: number): Promise<AddedApis> {
+    const [first] = list;
+    if (!first) return { added: new Set(), full: new Set() };
+    const { gatewayId, groupId } = first;
+    const { stand, full } = await placeAll(list, limit, first._id, {
+      taken: async (from, to) =>
+        (await Apis.find({ gatewayId, slot: { $gte: from, $lt: to } }, { slot: 1 }).lean<{ slot: number }[]>()).map(({ slot }) => slot),
+      async insert(placed) {
+        try {
+          await Apis.insertMany(
+            placed.map(({ item, slot }) => ({ ...stored(item), slot })),
+            { ordered: false, lean: true },
+          );
+        } catch (error) {
+          if (!isDuplicateKey(error)) throw error;
+        }
+        const items = placed.map(({ item }) => item);
+        const rows = await Apis.find({ _id: { $in: items.map(({ _id }) => _id) } }, { _id: 1 }).lean<{ _id: string }[]>();
+        const ids = new Set(rows.map(({ _id }) => _id));
+        const missing = items.filter(({ _id }) => !ids.has(_id));
+        const routes = missing.map(({ definition }) => routeKey(definition.frontend));
+        const met = missing.length === 0 ? [] : await Apis.find({ groupId, routeKey: { $in: routes } }, { routeKey: 1 }).lean<{ routeKey: string }[]>();
+        const taken = new Set(met.map((row) => row.routeKey));
+        return {
+          stand: new Set(items.filter(({ _id }) => ids.has(_id))),
+          refused: new Set(missing.filter(({ definition }) => taken.has(routeKey(definition.frontend)))),
+        };
+      },
+    });
+    return { added: new Set([...stand].map(({ _id }) => _id)), full: new Set(full.map(({ _id }) => _id)) };
+  }
+
   return {
     ...publications,
     models: [Apis, ...models],
     servingOf,
-    /** False: an API of the group answers the same calls, or this one exists already. */
-    addApi: (api: ApiDoc) => insertOnce(() => Apis.create(stored(api))),
-    /** Inserts what can be inserted. @returns the ids that stand in the store afterwards, whoever wrote them */
-    async addApis(list: readonly ApiDoc[]): Promise<Set<string>> {
-      const added = new Set<string>();
-      for (const some of chunks(list)) {
-        try {
-          await Apis.insertMany(some.map(stored), { ordered: false, lean: true });
-        } catch (error) {
-          if (!isDuplicateKey(error)) throw error;
-        }
-        for (const { _id } of await Apis.find({ _id: { $in: some.map((api) => api._id) } }, { _id: 1 }).lean<{ _id: string }[]>()) added.add(_id);
-      }
-      return added;
-    },
+    addApis,
+    /** How many places of the gateway are taken. */
+    usedSlots: async (gatewayId: string) => (await Apis.find({ gatewayId }, { slot: 1 }).lean()).length,
     api: (id: string) => Apis.findById(id).lean<ApiDoc>(),
     async apis(ids: readonly string[]): Promise<ApiDoc[]> {
       const found: ApiDoc[] = [];
@@ -86,7 +121,14 @@ export function makeApisStore(connection: Connection) {
     },
     /** Without the definitions, for counting. */
     placesOfGateway: (gatewayId: string) => Apis.find({ gatewayId }, { groupId: 1, serving: 1 }).lean<Pick<ApiDoc, '_id' | 'groupId' | 'serving'>[]>(),
-    apisOfGateway: (gatewayId: string) => Apis.find({ gatewayId }).lean<ApiDoc[]>(),
+    /** Ids and groups of those that hold the places [from, to). */
+    apisInPlaces: (gatewayId: string, from: number, to: number) =>
+      Apis.find({ gatewayId, slot: { $gte: from, $lt: to } }, { groupId: 1 }).lean<Pick<ApiDoc, '_id' | 'groupId'>[]>(),
+    /** Whatever they are meant to serve: for a gateway that is deleted. */
+    removeApis: async (ids: readonly string[]) => {
+      for (const some of chunks(ids)) await Apis.deleteMany({ _id: { $in: some } });
+    },
+    sizeOfGroup: async (gatewayId: string, groupId: string) => (await Apis.find({ gatewayId, groupId }, { _id: 1 }).lean()).length,
     apisOfGroup: (gatewayId: string, groupId: string) => Apis.find({ gatewayId, groupId }).lean<ApiDoc[]>(),
     /** Compare-and-set by `rev`. `taken`: another API of the group answers the same calls. */
     async updateApi(id: string, rev: number, definition: ApiDefinition, updatedAt: number): Promise<'done' | 'stale' | 'taken'> {
@@ -117,6 +159,15 @@ export function makeApisStore(connection: Connection) {
     },
     /** Only while it still is meant to serve what the caller saw: nothing that goes live meanwhile is orphaned. */
     removeApi: async (id: string, rev: number, serving: Serving) => (await Apis.deleteOne({ _id: id, rev, serving })).deletedCount === 1,
+    /** Many at once, each as `removeApi` does. @returns how many went */
+    async removeDrafts(list: readonly Pick<ApiDoc, '_id' | 'rev' | 'serving'>[]): Promise<number> {
+      let removed = 0;
+      for (const some of chunks(list)) {
+        const writes = some.map(({ _id, rev, serving = {} }) => ({ deleteOne: { filter: { _id, rev, serving } } }));
+        removed += (await Apis.bulkWrite(writes, { ordered: false })).deletedCount;
+      }
+      return removed;
+    },
     /** The deciding write of publishing, rolling back and taking offline: the last one wins. */
     async setServing(environmentId: string, wanted: ReadonlyMap<string, string | null>): Promise<void> {
       for (const some of chunks([...wanted])) {

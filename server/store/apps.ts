@@ -137,6 +137,7 @@ export function makeAppsStore(connection: Connection) {
   authorizations.index({ apiId: 1 });
   authorizations.index({ appId: 1 });
   authorizations.index({ live: 1 });
+  authorizations.index({ gatewayId: 1 });
 
   const Apps = connection.model('App', apps);
   const Credentials = connection.model('Credential', credentials);
@@ -191,6 +192,8 @@ export function makeAppsStore(connection: Connection) {
       (await Authorizations.updateOne({ _id: id, live: !live }, { $set: { live, revokedAt } })).modifiedCount === 1,
     liveAuthorizations: () => Authorizations.find({ live: true }).lean<AuthorizationDoc[]>(),
     authorizationsOfApp: (appId: string) => Authorizations.find({ appId }).lean<AuthorizationDoc[]>(),
+    authorizationsOfGateway: (gatewayId: string) => Authorizations.find({ gatewayId }).lean<AuthorizationDoc[]>(),
+    removeAuthorizationsOf: async (gatewayId: string) => void (await Authorizations.deleteMany({ gatewayId })),
     authorizationsOfApi: (apiId: string) => Authorizations.find({ apiId }).lean<AuthorizationDoc[]>(),
   };
 }

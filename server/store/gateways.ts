@@ -1,7 +1,18 @@
 import { Schema, type Connection } from 'mongoose';
 import type { GatewayParameters } from '../domain/gateway-parameters.ts';
 import { EDITION_NAMES, WINDOW_START_DEFAULT, type Edition, type Tag } from '../domain/gateway-rules.ts';
-import { insertOnce } from './connect.ts';
+import { insertOnce, isDuplicateKey } from './connect.ts';
+import { placeAll } from './slots.ts';
+
+/** The decision to delete a gateway, and what it held then. */
+export interface DeletionMark {
+  readonly at: number;
+  /** The user; empty: the system. */
+  readonly by: string;
+  readonly held: Readonly<Record<HeldKind, number>>;
+}
+export const HELD_KINDS = ['groups', 'apis', 'publications', 'authorizations', 'imports', 'products', 'parameters'] as const;
+export type HeldKind = (typeof HELD_KINDS)[number];
 
 export interface GatewayDoc {
   _id: string;
@@ -17,6 +28,15 @@ export interface GatewayDoc {
   maintenance: boolean;
   /** The public listener answers as if its groups did not exist; accepted connections reach them. */
   privateOnly?: boolean;
+  /** Decided: from then on it serves nothing and nothing can be made in it. */
+  deletion?: DeletionMark | null;
+  /** Looked after by the sweep: from the decision until some minutes after its end, for what was written across it. */
+  deleting?: boolean;
+  /** Nothing stood against the decision after it was made: it is carried out and cannot be taken back. */
+  confirmed?: boolean;
+  /** All it held is gone. The record stays, so that bills, usage and the audit log can name it. */
+  gone?: boolean;
+  goneAt?: number | null;
   createdAt: number;
   rev: number;
 }
@@ -29,6 +49,10 @@ export interface GroupDoc {
   label: string;
   name: string;
   description: string;
+  /** Its place among those a gateway has room for, from 0; given when it is stored. */
+  slot?: number;
+  /** Its gateway is deleted. The record stays where APIs were published, so that nobody else gets the label callers may still send credentials to. */
+  gone?: boolean;
   createdAt: number;
   rev: number;
 }
@@ -59,18 +83,39 @@ export function makeGatewaysStore(connection: Connection) {
       windowStart: { type: Number, default: WINDOW_START_DEFAULT },
       maintenance: { type: Boolean, default: false },
       privateOnly: { type: Boolean, default: false },
+      deletion: { type: Schema.Types.Mixed, default: null },
+      deleting: { type: Boolean, default: false },
+      confirmed: { type: Boolean, default: false },
+      gone: { type: Boolean, default: false },
+      goneAt: { type: Number, default: null },
       createdAt: number,
       rev: number,
     },
     options,
   );
-  gateways.index({ organizationId: 1 });
+  gateways.index({ organizationId: 1, gone: 1 });
+  gateways.index({ gone: 1 });
+  gateways.index({ deleting: 1 }, { partialFilterExpression: { deleting: true }, name: 'deleting' });
   const groups = new Schema<GroupDoc>(
-    { _id: text, gatewayId: text, organizationId: text, label: text, name: text, description: optional, createdAt: number, rev: number },
+    {
+      _id: text,
+      gatewayId: text,
+      organizationId: text,
+      label: text,
+      name: text,
+      description: optional,
+      slot: number,
+      gone: { type: Boolean, default: false },
+      createdAt: number,
+      rev: number,
+    },
     options,
   );
   groups.index({ label: 1 }, { unique: true });
-  groups.index({ gatewayId: 1 });
+  // This index, not a count beforehand, keeps a gateway within its groups.
+  groups.index({ gatewayId: 1, slot: 1 }, { unique: true, name: 'one_slot' });
+  groups.index({ gatewayId: 1, gone: 1 });
+  groups.index({ gone: 1 });
   const environments = new Schema<EnvironmentDoc>({ _id: text, gatewayId: text, name: text, createdAt: number }, options);
   environments.index({ gatewayId: 1, name: 1 }, { unique: true });
 
@@ -82,8 +127,8 @@ export function makeGatewaysStore(connection: Connection) {
     models: [Gateways, Groups, Environments],
     addGateway: (gateway: GatewayDoc) => insertOnce(() => Gateways.create(gateway)),
     gateway: (id: string) => Gateways.findById(id).lean<GatewayDoc>(),
-    gatewaysOf: (organizationId: string) => Gateways.find({ organizationId }).lean<GatewayDoc[]>(),
-    allGateways: () => Gateways.find().lean<GatewayDoc[]>(),
+    gatewaysOf: (organizationId: string) => Gateways.find({ organizationId, gone: false }).lean<GatewayDoc[]>(),
+    allGateways: () => Gateways.find({ gone: false }).lean<GatewayDoc[]>(),
     updateGateway: async (id: string, rev: number, change: Partial<Omit<GatewayDoc, '_id' | 'rev' | 'organizationId'>>) =>
       (await Gateways.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
     /** Beside `rev`: whoever edits the settings meanwhile need not start again. False: it was so already. */
@@ -92,15 +137,49 @@ export function makeGatewaysStore(connection: Connection) {
     /** Beside `rev`, as maintenance. False: it was so already. */
     setPrivateOnly: async (id: string, privateOnly: boolean) =>
       (await Gateways.updateOne({ _id: id, privateOnly: privateOnly ? { $ne: true } : true }, { $set: { privateOnly } })).modifiedCount === 1,
-    removeGateway: async (id: string, rev: number) => (await Gateways.deleteOne({ _id: id, rev })).deletedCount === 1,
-    /** False: the label is taken on the platform. */
-    addGroup: (group: GroupDoc) => insertOnce(() => Groups.create(group)),
+    /** The deciding write of a deletion: of several at once, and of a change at the same time, one takes effect. */
+    markDeletion: async (id: string, rev: number, deletion: DeletionMark) =>
+      (await Gateways.updateOne({ _id: id, rev, deletion: null }, { $set: { deletion, deleting: true, rev: rev + 1 } })).modifiedCount === 1,
+    /** False: it was confirmed before, or taken back. */
+    confirmDeletion: async (id: string) =>
+      (await Gateways.updateOne({ _id: id, deleting: true, confirmed: false }, { $set: { confirmed: true } })).modifiedCount === 1,
+    /** Take a decision back that is not confirmed. */
+    unmarkDeletion: async (id: string) =>
+      (await Gateways.updateOne({ _id: id, deleting: true, confirmed: false }, { $set: { deletion: null, deleting: false } })).modifiedCount === 1,
+    deletingGateways: () => Gateways.find({ deleting: true }).lean<GatewayDoc[]>(),
+    /** True: this call ended it. */
+    endDeletion: async (id: string, goneAt: number) =>
+      (await Gateways.updateOne({ _id: id, confirmed: true, gone: false }, { $set: { gone: true, goneAt, parameters: {} } })).modifiedCount === 1,
+    /** Nothing can be left any more of what was written across the end. */
+    forgetDeletion: async (id: string) => void (await Gateways.updateOne({ _id: id, gone: true, deleting: true }, { $set: { deleting: false } })),
+    /** @returns `taken`: the label is, on the platform; `full`: the gateway has `limit` groups */
+    async addGroup(group: GroupDoc, limit: number): Promise<'added' | 'full' | 'taken'> {
+      const { stand, full } = await placeAll([group], limit, group._id, {
+        taken: async (from, to) =>
+          (await Groups.find({ gatewayId: group.gatewayId, slot: { $gte: from, $lt: to } }, { slot: 1 }).lean<{ slot: number }[]>()).map(({ slot }) => slot),
+        async insert([placed]) {
+          try {
+            await Groups.create({ ...group, slot: placed?.slot ?? 0 });
+          } catch (error) {
+            if (!isDuplicateKey(error)) throw error;
+          }
+          const holder = await Groups.findOne({ label: group.label }, { _id: 1 }).lean<{ _id: string }>();
+          return { stand: new Set(holder?._id === group._id ? [group] : []), refused: new Set(holder && holder._id !== group._id ? [group] : []) };
+        },
+      });
+      return stand.size > 0 ? 'added' : full.length > 0 ? 'full' : 'taken';
+    },
     group: (id: string) => Groups.findById(id).lean<GroupDoc>(),
     groupByLabel: (label: string) => Groups.findOne({ label }).lean<GroupDoc>(),
     groups: (ids: string[]) => Groups.find({ _id: { $in: ids } }).lean<GroupDoc[]>(),
     gateways: (ids: string[]) => Gateways.find({ _id: { $in: ids } }).lean<GatewayDoc[]>(),
-    groupsOf: (gatewayId: string) => Groups.find({ gatewayId }).lean<GroupDoc[]>(),
-    allGroups: () => Groups.find().lean<GroupDoc[]>(),
+    groupsOf: (gatewayId: string) => Groups.find({ gatewayId, gone: false }).lean<GroupDoc[]>(),
+    /** Also those that are out of sight. */
+    everyGroupOf: (gatewayId: string) => Groups.find({ gatewayId }).lean<GroupDoc[]>(),
+    allGroups: () => Groups.find({ gone: false }).lean<GroupDoc[]>(),
+    /** Out of sight, with its label. */
+    reserveGroup: async (id: string) => (await Groups.updateOne({ _id: id, gone: false }, { $set: { gone: true } })).modifiedCount === 1,
+    removeEnvironmentsOf: async (gatewayId: string) => void (await Environments.deleteMany({ gatewayId })),
     updateGroup: async (id: string, rev: number, change: Partial<Pick<GroupDoc, 'name' | 'description'>>) =>
       (await Groups.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
     removeGroup: async (id: string) => (await Groups.deleteOne({ _id: id })).deletedCount === 1,

@@ -88,6 +88,7 @@ export function makePublications(connection: Connection, servingOf: (apiIds: rea
   publications.index({ apiId: 1, environmentId: 1 }, { unique: true, partialFilterExpression: { live: true }, name: 'one_live' });
   publications.index({ groupId: 1, environmentId: 1, routeKey: 1 }, { unique: true, partialFilterExpression: { live: true }, name: 'one_live_route' });
   publications.index({ groupId: 1 });
+  publications.index({ gatewayId: 1 });
   publications.index({ live: 1 });
   const settlings = new Schema<SettlingDoc>(
     {
@@ -135,8 +136,13 @@ export function makePublications(connection: Connection, servingOf: (apiIds: rea
       for (const some of chunks(apiIds)) found.push(...(await Publications.find({ apiId: { $in: some } }).lean<PublicationDoc[]>()));
       return found;
     },
-    /** Every record of a group, live or not. */
-    publicationsOfGroup: (groupId: string) => Publications.find({ groupId }).lean<PublicationDoc[]>(),
+    /** Ids of every record of a group, live or not. */
+    publicationsOfGroup: (groupId: string) => Publications.find({ groupId }, { _id: 1 }).lean<{ _id: string }[]>(),
+    /** Ids and groups of every record of a gateway, live or not. */
+    publicationsOfGateway: (gatewayId: string) => Publications.find({ gatewayId }, { groupId: 1 }).lean<Pick<PublicationDoc, '_id' | 'groupId'>[]>(),
+    async removePublications(ids: readonly string[]): Promise<void> {
+      for (const some of chunks(ids)) await Publications.deleteMany({ _id: { $in: some } });
+    },
     /** Inserts what can be inserted. @returns the ids that stand afterwards; a missing one lost its ordinal to another publishing */
     async addPublications(list: readonly PublicationDoc[]): Promise<Set<string>> {
       const added = new Set<string>();

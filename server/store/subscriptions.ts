@@ -90,6 +90,7 @@ export function makeSubscriptionsStore(connection: Connection) {
   schema.index({ organizationId: 1, requestId: 1 }, { unique: true });
   schema.index({ organizationId: 1, createdAt: 1 });
   schema.index({ productId: 1, createdAt: 1 });
+  schema.index({ productId: 1, live: 1 });
   schema.index({ live: 1 }, { partialFilterExpression: { live: true }, name: 'live' });
   schema.index({ checkoutId: 1 });
   schema.index({ status: 1 });
@@ -107,6 +108,7 @@ export function makeSubscriptionsStore(connection: Connection) {
     liveFor: (organizationId: string, productId: string) => Subscriptions.findOne({ organizationId, productId, live: true }).lean<SubscriptionDoc>(),
     ofOrganization: (organizationId: string) => Subscriptions.find({ organizationId }).lean<SubscriptionDoc[]>(),
     ofProduct: (productId: string) => Subscriptions.find({ productId }).lean<SubscriptionDoc[]>(),
+    liveOfProducts: (productIds: readonly string[]) => Subscriptions.find({ productId: { $in: [...productIds] }, live: true }).lean<SubscriptionDoc[]>(),
     allLive: () => Subscriptions.find({ live: true }).lean<SubscriptionDoc[]>(),
     inStatus: (status: SubscriptionStatus) => Subscriptions.find({ status }).lean<SubscriptionDoc[]>(),
     unsettled: () => Subscriptions.find({ unsettled: true }).lean<SubscriptionDoc[]>(),

@@ -28,7 +28,7 @@ describe('the GitHub API’s document', () => {
   it('is imported whole: 13 MB, a line for each of its operations, and published', async () => {
     const { catalog, atlas } = world;
     const importing = makeImporting({ ...world.dependencies, reader: makeDocumentReader() });
-    const gateway = await catalog.gateways.create(atlas, { name: 'GitHub', description: '' });
+    const gateway = await catalog.gateways.create(atlas, { name: 'GitHub', description: '', edition: 'enterprise' });
     const group = await catalog.groups.create(atlas, gateway._id, { name: 'GitHub', description: '', label: '' });
     const ordinal = await importing.upload(atlas, gateway._id, group._id, fetched(), {
       origin: '',

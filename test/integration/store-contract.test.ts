@@ -17,6 +17,7 @@ const together = <T>(work: (writer: number) => Promise<T>): Promise<T[]> => Prom
 const huge = (n: number): bigint => 2n ** 53n + BigInt(n);
 const wins = (answers: readonly boolean[]): number => answers.filter(Boolean).length;
 
+const NOTHING_HELD = { groups: 0, apis: 0, publications: 0, authorizations: 0, imports: 0, products: 0, parameters: 0 };
 let counter = 0;
 const fresh = (word: string): string => `${word}-${(counter += 1)}`;
 
@@ -215,10 +216,14 @@ describe('store contract', () => {
         (id, writer) => store.endpoints.refuse(id, { status: 'rejected', at: 1, by: `writer ${writer}`, reason: '' }),
       ],
       'endpoints.updateService': ['EndpointService', { rev: 1 }, (id) => store.endpoints.updateService(id, 1, { on: true, automatic: false, whitelist: [] })],
-      'gateways.removeGateway': ['Gateway', { rev: 1 }, (id) => store.gateways.removeGateway(id, 1)],
+      'gateways.confirmDeletion': ['Gateway', { deleting: true, confirmed: false }, (id) => store.gateways.confirmDeletion(id)],
+      'gateways.endDeletion': ['Gateway', { confirmed: true, gone: false }, (id, writer) => store.gateways.endDeletion(id, writer + 1)],
+      'gateways.markDeletion': ['Gateway', { rev: 1 }, (id, writer) => store.gateways.markDeletion(id, 1, { at: writer, by: '', held: NOTHING_HELD })],
       'gateways.removeGroup': ['Group', { rev: 1 }, (id) => store.gateways.removeGroup(id)],
+      'gateways.reserveGroup': ['Group', { gone: false }, (id) => store.gateways.reserveGroup(id)],
       'gateways.setPrivateOnly': ['Gateway', { privateOnly: false }, (id) => store.gateways.setPrivateOnly(id, true)],
       'gateways.setMaintenance': ['Gateway', { maintenance: false }, (id) => store.gateways.setMaintenance(id, true)],
+      'gateways.unmarkDeletion': ['Gateway', { deleting: true, confirmed: false }, (id) => store.gateways.unmarkDeletion(id)],
       'gateways.updateGateway': ['Gateway', { rev: 1 }, (id, writer) => store.gateways.updateGateway(id, 1, { name: `writer ${writer}` })],
       'gateways.updateGroup': ['Group', { rev: 1 }, (id, writer) => store.gateways.updateGroup(id, 1, { name: `writer ${writer}` })],
       'inbox.close': ['Inbox', { open: true, status: 'received' }, (id, writer) => store.inbox.close(id, 'done', `writer ${writer}`, 1)],

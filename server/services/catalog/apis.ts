@@ -1,15 +1,14 @@
 import type { Actor } from '../../domain/actor.ts';
 import type { ApiDefinition } from '../../domain/api.ts';
 import { checkDefinition, operationOf } from '../../domain/api-definition.ts';
+import { APIS_PER_GROUP_MAX, apisLimit, fullWords } from '../../domain/gateway-rules.ts';
 import type { ApiStatus } from '../../domain/lifecycles.ts';
 import { canonicalJson } from '../../domain/plan.ts';
 import { readOrigin } from '../../domain/upstream-origin.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { ApiDoc } from '../../store/apis.ts';
 import { RELEASE } from './gateways.ts';
-import { faulty, ownApi, ownGroup, refuseFaults, ownGateway, seesApi, type CatalogDependencies } from './own.ts';
-
-export const APIS_PER_GROUP_MAX = 3_000;
+import { faulty, ownApi, ownGroup, refuseFaults, ownGateway, seesApi, stillOpen, type CatalogDependencies } from './own.ts';
 
 export interface ApiSummary {
   readonly api: ApiDoc;
@@ -22,7 +21,7 @@ export interface Apis {
   /** Of one group, by path and method. */
   list(actor: Actor, gatewayId: string, groupId: string): Promise<ApiSummary[]>;
   get(actor: Actor, apiId: string): Promise<ApiSummary>;
-  /** @throws invalid-form with the faults by field; a second API for the same calls is one of them */
+  /** @throws invalid-form with the faults by field: a second API for the same calls, or a gateway that is full, beside the path */
   create(actor: Actor, gatewayId: string, groupId: string, definition: ApiDefinition): Promise<ApiDoc>;
   /** @throws conflict when it was changed since `rev` was read */
   update(actor: Actor, apiId: string, rev: number, definition: ApiDefinition): Promise<void>;
@@ -85,10 +84,11 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
     },
 
     async create(actor, gatewayId, groupId, given) {
-      const group = await ownGroup(store, actor, gatewayId, groupId);
+      const [gateway, group] = await Promise.all([ownGateway(store, actor, gatewayId), ownGroup(store, actor, gatewayId, groupId)]);
       const definition = tidied(given, upstreamAllow);
       refuseFaults(checkDefinition(definition, upstreamAllow));
-      if ((await apis.apisOfGroup(gatewayId, groupId)).length >= APIS_PER_GROUP_MAX)
+      // Only where the edition has room for more.
+      if (apisLimit(gateway) > APIS_PER_GROUP_MAX && (await apis.sizeOfGroup(gatewayId, groupId)) >= APIS_PER_GROUP_MAX)
         throw new AppError('conflict', `A group may have ${APIS_PER_GROUP_MAX} APIs.`);
       const now = clock.now();
       const api: ApiDoc = {
@@ -101,7 +101,10 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
         updatedAt: now,
         rev: 1,
       };
-      if (!(await apis.addApi(api)) && !(await apis.api(api._id))) throw await taken(groupId, gatewayId, definition, api._id);
+      const { added, full } = await apis.addApis([api], apisLimit(gateway));
+      if (full.size > 0) throw faulty({ path: fullWords(gateway, await apis.usedSlots(gatewayId)) });
+      if (!added.has(api._id)) throw await taken(groupId, gatewayId, definition, api._id);
+      await stillOpen(store, gatewayId);
       await audit.append(actor, { action: 'apig:apis:create', resource: `gateway:${gatewayId}/group:${groupId}/api:${api._id}`, after: audited(definition) });
       return api;
     },

@@ -2,7 +2,7 @@ import type { Actor } from '../../domain/actor.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { AuthorizationDoc } from '../../store/apps.ts';
 import { RELEASE } from './gateways.ts';
-import { faulty, ownApi, type CatalogDependencies } from './own.ts';
+import { faulty, ownApi, stillOpen, type CatalogDependencies } from './own.ts';
 
 /** A free grant, with the names a page shows. */
 export interface AuthorizationRow {
@@ -65,6 +65,7 @@ export function makeAuthorizations({ store, clock, audit, changes }: CatalogDepe
         revokedAt: null,
       };
       if (!(await apps.addAuthorization(authorization)) && !(await apps.setAuthorizationLive(authorization._id, true, null))) return authorization;
+      await stillOpen(store, api.gatewayId);
       await audit.append(actor, {
         action: 'apig:apis:grantAppAccess',
         resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`,

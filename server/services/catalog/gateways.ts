@@ -1,12 +1,10 @@
 import type { Actor } from '../../domain/actor.ts';
-import { editionFault, gatewayNameFault, tagsFault, WINDOW_START_DEFAULT, type Edition, type Tag } from '../../domain/gateway-rules.ts';
+import { editionFault, gatewayNameFault, GATEWAYS_MAX, GROUPS_MAX, tagsFault, WINDOW_START_DEFAULT, type Edition, type Tag } from '../../domain/gateway-rules.ts';
 import { slugFault, slugOf } from '../../domain/slug.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { EnvironmentDoc, GatewayDoc, GroupDoc } from '../../store/gateways.ts';
-import { faulty, ownGateway, ownGroup, refuseFaults, seesGateway, seesGroup, type CatalogDependencies } from './own.ts';
+import { faulty, ownGateway, ownGroup, refuseFaults, seesGateway, seesGroup, stillOpen, type CatalogDependencies } from './own.ts';
 
-export const GATEWAYS_MAX = 20;
-export const GROUPS_MAX = 100;
 export const RELEASE = 'RELEASE';
 const NAME_MAX = 64;
 const DESCRIPTION_MAX = 1_000;
@@ -35,8 +33,6 @@ export interface Gateways {
   /** Switch maintenance on or off: while on, its APIs answer 503. In force within a second; a second press changes nothing. */
   maintain(actor: Actor, gatewayId: string, on: boolean): Promise<void>;
   environments(actor: Actor, gatewayId: string): Promise<EnvironmentDoc[]>;
-  /** @throws conflict while it holds groups */
-  remove(actor: Actor, gatewayId: string): Promise<void>;
 }
 
 export interface Groups {
@@ -56,12 +52,12 @@ function checkNamed({ name, description }: NamedFields): void {
   });
 }
 
-function checkGateway({ name, description, edition, tags }: GatewayFields, before?: GatewayDoc): void {
+function checkGateway({ name, description, edition, tags }: GatewayFields, before?: GatewayDoc, usedApis = 0): void {
   const faults = {
     // A name of before this rule may stay.
     name: name === before?.name ? undefined : gatewayNameFault(name),
     description: description.length > DESCRIPTION_MAX ? `At most ${DESCRIPTION_MAX} characters fit.` : undefined,
-    edition: edition && before && editionFault(before.edition, edition),
+    edition: edition && before && editionFault(before.edition, edition, usedApis),
     tags: tags && tagsFault(tags),
   };
   refuseFaults(Object.fromEntries(Object.entries(faults).filter((entry): entry is [string, string] => entry[1] !== undefined)));
@@ -71,15 +67,15 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
   const { gateways } = store;
   return {
     list: async (actor) =>
-      (await gateways.gatewaysOf(actor.organizationId)).filter((gateway) => seesGateway(actor, gateway)).sort((a, b) => a.createdAt - b.createdAt),
+      (await gateways.gatewaysOf(actor.organizationId)).filter((gateway) => !gateway.deletion && seesGateway(actor, gateway)).sort((a, b) => a.createdAt - b.createdAt),
     get: (actor, gatewayId) => ownGateway(store, actor, gatewayId),
 
     async create(actor, fields) {
       checkGateway(fields);
       const { name, description, edition = 'basic', windowStart = WINDOW_START_DEFAULT, tags = [] } = fields;
       if (actor.organizationId === '') throw new AppError('forbidden');
-      if ((await gateways.gatewaysOf(actor.organizationId)).length >= GATEWAYS_MAX)
-        throw new AppError('conflict', `An organization may have ${GATEWAYS_MAX} gateways.`);
+      if ((await gateways.gatewaysOf(actor.organizationId)).filter(({ deletion }) => !deletion).length >= GATEWAYS_MAX)
+        throw new AppError('conflict', `Your organization has all ${GATEWAYS_MAX} gateways it may have.`);
       const gateway: GatewayDoc = {
         _id: ids.next('gw'),
         organizationId: actor.organizationId,
@@ -109,7 +105,7 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
       const gateway = await ownGateway(store, actor, gatewayId);
       // The edition is compared with the one this revision had, so the revision goes first.
       if (gateway.rev !== rev) throw new AppError('conflict');
-      checkGateway(fields, gateway);
+      checkGateway(fields, gateway, fields.edition === gateway.edition ? 0 : await store.apis.usedSlots(gatewayId));
       const { name, description, edition = gateway.edition, windowStart = gateway.windowStart, tags = gateway.tags } = fields;
       const after = { name, description, edition, windowStart, tags };
       if (!(await gateways.updateGateway(gatewayId, rev, after))) throw new AppError('conflict');
@@ -134,25 +130,13 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
       await ownGateway(store, actor, gatewayId);
       return (await gateways.environmentsOf(gatewayId)).sort((a, b) => a.createdAt - b.createdAt);
     },
-
-    async remove(actor, gatewayId) {
-      const gateway = await ownGateway(store, actor, gatewayId);
-      if ((await gateways.groupsOf(gatewayId)).length > 0) throw new AppError('conflict', 'The gateway still holds groups. Delete them first.');
-      if (!(await gateways.removeGateway(gatewayId, gateway.rev)) && (await gateways.gateway(gatewayId))) throw new AppError('conflict');
-      await audit.append(actor, {
-        action: 'apig:instances:delete',
-        resource: `gateway:${gatewayId}`,
-        before: { name: gateway.name, description: gateway.description },
-      });
-      await changes.announce('catalogue-changed', { what: 'gateway', id: gatewayId });
-    },
   };
 }
 
 export function makeGroups({ store, clock, ids, audit, changes }: CatalogDependencies): Groups {
   const { gateways, apis } = store;
 
-  /** Try labels until one is free. An insert that was refused because of its own lost reply is recognised by its id. */
+  /** Try labels until one is free. */
   async function insert(group: GroupDoc, fixed: boolean): Promise<GroupDoc> {
     const slug = group.label;
     for (let tries = 0; tries < LABEL_TRIES; tries++) {
@@ -165,9 +149,9 @@ export function makeGroups({ store, clock, ids, audit, changes }: CatalogDepende
               .replace(/[^a-z0-9]/g, '')
               .slice(0, 4)
               .padEnd(4, 'x')}`;
-      if (await gateways.addGroup({ ...group, label })) return { ...group, label };
-      const own = await gateways.group(group._id);
-      if (own) return own;
+      const outcome = await gateways.addGroup({ ...group, label }, GROUPS_MAX);
+      if (outcome === 'added') return { ...group, label };
+      if (outcome === 'full') throw new AppError('conflict', `This gateway is full: all ${GROUPS_MAX.toLocaleString('en')} groups it has room for are used.`);
       if (fixed) throw faulty({ label: 'Another group has this label.' });
     }
     throw new AppError('conflict', 'No free label was found. Choose one yourself.');
@@ -185,7 +169,6 @@ export function makeGroups({ store, clock, ids, audit, changes }: CatalogDepende
       checkNamed({ name, description });
       const fault = label === '' ? undefined : slugFault(label);
       refuseFaults(fault === undefined ? {} : { label: fault });
-      if ((await gateways.groupsOf(gatewayId)).length >= GROUPS_MAX) throw new AppError('conflict', `A gateway may have ${GROUPS_MAX} groups.`);
       const group = await insert(
         {
           _id: ids.next('grp'),
@@ -199,6 +182,7 @@ export function makeGroups({ store, clock, ids, audit, changes }: CatalogDepende
         },
         label !== '',
       );
+      await stillOpen(store, gatewayId);
       await audit.append(actor, {
         action: 'apig:groups:create',
         resource: `gateway:${gatewayId}/group:${group._id}`,

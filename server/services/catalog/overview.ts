@@ -1,13 +1,24 @@
 import type { Actor } from '../../domain/actor.ts';
+import { APIS_PER_GROUP_MAX, apisLimit, GATEWAYS_MAX, GROUPS_MAX, TAGS_MAX } from '../../domain/gateway-rules.ts';
 import type { SellerProfile } from '../../store/accounts.ts';
 import type { GatewayDoc, GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
+import { PRODUCTS_MAX } from './products.ts';
 import { ownGateway, seesGateway, seesGroup, seesProduct, type CatalogDependencies } from './own.ts';
 
 export interface GroupCounts {
   readonly group: GroupDoc;
   readonly apis: number;
   readonly live: number;
+}
+
+export const QUOTA_KINDS = ['apis', 'groups', 'apisOfGroup', 'tags', 'gateways', 'products'] as const;
+export interface Quota {
+  readonly kind: (typeof QUOTA_KINDS)[number];
+  readonly used: number;
+  readonly limit: number;
+  /** The group that comes nearest; null where it is not of one group. */
+  readonly group: GroupDoc | null;
 }
 
 export interface Overview {
@@ -19,6 +30,8 @@ export interface Overview {
     readonly gateways: readonly { readonly gateway: GatewayDoc; readonly groups: readonly GroupCounts[] }[];
     readonly products: readonly { readonly product: ProductDoc; readonly plans: number; readonly subscribers: number }[];
   }>;
+  /** What a gateway, and its organization, have used of what they have room for. */
+  quotas(actor: Actor, gatewayId: string): Promise<{ readonly gateway: GatewayDoc; readonly quotas: readonly Quota[] }>;
   /** The groups of one gateway with their APIs counted. */
   groups(actor: Actor, gatewayId: string): Promise<GroupCounts[]>;
 }
@@ -42,7 +55,7 @@ export function makeOverview({ store }: Pick<CatalogDependencies, 'store'>): Ove
         store.gateways.gatewaysOf(actor.organizationId),
         store.products.productsOf(actor.organizationId),
       ]);
-      const gateways = allGateways.filter((gateway) => seesGateway(actor, gateway));
+      const gateways = allGateways.filter((gateway) => !gateway.deletion && seesGateway(actor, gateway));
       const products = allProducts.filter((product) => seesProduct(actor, product));
       const plans = await store.products.plansOfProducts(products.map(({ _id }) => _id));
       const subscriptions = (await Promise.all(products.map(({ _id }) => store.subscriptions.ofProduct(_id)))).flat().filter(({ live }) => live);
@@ -58,6 +71,32 @@ export function makeOverview({ store }: Pick<CatalogDependencies, 'store'>): Ove
             plans: plans.filter(({ productId, retired, currentVersionId }) => productId === product._id && !retired && currentVersionId !== null).length,
             subscribers: subscriptions.filter(({ productId }) => productId === product._id).length,
           })),
+      };
+    },
+
+    async quotas(actor, gatewayId) {
+      const gateway = await ownGateway(store, actor, gatewayId);
+      const [groups, places, gateways, products] = await Promise.all([
+        store.gateways.groupsOf(gatewayId),
+        store.apis.placesOfGateway(gatewayId),
+        store.gateways.gatewaysOf(gateway.organizationId),
+        store.products.productsOf(gateway.organizationId),
+      ]);
+      const sizes = new Map<string, number>();
+      for (const { groupId } of places) sizes.set(groupId, (sizes.get(groupId) ?? 0) + 1);
+      const sizeOf = ({ _id }: GroupDoc) => sizes.get(_id) ?? 0;
+      const largest = groups.reduce<GroupDoc | null>((top, group) => (top === null || sizeOf(group) > sizeOf(top) ? group : top), null);
+      const quota = (kind: Quota['kind'], used: number, limit: number, group: GroupDoc | null = null): Quota => ({ kind, used, limit, group });
+      return {
+        gateway,
+        quotas: [
+          quota('apis', places.length, apisLimit(gateway)),
+          quota('groups', groups.length, GROUPS_MAX),
+          quota('apisOfGroup', largest ? sizeOf(largest) : 0, APIS_PER_GROUP_MAX, largest && seesGroup(actor, gateway, largest) ? largest : null),
+          quota('tags', gateway.tags.length, TAGS_MAX),
+          quota('gateways', gateways.filter(({ deletion }) => !deletion).length, GATEWAYS_MAX),
+          quota('products', products.filter(({ status }) => status !== 'retired').length, PRODUCTS_MAX),
+        ],
       };
     },
 

@@ -20,6 +20,8 @@ export interface CatalogDependencies {
   readonly changes: Pick<Changes, 'announce' | 'announced'>;
   /** `host:port` pairs of upstreams that may be private (UPSTREAM_ALLOW). */
   readonly upstreamAllow: ReadonlySet<string>;
+  /** Somebody decided to delete a gateway: remind whoever carries it out. The sweep finds it all the same. */
+  readonly deletionBegun?: (gatewayId: string) => Promise<void>;
 }
 
 /** What belongs to somebody else looks like what does not exist. */
@@ -28,16 +30,36 @@ export function owned<T extends { organizationId: string }>(actor: Actor, thing:
   return thing;
 }
 
-export const ownGateway = async ({ gateways }: Pick<Store, 'gateways'>, actor: Actor, id: string): Promise<GatewayDoc> =>
+/** Also one that is deleted or about to be. */
+export const anyGateway = async ({ gateways }: Pick<Store, 'gateways'>, actor: Actor, id: string): Promise<GatewayDoc> =>
   owned(actor, await gateways.gateway(id));
-export const ownApi = async ({ apis }: Pick<Store, 'apis'>, actor: Actor, id: string): Promise<ApiDoc> => owned(actor, await apis.api(id));
+
+/** From the decision to delete it, a gateway and all it holds are not found. */
+export async function ownGateway(store: Pick<Store, 'gateways'>, actor: Actor, id: string): Promise<GatewayDoc> {
+  const gateway = await anyGateway(store, actor, id);
+  if (gateway.deletion) throw new AppError('not-found', 'This gateway is deleted.');
+  return gateway;
+}
+
+/** To be asked once more after something was made in a gateway: whoever decided on its deletion meanwhile may have looked for it before. @throws not-found */
+export const stillOpen = async (store: Pick<Store, 'gateways'>, gatewayId: string): Promise<void> => {
+  const gateway = await store.gateways.gateway(gatewayId);
+  if (!gateway || gateway.deletion) throw new AppError('not-found', 'This gateway is deleted.');
+};
+
+export async function ownApi(store: Pick<Store, 'apis' | 'gateways'>, actor: Actor, id: string): Promise<ApiDoc> {
+  const api = owned(actor, await store.apis.api(id));
+  await ownGateway(store, actor, api.gatewayId);
+  return api;
+}
 export const ownProduct = async ({ products }: Pick<Store, 'products'>, actor: Actor, id: string): Promise<ProductDoc> =>
   owned(actor, await products.product(id));
 
 /** @throws not-found also when the group is of another gateway: an address with a foreign pair leads nowhere */
-export async function ownGroup({ gateways }: Pick<Store, 'gateways'>, actor: Actor, gatewayId: string, id: string): Promise<GroupDoc> {
-  const group = owned(actor, await gateways.group(id));
-  if (group.gatewayId !== gatewayId) throw new AppError('not-found');
+export async function ownGroup(store: Pick<Store, 'gateways'>, actor: Actor, gatewayId: string, id: string): Promise<GroupDoc> {
+  const [found] = await Promise.all([store.gateways.group(id), ownGateway(store, actor, gatewayId)]);
+  const group = owned(actor, found);
+  if (group.gatewayId !== gatewayId || group.gone) throw new AppError('not-found');
   return group;
 }
 
@@ -59,8 +81,11 @@ export const seesProduct = (actor: Actor, { _id }: ProductDoc): boolean => isAll
 
 /** Where one request changes several APIs, each is decided by itself, and one refusal refuses all. @throws forbidden with the statement that decides */
 export function mayEach(actor: Actor, action: Action, gateway: GatewayDoc, apis: readonly ApiDoc[]): void {
-  for (const { _id, groupId, definition } of apis) {
-    const decision = decide(actor, action, `gateway:${gateway._id}/group:${groupId}/api:${_id}`, tagValues(gateway.tags));
-    if (!decision.allowed) throw new AppError('forbidden', `${definition.name}: ${explain(decision, action)}`);
-  }
+  for (const { _id, groupId, definition } of apis) mayDo(actor, action, gateway, `group:${groupId}/api:${_id}`, definition.name);
+}
+
+/** @throws forbidden with the statement that decides, about `name` */
+export function mayDo(actor: Actor, action: Action, gateway: GatewayDoc, below: string, name: string): void {
+  const decision = decide(actor, action, `gateway:${gateway._id}/${below}`, tagValues(gateway.tags));
+  if (!decision.allowed) throw new AppError('forbidden', `${name}: ${explain(decision, action)}`);
 }

@@ -10,7 +10,7 @@ import { isDuplicateKey } from '../../store/connect.ts';
 import type { GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
 import { RELEASE } from './gateways.ts';
-import { faulty, ownGroup, ownProduct, refuseFaults, seesProduct, type CatalogDependencies } from './own.ts';
+import { faulty, ownGroup, ownProduct, refuseFaults, seesProduct, stillOpen, type CatalogDependencies } from './own.ts';
 import { fieldsOf, readinessOf } from './product-readiness.ts';
 
 export const PRODUCTS_MAX = 100;
@@ -119,7 +119,8 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
         products.productsOf(actor.organizationId),
       ]);
       if (!group || !environment) throw new AppError('not-found');
-      if (held.length >= PRODUCTS_MAX) throw new AppError('conflict', `An organization may have ${PRODUCTS_MAX} products.`);
+      if (held.filter(({ status }) => status !== 'retired').length >= PRODUCTS_MAX)
+        throw new AppError('conflict', `Your organization has all ${PRODUCTS_MAX} products it may have. Retire one, or delete a draft.`);
       const now = clock.now();
       const product: ProductDoc = {
         _id: ids.next('prd'),
@@ -142,6 +143,7 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
       };
       if (slugFault(product.slug) !== undefined) throw faulty({ slug: 'Choose an address: none can be made of the name.' });
       if (!(await products.addProduct(product)) && !(await products.product(product._id))) throw faulty({ slug: 'Another product has this address.' });
+      await stillOpen(store, product.gatewayId);
       await audit.append(actor, {
         action: 'market:products:create',
         resource: `product:${product._id}`,
@@ -199,7 +201,13 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
       const product = await ownProduct(store, actor, productId);
       const missing = (await readinessOf(store, product)).filter(({ done }) => !done);
       if (missing.length > 0) throw new AppError('conflict', missing.map((item) => item.missing).join(' '));
+      await stillOpen(store, product.gatewayId);
       await move(actor, product, 'submitted', 'market:products:submit', { submittedAt: clock.now(), statusReason: '' });
+      // A gateway's deletion looks for products in review after it is decided: of the two, one sees the other.
+      await stillOpen(store, product.gatewayId).catch(async (error: unknown) => {
+        await move(actor, await ownProduct(store, actor, productId), 'draft', 'market:products:submit', { submittedAt: null });
+        throw error;
+      });
     },
 
     async withdraw(actor, productId) {

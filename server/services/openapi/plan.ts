@@ -42,30 +42,38 @@ export interface ImportGround {
   /** Upstreams that may be private. */
   readonly allow: ReadonlySet<string>;
   readonly groupMax: number;
+  /** APIs that still fit into the gateway, and what to say of one that does not. */
+  readonly gatewayRoom: number;
+  readonly gatewayFull: string;
 }
 
 /** What an import would do to a group, line by line; pure, so that preview and application say the same. */
-export function planImport(operations: readonly ReadOperation[], settings: ImportSettings, { present, products, allow, groupMax }: ImportGround): ImportLine[] {
+export function planImport(operations: readonly ReadOperation[], settings: ImportSettings, ground: ImportGround): ImportLine[] {
+  const { present, products, allow, groupMax, gatewayRoom, gatewayFull } = ground;
   const known = new Map(present.map((api) => [routeKey(api.definition.frontend), api]));
-  const named = new Set<string>();
-  let room = groupMax - present.length;
+  const named = new Set(operations.flatMap(({ definition }) => (definition ? [routeKey(definition.frontend)] : [])));
+  const left =
+    settings.mode === 'merge'
+      ? []
+      : present.filter((api) => !named.has(routeKey(api.definition.frontend))).map((api) => leftOver(api, products.get(api._id)));
+  const freed = left.filter(({ action }) => action === 'remove').length;
+  let created = 0;
   const lines = operations.map((read): ImportLine => {
     if (!read.definition) return { operation: read.operation, action: 'refuse', name: '', definition: null, api: null, notes: read.notes, reason: read.reason };
     const key = routeKey(read.definition.frontend);
     const api = known.get(key) ?? null;
-    named.add(key);
     const definition = merged(settled(read.definition, settings, allow), api?.definition, settings.mode);
     const base = { operation: read.operation, name: definition.name, api, notes: read.notes };
     const [fault] = Object.values(checkDefinition(definition, allow));
     if (fault !== undefined) return { ...base, action: 'refuse', definition: null, reason: fault };
     if (api) return { ...base, action: canonicalJson(api.definition) === canonicalJson(definition) ? 'unchanged' : 'update', definition, reason: '' };
-    if ((room -= 1) < 0)
+    if (created >= groupMax - present.length + freed)
       return { ...base, action: 'refuse', definition: null, reason: `The group is full: it holds at most ${groupMax.toLocaleString('en')} APIs.` };
+    if (created >= gatewayRoom + freed) return { ...base, action: 'refuse', definition: null, reason: gatewayFull };
+    created += 1;
     return { ...base, action: 'create', definition, reason: '' };
   });
-  return settings.mode === 'merge'
-    ? lines
-    : [...lines, ...present.filter((api) => !named.has(routeKey(api.definition.frontend))).map((api) => leftOver(api, products.get(api._id)))];
+  return [...lines, ...left];
 }
 
 function leftOver(api: ApiDoc, product: string | undefined): ImportLine {

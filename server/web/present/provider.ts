@@ -7,11 +7,11 @@ import type { UpstreamTestResult } from '../../services/upstream-test.ts';
 import type { GatewayDoc, GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
 
-export type GatewayTab = 'groups' | 'apis' | 'environments' | 'parameters' | 'settings';
+export type GatewayTab = 'groups' | 'apis' | 'environments' | 'parameters' | 'quotas' | 'settings';
 
 export const gatewayTabs = ({ _id }: GatewayDoc, current: GatewayTab) =>
-  (['groups', 'apis', 'environments', 'parameters', 'settings'] as const).map((tab) => ({
-    text: { groups: 'Groups', apis: 'APIs', environments: 'Environments', parameters: 'Parameters', settings: 'Settings' }[tab],
+  (['groups', 'apis', 'environments', 'parameters', 'quotas', 'settings'] as const).map((tab) => ({
+    text: { groups: 'Groups', apis: 'APIs', environments: 'Environments', parameters: 'Parameters', quotas: 'Quotas', settings: 'Settings' }[tab],
     href: `/gateways/${_id}/${tab}`,
     current: tab === current,
   }));

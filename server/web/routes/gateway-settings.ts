@@ -58,7 +58,7 @@ const FIELDS = {
     options: EDITION_NAMES.map((value) => ({
       value,
       label: EDITIONS[value].title,
-      help: `${grouped(EDITIONS[value].callsPerSecond)} calls a second over all its APIs.`,
+      help: `${grouped(EDITIONS[value].apis)} APIs, and ${grouped(EDITIONS[value].callsPerSecond)} calls a second over all of them.`,
     })),
     help: 'It can be raised later, not lowered. A change is in force within a second.',
   },
@@ -93,7 +93,7 @@ const gatewayForm = (values: Readonly<Record<string, unknown>>, faults: Readonly
   tagsFault: faults['tags'] ?? null,
 });
 
-/** Make a gateway, change it, switch it to maintenance, delete it. */
+/** Make a gateway, change it, switch it to maintenance. */
 export function gatewaySettingsRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
   const router = Router();
   const settingsOf = (req: Request) => `/gateways/${encodeURIComponent(part(req, 'id'))}/settings`;
@@ -151,16 +151,5 @@ export function gatewaySettingsRoutes({ catalog }: Pick<Services, 'catalog'>): R
     }),
   );
 
-  router.post(
-    '/gateways/:id/deletion',
-    may('apig:instances:delete'),
-    press(
-      (req, gone) => (gone ? '/gateways' : settingsOf(req)),
-      async (req) => {
-        await catalog.gateways.remove(actorOf(req), part(req, 'id'));
-        return 'The gateway is deleted.';
-      },
-    ),
-  );
   return router;
 }

@@ -8,6 +8,7 @@ import { actorOf, may } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { address, pageOf, pagination } from '../present/pagination.ts';
 import { apiModel, countsModel, gatewayModel, gatewayTabs, gatewayTrail, groupModel, groupTrail } from '../present/provider.ts';
+import { nearQuotas } from '../present/quotas.ts';
 import { page } from '../render.ts';
 import { body, orAgain, part, press } from './provider-kit.ts';
 
@@ -33,13 +34,14 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
   const router = Router();
 
   router.get('/gateways', may('apig:instances:get'), async (req, res) => {
-    const { gateways } = await catalog.overview.selling(actorOf(req));
+    const [{ gateways }, deleted] = await Promise.all([catalog.overview.selling(actorOf(req)), catalog.deletion.recent(actorOf(req))]);
     const asked = String(req.query['q'] ?? '').slice(0, 200);
     const shown = gateways.filter(({ gateway }) => gatewayMatches(gateway, asked));
     page(res, 'provider/gateways', {
       query: asked,
       all: gateways.length,
       total: shown.length,
+      deleted: deleted.map(({ _id, name: title, gone }) => ({ id: _id, name: title, gone: gone === true })),
       gateways: shown.map(({ gateway, groups }) => ({
         ...gatewayModel(gateway),
         groups: groups.length,
@@ -67,7 +69,7 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
   const groups = async (req: Request, res: Response, values = {}, faults: Record<string, string> = {}, status = 200) => {
     const actor = actorOf(req);
     const gateway = await catalog.gateways.get(actor, part(req, 'id'));
-    const counted = await catalog.overview.groups(actor, gateway._id);
+    const [counted, { quotas }] = await Promise.all([catalog.overview.groups(actor, gateway._id), catalog.overview.quotas(actor, gateway._id)]);
     page(
       res,
       'provider/groups',
@@ -75,6 +77,7 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
         gateway: gatewayModel(gateway),
         tabs: gatewayTabs(gateway, 'groups'),
         trail: gatewayTrail(gateway),
+        near: nearQuotas(quotas),
         groups: counted.map((one) => countsModel(one, gatewayUrl)),
         gatewayUrl,
         form: formModel(FIELDS.group, values, faults),

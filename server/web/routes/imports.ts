@@ -17,6 +17,7 @@ const LINES_PAGE_SIZE = 100;
 const TEXT_SHOWN_MAX = 1_000_000;
 /** Shown on the page; the rest is counted. */
 const FAULTS_SHOWN = 50;
+const UNFIT_SHOWN = 5;
 
 const ImportForm = z.strictObject({
   text: z.string().max(DOCUMENT_BYTES_MAX).default(''),
@@ -169,7 +170,7 @@ export function importRoutes({ catalog, importing }: Pick<Services, 'catalog' | 
   });
   router.post('/gateways/:id/groups/:groupId/imports/:ordinal/application', may('apig:apis:import'), async (req, res) => {
     const { gateway, group, here } = await place(req);
-    const { created, updated, removed, missed } = await importing.apply(actorOf(req), gateway._id, group._id, ordinalOf(req));
+    const { created, updated, removed, missed, unfit } = await importing.apply(actorOf(req), gateway._id, group._id, ordinalOf(req));
     const parts = [
       created.length > 0 && `${counted(created.length, 'API')} added`,
       updated > 0 && `${counted(updated, 'API')} changed`,
@@ -182,7 +183,13 @@ export function importRoutes({ catalog, importing }: Pick<Services, 'catalog' | 
     );
     if (missed > 0)
       flash(req, 'warning', `${counted(missed, 'operation was', 'operations were')} left as somebody else had just changed them. Look at the report again.`);
-    res.redirect(303, here);
+    if (unfit.length > 0)
+      flash(
+        req,
+        'warning',
+        `${counted(unfit.length, 'operation')} did not fit into the gateway, as others were added meanwhile: ${unfit.slice(0, UNFIT_SHOWN).join(', ')}${unfit.length > UNFIT_SHOWN ? ' …' : ''}`,
+      );
+    res.redirect(303, unfit.length > 0 ? `${here}/imports/${ordinalOf(req)}?only=refuse` : here);
   });
   return router;
 }

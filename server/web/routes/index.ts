@@ -8,6 +8,7 @@ import { appRoutes } from './apps.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { docsRoutes } from './docs.ts';
 import { earningsRoutes } from './earnings.ts';
+import { gatewayDeletionRoutes } from './gateway-deletion.ts';
 import { gatewayParameterRoutes } from './gateway-parameters.ts';
 import { gatewaySettingsRoutes } from './gateway-settings.ts';
 import { gatewayRoutes } from './gateways.ts';
@@ -46,6 +47,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   dashboardRoutes(services),
   docsRoutes(addresses),
   earningsRoutes(services),
+  gatewayDeletionRoutes(services),
   gatewayParameterRoutes(services),
   gatewaySettingsRoutes(services),
   gatewayRoutes(services, addresses),

@@ -29,7 +29,7 @@ describe('jobs', function () {
       handle: async (_: unknown, id: string) => void handled.push(id),
       reconcile: async () => 0,
     };
-    const catalog = { publishing: { settleAbandoned: async () => 0 } };
+    const catalog = { deletion: { carryOut: async () => undefined, unfinished: async () => [] }, publishing: { settleAbandoned: async () => 0 } };
     const usageTotals = { auditAll: async () => ({ windows: 0, wrong: 0 }), rollUp: async () => 0 };
     const jobWorld = { catalog, inbox, invoicing, subscriptions, usageTotals, queue: test.queue, clock: world.clock, log: makeLog('silent', 'test') };
     workers.push(startWorker(test.connection, jobWorld, { scheduled }));

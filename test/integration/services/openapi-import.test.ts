@@ -156,15 +156,16 @@ describe('importing an OpenAPI document into a group', function () {
       .sort();
     expect(files.length).to.be.at.least(129);
     const seen = { operations: 0, applied: 0, refused: 0 };
-    const gateway = await world.catalog.gateways.create(world.atlas, { name: 'Examples', description: '' });
+    const gateway = await world.catalog.gateways.create(world.atlas, { name: 'Examples', description: '', edition: 'platinum' });
     let group = await world.catalog.groups.create(world.atlas, gateway._id, { name: 'Examples', description: '', label: '' });
     for (const [i, file] of files.entries()) {
       if (i % 2 === 0)
         group = {
           ...group,
-          _id: (await world.store.gateways.addGroup({ ...group, _id: world.ids.next('grp'), label: `examples-${i}` }))
-            ? ((await world.store.gateways.groupByLabel(`examples-${i}`))?._id ?? '')
-            : '',
+          _id:
+            (await world.store.gateways.addGroup({ ...group, _id: world.ids.next('grp'), label: `examples-${i}` }, 200)) === 'added'
+              ? ((await world.store.gateways.groupByLabel(`examples-${i}`))?._id ?? '')
+              : '',
         };
       const bytes = readFileSync(join(EXAMPLES, file));
       const ordinal = await quick.upload(world.atlas, gateway._id, group._id, bytes, { ...SETTINGS, origin: 'https://api.example.com', mode: 'override' });

@@ -63,16 +63,8 @@ describe('the directory of the storefront, on the store', () => {
       createdAt: AT,
       rev: 1,
     });
-    await store.gateways.addGroup({
-      _id: 'grp_1',
-      gatewayId: 'gw_1',
-      organizationId: 'org_atlas',
-      label: 'atlas',
-      name: 'Atlas',
-      description: '',
-      createdAt: AT,
-      rev: 1,
-    });
+    const group = { _id: 'grp_1', gatewayId: 'gw_1', organizationId: 'org_atlas', label: 'atlas', name: 'Atlas', description: '', createdAt: AT, rev: 1 };
+    await store.gateways.addGroup(group, 10);
     await store.gateways.addEnvironment({ _id: 'env_1', gatewayId: 'gw_1', name: 'RELEASE', createdAt: AT });
     const Publications = store.connection.model('Publication');
     const live: PublicationDoc = {
