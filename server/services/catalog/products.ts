@@ -199,9 +199,9 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
 
     async submit(actor, productId) {
       const product = await ownProduct(store, actor, productId);
+      await stillOpen(store, product.gatewayId);
       const missing = (await readinessOf(store, product)).filter(({ done }) => !done);
       if (missing.length > 0) throw new AppError('conflict', missing.map((item) => item.missing).join(' '));
-      await stillOpen(store, product.gatewayId);
       await move(actor, product, 'submitted', 'market:products:submit', { submittedAt: clock.now(), statusReason: '' });
       // A gateway's deletion looks for products in review after it is decided: of the two, one sees the other.
       await stillOpen(store, product.gatewayId).catch(async (error: unknown) => {

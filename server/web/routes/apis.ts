@@ -201,8 +201,8 @@ export function apiRoutes(
     press(
       (req) => `${pathOf(req)}/publishing`,
       async (req) => {
-        const { publicationId } = parseForm(RollbackForm, req.body);
         await placed(actorOf(req), part(req, 'id'), part(req, 'apiId'));
+        const { publicationId } = parseForm(RollbackForm, req.body);
         await catalog.publishing.rollback(actorOf(req), part(req, 'apiId'), publicationId);
         return 'The earlier record is live again. The draft stays as it is.';
       },
