@@ -11,10 +11,7 @@ import type { Clock } from '../server/kernel/clock.ts';
 
 /** What jobs may use. */
 export interface JobWorld {
-  readonly catalog: {
-    readonly deletion: Pick<GatewayDeletion, 'carryOut' | 'unfinished'>;
-    readonly publishing: Pick<Publishing, 'settleAbandoned'>;
-  };
+  readonly catalog: { readonly deletion: Pick<GatewayDeletion, 'carryOut' | 'unfinished'>; readonly publishing: Pick<Publishing, 'settleAbandoned'> };
   readonly inbox: Pick<Inbox, 'handle' | 'reconcile' | 'unhandled'>;
   readonly invoicing: Pick<Invoicing, 'bringForward' | 'dueInvoices' | 'duePeriods' | 'issuePeriod'>;
   readonly subscriptions: Pick<Subscriptions, 'sweep'>;

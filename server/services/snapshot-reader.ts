@@ -57,14 +57,14 @@ export async function readSnapshot(
     apis: publications
       .filter(({ gatewayId }) => openIds.has(gatewayId))
       .map(({ _id, apiId, gatewayId, groupId, environmentId, definition }) => ({
-      id: apiId,
-      publicationId: _id,
-      gatewayId,
-      groupId,
-      environmentId,
-      environmentName: environmentName.get(environmentId) ?? '',
-      definition,
-    })),
+        id: apiId,
+        publicationId: _id,
+        gatewayId,
+        groupId,
+        environmentId,
+        environmentName: environmentName.get(environmentId) ?? '',
+        definition,
+      })),
     credentials: credentials
       .filter(({ notAfter }) => notAfter === null || notAfter > now - EXPIRED_KEPT_MS)
       .map(({ _id, appId, organizationId, kind, appKey, secretCipher, hash, notAfter }) => ({

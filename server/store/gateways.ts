@@ -11,7 +11,7 @@ export interface DeletionMark {
   readonly by: string;
   readonly held: Readonly<Record<HeldKind, number>>;
 }
-export const HELD_KINDS = ['groups', 'apis', 'publications', 'authorizations', 'imports', 'products', 'parameters'] as const;
+export const HELD_KINDS = ['groups', 'apis', 'publications', 'authorizations', 'connections', 'imports', 'products', 'parameters'] as const;
 export type HeldKind = (typeof HELD_KINDS)[number];
 
 export interface GatewayDoc {

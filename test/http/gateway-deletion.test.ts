@@ -46,7 +46,9 @@ describe('the deletion of a gateway over HTTP', function () {
     const over = await provider.get(page);
     expect([over.status, over.headers.get('refresh')]).to.deep.equal([200, null]);
     expect(over.text).to.contain('Main is deleted').and.contain('Provider');
-    expect((await provider.get('/organization/audit')).text).to.contain('apig:instances:delete').and.contain('Main');
+    expect((await provider.get('/organization/audit')).text)
+      .to.contain('apig:instances:delete')
+      .and.contain('Main');
     const stranger = await portal.member('Stranger');
     expect((await stranger.get(page)).status).to.equal(404);
   });

@@ -61,7 +61,8 @@ describe('two gateways of one organization', function () {
       publicationId: published[0]?._id ?? '',
     };
   }
-  const addressOf = (path: string, parts: Readonly<Record<string, string>>) => path.replace(/:([a-zA-Z]+)/g, (_, name: string) => encodeURIComponent(parts[name] ?? ''));
+  const addressOf = (path: string, parts: Readonly<Record<string, string>>) =>
+    path.replace(/:([a-zA-Z]+)/g, (_, name: string) => encodeURIComponent(parts[name] ?? ''));
   /** Words by which the second one would be recognised. */
   const marks = () => Object.values({ ...second, ordinal: second.id, label: '/omega' }).concat('Twin omega', 'Tiles omega', 'Product omega');
   const showsSecond = (text: string) => marks().filter((mark) => text.includes(mark));

@@ -26,7 +26,7 @@ const routesOf = (): Route[] =>
 /** What an address names, by the part of the address before it. */
 type Things = Readonly<Record<string, string>>;
 
-const NOTHING_HELD = { groups: 0, apis: 0, publications: 0, authorizations: 0, imports: 0, products: 0, parameters: 0 };
+const NOTHING_HELD = { groups: 0, apis: 0, publications: 0, authorizations: 0, connections: 0, imports: 0, products: 0, parameters: 0 };
 
 /** What stands below a gateway or a product in addresses. */
 const NESTED = ['/gateways/:id/apis/:apiId', '/gateways/:id/groups/:groupId', '/products/:id/plans/:planId'];

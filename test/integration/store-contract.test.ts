@@ -17,7 +17,7 @@ const together = <T>(work: (writer: number) => Promise<T>): Promise<T[]> => Prom
 const huge = (n: number): bigint => 2n ** 53n + BigInt(n);
 const wins = (answers: readonly boolean[]): number => answers.filter(Boolean).length;
 
-const NOTHING_HELD = { groups: 0, apis: 0, publications: 0, authorizations: 0, imports: 0, products: 0, parameters: 0 };
+const NOTHING_HELD = { groups: 0, apis: 0, publications: 0, authorizations: 0, connections: 0, imports: 0, products: 0, parameters: 0 };
 let counter = 0;
 const fresh = (word: string): string => `${word}-${(counter += 1)}`;
 

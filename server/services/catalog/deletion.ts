@@ -49,10 +49,10 @@ export interface GatewayDeletion {
   unfinished(actor: Actor): Promise<string[]>;
 }
 
-export const isEmpty = (held: Held): boolean => held.groups === 0 && held.products === 0;
+export const isEmpty = (held: Held): boolean => held.groups === 0 && held.products === 0 && held.connections === 0;
 
 export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegun }: CatalogDependencies): GatewayDeletion {
-  const { apis, apps, documents, gateways, products, subscriptions } = store;
+  const { apis, apps, documents, endpoints, gateways, products, subscriptions } = store;
 
   const productsOf = ({ organizationId, _id }: GatewayDoc) => products.productsOfGateway(organizationId, _id);
   const isDraft = ({ listedAt, status }: ProductDoc) => listedAt === null && (status === 'draft' || status === 'rejected');
@@ -67,11 +67,12 @@ export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegu
   }
 
   async function heldBy(gateway: GatewayDoc): Promise<{ held: Held; liveApis: number; groups: GroupDoc[]; places: { _id: string; groupId: string }[] }> {
-    const [groups, places, publications, authorizations, own] = await Promise.all([
+    const [groups, places, publications, authorizations, connections, own] = await Promise.all([
       gateways.groupsOf(gateway._id),
       apis.placesOfGateway(gateway._id),
       apis.publicationsOfGateway(gateway._id),
       apps.authorizationsOfGateway(gateway._id),
+      endpoints.connectionsOfGateway(gateway._id),
       productsOf(gateway),
     ]);
     let imports = 0;
@@ -85,6 +86,7 @@ export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegu
         apis: places.length,
         publications: publications.length,
         authorizations: authorizations.filter(({ live }) => live).length,
+        connections: connections.filter(({ live }) => live).length,
         imports,
         products: own.filter(isDraft).length,
         parameters: Object.keys(gateway.parameters).length,
@@ -117,6 +119,17 @@ export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegu
     }
   }
 
+  /** Connections stay on record for those who asked for them; their addresses are free again. */
+  async function endConnections(gatewayId: string, by: string): Promise<void> {
+    for (const { _id, live, status } of await endpoints.connectionsOfGateway(gatewayId)) {
+      if (!live) continue;
+      const end = { at: clock.now(), by, reason: 'The gateway was deleted.' };
+      if (status === 'requested') await endpoints.refuse(_id, { ...end, status: 'rejected' });
+      else await endpoints.disconnect(_id, { ...end, status: 'disconnected' });
+    }
+    await endpoints.removeService(gatewayId);
+  }
+
   async function removeDraft(product: ProductDoc): Promise<void> {
     await products.removePlansOf(product._id);
     await products.removeProduct(product._id, product.rev, product.status);
@@ -138,7 +151,8 @@ export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegu
         for (const { _id, name } of groups) mayDo(actor, 'apig:groups:delete', gateway, `group:${_id}`, name);
         for (const { _id, groupId } of places) mayDo(actor, 'apig:apis:delete', gateway, `group:${groupId}/api:${_id}`, _id);
       }
-      if (!isEmpty(held) && typedName.trim() !== gateway.name) throw faulty({ name: `Type the gateway’s name, ${gateway.name}, to delete it with all it holds.` });
+      if (!isEmpty(held) && typedName.trim() !== gateway.name)
+        throw faulty({ name: `Type the gateway’s name, ${gateway.name}, to delete it with all it holds.` });
       const mark: DeletionMark = { at: clock.now(), by: actor.userId, held };
       if (!(await gateways.markDeletion(gatewayId, gateway.rev, mark))) {
         if ((await gateways.gateway(gatewayId))?.deletion) return;
@@ -173,6 +187,7 @@ export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegu
       // Each step removes what it finds, in an order in which nothing that is left needs what is gone.
       for (const product of (await productsOf(gateway)).filter(isDraft)) await removeDraft(product);
       await apps.removeAuthorizationsOf(gatewayId);
+      await endConnections(gatewayId, gateway.deletion.by);
       for (let from = 0; from < EDITIONS[gateway.edition].apis; from += STEP) {
         const some = (await apis.apisInPlaces(gatewayId, from, from + STEP)).map(({ _id }) => _id);
         if (some.length > 0) await apis.removeApis(some);

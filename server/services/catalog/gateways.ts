@@ -1,5 +1,14 @@
 import type { Actor } from '../../domain/actor.ts';
-import { editionFault, gatewayNameFault, GATEWAYS_MAX, GROUPS_MAX, tagsFault, WINDOW_START_DEFAULT, type Edition, type Tag } from '../../domain/gateway-rules.ts';
+import {
+  editionFault,
+  gatewayNameFault,
+  GATEWAYS_MAX,
+  GROUPS_MAX,
+  tagsFault,
+  WINDOW_START_DEFAULT,
+  type Edition,
+  type Tag,
+} from '../../domain/gateway-rules.ts';
 import { slugFault, slugOf } from '../../domain/slug.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { EnvironmentDoc, GatewayDoc, GroupDoc } from '../../store/gateways.ts';
@@ -67,7 +76,9 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
   const { gateways } = store;
   return {
     list: async (actor) =>
-      (await gateways.gatewaysOf(actor.organizationId)).filter((gateway) => !gateway.deletion && seesGateway(actor, gateway)).sort((a, b) => a.createdAt - b.createdAt),
+      (await gateways.gatewaysOf(actor.organizationId))
+        .filter((gateway) => !gateway.deletion && seesGateway(actor, gateway))
+        .sort((a, b) => a.createdAt - b.createdAt),
     get: (actor, gatewayId) => ownGateway(store, actor, gatewayId),
 
     async create(actor, fields) {

@@ -53,9 +53,7 @@ export function planImport(operations: readonly ReadOperation[], settings: Impor
   const known = new Map(present.map((api) => [routeKey(api.definition.frontend), api]));
   const named = new Set(operations.flatMap(({ definition }) => (definition ? [routeKey(definition.frontend)] : [])));
   const left =
-    settings.mode === 'merge'
-      ? []
-      : present.filter((api) => !named.has(routeKey(api.definition.frontend))).map((api) => leftOver(api, products.get(api._id)));
+    settings.mode === 'merge' ? [] : present.filter((api) => !named.has(routeKey(api.definition.frontend))).map((api) => leftOver(api, products.get(api._id)));
   const freed = left.filter(({ action }) => action === 'remove').length;
   let created = 0;
   const lines = operations.map((read): ImportLine => {

@@ -8,13 +8,19 @@ const KINDS: Readonly<Record<HeldKind, readonly [string, string, string]>> = {
   apis: ['API', 'APIs', 'With their definitions.'],
   publications: ['publication', 'publications', 'Every record that could be rolled back to.'],
   authorizations: ['direct authorization', 'direct authorizations', 'Apps that call free of charge.'],
+  connections: ['private connection', 'private connections', 'Accepted ones end, requests are refused.'],
   imports: ['kept document', 'kept documents', 'What was imported.'],
   products: ['draft of a product', 'drafts of products', 'Products that were never listed. Retired ones stay, for the bills that name them.'],
   parameters: ['changed parameter', 'changed parameters', ''],
 };
 
 const rows = (held: Held) =>
-  (Object.keys(KINDS) as HeldKind[]).map((kind) => ({ kind, name: KINDS[kind][1].replace(/^./, (letter) => letter.toUpperCase()), count: held[kind], note: KINDS[kind][2] }));
+  (Object.keys(KINDS) as HeldKind[]).map((kind) => ({
+    kind,
+    name: KINDS[kind][1].replace(/^./, (letter) => letter.toUpperCase()),
+    count: held[kind],
+    note: KINDS[kind][2],
+  }));
 
 /** The page on a gateway's deletion: what it would take away, how far it is, or that it is over. */
 export function deletionModel({ gateway, held, liveApis, hindrances }: DeletionState, byName: string) {

@@ -6,7 +6,7 @@ import type { Store } from '../../../server/store/index.ts';
 import { catalogWorld, definition, productFields, readyProduct, type CatalogWorld } from '../../support/catalog-world.ts';
 import { refusal } from '../../support/refusal.ts';
 
-const NOTHING = { groups: 0, apis: 0, publications: 0, authorizations: 0, imports: 0, products: 0, parameters: 0 };
+const NOTHING = { groups: 0, apis: 0, publications: 0, authorizations: 0, connections: 0, imports: 0, products: 0, parameters: 0 };
 
 describe('deleting a gateway', function () {
   this.timeout(120_000);
@@ -33,6 +33,11 @@ describe('deleting a gateway', function () {
     await store.apps.addApp(app);
     await catalog.authorizations.grant(atlas, api._id, appId);
     await store.documents.add({ groupId: drafts._id, ordinal: 1, kind: 'document', gzip: Buffer.from('x'), importedAt: 1 });
+    for (const [organizationId, address] of [
+      ['org_asked', null],
+      ['org_connected', `10.0.0.${labels}:9000`],
+    ] as const)
+      await connect(store, ids.next('evt'), gateway._id, organizationId, address);
     const product = await catalog.products.create(atlas, group._id, [api._id], productFields({ slug: `draft-${labels}` }));
     await catalog.parameters.change(atlas, gateway._id, 'backend_timeout', '5000', gateway.rev);
     return { gateway, group, drafts, api, product, label };
@@ -44,7 +49,7 @@ describe('deleting a gateway', function () {
     const { catalog, atlas, harbor, store, clock } = world;
     const { gateway, group, drafts, api, product, label } = await filled();
     const before = await catalog.deletion.state(atlas, gateway._id);
-    expect(before.held).to.deep.equal({ groups: 2, apis: 3, publications: 1, authorizations: 1, imports: 1, products: 1, parameters: 1 });
+    expect(before.held).to.deep.equal({ groups: 2, apis: 3, publications: 1, authorizations: 1, connections: 2, imports: 1, products: 1, parameters: 1 });
     expect([before.liveApis, before.hindrances]).to.deep.equal([1, []]);
     expect((await refusal(catalog.deletion.begin(atlas, gateway._id, 'main'))).fields['name']).to.contain('Type the gateway’s name, Main');
     expect((await refusal(catalog.deletion.begin(harbor, gateway._id, 'Main'))).code).to.equal('not-found');
@@ -71,8 +76,17 @@ describe('deleting a gateway', function () {
     expect(after.held).to.deep.equal(NOTHING);
     expect(after.gateway).to.deep.include({ name: 'Main', gone: true, parameters: {} });
     expect(after.gateway.deletion).to.deep.include({ by: atlas.userId, held: before.held });
-    expect([await store.products.product(product._id), await store.gateways.group(drafts._id), await store.apis.api(api._id)]).to.deep.equal([null, null, null]);
+    expect([await store.products.product(product._id), await store.gateways.group(drafts._id), await store.apis.api(api._id)]).to.deep.equal([
+      null,
+      null,
+      null,
+    ]);
     expect(await store.gateways.environmentsOf(gateway._id)).to.deep.equal([]);
+    const ended = (await store.endpoints.connectionsOfGateway(gateway._id)).map(({ status, live, holds }) => ({ status, live, holds }));
+    expect(ended).to.have.deep.members([
+      { status: 'rejected', live: false, holds: false },
+      { status: 'disconnected', live: false, holds: false },
+    ]);
     const other = await catalog.gateways.create(atlas, { name: 'Other', description: '' });
     const taken = catalog.groups.create(atlas, other._id, { name: 'Again', description: '', label });
     expect((await refusal(taken)).fields['label']).to.equal('Another group has this label.');
@@ -203,12 +217,36 @@ function killedAfter(store: Store, calls: number): Store {
         };
       },
     });
-  const { gateways, apis, apps, documents, products } = store;
-  return { ...store, ...(part2({ gateways, apis, apps, documents, products }) as Partial<Store>) };
+  const { gateways, apis, apps, documents, endpoints, products } = store;
+  return { ...store, ...(parts({ gateways, apis, apps, documents, endpoints, products }) as Partial<Store>) };
 
-  function part2(parts: Record<string, object>): Record<string, object> {
-    return Object.fromEntries(Object.entries(parts).map(([name, methods]) => [name, part(methods)]));
+  function parts(of: Record<string, object>): Record<string, object> {
+    return Object.fromEntries(Object.entries(of).map(([name, methods]) => [name, part(methods)]));
   }
+}
+
+async function connect(store: Store, id: string, gatewayId: string, organizationId: string, address: string | null): Promise<void> {
+  await store.endpoints.addConnection({
+    _id: id,
+    gatewayId,
+    serviceName: 'main',
+    providerId: 'org_seller',
+    organizationId,
+    requestedBy: 'usr_1',
+    message: '',
+    networks: [],
+    status: 'requested',
+    live: true,
+    address: null,
+    holds: false,
+    reason: '',
+    requestedAt: 1,
+    decidedAt: null,
+    decidedBy: '',
+    endedAt: null,
+    endedBy: '',
+  });
+  if (address !== null) await store.endpoints.accept(id, address, 2, 'usr_1');
 }
 
 async function subscribe(store: Store, productId: string, gatewayId: string): Promise<void> {

@@ -67,7 +67,9 @@ describe('what a gateway has room for', function () {
     await world.catalog.gateways.update(world.atlas, gateway._id, rev, { name: 'Main', description: '', edition: 'professional' });
     await create(gateway._id, group._id, '/one-more');
     const lower = world.catalog.gateways.update(world.atlas, gateway._id, rev + 1, { name: 'Main', description: '', edition: 'basic' });
-    expect((await refusal(lower)).fields['edition']).to.contain('800 APIs, of which 251 are used').and.contain('250');
+    expect((await refusal(lower)).fields['edition'])
+      .to.contain('800 APIs, of which 251 are used')
+      .and.contain('250');
   });
 
   it('is not lost to an API that answers the same calls', async () => {

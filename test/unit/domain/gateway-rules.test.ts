@@ -9,7 +9,9 @@ describe('the rules of a gateway', () => {
   it('let an edition be raised or kept, never lowered, and say why', () => {
     expect(editionFault('basic', 'basic', 300)).to.equal(undefined);
     expect(editionFault('basic', 'platinum', 0)).to.equal(undefined);
-    expect(editionFault('enterprise', 'professional', 1_234)).to.contain('6,000 calls a second and 2,000 APIs, of which 1,234 are used').and.contain('800');
+    expect(editionFault('enterprise', 'professional', 1_234))
+      .to.contain('6,000 calls a second and 2,000 APIs, of which 1,234 are used')
+      .and.contain('800');
   });
   it('take 20 tags with keys of their own, 1 to 128 long and not reserved, and values up to 255', () => {
     const tag = (key: string, value = '') => ({ key, value });
