@@ -3,6 +3,7 @@ import { auditTotals } from './audit-totals.ts';
 import { closePeriods } from './close-periods.ts';
 import { collectInvoice } from './collect-invoice.ts';
 import { deleteGateway } from './delete-gateway.ts';
+import { expireAudit } from './expire-audit.ts';
 import { handleInboundEvent } from './handle-inbound-event.ts';
 import { invoiceSubscription } from './invoice-subscription.ts';
 import type { Job } from './job.ts';
@@ -16,6 +17,7 @@ export const REGISTRY: { readonly [N in JobName]: Job<N> } = {
   'close-periods': closePeriods,
   'collect-invoice': collectInvoice,
   'delete-gateway': deleteGateway,
+  'expire-audit': expireAudit,
   'handle-inbound-event': handleInboundEvent,
   'invoice-subscription': invoiceSubscription,
   'reconcile-events': reconcileEvents,

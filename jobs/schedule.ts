@@ -3,9 +3,13 @@ import type { JobName } from '../server/queue/jobs.ts';
 import type { Queue } from '../server/queue/queue.ts';
 
 /** Jobs without a payload that every worker asks for again and again; the id makes them one. */
-const EVERY_MS: readonly (readonly [Extract<JobName, 'audit-totals' | 'close-periods' | 'reconcile-events' | 'roll-up-usage' | 'sweep'>, number])[] = [
+const EVERY_MS: readonly (readonly [
+  Extract<JobName, 'audit-totals' | 'close-periods' | 'expire-audit' | 'reconcile-events' | 'roll-up-usage' | 'sweep'>,
+  number,
+])[] = [
   ['audit-totals', 3_600_000],
   ['close-periods', 5_000],
+  ['expire-audit', 3_600_000],
   ['reconcile-events', 3_600_000],
   ['roll-up-usage', 5_000],
   ['sweep', 5_000],

@@ -37,6 +37,7 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
   const app = makeApp({
     access: services.access,
     accounts: services.accounts,
+    audit: services.audit,
     now: clock.real,
     log,
     ids,
@@ -149,10 +150,10 @@ export async function startGateway({
 
 /** Background work. */
 export async function startJobs({ config, log, lifecycle, clock, store, redis, queue, payments, services }: Composition): Promise<{ opsPort: number }> {
-  const { catalog, inbox, invoicing, subscriptions, usageTotals } = services;
+  const { auditRetention, catalog, inbox, invoicing, subscriptions, usageTotals } = services;
   const worker = startWorker(
     { url: config.redisUrl, prefix: config.redisPrefix },
-    { catalog, inbox, invoicing, subscriptions, usageTotals, queue, clock, log },
+    { auditRetention, catalog, inbox, invoicing, subscriptions, usageTotals, queue, clock, log },
   );
   lifecycle.add({ name: 'worker', stop: () => worker.stop() });
   if (config.sandbox) services.clockControl.watch();

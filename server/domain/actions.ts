@@ -28,6 +28,7 @@ export const ACTIONS = [
   'market:apps:get',
   'market:apps:update',
   'market:audit:get',
+  'market:audit:update',
   'market:credentials:create',
   'market:credentials:delete',
   'market:credentials:update',

@@ -4,6 +4,7 @@ export interface JobPayloads {
   'close-periods': Record<string, never>;
   'collect-invoice': { readonly invoiceId: string };
   'delete-gateway': { readonly gatewayId: string };
+  'expire-audit': Record<string, never>;
   'handle-inbound-event': { readonly eventId: string };
   'invoice-subscription': { readonly subscriptionId: string; readonly periodIndex: number };
   'reconcile-events': Record<string, never>;
@@ -30,6 +31,7 @@ export const JOBS = define({
   'close-periods': { idFor: () => 'close-periods', attempts: 3, backoffMs: 2_000, concurrency: 1 },
   'collect-invoice': { idFor: ({ invoiceId }) => invoiceId, attempts: 8, backoffMs: 2_000, concurrency: 4 },
   'delete-gateway': { idFor: ({ gatewayId }) => gatewayId, attempts: 3, backoffMs: 2_000, concurrency: 1 },
+  'expire-audit': { idFor: () => 'expire-audit', attempts: 1, backoffMs: 30_000, concurrency: 1 },
   'handle-inbound-event': { idFor: ({ eventId }) => eventId, attempts: 12, backoffMs: 1_000, concurrency: 4 },
   'invoice-subscription': { idFor: ({ subscriptionId, periodIndex }) => `${subscriptionId}-${periodIndex}`, attempts: 8, backoffMs: 2_000, concurrency: 4 },
   'reconcile-events': { idFor: () => 'reconcile-events', attempts: 3, backoffMs: 30_000, concurrency: 1 },

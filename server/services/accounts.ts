@@ -10,6 +10,8 @@ import type { Notifications } from './notifications.ts';
 import { deadLink, type Tokens } from './tokens.ts';
 
 const DECOY_BYTES = 32;
+/** Organizations that hear of one failed sign-in. */
+const TOLD_MAX = 10;
 /** OWASP's minimum for argon2id. */
 const ARGON = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
@@ -93,11 +95,24 @@ export function makeAccounts({
     return organization;
   }
 
-  async function addOrganization(actor: Actor, name: string, ownerId: string): Promise<OrganizationDoc> {
-    const _id = ids.next('org');
-    const organization = await found({ _id, name, kind: 'customer' }, ownerId, ['Administrator']);
-    await audit.append(actor, { action: 'market:organization:create', resource: `organization:${_id}`, organizationId: _id, after: { name } });
-    return organization;
+  const addOrganization = (name: string, ownerId: string): Promise<OrganizationDoc> =>
+    found({ _id: ids.next('org'), name, kind: 'customer' }, ownerId, ['Administrator']);
+
+  /** The organization whose log tells what a person does before one is chosen: the oldest membership's. Empty: there is none. */
+  const homeOf = async (userId: string): Promise<string> =>
+    (await accounts.membershipsOfUser(userId)).sort((a, b) => a.createdAt - b.createdAt)[0]?.organizationId ?? '';
+
+  /** Something of the own account, in the log of the person's first organization. */
+  async function record(actor: Actor, userId: string, action: string): Promise<void> {
+    await audit.append({ ...actor, userId }, { action, resource: `user:${userId}`, organizationId: actor.organizationId || (await homeOf(userId)) });
+  }
+
+  /** Each organization of the account hears of it; of an address without an account the operators do, so that either costs the same. */
+  async function refuse(actor: Actor, userId: string | null, because: string): Promise<void> {
+    const memberships = await accounts.membershipsOfUser(userId ?? '');
+    const told = memberships.length === 0 ? [PLATFORM_ORGANIZATION] : memberships.slice(0, TOLD_MAX).map(({ organizationId }) => organizationId);
+    const resource = `user:${userId ?? 'unknown'}`;
+    await Promise.all(told.map((organizationId) => audit.refuse({ ...actor, userId: '' }, { action: 'accounts:sign-in', resource, organizationId, because })));
   }
 
   /** Undefined: the address is taken. */
@@ -110,8 +125,11 @@ export function makeAccounts({
   async function addUser(actor: Actor, { organization, ...person }: SignUp, verifiedAt: number | null) {
     const user = await addPerson(person, verifiedAt);
     if (!user) return undefined;
-    const created = await addOrganization({ ...actor, userId: user._id }, organization, user._id);
-    await audit.append({ ...actor, userId: user._id }, { action: 'accounts:sign-up', resource: `user:${user._id}`, organizationId: created._id });
+    const created = await addOrganization(organization, user._id);
+    await audit.append(
+      { ...actor, userId: user._id },
+      { action: 'accounts:sign-up', resource: `user:${user._id}`, organizationId: created._id, things: [created._id], after: { organization } },
+    );
     return { user, organization: created };
   }
 
@@ -139,7 +157,7 @@ export function makeAccounts({
       const found = await tokens.live(token, 'verify');
       await accounts.verifyUser(found.userId, clock.now());
       await tokens.use(found);
-      await audit.append({ ...actor, userId: found.userId }, { action: 'accounts:verify', resource: `user:${found.userId}` });
+      await record(actor, found.userId, 'accounts:verify');
     },
 
     /** @throws AppError `sign-in-failed`: the same for a wrong password, an unknown and an unproved address */
@@ -155,9 +173,21 @@ export function makeAccounts({
       return user;
     },
 
+    /** A sign-in that took place. */
+    signedIn: (actor: Actor, userId: string): Promise<void> => record({ ...actor, organizationId: '' }, userId, 'accounts:sign-in'),
+    signedOut: (actor: Actor): Promise<void> => record(actor, actor.userId, 'accounts:sign-out'),
+
+    /** A sign-in that failed at the password. */
+    passwordRefused: async (actor: Actor, email: string): Promise<void> =>
+      refuse(actor, (await accounts.userByEmail(email.toLowerCase()))?._id ?? null, 'wrong password, or the address is not confirmed'),
+
+    /** A sign-in that failed at the second factor, the password being right. */
+    codeRefused: (actor: Actor, userId: string): Promise<void> => refuse(actor, userId, 'the password was right, the second factor was not'),
+
     /** Like sign-up: a mail goes out either way, so that neither the answer nor its time tells who has an account. */
-    async requestReset(email: string): Promise<void> {
+    async requestReset(actor: Actor, email: string): Promise<void> {
       const user = await accounts.userByEmail(email.toLowerCase());
+      await record({ ...actor, organizationId: '' }, user?._id ?? '', 'accounts:request-reset');
       if (!user) return notifications.noAccount(email.toLowerCase());
       const token = await tokens.mint('reset', { userId: user._id, email: user.email, passwordMark: passwordMark(user) });
       await notifications.resetPassword(user.email, user.name, token);
@@ -170,7 +200,7 @@ export function makeAccounts({
       if (!(await tokens.use(found)) || !(await accounts.replacePassword(user._id, user.passwordHash, passwordHash))) throw deadLink();
       // Who can read the mailbox has proved the address.
       await accounts.verifyUser(found.userId, clock.now());
-      await audit.append({ ...actor, userId: found.userId }, { action: 'accounts:reset-password', resource: `user:${found.userId}` });
+      await record(actor, found.userId, 'accounts:reset-password');
       return found.userId;
     },
 
@@ -214,7 +244,23 @@ export function makeAccounts({
 
     membership: (organizationId: string, userId: string) => accounts.membership(organizationId, userId),
     organization: (id: string) => accounts.organization(id),
-    createOrganization: (actor: Actor, name: string) => addOrganization(actor, name, actor.userId),
+    async createOrganization(actor: Actor, name: string): Promise<OrganizationDoc> {
+      const made = await addOrganization(name, actor.userId);
+      await audit.append(actor, { action: 'market:organization:create', resource: `organization:${made._id}`, organizationId: made._id, after: { name } });
+      return made;
+    },
+
+    /** Which of the own organizations this browser acts for from now on. */
+    async chooseOrganization(actor: Actor, organizationId: string): Promise<void> {
+      if (!(await accounts.membership(organizationId, actor.userId))) throw new AppError('not-found');
+      await audit.append(actor, {
+        action: 'accounts:choose-organization',
+        resource: `user:${actor.userId}`,
+        organizationId,
+        before: { organization: actor.organizationId },
+        after: { organization: organizationId },
+      });
+    },
 
     async renameOrganization(actor: Actor, name: string): Promise<void> {
       const organization = await accounts.organization(actor.organizationId);

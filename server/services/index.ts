@@ -9,6 +9,7 @@ import type { Store } from '../store/index.ts';
 import { makeAccess } from './access.ts';
 import { makeAccounts } from './accounts.ts';
 import { makeApps } from './apps.ts';
+import { makeAuditRetention } from './audit-retention.ts';
 import { makeAudit } from './audit.ts';
 import { makeCatalog } from './catalog.ts';
 import { makeChanges } from './changes.ts';
@@ -91,6 +92,7 @@ export function makeServices(ground: Ground) {
     webUrl,
   } = ground;
   const audit = makeAudit({ store, clock, ids });
+  const auditRetention = makeAuditRetention({ store, audit, clock });
   const changes = makeChanges({ store, signals, roster, clock });
   const notifications = makeNotifications({ mailer, webUrl, render });
   const access = makeAccess({ store, clock, ids, audit });
@@ -172,6 +174,7 @@ export function makeServices(ground: Ground) {
     accounts,
     apps,
     audit,
+    auditRetention,
     catalog,
     changes,
     clock,

@@ -43,6 +43,10 @@ export interface OrganizationDoc {
   paymentMethod: { id: string; brand: string; last4: string; expMonth: number; expYear: number } | null;
   createdAt: number;
   rev: number;
+  /** How many years the audit log reaches back; absent = the platform's default. */
+  auditYears?: number;
+  /** What the audit log held before is gone. */
+  auditGoneBefore?: number;
 }
 
 export interface MembershipDoc {
@@ -93,9 +97,12 @@ export function makeAccountsStore(connection: Connection) {
       paymentMethod: { type: Schema.Types.Mixed, default: null },
       createdAt: time,
       rev: { type: Number, required: true },
+      auditYears: Number,
+      auditGoneBefore: Number,
     },
     { strict: 'throw', versionKey: false },
   );
+  organizations.index({ createdAt: 1 });
   organizations.index({ sellerSlug: 1 }, { unique: true, partialFilterExpression: { sellerSlug: { $type: 'string' } } });
   organizations.index({ stripeCustomerId: 1 });
   const memberships = new Schema<MembershipDoc>(
@@ -168,6 +175,7 @@ export function makeAccountsStore(connection: Connection) {
       }),
     organization: (id: string) => Organizations.findById(id).lean<OrganizationDoc>(),
     organizations: (ids: string[]) => Organizations.find({ _id: { $in: ids } }).lean<OrganizationDoc[]>(),
+    organizationsMadeBefore: (at: number) => Organizations.find({ createdAt: { $gte: 0, $lt: at } }).lean<OrganizationDoc[]>(),
     organizationByCustomer: (stripeCustomerId: string) => Organizations.findOne({ stripeCustomerId }).lean<OrganizationDoc>(),
     organizationBySellerSlug: (sellerSlug: string) => Organizations.findOne({ sellerSlug }).lean<OrganizationDoc>(),
     /** Compare-and-set by `rev`. False: somebody else changed it meanwhile. @throws duplicate key when the seller's slug is taken */
@@ -176,6 +184,8 @@ export function makeAccountsStore(connection: Connection) {
     /** First one wins; read the organization again afterwards. */
     setStripeCustomer: async (id: string, stripeCustomerId: string) =>
       (await Organizations.updateOne({ _id: id, stripeCustomerId: null }, { $set: { stripeCustomerId } })).modifiedCount === 1,
+    /** Only forward, and whatever else is being changed. */
+    setAuditGoneBefore: async (id: string, at: number) => void (await Organizations.updateOne({ _id: id }, { $max: { auditGoneBefore: at } })),
     setPaymentMethod: async (id: string, paymentMethod: OrganizationDoc['paymentMethod']) =>
       void (await Organizations.updateOne({ _id: id }, { $set: { paymentMethod } })),
 

@@ -7,9 +7,10 @@ import type { Log } from '../kernel/log.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Access } from '../services/access.ts';
 import type { Accounts } from '../services/accounts.ts';
+import type { Audit } from '../services/audit.ts';
 import type { Passkeys } from '../services/passkeys.ts';
 import { assetRoutes } from './assets.ts';
-import { answerErrors, notFound } from './errors.ts';
+import { answerErrors, notFound, recordRefusals } from './errors.ts';
 import { identify, sameOrigin } from './guards.ts';
 import { makePassport } from './passport.ts';
 import { sessions, storedBeforeRedirect } from './session.ts';
@@ -19,6 +20,7 @@ const FORM_BYTES_MAX = 256 * 1024;
 export interface AppOptions {
   readonly access: Access;
   readonly accounts: Accounts;
+  readonly audit: Audit;
   /** The real clock, epoch ms. */
   readonly now: () => number;
   readonly log: Log;
@@ -62,6 +64,7 @@ export function makeApp(options: AppOptions): Express {
   app.use(takeFlash);
   for (const router of options.routes(passport)) app.use(router);
   app.use(notFound);
+  app.use(recordRefusals(options.audit));
   app.use(answerErrors(log));
   return app;
 }

@@ -3,6 +3,7 @@ import { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { PROBLEMS } from '../kernel/problems.ts';
 import { isAllowed } from '../domain/rights.ts';
+import type { Audit } from '../services/audit.ts';
 import type { Refused } from './guards.ts';
 import { page } from './render.ts';
 
@@ -18,6 +19,16 @@ const loggable = (path: string): string => path.replace(/^\/(invitations|passwor
 export const notFound: RequestHandler = () => {
   throw new AppError('not-found');
 };
+
+/** What a guard refused for want of a right leaves a trace where the organization's administrators look. */
+export function recordRefusals(audit: Pick<Audit, 'refuse'>): ErrorRequestHandler {
+  return async (error: unknown, req, res, next) => {
+    const refused = res.locals['refused'] as Refused | undefined;
+    if (req.actor && refused && error instanceof AppError && error.code === 'forbidden')
+      await audit.refuse(req.actor, { action: refused.action, resource: refused.target.replace(/[/:]?\*?$/, '') || '*', because: error.detail });
+    next(error);
+  };
+}
 
 /** The outermost layer: the only place of the portal that answers an error. */
 export function answerErrors(log: Log): ErrorRequestHandler {

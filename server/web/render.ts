@@ -86,6 +86,7 @@ export function makeRenderer(views: string = join(projectRoot(), 'views')): Rend
         data: {
           ...data,
           initial: (data.user?.name ?? '').slice(0, 1).toUpperCase(),
+          seesAudit: data.may('market:audit:get'),
           navigation: navigation(data.path, data.organization, data.may),
           section: data.path.split('/')[1] ?? '',
         },

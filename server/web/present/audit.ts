@@ -1,3 +1,5 @@
+import { zoneOffsetMs } from '../../domain/zone.ts';
+import { serviceTitle, verbWords } from './permissions.ts';
 import { dateWords, timeWords } from './time.ts';
 
 /** One field of a record that changed, in words; empty where it was not there. */
@@ -7,7 +9,7 @@ export interface FieldChange {
   readonly after: string;
 }
 
-const DEPTH_MAX = 4;
+const DEPTH_MAX = 6;
 const SHOWN_MAX = 300;
 /** Names under which our records hold instants, epoch ms. */
 const INSTANT = /(?:At|Until|notAfter|notBefore|expires)$/;
@@ -38,11 +40,23 @@ function valueWords(path: string, value: unknown): string {
   return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)} …` : text;
 }
 
-/** Leaves of a value by their paths; a bare value has the empty path. */
-function leaves(value: unknown, path = '', depth = 0): [string, unknown][] {
-  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Leaves of a value by their paths; a bare value has the empty path. A list of plain values is one leaf, a list of things has numbers in its paths. */
+function leaves(given: unknown, path = '', depth = 0): [string, unknown][] {
+  const value = unfolded(given);
+  const isMap = typeof value === 'object' && value !== null && !(Array.isArray(value) && value.every((entry) => typeof entry !== 'object' || entry === null));
   if (!isMap || depth === DEPTH_MAX) return value === null && path === '' ? [] : [[path, value]];
-  return Object.entries(value).flatMap(([key, inner]) => leaves(inner, path === '' ? key : `${path}.${key}`, depth + 1));
+  const named: [string, unknown][] = Array.isArray(value) ? value.map((entry, i) => [String(i + 1), entry]) : Object.entries(value);
+  return named.flatMap(([key, inner]) => leaves(inner, path === '' ? key : `${path}.${key}`, depth + 1));
+}
+
+/** A document that was kept as its text, such as a policy's. */
+function unfolded(value: unknown): unknown {
+  if (typeof value !== 'string' || !/^\s*[{[]/.test(value)) return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
 }
 
 /** What a record of the audit log changed, field by field; what stayed as it was is left out. */
@@ -56,4 +70,30 @@ export function changesOf(before: unknown, after: unknown): FieldChange[] {
     };
     return change.before === change.after ? [] : [change];
   });
+}
+
+const OWN_WORDS: Readonly<Record<string, string>> = {
+  'accounts:choose-organization': 'Acts for this organization',
+  'accounts:refuse-passkey': 'A passkey was refused',
+  'accounts:request-reset': 'Asked for a link to reset the password',
+  'accounts:reset-password': 'Reset the password',
+  'accounts:sign-in': 'Sign in',
+  'accounts:sign-out': 'Sign out',
+  'accounts:sign-up': 'Sign up',
+  'accounts:verify': 'Confirmed the e-mail address',
+  'market:audit:expire': 'Audit log: what was kept long enough is removed',
+};
+
+/** What somebody did, in words: `Gateways: change`. */
+export function actionWords(action: string): string {
+  const title = serviceTitle(action);
+  return OWN_WORDS[action] ?? (title === null ? action : `${title}: ${verbWords(action)}`);
+}
+
+const two = (n: number): string => String(n).padStart(2, '0');
+
+/** `30 Jun 2029, 23:59:07` by the clocks of a zone. */
+export function zonedWords(at: number, zone: string): string {
+  const local = new Date(at + zoneOffsetMs(at, zone));
+  return `${dateWords(local.getTime())}, ${two(local.getUTCHours())}:${two(local.getUTCMinutes())}:${two(local.getUTCSeconds())}`;
 }

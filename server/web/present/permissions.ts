@@ -49,6 +49,8 @@ const AREAS: readonly { readonly title: string; readonly services: readonly stri
 
 const serviceOf = (action: string): string => action.slice(0, action.lastIndexOf(':'));
 const verbOf = (action: string): string => action.slice(action.lastIndexOf(':') + 1);
+/** What an action's kind is called; null: it has no words. */
+export const serviceTitle = (action: string): string | null => SERVICES[serviceOf(action)] ?? null;
 export const verbWords = (action: string): string => VERBS[verbOf(action)] ?? verbOf(action);
 /** What organizations can be given: the platform's own is not among it. */
 const OFFERED: readonly Action[] = ACTIONS.filter((action) => !action.startsWith('platform:'));

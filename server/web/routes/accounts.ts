@@ -119,6 +119,9 @@ export function accountRoutes(
         const answer = (error: unknown, found: Express.User | false, info?: { message?: string }) =>
           error ? reject(error as Error) : found ? resolve(found) : reject(new AppError('sign-in-failed', info?.message));
         (passport.authenticate('local', answer) as (req: Request, res: Response, next: (error?: unknown) => void) => void)(req, res, reject);
+      }).catch(async (error: unknown) => {
+        if (error instanceof AppError && error.code === 'sign-in-failed') await accounts.passwordRefused(actorOf(req), entries.email);
+        throw error;
       });
       await attempts.account.clear(accountKey(req, entries.email));
       if (hasSecondFactor(user)) {
@@ -126,10 +129,12 @@ export function accountRoutes(
         return res.redirect(303, '/sign-in/code');
       }
       await signIn(req, user, ['password']);
+      await accounts.signedIn(actorOf(req), user._id);
       res.redirect(303, safeNext(entries.next));
     }),
   );
   router.post('/sign-out', open, async (req, res) => {
+    if (req.user) await accounts.signedOut(actorOf(req));
     await new Promise<void>((resolve, reject) => req.logOut((error: unknown) => (error ? reject(error as Error) : resolve())));
     await new Promise<void>((resolve, reject) => req.session.destroy((error: unknown) => (error ? reject(error as Error) : resolve())));
     res.redirect(303, '/');
@@ -142,7 +147,7 @@ export function accountRoutes(
     form('account/password-reset', FIELDS.resetRequest, async (req, res) => {
       const entries = parseForm(ResetRequestForm, req.body);
       await slowDown(req, entries.email);
-      await accounts.requestReset(entries.email);
+      await accounts.requestReset(actorOf(req), entries.email);
       page(res, 'account/check-mail', { email: entries.email, purpose: 'reset' });
     }),
   );
@@ -223,7 +228,7 @@ export function accountRoutes(
   });
   router.post('/account/organization', may('market:account:update'), async (req, res) => {
     const { organizationId } = parseForm(z.strictObject({ organizationId: z.string().startsWith('org_') }), req.body);
-    if (!(await accounts.membership(organizationId, actorOf(req).userId))) throw new AppError('not-found');
+    await accounts.chooseOrganization(actorOf(req), organizationId);
     req.session.organizationId = organizationId;
     res.redirect(303, '/dashboard');
   });

@@ -5,6 +5,7 @@ import type { makePassport } from '../passport.ts';
 import { accountRoutes } from './accounts.ts';
 import { apiRoutes } from './apis.ts';
 import { appRoutes } from './apps.ts';
+import { auditRoutes } from './audit.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { docsRoutes } from './docs.ts';
 import { earningsRoutes } from './earnings.ts';
@@ -44,6 +45,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   accountRoutes(services, passport, attempts),
   apiRoutes(services, addresses),
   appRoutes(services),
+  auditRoutes(services),
   dashboardRoutes(services),
   docsRoutes(addresses),
   earningsRoutes(services),

@@ -6,14 +6,9 @@ import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may, open } from '../guards.ts';
-import { changesOf } from '../present/audit.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
-import { pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
 import { body, orAgain } from './provider-kit.ts';
-
-const AUDIT_PAGE_SIZE = 50;
-const AUDIT_DAYS = 90;
 
 const OrganizationForm = z.strictObject({ name: field.name });
 
@@ -22,8 +17,8 @@ const FIELDS = {
   create: { name: { label: 'Name', required: true, maxlength: 80, help: 'You become its administrator.' } },
 } satisfies Record<string, Record<string, FieldSpec>>;
 
-/** The organization: its name, joining one, and the record of every change. Its members are in `members.ts`. */
-export function organizationRoutes({ accounts, audit, clock, members: people }: Pick<Services, 'accounts' | 'audit' | 'clock' | 'members'>): Router {
+/** The organization: its name, and joining one. Its members are in `members.ts`. */
+export function organizationRoutes({ accounts, members: people }: Pick<Services, 'accounts' | 'members'>): Router {
   const router = Router();
 
   const profile = async (req: Request, res: Response, faults?: Record<string, string>) => {
@@ -86,28 +81,6 @@ export function organizationRoutes({ accounts, audit, clock, members: people }: 
     req.session.organizationId = await people.acceptInvitation(actorOf(req), String(req.params['token']));
     flash(req, 'success', 'Welcome to the organization.');
     res.redirect(303, '/dashboard');
-  });
-
-  router.get('/organization/audit', may('market:audit:get'), async (req, res) => {
-    const to = clock.now() + 1;
-    const records = (await audit.list(actorOf(req), { from: to - AUDIT_DAYS * 86_400_000, to })).sort((a, b) => b.at - a.at);
-    const names = new Map((await people.list(actorOf(req))).map(({ user }) => [user._id, user.name]));
-    const number = Math.max(1, Number(req.query['page']) || 1);
-    page(res, 'organization/audit', {
-      days: AUDIT_DAYS,
-      records: records
-        .slice((number - 1) * AUDIT_PAGE_SIZE, number * AUDIT_PAGE_SIZE)
-        .map((record) => ({
-          at: record.at,
-          who: record.kind === 'system' ? 'System' : (names.get(record.userId) ?? record.userId),
-          action: record.action,
-          resource: record.resource,
-          address: record.address,
-          requestId: record.requestId,
-          changes: changesOf(record.before, record.after),
-        })),
-      pages: pagination('/organization/audit', req.query as Record<string, string>, { page: number, size: AUDIT_PAGE_SIZE, total: records.length }),
-    });
   });
   return router;
 }

@@ -104,6 +104,7 @@ export function passkeyRoutes(
       const { user, passkeyId } = await passkeys.signIn(actorOf(req), challenge, response as AuthenticationResponseJSON);
       if (half && half.user._id !== user._id) throw new AppError('sign-in-failed', 'This passkey belongs to another account than the password.');
       await signIn(req, user, half ? ['password', 'passkey'] : ['passkey'], passkeyId);
+      await accounts.signedIn(actorOf(req), user._id);
     } catch (error) {
       if (!(error instanceof AppError) || !['invalid-form', 'sign-in-failed'].includes(error.code)) throw error;
       flash(req, 'error', error.code === 'invalid-form' ? 'Your device’s answer could not be read. Please try again.' : error.detail);

@@ -72,9 +72,11 @@ export function twoFactorRoutes(
       const entries = parseForm(CodeForm, req.body);
       await guessed(held.user._id, () => secondFactor.prove(held.user, entries.code));
     } catch (error) {
+      await accounts.codeRefused(actorOf(req), held.user._id);
       return codePage(res, held, faultsOf(error), statusOf(error));
     }
     await signIn(req, held.user, ['password', 'totp']);
+    await accounts.signedIn(actorOf(req), held.user._id);
     res.redirect(303, held.next);
   });
 

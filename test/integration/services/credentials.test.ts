@@ -50,7 +50,7 @@ describe('apps and their credentials', () => {
   it('writes no secret into the audit record', async () => {
     const issued = await credentials.issue(buyer, request('key'));
     if (issued.kind !== 'key') throw new Error('a key was asked for');
-    const records = await world.audit.list(buyer, { from: 0, to: world.clock.now() + 1 });
+    const records = await world.store.audit.ofOrganization(buyer.organizationId, 0, world.clock.now() + 1);
     expect(records.filter(({ resource }) => resource === `credential:${issued.credential.id}`)).to.have.length(1);
     expect(JSON.stringify(records)).not.to.contain(issued.appSecret);
   });
@@ -104,7 +104,7 @@ describe('apps and their credentials', () => {
     await credentials.revoke(buyer, credential.id);
     await credentials.revoke(buyer, credential.id);
     expect(world.changes.announcedKinds.slice(before)).to.deep.equal(['credential-changed', 'credential-changed']);
-    const records = await world.audit.list(buyer, { from: 0, to: world.clock.now() + 1 });
+    const records = await world.store.audit.ofOrganization(buyer.organizationId, 0, world.clock.now() + 1);
     expect(records.filter((one) => one.action === 'market:credentials:delete' && one.resource === `credential:${credential.id}`)).to.have.length(1);
   });
 

@@ -48,7 +48,7 @@ describe('present', () => {
     expect(changesOf(undefined, { ids: ['a', 'b'], totalMinor: 12n, list: [{ n: 1n }], startsAt: 7 })).to.deep.equal([
       { field: 'Ids', before: '', after: 'a, b' },
       { field: 'Total minor', before: '', after: '12' },
-      { field: 'List', before: '', after: '[{"n":"1"}]' },
+      { field: 'List, 1, n', before: '', after: '1' },
       { field: 'Starts at', before: '', after: '7' },
     ]);
   });
