@@ -41,11 +41,14 @@ export function makeChildren() {
 
   /**
    * Start a program as leader of its own process group.
-   * `onLine(line)` gets each line it writes, `logFile` keeps them; `inherit` shows them as they are instead.
+   * `onLine(line)` gets each line it writes, `logFile` keeps them; `inherit` shows them as they are instead. `onMessage` gets what a
+   * program of Node's sends; `send` answers it.
    */
-  function launch({ name, command, args = [], env = process.env, cwd, order, graceMs = 10_000, logFile, onLine, inherit = false }) {
+  function launch({ name, command, args = [], env = process.env, cwd, order, graceMs = 10_000, logFile, onLine, onMessage, inherit = false }) {
     if (closing) throw new Error(`${name} is not started: everything is being stopped`);
-    const child = spawn(command, args, { cwd, env, detached: true, stdio: inherit ? 'inherit' : ['ignore', 'pipe', 'pipe'] });
+    const stdio = [...(inherit ? ['inherit', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe']), ...(onMessage ? ['ipc'] : [])];
+    const child = spawn(command, args, { cwd, env, detached: true, stdio });
+    if (onMessage) child.on('message', onMessage);
     const tail = [];
     const group = { pid: child.pid, order, graceMs };
     if (child.pid !== undefined) {
@@ -82,6 +85,7 @@ export function makeChildren() {
     });
     /** Like `exited`, once its last line was read. */
     handle.closed = new Promise((resolve) => child.on('close', () => resolve(handle.exited)));
+    handle.send = (message) => child.connected && child.send(message);
     handle.kill = (signal) => handle.running && signalGroup(child.pid, signal);
     handle.stop = async () => {
       if (handle.running) await stopGroup(child.pid, graceMs);

@@ -10,6 +10,11 @@ const DAY_SECONDS = 86_400;
 /** Stripe lists events for 30 days and remembers idempotency keys for at least 24 hours. */
 const EVENTS_KEPT_SECONDS = 30 * DAY_SECONDS;
 const KEYS_KEPT_MS = DAY_SECONDS * 1000;
+/**
+ * And in any case for so long of the machine's time. The sandbox clock leaps over months at once, and a request that is repeated at that moment,
+ * by the client by itself or by a process that has not heard of the leap, comes with a key that to its sender is seconds old.
+ */
+const KEYS_KEPT_REAL_MS = 600_000;
 const DELIVERY_FOR_MS = 3 * DAY_SECONDS * 1000;
 const COMPACT_AFTER_LINES = 20_000;
 
@@ -23,6 +28,8 @@ export interface Answered {
   requestId: string;
   /** Epoch ms on the simulator's clock. */
   at: number;
+  /** Epoch ms of the machine. */
+  realAt: number;
 }
 
 export interface RequestMark {
@@ -53,7 +60,7 @@ export interface World {
   readonly clock: Clock;
   baseUrl: string;
   /** Run a change; commit it, with the answer remembered under its idempotency key. */
-  transact<T>(mark: RequestMark, run: (tx: Tx) => T, answer?: (outcome: T) => Omit<Answered, 'object' | 'at'> | null): T;
+  transact<T>(mark: RequestMark, run: (tx: Tx) => T, answer?: (outcome: T) => Omit<Answered, 'at' | 'object' | 'realAt'> | null): T;
   read(): Tx;
   answered(key: string): Answered | undefined;
   setOffset(offsetMs: number): void;
@@ -106,9 +113,10 @@ export function openWorld({ folder, clock, secret }: { folder: string | undefine
     prune();
     journal.compact(dump());
   };
+  const isForgotten = ({ at, realAt }: Answered): boolean => at < clock.now() - KEYS_KEPT_MS && realAt < clock.real() - KEYS_KEPT_REAL_MS;
   const prune = () => {
     const now = clock.now();
-    for (const [id, { at }] of tables.answered) if (at < now - KEYS_KEPT_MS) tables.answered.delete(id);
+    for (const [id, answered] of tables.answered) if (isForgotten(answered)) tables.answered.delete(id);
     for (const [id, { created }] of tables.event) if (created < now / 1000 - EVENTS_KEPT_SECONDS) tables.event.delete(id);
     for (const [id, { event }] of tables.delivery) if (!tables.event.has(event)) tables.delivery.delete(id);
   };
@@ -193,7 +201,8 @@ export function openWorld({ folder, clock, secret }: { folder: string | undefine
       const outcome = run(tx);
       const change = changes();
       const remembered = answer(outcome);
-      if (remembered) change.objects.push(['answered', remembered.id, { ...remembered, object: 'answered', at: tx.nowMs } satisfies Answered]);
+      if (remembered)
+        change.objects.push(['answered', remembered.id, { ...remembered, object: 'answered', at: tx.nowMs, realAt: clock.real() } satisfies Answered]);
       commit(change);
       if (change.objects.some(([kind]) => kind === 'delivery')) listener();
       return outcome;
@@ -201,7 +210,7 @@ export function openWorld({ folder, clock, secret }: { folder: string | undefine
     read: () => begin({ id: null, idempotencyKey: null }).tx,
     answered(key) {
       const found = tables.answered.get(key);
-      return found && found.at >= clock.now() - KEYS_KEPT_MS ? found : undefined;
+      return found && !isForgotten(found) ? found : undefined;
     },
     setOffset(offsetMs) {
       clock.setOffset(offsetMs);

@@ -140,7 +140,10 @@ export function makeClockControl(dependencies: ClockControlDependencies): ClockC
     return shipped;
   }
 
-  /** Everybody's clock to at least `at`. */
+  /**
+   * Everybody's clock to at least `at`. Stripe's goes last: a process ahead of Stripe only looks up what it could have asked for again (F7); one
+   * behind it, for the moment until it hears of the move, trusts keys that Stripe may have forgotten. The simulator keeps them for that moment.
+   */
   async function setClock(at: number): Promise<void> {
     const offsetMs = Math.max(clock.offsetMs(), Math.ceil(at - clock.real()));
     await store.settings.raise(offsetSetting, offsetMs);

@@ -4,7 +4,7 @@ import type { Actor } from '../../server/domain/actor.ts';
 import type { PlanForm } from '../../server/domain/plan-form.ts';
 import { CLOCK_OFFSET } from '../../server/services/index.ts';
 import type { SubscriptionDoc } from '../../server/store/subscriptions.ts';
-import { visitor } from './browserless.ts';
+import { visitor, type Visitor } from './browserless.ts';
 import { startFleet, type Fleet, type GatewayProcess } from './gateway-fleet.ts';
 import { makeLossyWire } from './own-engine.ts';
 import { PASSWORD } from './portal.ts';
@@ -69,13 +69,10 @@ export interface KillWorld {
   strike(victim: Victim, point: KillPoint): Promise<void>;
   restart(victim: Victim): Promise<void>;
   buyer(name: string): Promise<Buyer>;
-  /** The product's time goes on: nobody is told what has fallen due. */
+  /** Somebody signed in to the portal. */
+  signedIn(email: string, password: string): Promise<Visitor>;
+  /** Time goes on, the product's and then Stripe's: nobody is told what has fallen due. */
   travel(ms: number): Promise<void>;
-  /**
-   * Stripe's time follows. Only when no process is left that lives in the old time: to such a one a key that Stripe has forgotten seems fresh,
-   * which outside of a sandbox, where both have one time, cannot be.
-   */
-  stripeFollows(): void;
   stop(): Promise<void>;
 }
 
@@ -116,6 +113,11 @@ export async function startKillWorld({ plan, answer }: { plan: Partial<PlanForm>
     const beside = { MONGODB_URI: uris[victim] };
     processes[victim] = victim === 'gw1' || victim === 'gw2' ? await fleet.start(victim, beside) : await startRole(victim, { ...env, ...beside });
   }
+  async function signedIn(email: string, password: string): Promise<Visitor> {
+    const person = visitor(origin);
+    await person.post('/sign-in', { email, password });
+    return person;
+  }
   await Promise.all((['gw1', 'gw2', 'web', 'worker'] as const).map(restart));
 
   return {
@@ -126,6 +128,7 @@ export async function startKillWorld({ plan, answer }: { plan: Partial<PlanForm>
       return { gw1: processes.gw1 as GatewayProcess, gw2: processes.gw2 as GatewayProcess };
     },
     restart,
+    signedIn,
     strike: (victim, point) =>
       point({
         wire: wires[victim],
@@ -143,8 +146,7 @@ export async function startKillWorld({ plan, answer }: { plan: Partial<PlanForm>
       const actor: Actor = { ...fleet.buyer, userId: made.user._id, organizationId: made.organization._id };
       const app = await services.apps.create(actor, { name: 'Demo', description: '' });
       const form = { planId: fleet.planId, appId: app._id, requestId: ids.uuid() };
-      const person = visitor(origin);
-      await person.post('/sign-in', { email, password: PASSWORD });
+      const person = await signedIn(email, PASSWORD);
       return {
         actor,
         async purchase() {
@@ -165,9 +167,7 @@ export async function startKillWorld({ plan, answer }: { plan: Partial<PlanForm>
       await store.settings.raise(CLOCK_OFFSET, offsetMs);
       clock.setOffset(offsetMs);
       await signals.publish('clock-moved', { offsetMs });
-    },
-    stripeFollows() {
-      stripe.world.setOffset(composition.clock.offsetMs());
+      stripe.world.setOffset(offsetMs);
       stripe.tick();
     },
     async stop() {

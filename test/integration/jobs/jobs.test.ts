@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { startWorker, type WorkerRole } from '../../../jobs/worker.ts';
 import { makeLog } from '../../../server/kernel/log.ts';
+import type { Queue } from '../../../server/queue/queue.ts';
 import { LATENESS_SECONDS, billingWorld, type BillingWorld } from '../../support/billing-world.ts';
 import { settled, testQueue, type TestQueue } from '../../support/queue.ts';
 
@@ -22,7 +23,7 @@ describe('jobs', function () {
   });
 
   /** A worker process of its own over the same store, queue and Stripe. */
-  const work = (scheduled: boolean) => {
+  const work = (scheduled: boolean, queue: Pick<Queue, 'enqueue'> = test.queue) => {
     const { invoicing, subscriptions } = world.process();
     const inbox = {
       unhandled: async () => events.filter((id) => !handled.includes(id)),
@@ -39,7 +40,7 @@ describe('jobs', function () {
       invoicing,
       subscriptions,
       usageTotals,
-      queue: test.queue,
+      queue,
       clock: world.clock,
       log: makeLog('silent', 'test'),
     };
@@ -67,7 +68,15 @@ describe('jobs', function () {
 
   it('F9: Redis is emptied again and again in the middle of a close; nothing is lost or doubled', async () => {
     const ids = await subscribed(3);
-    work(true);
+    // Of each invoice the first wish to collect it is lost for certain; the emptying takes others, as it happens to meet them.
+    const lost = new Set<string>();
+    work(true, {
+      async enqueue(name, payload) {
+        const id = 'invoiceId' in payload ? payload.invoiceId : '';
+        if (name !== 'collect-invoice' || lost.has(id)) return test.queue.enqueue(name, payload);
+        lost.add(id);
+      },
+    });
     let done = false;
     const emptying = (async () => {
       for (let times = 0; times < 12 && !done; times += 1) {
@@ -75,8 +84,13 @@ describe('jobs', function () {
         await new Promise((resolve) => setTimeout(resolve, 150));
       }
     })();
-    await settled(async () => (await Promise.all(ids.map((id) => paid(id, 1)))).every(Boolean));
+    // An invoice is taken for stuck when it has stood still for a while by the product's clock; in this world that goes on only when it is told to.
+    await settled(async () => {
+      world.travel(world.clock.now() + 1_000);
+      return (await Promise.all(ids.map((id) => paid(id, 1)))).every(Boolean);
+    });
     done = true;
+    expect(lost.size).to.equal(3);
     await emptying;
     expect(await charged()).to.deep.equal([...Array(3).fill('paid 1000'), ...Array(3).fill('paid 1150')]);
     const postings = await world.store.ledger.ofAccount('stripe_clearing', 0, Number.MAX_SAFE_INTEGER);

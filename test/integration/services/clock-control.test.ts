@@ -21,7 +21,11 @@ describe('the sandbox clock', function () {
     sealed = [];
     control = controlOf('web');
   });
-  const controlOf = (owner: string, store: Pick<Store, 'inbox' | 'settings' | 'subscriptions'> = world.store): ClockControl =>
+  const controlOf = (
+    owner: string,
+    store: Pick<Store, 'inbox' | 'settings' | 'subscriptions'> = world.store,
+    hear: (kind: string) => void = () => undefined,
+  ): ClockControl =>
     makeClockControl({
       store,
       invoicing: world.invoicing,
@@ -31,6 +35,7 @@ describe('the sandbox clock', function () {
       jobsUnderWay: async () => 0,
       signals: {
         publish: async (kind, payload) => {
+          hear(kind);
           if (kind === 'seal-journals' && 'at' in payload) sealed.push(payload.at);
         },
       },
@@ -134,6 +139,38 @@ describe('the sandbox clock', function () {
     expect(await control.resume()).to.equal(true);
     await until(async () => (await control.progress()) === null);
     expect(world.clock.offsetMs()).to.equal(100 * DAY_MS);
+  });
+
+  it('brings Stripe’s clock after everybody else’s: whoever hears of the move is not behind it', async () => {
+    const order: string[] = [];
+    const tell = (who: string, at: number) => void (order.at(-1) !== who && at > 0 && order.push(who));
+    const settings = new Proxy(world.store.settings, {
+      get: (real, name) => {
+        const verb = Reflect.get(real, name) as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          if (args[0] === 'clockOffsetMs' && name === 'raise') tell('store', Number(args[1]));
+          return verb(...args);
+        };
+      },
+    });
+    const watched = controlOf('watched', { ...world.store, settings }, (kind) => {
+      if (kind !== 'clock-moved') return;
+      tell('others', world.clock.offsetMs());
+      expect(world.stripe.world.clock.offsetMs(), 'Stripe when the others hear of it').to.be.lessThan(world.clock.offsetMs());
+    });
+    await watched.move({ advance: 'P1D' });
+    expect(order).to.deep.equal(['store', 'others']);
+    expect(world.stripe.world.clock.offsetMs()).to.equal(DAY_MS);
+  });
+
+  it('F7: a request that is under way when the clock leaps is repeated under the same key, and makes nothing twice', async () => {
+    const customer = await world.stripe.sdk.customers.create({ email: 'leap@example.test' });
+    const draft = () => world.stripe.sdk.invoices.create({ customer: customer.id, currency: 'usd' }, { idempotencyKey: 'leap.create' });
+    world.stripe.disturbances.add({ kind: 'drop-response', method: 'POST', path: '/v1/invoices', times: 2 }); // the SDK repeats a lost one once
+    expect(await draft().catch(() => 'no answer')).to.equal('no answer');
+    await control.move({ advance: 'P1M' });
+    await draft();
+    expect((await world.stripe.sdk.invoices.list({ customer: customer.id })).data).to.have.length(1);
   });
 
   it('refuses to move back, nowhere, or beyond ten years', async () => {

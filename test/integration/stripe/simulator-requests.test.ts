@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type Stripe from 'stripe';
+import { makeClock } from '../../../server/kernel/clock.ts';
 import { customerWithCard, TEST_KEY, testStripe, type TestStripe } from '../../support/stripe.ts';
 
 /** Any error of the SDK, as far as the cases look at it. */
@@ -16,9 +17,11 @@ interface Refusal {
 describe('how the Stripe simulator is asked', () => {
   let stripe: TestStripe;
   let sdk: Stripe;
+  /** By which the machine's time is ahead. */
+  let passedMs = 0;
 
   before(async () => {
-    stripe = await testStripe();
+    stripe = await testStripe({ clock: makeClock({ real: () => Date.now() + passedMs }) });
     sdk = stripe.sdk;
   });
   after(() => stripe.close());
@@ -178,11 +181,22 @@ describe('how the Stripe simulator is asked', () => {
       expect((await raw('POST', '/v1/customers', { body: 'name=Slow', key: 'key.flight' })).headers.get('idempotent-replayed')).to.equal('true');
     });
 
-    it('are forgotten after a day of simulated time', async () => {
-      const first = (await (await raw('POST', '/v1/customers', { body: 'name=Daily', key: 'key.daily' })).json()) as { id: string };
-      stripe.world.setOffset(stripe.world.clock.offsetMs() + 25 * 3600_000);
-      const later = (await (await raw('POST', '/v1/customers', { body: 'name=Daily', key: 'key.daily' })).json()) as { id: string };
-      expect(later.id).not.to.equal(first.id);
+    const daily = async (key: string) => ((await (await raw('POST', '/v1/customers', { body: 'name=Daily', key })).json()) as { id: string }).id;
+
+    it('are forgotten after a day', async () => {
+      const first = await daily('key.daily');
+      passedMs += 25 * 3600_000;
+      expect(await daily('key.daily')).not.to.equal(first);
+    });
+
+    it('outlive a leap of the sandbox clock by minutes: whoever repeats a request then has not heard of it', async () => {
+      const first = await daily('key.leap');
+      stripe.world.setOffset(stripe.world.clock.offsetMs() + 31 * 24 * 3600_000);
+      expect(await daily('key.leap')).to.equal(first);
+      stripe.world.compact();
+      expect(await daily('key.leap')).to.equal(first);
+      passedMs += 11 * 60_000;
+      expect(await daily('key.leap')).not.to.equal(first);
     });
   });
 });
