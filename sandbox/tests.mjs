@@ -13,7 +13,14 @@ const APART = ['contract', 'e2e', 'support'];
 /** More lanes than that would wait for the one with the longest file. */
 const LANES_MAX = 4;
 /** The longest files, longest first, as the end of a run tells them. */
-const LONGEST = ['test/http/kills.test.ts', 'test/http/rights-matrix.test.ts', 'test/integration/store-contract.test.ts'];
+const LONGEST = [
+  'test/http/kills.test.ts',
+  'test/integration/services/openapi-import.test.ts',
+  'test/integration/services/usage-totals.test.ts',
+  'test/http/rights-matrix.test.ts',
+  'test/integration/services/invoicing-cut-short.test.ts',
+  'test/integration/services/invoicing.test.ts',
+];
 
 /** Folders of test files that a mode runs. Everything that needs no browser and no foreign tool belongs to `npm test`. */
 export function suitesOf(mode) {
