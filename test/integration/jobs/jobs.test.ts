@@ -33,17 +33,7 @@ describe('jobs', function () {
     const catalog = { deletion: { carryOut: async () => undefined, unfinished: async () => [] }, publishing: { settleAbandoned: async () => 0 } };
     const usageTotals = { auditAll: async () => ({ windows: 0, wrong: 0 }), rollUp: async () => 0 };
     const auditRetention = { expireDue: async () => 0 };
-    const jobWorld = {
-      auditRetention,
-      catalog,
-      inbox,
-      invoicing,
-      subscriptions,
-      usageTotals,
-      queue,
-      clock: world.clock,
-      log: makeLog('silent', 'test'),
-    };
+    const jobWorld = { auditRetention, catalog, inbox, invoicing, subscriptions, usageTotals, queue, clock: world.clock, log: makeLog('silent', 'test') };
     workers.push(startWorker(test.connection, jobWorld, { scheduled }));
   };
   const paid = async (subscriptionId: string, index: number) => (await world.store.invoices.get(`inv_${subscriptionId}_${index}`))?.step === 'done';
