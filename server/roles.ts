@@ -13,7 +13,6 @@ import { makeLimits } from './services/limits.ts';
 import { makeShipping } from './services/shipping.ts';
 import { makeSnapshots } from './services/snapshots.ts';
 import { PrivateListenError } from './start-fault.ts';
-import { makeSessionStore } from './store/sessions.ts';
 import { makeWebhookVerifier } from './stripe/webhook.ts';
 import { makeApp } from './web/app.ts';
 import { healthRoutes } from './web/routes/health.ts';
@@ -42,7 +41,7 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
     log,
     ids,
     passkeys: services.passkeys,
-    sessionStore: makeSessionStore(store.connection),
+    sessionsStore: store.sessions,
     sessionSecret: config.sessionSecret,
     webUrl: config.webUrl,
     trustedHops: config.trustedHops,

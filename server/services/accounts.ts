@@ -32,11 +32,13 @@ export const passwordMark = ({ passwordHash }: Pick<UserDoc, 'passwordHash'>): s
 export const hasSecondFactor = ({ secondFactor }: Pick<UserDoc, 'secondFactor'>): boolean => typeof secondFactor?.confirmedAt === 'number';
 
 /**
- * What a session is opened under: the password, and the second factor where there is one. A session that carries the mark of a second factor was
- * opened with it; turning it on or off ends all others by the same write.
+ * What a session is opened under: the password, the second factor where there is one, and the salt that signing out everywhere replaces. A session
+ * that carries the mark of a second factor was opened with it; turning it on or off ends all others by the same write.
  */
-export const sessionMark = (user: Pick<UserDoc, 'passwordHash' | 'secondFactor'>): string =>
-  hasSecondFactor(user) ? sha256Hex(`${user.passwordHash} ${user.secondFactor?.cipher}`).slice(0, 24) : passwordMark(user);
+export function sessionMark(user: Pick<UserDoc, 'passwordHash' | 'secondFactor' | 'sessionSalt'>): string {
+  const cipher = hasSecondFactor(user) ? (user.secondFactor?.cipher ?? '') : '';
+  return sha256Hex(`${user.passwordHash} ${cipher} ${user.sessionSalt ?? ''}`).slice(0, 24);
+}
 
 export type Accounts = ReturnType<typeof makeAccounts>;
 

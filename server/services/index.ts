@@ -21,6 +21,7 @@ import { makeDocumentReader } from './openapi/read.ts';
 import { makeOutbound } from './outbound.ts';
 import { makePasskeys } from './passkeys.ts';
 import { makeSecondFactor } from './second-factor.ts';
+import { makeSessions } from './sessions.ts';
 import { makeStorefront } from './storefront.ts';
 import { makeTokens } from './tokens.ts';
 import { makeUpstreamTest } from './upstream-test.ts';
@@ -101,6 +102,7 @@ export function makeServices(ground: Ground) {
   const accounts = makeAccounts({ store, clock, ids, audit, notifications, tokens });
   const secondFactor = makeSecondFactor({ store, accounts, clock, ids, audit, secretKeys });
   const passkeys = makePasskeys({ store, accounts, secondFactor, notifications, audit, clock, webUrl });
+  const sessions = makeSessions({ store, clock, ids, audit });
   const members = makeMembers({ store, clock, audit, access, tokens, notifications });
   const apps = makeApps({ store, audit, clock, ids, changes });
   const catalog = makeCatalog({
@@ -193,6 +195,7 @@ export function makeServices(ground: Ground) {
     overview,
     passkeys,
     secondFactor,
+    sessions,
     storefront,
     subscriptions,
     upstreamTest,

@@ -11,6 +11,8 @@ export interface UserDoc {
   createdAt: number;
   /** The authenticator app beside the password; without `confirmedAt` it counts for nothing yet. */
   secondFactor?: SecondFactorDoc | null;
+  /** Part of the session's mark: another one ends every session. */
+  sessionSalt?: string | null;
 }
 
 export interface SecondFactorDoc {
@@ -81,7 +83,16 @@ const time = { type: Number, required: true } as const;
 
 export function makeAccountsStore(connection: Connection) {
   const users = new Schema<UserDoc>(
-    { _id: text, email: text, name: text, passwordHash: text, verifiedAt: { type: Number, default: null }, createdAt: time, secondFactor: Schema.Types.Mixed },
+    {
+      _id: text,
+      email: text,
+      name: text,
+      passwordHash: text,
+      verifiedAt: { type: Number, default: null },
+      createdAt: time,
+      secondFactor: Schema.Types.Mixed,
+      sessionSalt: String,
+    },
     { strict: 'throw', versionKey: false },
   );
   users.index({ email: 1 }, { unique: true });
@@ -165,6 +176,9 @@ export function makeAccountsStore(connection: Connection) {
       (await Users.updateOne({ _id: id, 'secondFactor.cipher': cipher }, { $set: { 'secondFactor.recovery': recovery } })).matchedCount === 1,
     removeSecondFactor: async (id: string, cipher: string) =>
       (await Users.updateOne({ _id: id, 'secondFactor.cipher': cipher }, { $set: { secondFactor: null } })).modifiedCount === 1,
+    /** Ends every session of the user. False: somebody else has done it meanwhile. */
+    replaceSessionSalt: async (id: string, from: string | null, sessionSalt: string) =>
+      (await Users.updateOne({ _id: id, sessionSalt: from }, { $set: { sessionSalt } })).modifiedCount === 1,
     setUserName: async (id: string, name: string) => void (await Users.updateOne({ _id: id }, { $set: { name } })),
 
     addOrganization: (organization: OrganizationDoc) =>

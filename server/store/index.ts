@@ -15,6 +15,7 @@ import { makeMailsStore } from './mails.ts';
 import { makePasskeysStore } from './passkeys.ts';
 import { makePeriodsStore } from './periods.ts';
 import { makeProductsStore } from './products.ts';
+import { makeSessionsStore } from './sessions.ts';
 import { makeSettingsStore } from './settings.ts';
 import { makeSpentStore } from './spent.ts';
 import { makeSubscriptionsStore } from './subscriptions.ts';
@@ -69,6 +70,7 @@ function makeStore(connection: Connection) {
     passkeys: makePasskeysStore(connection),
     periods: makePeriodsStore(connection),
     products: makeProductsStore(connection),
+    sessions: makeSessionsStore(connection),
     settings: makeSettingsStore(connection),
     spent: makeSpentStore(connection),
     subscriptions: makeSubscriptionsStore(connection),

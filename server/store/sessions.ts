@@ -1,17 +1,80 @@
-import MongoStore from 'connect-mongo';
-import type { Store as SessionStore } from 'express-session';
-import type { Connection } from 'mongoose';
+import { Schema, type Connection } from 'mongoose';
+import { isDuplicateKey } from './connect.ts';
 
-/** Written at most this often while nothing in the session changes. */
-const TOUCH_SECONDS = 300;
+export interface SessionDoc {
+  /** Hex SHA-256 of the session's id, which only the browser's cookie holds. */
+  _id: string;
+  /** Empty while nobody is signed in. */
+  userId: string;
+  /** What the user's password and factors were when it was opened; under another mark it is dead. */
+  mark: string;
+  /** The passkey that opened it, and ends it by being removed; empty: none did. */
+  passkeyId: string;
+  /** Epoch ms of the real clock, as all times here. */
+  openedAt: number;
+  /** The browser's own words, as it was opened. */
+  agent: string;
+  seenAt: number;
+  /** Network address of the last look. */
+  address: string;
+  /** What the portal keeps in it, as JSON. */
+  data: string;
+  /** It stays behind, empty, until no request that began under it can still run: whatever comes late finds it ended and cannot make it anew. */
+  ended: boolean;
+  expiresAt: Date;
+}
 
-/** Sessions of the portal, in Mongo, gone 14 days after their last use. */
-export const makeSessionStore = (connection: Connection): SessionStore =>
-  MongoStore.create({
-    client: connection.getClient() as never, // connect-mongo's types come from another copy of the same driver
-    dbName: connection.name,
-    collectionName: 'sessions',
-    touchAfter: TOUCH_SECONDS,
-    ttl: 14 * 86_400,
-    stringify: false,
-  });
+/** Longer than any request. */
+const ENDED_KEPT_MS = 86_400_000;
+
+export function makeSessionsStore(connection: Connection) {
+  const text = { type: String, default: '' } as const;
+  const time = { type: Number, required: true } as const;
+  const schema = new Schema<SessionDoc>(
+    {
+      _id: { type: String, required: true },
+      userId: text,
+      mark: text,
+      passkeyId: text,
+      openedAt: time,
+      agent: text,
+      seenAt: time,
+      address: text,
+      data: text,
+      ended: { type: Boolean, required: true },
+      expiresAt: { type: Date, required: true },
+    },
+    { collection: 'sessions', strict: 'throw', versionKey: false },
+  );
+  schema.index({ userId: 1 });
+  schema.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+  const Sessions = connection.model('Session', schema);
+
+  return {
+    models: [Sessions],
+    session: (id: string) => Sessions.findOne({ _id: id, ended: false }).lean<SessionDoc>(),
+    ofUser: (userId: string) => Sessions.find({ userId, ended: false }).lean<SessionDoc[]>(),
+    /** Store it, anew or again. False: it was ended, and stays so. */
+    async put({ _id, openedAt, seenAt, address, ...rest }: Omit<SessionDoc, 'ended'>): Promise<boolean> {
+      // Of an ended one the filter finds nothing, and what is then inserted meets its key. Of two who store a new one at once, one does: he updates it.
+      for (let again = false; ; again = true) {
+        try {
+          await Sessions.updateOne({ _id, ended: false }, { $set: rest, $setOnInsert: { openedAt, seenAt, address } }, { upsert: true });
+          return true;
+        } catch (error) {
+          if (!isDuplicateKey(error)) throw error;
+          if (again) return false;
+        }
+      }
+    },
+    /** Somebody looked under it. */
+    see: async (id: string, seen: Pick<SessionDoc, 'seenAt' | 'address' | 'expiresAt'>) =>
+      void (await Sessions.updateOne({ _id: id, ended: false }, { $set: seen })),
+    /** True: this call ended it; false: it was ended before, or never stored. */
+    end: async (id: string, at: number) =>
+      (await Sessions.updateOne({ _id: id, ended: false }, { $set: { ended: true, data: '', agent: '', expiresAt: new Date(at + ENDED_KEPT_MS) } }))
+        .modifiedCount === 1,
+  };
+}
+
+export type SessionsStore = ReturnType<typeof makeSessionsStore>;

@@ -1,6 +1,5 @@
 import express, { type Express, type RequestHandler, type Router } from 'express';
 import helmet from 'helmet';
-import type { Store as SessionStore } from 'express-session';
 import { randomNonce } from '../kernel/ids.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
@@ -9,11 +8,13 @@ import type { Access } from '../services/access.ts';
 import type { Accounts } from '../services/accounts.ts';
 import type { Audit } from '../services/audit.ts';
 import type { Passkeys } from '../services/passkeys.ts';
+import type { SessionsStore } from '../store/sessions.ts';
 import { assetRoutes } from './assets.ts';
 import { answerErrors, notFound, recordRefusals } from './errors.ts';
 import { identify, sameOrigin } from './guards.ts';
 import { makePassport } from './passport.ts';
-import { sessions, storedBeforeRedirect } from './session.ts';
+import { rememberSeen, sessions, storedBeforeRedirect } from './session.ts';
+import { PortalSessions } from './session-store.ts';
 
 const FORM_BYTES_MAX = 256 * 1024;
 
@@ -26,7 +27,7 @@ export interface AppOptions {
   readonly log: Log;
   readonly ids: Ids;
   readonly passkeys: Passkeys;
-  readonly sessionStore: SessionStore;
+  readonly sessionsStore: SessionsStore;
   readonly sessionSecret: string;
   readonly webUrl: string;
   readonly trustedHops: number;
@@ -42,6 +43,7 @@ export interface AppOptions {
 /** The portal: a request gets an id, headers, a session, an actor; then one of the routes; then, if need be, an error page. */
 export function makeApp(options: AppOptions): Express {
   const { accounts, log, ids, webUrl } = options;
+  const sessionStore = new PortalSessions(options.sessionsStore, options.now);
   const passport = makePassport(accounts, options.passkeys);
   const app = express();
   app.disable('x-powered-by');
@@ -56,11 +58,12 @@ export function makeApp(options: AppOptions): Express {
   app.use(onlyForms);
   app.use(express.urlencoded({ extended: false, limit: FORM_BYTES_MAX, parameterLimit: 1_000 }));
   app.use(emptyBody);
-  app.use(sessions({ store: options.sessionStore, secret: options.sessionSecret, webUrl }));
+  app.use(sessions({ store: sessionStore, secret: options.sessionSecret, webUrl }));
   app.use(storedBeforeRedirect);
   app.use(passport.initialize());
   app.use(passport.session());
-  app.use(identify(accounts, options.access, options.now));
+  app.use(rememberSeen(sessionStore));
+  app.use(identify(accounts, options.access));
   app.use(takeFlash);
   for (const router of options.routes(passport)) app.use(router);
   app.use(notFound);
@@ -70,9 +73,10 @@ export function makeApp(options: AppOptions): Express {
 }
 
 /** The request's id, its nonce, and what every page shows. */
-function begin(ids: Ids, { testPayments, sandbox }: AppOptions): RequestHandler {
+function begin(ids: Ids, { now, testPayments, sandbox }: AppOptions): RequestHandler {
   return (req, res, next) => {
     req.id = ids.next('req');
+    req.at = now();
     res.set('X-Request-Id', req.id);
     // Pages are personal; only what is in public/ may be kept.
     res.set('Cache-Control', 'no-store');

@@ -10,6 +10,8 @@ import { namedIn, targetOf, type NamedThings } from './targets.ts';
 declare module 'express-serve-static-core' {
   interface Request {
     id: string;
+    /** When it came, epoch ms of the real clock. */
+    at: number;
     actor?: Actor;
     /** What only the store knows of the things an address names; asked for only where the actor's policies look at single things. */
     surroundings?: (named: NamedThings) => Promise<{ readonly group: string | null; readonly tags: Readonly<Record<string, string>> | null }>;
@@ -80,7 +82,7 @@ export function actorOf(req: Request): Actor {
 }
 
 /** Make the actor from the session: the user, the chosen organization (or the oldest), and the policies held in it now. */
-export function identify(accounts: Pick<Accounts, 'memberships'>, access: Pick<Access, 'policiesOf' | 'surroundings'>, now: () => number): RequestHandler {
+export function identify(accounts: Pick<Accounts, 'memberships'>, access: Pick<Access, 'policiesOf' | 'surroundings'>): RequestHandler {
   return async (req, res, next) => {
     const user = req.user;
     if (!user) return next();
@@ -93,7 +95,7 @@ export function identify(accounts: Pick<Accounts, 'memberships'>, access: Pick<A
       policies: ['Self', ...(current ? await access.policiesOf(current.organization, current.membership) : [])],
       address: req.ip ?? '',
       requestId: req.id,
-      at: now(),
+      at: req.at,
     };
     req.actor = actor;
     req.surroundings = (named) => access.surroundings(actor, named);

@@ -5,6 +5,7 @@ import { AppError } from '../kernel/errors.ts';
 import { sessionMark, type Accounts } from '../services/accounts.ts';
 import type { Passkeys } from '../services/passkeys.ts';
 import type { UserDoc } from '../store/accounts.ts';
+import { keepOpening } from './sign-in.ts';
 
 declare global {
   // passport's own types leave the user open to be said here
@@ -26,7 +27,7 @@ export function makePassport(accounts: Pick<Accounts, 'signIn' | 'user'>, passke
       );
     }),
   );
-  passport.serializeUser((user, done) => done(null, `${user._id} ${sessionMark(user)}`));
+  passport.serializeUser((req: Request, user: Express.User, done: (error: unknown, kept?: string) => void) => done(null, keepOpening(req, user)));
   /** A new password or second factor ends every session that was opened with the one before; a passkey that is removed those that it opened. */
   async function userOf(kept: string, passkeyId: string | undefined): Promise<UserDoc | false> {
     const [id = '', mark = ''] = kept.split(' ');

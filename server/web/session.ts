@@ -1,12 +1,17 @@
-import session, { type Store as SessionStore } from 'express-session';
+import session, { type Store } from 'express-session';
 import type { RequestHandler } from 'express';
 import type { Factor } from '../domain/sign-in.ts';
 import type { Challenge } from '../services/passkeys.ts';
+import { SESSION_LIFE_MS, type PortalSessions } from './session-store.ts';
 
 declare module 'express-session' {
   interface SessionData {
     /** What this session was opened with; set by `signIn`. */
     factors: readonly Factor[];
+    /** Who opened it, when and where; kept when it goes on under a new id. */
+    opened: { readonly userId: string; readonly mark: string; readonly at: number; readonly address: string; readonly agent: string };
+    /** The last look that was kept. */
+    seen: { readonly at: number; readonly address: string };
     /** The organization acted for; one of the user's memberships. */
     organizationId: string;
     flash: { kind: 'success' | 'info' | 'warning' | 'error'; text: string }[];
@@ -20,6 +25,26 @@ declare module 'express-session' {
     returnTo: string;
   }
 }
+
+declare module 'express-serve-static-core' {
+  interface Request {
+    /** End the present session for good. True: this request did; false: somebody else had. */
+    endSession: () => Promise<boolean>;
+  }
+}
+
+/** A look is kept at most this often, while the address stays. */
+const SEEN_MS = 60_000;
+
+/** Keep when and from where a signed-in browser was seen last. */
+export const rememberSeen =
+  (store: PortalSessions): RequestHandler =>
+  async (req, _res, next) => {
+    const { seen } = req.session as Partial<typeof req.session>;
+    const address = req.ip ?? '';
+    if (req.user && seen && (req.at - seen.at >= SEEN_MS || seen.address !== address)) await store.see(req.sessionID, address);
+    next();
+  };
 
 /**
  * A redirect leaves only when the session is stored. express-session sends the head of an answer while it still writes, and a browser
@@ -37,18 +62,20 @@ export const storedBeforeRedirect: RequestHandler = (req, res, next) => {
   next();
 };
 
-const LIFE_MS = 14 * 86_400_000;
-
 /** The session cookie: `__Host-tollgate` on https, `tollgate` on http; HttpOnly, SameSite=Lax, no session before somebody signs in. */
-export function sessions({ store, secret, webUrl }: { store: SessionStore; secret: string; webUrl: string }): RequestHandler {
+export function sessions({ store, secret, webUrl }: { store: Store & Pick<PortalSessions, 'end'>; secret: string; webUrl: string }): RequestHandler {
   const secure = webUrl.startsWith('https://');
-  return session({
+  const read = session({
     name: secure ? '__Host-tollgate' : 'tollgate',
     secret,
     store,
     resave: false,
     saveUninitialized: false,
     rolling: false,
-    cookie: { httpOnly: true, sameSite: 'lax', secure, path: '/', maxAge: LIFE_MS },
+    cookie: { httpOnly: true, sameSite: 'lax', secure, path: '/', maxAge: SESSION_LIFE_MS },
   });
+  return (req, res, next) => {
+    req.endSession = () => store.end(req.sessionID);
+    void read(req, res, next);
+  };
 }

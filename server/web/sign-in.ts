@@ -1,20 +1,46 @@
 import type { Request } from 'express';
 import type { Factor } from '../domain/sign-in.ts';
+import { AppError } from '../kernel/errors.ts';
 import { hasSecondFactor, sessionMark } from '../services/accounts.ts';
 
 type Done = (error?: unknown) => void;
 const settled = (run: (done: Done) => void): Promise<void> => new Promise((resolve, reject) => run((error) => (error ? reject(error as Error) : resolve())));
 
-/**
- * A new session for the user; what the one before held is gone with it.
- * @param passkeyId  of the passkey that opens it; where a session goes on under a new id, the one that opened it first
- */
-export async function signIn(req: Request, user: Express.User, factors: readonly Factor[], passkeyId?: string): Promise<void> {
-  const opener = passkeyId ?? (factors.includes('passkey') ? (req.session as Partial<Request['session']>).passkeyId : undefined);
-  await settled((done) => req.logIn(user, done));
+declare module 'express-serve-static-core' {
+  interface Request {
+    /** What the session that is about to begin is opened with. `at`: epoch ms, where it goes on from one that was opened before. */
+    opening?: { readonly factors: readonly Factor[]; readonly at?: number; readonly passkeyId?: string };
+  }
+}
+
+const AGENT_MAX = 512;
+
+/** What passport keeps of the user, and beside it what a session is opened with: in its first writing, so that none stands without. */
+export function keepOpening(req: Request, user: Express.User): string {
+  const mark = sessionMark(user);
+  const { factors = [], at = req.at, passkeyId } = req.opening ?? {};
   req.session.factors = factors;
-  if (opener !== undefined) req.session.passkeyId = opener;
-  await settled((done) => req.session.save(done));
+  req.session.opened = { userId: user._id, mark, at, address: req.ip ?? '', agent: (req.get('user-agent') ?? '').slice(0, AGENT_MAX) };
+  if (passkeyId !== undefined) req.session.passkeyId = passkeyId;
+  return `${user._id} ${mark}`;
+}
+
+/** A new session for the user; what the one before held is gone with it. */
+export async function signIn(req: Request, user: Express.User, factors: readonly Factor[], passkeyId?: string): Promise<void> {
+  req.opening = { factors, passkeyId };
+  await settled((done) => req.logIn(user, done));
+}
+
+/**
+ * The same browser goes on under a new id, for the same organization, after what ended the user's other sessions.
+ * @throws sign-in-required when its own was ended meanwhile: a request on its way must not bring it back
+ */
+export async function goOn(req: Request, user: Express.User, factors: readonly Factor[] = factorsOf(req)): Promise<void> {
+  const { organizationId, opened, passkeyId } = req.session as Partial<Request['session']>;
+  if (!(await req.endSession())) throw new AppError('sign-in-required');
+  req.opening = { factors, at: opened?.at, passkeyId: factors.includes('passkey') ? passkeyId : undefined };
+  await settled((done) => req.logIn(user, done));
+  if (organizationId !== undefined) req.session.organizationId = organizationId;
 }
 
 /** What the present session was opened with; sessions from before this was kept needed every factor the user had. */

@@ -167,6 +167,7 @@ describe('every route', function () {
     await operator.post('/sign-in', { email: 'olga@example.test', password: PASSWORD });
     things = {
       '/account/passkeys/:id': 'none',
+      '/account/sessions/:handle': 'none',
       '/admin/invoices/:id': subscription.invoiceId,
       '/admin/nodes/:node': 'gw1',
       '/admin/periods/:id': 'sub_none_0',

@@ -181,6 +181,7 @@ describe('store contract', () => {
       ],
       'accounts.removeToken': ['Token', { usedAt: null }, (id) => store.accounts.removeToken(id)],
       'accounts.replacePassword': ['User', { passwordHash: 'old' }, (id, writer) => store.accounts.replacePassword(id, 'old', `new ${writer}`)],
+      'accounts.replaceSessionSalt': ['User', {}, (id, writer) => store.accounts.replaceSessionSalt(id, null, `salt ${writer}`)],
       'accounts.setStripeCustomer': ['Organization', { rev: 0, stripeCustomerId: null }, (id, writer) => store.accounts.setStripeCustomer(id, `cus_${writer}`)],
       'accounts.updateOrganization': [
         'Organization',
@@ -243,6 +244,7 @@ describe('store contract', () => {
       'products.removeProduct': ['Product', { rev: 2, status: 'draft' }, (id) => store.products.removeProduct(id, 2, 'draft')],
       'products.updatePlan': ['Plan', { rev: 2 }, (id) => store.products.updatePlan(id, 2, {})],
       'products.updateProduct': ['Product', { rev: 2 }, (id) => store.products.updateProduct(id, 2, {})],
+      'sessions.end': ['Session', { ended: false }, (id, writer) => store.sessions.end(id, writer)],
       'subscriptions.settle': ['Subscription', { rev: 4, unsettled: true }, (id) => store.subscriptions.settle(id, 4)],
       'subscriptions.update': ['Subscription', { rev: 4, status: 'pending' }, (id) => store.subscriptions.update(id, 4, { status: 'active' })],
       'usage.advanceBoot': ['UsageBoot', { through: 4, recent: [4] }, (id) => store.usage.advanceBoot(id, 4, { through: 5, recent: [4, 5] })],
@@ -283,6 +285,20 @@ describe('store contract', () => {
       );
       expect(verbs).to.include.members(['invoices.advance', 'accounts.useToken']); // the search itself works
       expect(verbs.filter((name) => !(name in VERBS) && !REPEATABLE.has(name))).to.deep.equal([]);
+    });
+
+    it('makes one session of many who store it at once, and none of one that was ended', async () => {
+      const session = { userId: fresh('usr'), mark: '', passkeyId: '', openedAt: 1, agent: '', seenAt: 1, address: '', data: '{}', expiresAt: new Date(4e12) };
+      const [id, ended] = [fresh('session'), fresh('session')];
+      expect(wins(await together(() => store.sessions.put({ _id: id, ...session })))).to.equal(WRITERS);
+      expect(await store.sessions.ofUser(session.userId)).to.have.length(1);
+      await store.sessions.put({ _id: ended, ...session });
+      const answers = await together((writer) => (writer === WRITERS / 2 ? store.sessions.end(ended, 1) : store.sessions.put({ _id: ended, ...session })));
+      expect(answers[WRITERS / 2]).to.equal(true);
+      expect(await store.sessions.put({ _id: ended, ...session })).to.equal(false);
+      await store.sessions.see(ended, { seenAt: 2, address: '192.0.2.1', expiresAt: new Date(4e12) });
+      expect(await store.sessions.session(ended)).to.equal(null);
+      expect(await store.sessions.ofUser(session.userId)).to.have.length(1);
     });
 
     it('adds up what concurrent readers write back by revision', async () => {

@@ -76,7 +76,6 @@ describe('tidy: the direction of imports', () => {
     const homes: Readonly<Record<string, RegExp>> = {
       mongoose: /^server\/store\//,
       mongodb: /^server\/store\//,
-      'connect-mongo': /^server\/store\//,
       stripe: /^server\/stripe\//,
       redis: /^server\/(cache|queue)\//,
       bullmq: /^server\/queue\/|^jobs\/worker\.ts$/,

@@ -12,7 +12,7 @@ import type { makePassport } from '../passport.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
 import { safePath } from '../safe-path.ts';
-import { factorsOf, signIn, signInHalf } from '../sign-in.ts';
+import { goOn, signIn, signInHalf } from '../sign-in.ts';
 
 const SignUpForm = z.strictObject({ email: field.email, password: field.password, name: field.name, organization: field.name, next: field.line(500) });
 const SignInForm = z.strictObject({ email: field.email, password: z.string().min(1).max(200), next: field.line(500) });
@@ -215,9 +215,7 @@ export function accountRoutes(
       await slowDown(req, userId);
       const user = await accounts.changePassword(actorOf(req), current, password);
       await attempts.account.clear(accountKey(req, userId));
-      const { organizationId } = req.session;
-      await signIn(req, user, factorsOf(req));
-      if (organizationId !== undefined) req.session.organizationId = organizationId;
+      await goOn(req, user);
     } catch (error) {
       if (error instanceof AppError && error.code === 'invalid-form') return account(req, res, { password: error.fields }, 422);
       if (error instanceof AppError && error.code === 'too-many-attempts') return account(req, res, { password: { '': error.detail } }, error.status);

@@ -25,6 +25,7 @@ import { policyRoutes } from './policies.ts';
 import { productRoutes } from './products.ts';
 import { reviewRoutes } from './reviews.ts';
 import { sellingRoutes } from './selling.ts';
+import { sessionRoutes } from './sessions.ts';
 import { simulatorRoutes } from './simulator.ts';
 import { storefrontRoutes } from './storefront.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
@@ -66,6 +67,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   productRoutes(services, addresses),
   reviewRoutes(services, addresses),
   sellingRoutes(services),
+  sessionRoutes(services),
   storefrontRoutes(services, addresses),
   subscriptionRoutes(services),
   twoFactorRoutes(services, attempts),

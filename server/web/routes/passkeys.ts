@@ -14,7 +14,7 @@ import { actorOf, may, open } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
 import { safePath } from '../safe-path.ts';
-import { halfSignedIn, signIn } from '../sign-in.ts';
+import { goOn, halfSignedIn, signIn } from '../sign-in.ts';
 import { body, orAgain, part } from './provider-kit.ts';
 
 const RESPONSE_CHARS_MAX = 32_768;
@@ -187,9 +187,7 @@ export function passkeyRoutes(
         const { user, name } = await counted(attempts.code, actorOf(req).userId, () => passkeys.remove(actorOf(req), id, entries.password));
         if (req.session.passkeyId === id) {
           // The session it opened ends with it; who has just shown the password goes on in one of that.
-          const { organizationId } = req.session;
-          await signIn(req, user, ['password']);
-          req.session.organizationId = organizationId;
+          await goOn(req, user, ['password']);
         }
         flash(req, 'success', `“${name}” is removed. Browsers that it signed in are signed out.`);
         res.redirect(303, '/account/passkeys');

@@ -1,7 +1,6 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import type { Attempts } from '../../cache/attempts.ts';
-import type { Factor } from '../../domain/sign-in.ts';
 import { totpAddress } from '../../domain/totp.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { hasSecondFactor } from '../../services/accounts.ts';
@@ -13,7 +12,7 @@ import { parseForm } from '../forms.ts';
 import { actorOf, may, open } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
-import { factorsOf, halfSignedIn, signIn } from '../sign-in.ts';
+import { factorsOf, goOn, halfSignedIn, signIn } from '../sign-in.ts';
 
 const password = z.string().min(1).max(200);
 const code = z.string().trim().min(1).max(40);
@@ -108,13 +107,6 @@ export function twoFactorRoutes(
       await settings(req, res, { [name]: faultsOf(error) }, statusOf(error));
     }
   };
-
-  /** Turning it on or off ended every session: this browser goes on in a new one, for the same organization. */
-  async function goOn(req: Request, user: Express.User, factors: readonly Factor[]): Promise<void> {
-    const { organizationId } = req.session;
-    await signIn(req, user, factors);
-    if (organizationId !== undefined) req.session.organizationId = organizationId;
-  }
 
   router.get('/account/two-factor', may('market:account:get'), (req, res) => settings(req, res));
   router.post(

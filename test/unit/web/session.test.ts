@@ -11,6 +11,7 @@ class SlowStore extends MemoryStore {
   override set(id: string, data: SessionData, done?: (error?: unknown) => void): void {
     this.waiting.push(() => super.set(id, data, done));
   }
+  end = () => Promise.resolve(true);
 }
 
 describe('a message for the next page', () => {
