@@ -75,6 +75,7 @@ export async function compose(config: Config, role: string, overrides: Overrides
     simulator: config.stripe.apiBase === '' ? null : makeSimulatorControl(config.stripe.apiBase),
     latenessSeconds: config.latenessSeconds,
     platformFeeBps: config.platformFeeBps,
+    privateAddresses: config.gatewayPrivateListen.map(({ address }) => address),
     clock,
     gatewayUrl: config.gatewayUrl,
     ids,

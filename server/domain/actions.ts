@@ -11,6 +11,9 @@ export const ACTIONS = [
   'apig:apis:publish',
   'apig:apis:relieveAppAccess',
   'apig:apis:update',
+  'apig:endpoints:decide',
+  'apig:endpoints:get',
+  'apig:endpoints:update',
   'apig:features:get',
   'apig:features:update',
   'apig:groups:create',
@@ -29,6 +32,9 @@ export const ACTIONS = [
   'market:apps:update',
   'market:audit:get',
   'market:audit:update',
+  'market:connections:create',
+  'market:connections:delete',
+  'market:connections:get',
   'market:credentials:create',
   'market:credentials:delete',
   'market:credentials:update',
@@ -81,6 +87,7 @@ export type ResourceKind = 'gateway' | 'group' | 'api' | 'product' | 'subscripti
 
 const KIND_OF: Readonly<Record<string, ResourceKind>> = {
   'apig:apis': 'api',
+  'apig:endpoints': 'gateway',
   'apig:features': 'gateway',
   'apig:groups': 'group',
   'apig:instances': 'gateway',

@@ -8,7 +8,14 @@ const allow = (...actions: string[]): Policy => ({ Version: '1.1', Statement: [{
 export const PRESETS: Readonly<Record<string, Policy>> = {
   Administrator: allow('apig:*', 'market:*'),
   Billing: allow('market:subscriptions:*', 'market:invoices:*', 'market:usage:get', 'market:earnings:get', 'market:organization:get', 'market:apps:get'),
-  Developer: allow('market:apps:*', 'market:credentials:*', 'market:usage:get', 'market:subscriptions:get', 'market:organization:get'),
+  Developer: allow(
+    'market:apps:*',
+    'market:connections:get',
+    'market:credentials:*',
+    'market:usage:get',
+    'market:subscriptions:get',
+    'market:organization:get',
+  ),
   FullAccess: allow('apig:*', 'market:products:*', 'market:organization:get'),
   Operator: allow('platform:*'),
   ReadOnlyAccess: allow('apig:*:get', 'market:*:get'),

@@ -16,6 +16,7 @@ import { makeChanges } from './changes.ts';
 import { makeCredentials } from './credentials.ts';
 import { makeLetters } from './letters.ts';
 import { makeNotifications } from './notifications.ts';
+import { makeEndpoints } from './endpoints.ts';
 import { makeImporting } from './openapi-import.ts';
 import { makeDocumentReader } from './openapi/read.ts';
 import { makeOutbound } from './outbound.ts';
@@ -24,6 +25,7 @@ import { makeSecondFactor } from './second-factor.ts';
 import { makeSessions } from './sessions.ts';
 import { makeStorefront } from './storefront.ts';
 import { makeTokens } from './tokens.ts';
+import { makePublicListener } from './public-listener.ts';
 import { makeUpstreamTest } from './upstream-test.ts';
 import { makeUsageTotals } from './usage-totals.ts';
 import { makeEarnings } from './earnings.ts';
@@ -53,6 +55,8 @@ export interface Ground {
   readonly mailer: Mailer;
   readonly payments: Payments;
   readonly platformFeeBps: bigint;
+  /** Addresses for private connections, as they are given out. */
+  readonly privateAddresses: readonly string[];
   readonly queue: Queue;
   readonly render: (view: string, model: Record<string, unknown>) => string;
   readonly roster: Roster;
@@ -82,6 +86,7 @@ export function makeServices(ground: Ground) {
     mailer,
     payments,
     platformFeeBps,
+    privateAddresses,
     queue,
     render,
     roster,
@@ -124,6 +129,8 @@ export function makeServices(ground: Ground) {
   const earnings = makeEarnings({ store, clock });
   const usageTotals = makeUsageTotals({ store, audit, clock, log });
   const metering = makeMetering({ store, totals: usageTotals, audit, clock });
+  const endpoints = makeEndpoints({ store, clock, ids, log, audit, changes, notifications, addresses: privateAddresses });
+  const publicListener = makePublicListener({ store, metering, clock, audit, changes });
   const mailbox = makeMailbox({ store });
   // Invoices move subscriptions and subscriptions ask for invoices: one of the two has to be named before it is made.
   const invoicing: Invoicing = makeInvoicing({
@@ -183,6 +190,7 @@ export function makeServices(ground: Ground) {
     clockControl,
     credentials,
     earnings,
+    endpoints,
     ids,
     importing,
     inbox,
@@ -194,6 +202,7 @@ export function makeServices(ground: Ground) {
     operations,
     overview,
     passkeys,
+    publicListener,
     secondFactor,
     sessions,
     storefront,

@@ -105,13 +105,14 @@ async function loadListings(store: StorefrontDependencies['store'], gatewayUrl: 
 
   const load = async (product: ProductDoc): Promise<Listing | undefined> => {
     const organization = organizations.get(product.organizationId);
-    const [group, environment, publications] = await Promise.all([
+    const [gateway, group, environment, publications] = await Promise.all([
+      store.gateways.gateway(product.gatewayId),
       store.gateways.group(product.groupId),
       store.gateways.environment(product.environmentId),
       store.apis.livePublicationsOfGroup(product.groupId),
     ]);
-    if (!organization || !group || !environment) return undefined;
-    return toListing({ product, organization, group, environment, plans: plansOf.get(product._id) ?? [], versions, publications, gatewayUrl });
+    if (!organization || !gateway || !group || !environment) return undefined;
+    return toListing({ product, organization, group, environment, gateway, plans: plansOf.get(product._id) ?? [], versions, publications, gatewayUrl });
   };
   for (let start = 0; start < products.length; start += PRODUCTS_AT_ONCE) {
     const loaded = await Promise.all(products.slice(start, start + PRODUCTS_AT_ONCE).map(load));

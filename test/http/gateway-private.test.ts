@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import type { Snapshot, SnapshotConnection } from '../../server/domain/snapshot.ts';
+import { PrivateListenError, startFault } from '../../server/start-fault.ts';
 import { APP_CODE, definition, gatewayWorld, rawExchange, until, type World } from '../support/gateway-world.ts';
 
 const ONE = '127.0.0.2:9000';
@@ -156,6 +157,17 @@ describe('private addresses of the gateway', () => {
     // The address goes to another connection at the same instant: the stream was not its own.
     serve({ connections: [{ ...CONNECTION, id: 'con_9' }], privateOnly: true });
     await until(() => streams.size === 0 && inside.closed);
+  });
+
+  it('are opened once: a taken one, and one this machine does not have, are named', async () => {
+    const faultAt = (port: number, host: string) =>
+      world.gateway.listen(port, host, { address: ONE, trustedHops: 0 }).then(
+        () => expect.fail('it was opened'),
+        (error: unknown) => startFault(new PrivateListenError(`${host}:9000`, error)),
+      );
+    expect(await faultAt(ports[ONE] ?? 0, '127.0.0.2')).to.equal('GATEWAY_PRIVATE_LISTEN: 127.0.0.2:9000 cannot be opened: another program has it');
+    expect(await faultAt(0, '192.0.2.1')).to.equal('GATEWAY_PRIVATE_LISTEN: 192.0.2.1:9000 cannot be opened: this machine has no such address');
+    expect(world.gateway.listening).to.equal(false);
   });
 
   it('refuse what the public listener refuses', async () => {

@@ -79,6 +79,16 @@ describe('every route', function () {
       const { credential } = await services.credentials.issue(administrator(), { appId: app._id, kind: 'code', name: '', notAfter: null });
       return { '/apps/:id': app._id, '/apps/:id/credentials/:credentialId': credential.id };
     },
+    async '/connections'() {
+      const { endpoints } = portal.composition.services;
+      const [actor, gatewayId] = [administrator(), things['/gateways/:id'] ?? ''];
+      const { service, connections } = await endpoints.ofGateway(actor, gatewayId);
+      if (!service) await endpoints.saveService(actor, gatewayId, 0, { on: true, automatic: false, whitelist: [] });
+      for (const { connection } of connections) if (connection.live) await endpoints.leave(actor, connection._id);
+      const name = (await endpoints.ofGateway(actor, gatewayId)).service?.name ?? '';
+      const { _id } = await endpoints.request(actor, { name, message: '', networks: [] });
+      return { '/connections/:id': _id, '/gateways/:id/endpoints/connections/:connectionId': _id };
+    },
     async '/gateways'() {
       const { services, store, ids } = portal.composition;
       const { catalog } = services;
@@ -180,7 +190,7 @@ describe('every route', function () {
       '/invoices/:id': subscription.invoiceId,
       '/subscriptions/:id': subscription.id,
     };
-    for (const make of [making['/gateways'], making['/products'], making['/apps'], making['/organization']]) things = { ...things, ...(await make?.()) };
+    for (const make of [making['/gateways'], making['/products'], making['/apps'], making['/organization'], making['/connections']]) things = { ...things, ...(await make?.()) };
   });
   after(() => portal.stop());
 

@@ -29,6 +29,7 @@ const MISSING: Ids = Object.fromEntries(
     'invitation',
     'policy',
     'userGroup',
+    'connection',
     'ordinal',
   ].map((name) => [name, name === 'ordinal' ? '7' : `${name.slice(0, 3)}_00000000000000000000000000`]),
 );
@@ -38,10 +39,12 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   apiId: 'api',
   authorizationId: 'authorization',
   planId: 'plan',
+  connectionId: 'connection',
   credentialId: 'credential',
   ordinal: 'ordinal',
 };
 const FAMILIES: Readonly<Record<string, string>> = {
+  connections: 'connection',
   gateways: 'gateway',
   products: 'product',
   apps: 'app',
@@ -76,6 +79,8 @@ const fieldsFor = (path: string, ids: Ids): Record<string, string> => {
   if (path.endsWith('/parameter-reversions')) return { changeId: 'evt_1', rev: '1' };
   if (path.endsWith('/name')) return { name: 'Taken over' };
   if (path.startsWith('/subscriptions/') && path.includes('/apps')) return { appId: ids['app'] ?? '' };
+  if (path.endsWith('/endpoints')) return { state: 'on', acceptance: 'automatic', whitelist: '*', rev: '1' };
+  if (path.endsWith('/public-listener')) return { listener: 'off' };
   if (path.endsWith('/maintenance')) return { maintenance: 'on' };
   if (path.endsWith('/settings') || path.endsWith('/groups/:groupId')) return { ...named, rev: '1' };
   if (path.endsWith('/groups')) return { ...named, label: '' };
@@ -133,9 +138,13 @@ describe('security between organizations', function () {
     const text = '{"Version":"1.1","Statement":[{"Effect":"Allow","Action":["apig:*"]}]}';
     const policy = await services.access.createPolicy(actor, { name: 'Own', description: '', text });
     const userGroup = await services.access.createGroup(actor, { name: 'Own', description: '', policies: [] });
+    await services.endpoints.saveService(actor, gateway._id, 0, { on: true, automatic: false, whitelist: [] });
+    const { service } = await services.endpoints.ofGateway(actor, gateway._id);
+    const connection = await services.endpoints.request(actor, { name: service?.name ?? '', message: 'own', networks: [] });
     const [invitation] = await store.accounts.tokensOfOrganization(owner.organizationId);
     ids = {
       gateway: gateway._id,
+      connection: connection._id,
       group: group._id,
       api: api._id,
       authorization: grant?.authorization._id ?? '',

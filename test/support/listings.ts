@@ -83,6 +83,7 @@ export interface ListingOptions {
   readonly website?: string;
   readonly dataSource?: string;
   readonly stage?: string;
+  readonly privateOnly?: boolean;
 }
 
 const AT = Date.UTC(2026, 5, 1);
@@ -134,6 +135,7 @@ export function listing({ slug = 'countries', plans = DEMO_PLANS, operations = C
         about: '',
       },
     },
+    gateway: { privateOnly: more.privateOnly ?? false },
     group: { _id: 'grp_1', gatewayId: 'gw_1', organizationId: 'org_atlas', label: slug, name: slug, description: '', createdAt: AT, rev: 1 },
     environment: { _id: 'env_1', gatewayId: 'gw_1', name: more.stage ?? 'RELEASE', createdAt: AT },
     plans: names.map((name, ordinal) => ({

@@ -3,7 +3,7 @@ import { planOf, type Plan, type PlanDocument } from '../../domain/plan.ts';
 import { isFreeOfCharge } from '../../domain/subscription.ts';
 import type { OrganizationDoc } from '../../store/accounts.ts';
 import type { PublicationDoc } from '../../store/apis.ts';
-import type { EnvironmentDoc, GroupDoc } from '../../store/gateways.ts';
+import type { EnvironmentDoc, GatewayDoc, GroupDoc } from '../../store/gateways.ts';
 import type { PlanDoc, PlanVersionDoc, ProductDoc } from '../../store/products.ts';
 
 /** How a product can be paid for, coarsely: the facets of the catalogue. */
@@ -55,8 +55,12 @@ export interface Listing {
     readonly website: string;
     readonly supportEmail: string;
   };
+  readonly gatewayId: string;
   readonly groupId: string;
-  /** `GATEWAY_URL/<label>` */
+  readonly label: string;
+  /** The public listener does not serve it: it is reached over accepted connections alone. */
+  readonly privateOnly: boolean;
+  /** `GATEWAY_URL/<label>`; of a private one {@link PRIVATE_URL} instead: each caller has an address of its own. */
   readonly baseUrl: string;
   /** Sent as `X-Stage`; null for the environment that is served without it. */
   readonly stage: string | null;
@@ -70,6 +74,7 @@ export interface ListingParts {
   readonly organization: OrganizationDoc;
   readonly group: GroupDoc;
   readonly environment: EnvironmentDoc;
+  readonly gateway: Pick<GatewayDoc, 'privateOnly'>;
   readonly plans: readonly PlanDoc[];
   readonly versions: ReadonlyMap<string, PlanVersionDoc>;
   /** What is live of the product's group. */
@@ -80,7 +85,10 @@ export interface ListingParts {
 /** The environment every caller gets without asking. */
 const DEFAULT_ENVIRONMENT = 'RELEASE';
 
-export function toListing({ product, organization, group, environment, plans, versions, publications, gatewayUrl }: ListingParts): Listing {
+/** Stands where each caller puts the address of its connection. */
+export const PRIVATE_URL = 'http://address-of-your-connection';
+
+export function toListing({ product, organization, group, environment, gateway, plans, versions, publications, gatewayUrl }: ListingParts): Listing {
   const offered = plans
     .filter(({ retired }) => !retired)
     .sort((a, b) => a.ordinal - b.ordinal || (a.name < b.name ? -1 : 1))
@@ -113,8 +121,11 @@ export function toListing({ product, organization, group, environment, plans, ve
       website: seller?.website ?? '',
       supportEmail: seller?.supportEmail ?? '',
     },
+    gatewayId: product.gatewayId,
     groupId: group._id,
-    baseUrl: `${gatewayUrl}/${group.label}`,
+    label: group.label,
+    privateOnly: gateway.privateOnly === true,
+    baseUrl: `${gateway.privateOnly === true ? PRIVATE_URL : gatewayUrl}/${group.label}`,
     stage: environment.name === DEFAULT_ENVIRONMENT ? null : environment.name,
     plans: offered,
     operations: operationsOf(live),

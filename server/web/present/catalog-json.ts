@@ -14,6 +14,7 @@ export const catalogEntry = (listing: Listing, webUrl: string) => ({
   listed_at: isoUtc(listing.listedAt),
   url: `${webUrl}/apis/${listing.slug}`,
   base_url: listing.baseUrl,
+  private_only: listing.privateOnly,
   stage: listing.stage,
   data_source: listing.dataSource,
   data_licence: listing.dataLicence,

@@ -16,6 +16,7 @@ const BUY: readonly NavigationEntry[] = [
   { text: 'Dashboard', href: '/dashboard', icon: 'gauge', action: 'market:subscriptions:get' },
   { text: 'Apps and keys', href: '/apps', icon: 'key', action: 'market:apps:get' },
   { text: 'Subscriptions', href: '/subscriptions', icon: 'layers', action: 'market:subscriptions:get' },
+  { text: 'Connections', href: '/connections', icon: 'plug', action: 'market:connections:get' },
   { text: 'Usage', href: '/usage', icon: 'chart', action: 'market:usage:get' },
   { text: 'Invoices', href: '/invoices', icon: 'receipt', action: 'market:invoices:get' },
   { text: 'Payment', href: '/billing', icon: 'card', action: 'market:invoices:get' },

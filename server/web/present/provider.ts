@@ -7,11 +7,19 @@ import type { UpstreamTestResult } from '../../services/upstream-test.ts';
 import type { GatewayDoc, GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
 
-export type GatewayTab = 'groups' | 'apis' | 'environments' | 'parameters' | 'quotas' | 'settings';
+export type GatewayTab = 'groups' | 'apis' | 'environments' | 'endpoints' | 'parameters' | 'quotas' | 'settings';
 
 export const gatewayTabs = ({ _id }: GatewayDoc, current: GatewayTab) =>
-  (['groups', 'apis', 'environments', 'parameters', 'quotas', 'settings'] as const).map((tab) => ({
-    text: { groups: 'Groups', apis: 'APIs', environments: 'Environments', parameters: 'Parameters', quotas: 'Quotas', settings: 'Settings' }[tab],
+  (['groups', 'apis', 'environments', 'endpoints', 'parameters', 'quotas', 'settings'] as const).map((tab) => ({
+    text: {
+      groups: 'Groups',
+      apis: 'APIs',
+      environments: 'Environments',
+      endpoints: 'Endpoints',
+      parameters: 'Parameters',
+      quotas: 'Quotas',
+      settings: 'Settings',
+    }[tab],
     href: `/gateways/${_id}/${tab}`,
     current: tab === current,
   }));
@@ -49,7 +57,7 @@ export const productTrail = ({ _id, name }: ProductDoc, ...more: Crumb[]): Crumb
     ? [{ text: 'Products', href: '/products' }, { text: name }]
     : [{ text: 'Products', href: '/products' }, { text: name, href: `/products/${_id}` }, ...more];
 
-export const gatewayModel = ({ _id, name, description, createdAt, rev, edition, tags, windowStart, maintenance }: GatewayDoc) => ({
+export const gatewayModel = ({ _id, name, description, createdAt, rev, edition, tags, windowStart, maintenance, privateOnly }: GatewayDoc) => ({
   id: _id,
   name,
   description,
@@ -59,6 +67,7 @@ export const gatewayModel = ({ _id, name, description, createdAt, rev, edition, 
   tags,
   window: windowWords(windowStart),
   maintenance,
+  privateOnly: privateOnly === true,
 });
 
 export const groupModel = ({ _id, gatewayId, name, description, label, rev }: GroupDoc, gatewayUrl: string) => ({

@@ -4,6 +4,13 @@ export type Tone = 'quiet' | 'good' | 'busy' | 'warn' | 'bad';
 /** Words and tones of every status a page shows, by what carries it. One line, one status. */
 export const STATUSES: Readonly<Record<string, Readonly<Record<string, readonly [string, Tone]>>>> = {
   api: { draft: ['Draft', 'quiet'], published: ['Published', 'good'], offline: ['Offline', 'warn'] },
+  connection: {
+    requested: ['Requested', 'busy'],
+    accepted: ['Accepted', 'good'],
+    rejected: ['Rejected', 'bad'],
+    withdrawn: ['Withdrawn', 'quiet'],
+    disconnected: ['Disconnected', 'quiet'],
+  },
   credential: { active: ['Active', 'good'], expiring: ['Ends soon', 'warn'], expired: ['Expired', 'quiet'], revoked: ['Revoked', 'bad'] },
   event: { received: ['Received', 'busy'], done: ['Done', 'good'], dead: ['Failed', 'bad'] },
   invoice: {

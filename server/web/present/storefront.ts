@@ -73,6 +73,7 @@ export const listingHead = (listing: Listing) => ({
   dataSourceText: shortAddress(listing.dataSource),
   supportEmail: listing.provider.supportEmail,
   baseUrl: listing.baseUrl,
+  privateOnly: listing.privateOnly,
   stage: listing.stage,
   dataSource: listing.dataSource,
   dataLicence: listing.dataLicence,

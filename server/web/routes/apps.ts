@@ -68,9 +68,10 @@ export function appRoutes({
   clock,
   credentials,
   ids,
+  publicListener,
   storefront,
   subscriptions,
-}: Pick<Services, 'apps' | 'catalog' | 'clock' | 'credentials' | 'ids' | 'storefront' | 'subscriptions'>): Router {
+}: Pick<Services, 'apps' | 'catalog' | 'clock' | 'credentials' | 'ids' | 'publicListener' | 'storefront' | 'subscriptions'>): Router {
   const router = Router();
   const idOf = (req: Request, name = 'id'): string => String(req.params[name]);
 
@@ -80,7 +81,7 @@ export function appRoutes({
 
   async function exampleFor(req: Request, appId: string): Promise<CallExample | null> {
     for (const { product, entitled } of await callable(req, appId)) {
-      const listing = entitled ? await storefront.listing(product.slug) : undefined;
+      const listing = entitled ? await publicListener.reached(actorOf(req), await storefront.listing(product.slug)) : undefined;
       const example = listing && exampleOf(listing);
       if (example) return example;
     }

@@ -24,8 +24,9 @@ export function dashboardRoutes({
   clock,
   metering,
   overview,
+  publicListener,
   storefront,
-}: Pick<Services, 'apps' | 'clock' | 'metering' | 'overview' | 'storefront'>): Router {
+}: Pick<Services, 'apps' | 'clock' | 'metering' | 'overview' | 'publicListener' | 'storefront'>): Router {
   const router = Router();
   router.get('/dashboard', may('market:account:get'), async (req, res) => {
     const actor = actorOf(req);
@@ -54,7 +55,7 @@ export function dashboardRoutes({
     });
     const lastDay = new Map(rows.map(({ key, calls }) => [key, calls]));
     const first = running[0];
-    const listing = first ? await storefront.listing(first.product.slug) : undefined;
+    const listing = first ? await publicListener.reached(actor, await storefront.listing(first.product.slug)) : undefined;
     const example = listing ? exampleOf(listing) : null;
     const boundApp = first?.bindings[0]?.app._id ?? mine[0]?.app._id;
     const called =

@@ -6,9 +6,11 @@ import { accountRoutes } from './accounts.ts';
 import { apiRoutes } from './apis.ts';
 import { appRoutes } from './apps.ts';
 import { auditRoutes } from './audit.ts';
+import { connectionRoutes } from './connections.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { docsRoutes } from './docs.ts';
 import { earningsRoutes } from './earnings.ts';
+import { endpointRoutes } from './endpoints.ts';
 import { gatewayDeletionRoutes } from './gateway-deletion.ts';
 import { gatewayParameterRoutes } from './gateway-parameters.ts';
 import { gatewaySettingsRoutes } from './gateway-settings.ts';
@@ -47,9 +49,11 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   apiRoutes(services, addresses),
   appRoutes(services),
   auditRoutes(services),
+  connectionRoutes(services),
   dashboardRoutes(services),
   docsRoutes(addresses),
   earningsRoutes(services),
+  endpointRoutes(services),
   gatewayDeletionRoutes(services),
   gatewayParameterRoutes(services),
   gatewaySettingsRoutes(services),

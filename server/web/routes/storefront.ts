@@ -52,7 +52,7 @@ export function storefrontRoutes(
     const categories = new Map<string, number>();
     for (const { category } of listings) categories.set(category, (categories.get(category) ?? 0) + 1);
     // The one that has been there longest: an address that a page shows first should be the steadiest.
-    const callable = listings.filter(({ operations, status }) => operations.length > 0 && status === 'listed');
+    const callable = listings.filter(({ operations, status, privateOnly }) => operations.length > 0 && status === 'listed' && !privateOnly);
     const sample = callable.findLast(({ plans }) => plans.some(({ free }) => free)) ?? callable.at(-1);
     page(res, 'storefront/home', {
       featured: listings

@@ -34,9 +34,10 @@ export function subscriptionRoutes({
   ids,
   invoicing,
   overview,
+  publicListener,
   storefront,
   subscriptions,
-}: Pick<Services, 'apps' | 'ids' | 'invoicing' | 'overview' | 'storefront' | 'subscriptions'>): Router {
+}: Pick<Services, 'apps' | 'ids' | 'invoicing' | 'overview' | 'publicListener' | 'storefront' | 'subscriptions'>): Router {
   const router = Router();
   const idOf = (req: Request): string => String(req.params['id']);
   const here = (req: Request): string => `/subscriptions/${idOf(req)}`;
@@ -79,6 +80,8 @@ export function subscriptionRoutes({
           provider: listing.provider.name,
           tagline: listing.tagline,
           terms: listing.terms,
+          privateOnly: listing.privateOnly,
+          supportEmail: listing.provider.supportEmail,
           logo: logoModel(listing),
         },
         order: orderModel(plan, kept),
@@ -143,7 +146,8 @@ export function subscriptionRoutes({
       overview.invoicesOf(actor, subscription._id),
       overview.awaited([subscription]),
     ]);
-    const example = listing ? exampleOf(listing) : null;
+    const reached = await publicListener.reached(actor, listing);
+    const example = reached ? exampleOf(reached) : null;
     const free = list.filter(({ app }) => !bindings.some((bound) => bound.app._id === app._id));
     page(
       res,
