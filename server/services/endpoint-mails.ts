@@ -1,46 +1,21 @@
-import type { Log } from '../kernel/log.ts';
 import type { EndpointConnectionDoc } from '../store/endpoints.ts';
 import type { Store } from '../store/index.ts';
-import type { Notifications } from './notifications.ts';
-
-export interface EndpointMailsDependencies {
-  readonly store: Pick<Store, 'accounts' | 'gateways'>;
-  readonly notifications: Pick<Notifications, 'message'>;
-  readonly log: Pick<Log, 'warn'>;
-}
+import type { SendLetter } from './letters.ts';
 
 const said = (reason: string): string[] => (reason === '' ? [] : [`They say: ${reason}`]);
 
-/**
- * News of a connection for the other side: its pages say the same. What happened stands, whatever becomes of the mail, so a mail server that does not
- * answer is noted in the log and fails nothing.
- */
-export function makeEndpointMails({ store, notifications, log }: EndpointMailsDependencies) {
-  const { accounts, gateways } = store;
-
-  async function send(organizationId: string, userId: string | null, subject: string, lines: readonly string[], path: string): Promise<void> {
-    try {
-      const organization = await accounts.organization(organizationId);
-      if (!organization) return;
-      // Who asked may have left since; then it is the owner's affair.
-      const stays = userId !== null && (await accounts.membership(organizationId, userId)) !== null;
-      const [user] = await accounts.users([stays ? userId : organization.ownerId]);
-      if (user) await notifications.message(user.email, subject, lines, path);
-    } catch (error) {
-      log.warn({ err: error, organizationId }, 'a mail about a connection was not sent');
-    }
-  }
-
+/** News of a connection for the other side: those who decide about the gateway's endpoints, and those who ask for connections. */
+export function makeEndpointMails({ store, letter }: { readonly store: Pick<Store, 'accounts' | 'gateways'>; readonly letter: SendLetter }) {
   const names = async ({ organizationId, providerId, gatewayId }: EndpointConnectionDoc) => {
-    const [organizations, gateway] = await Promise.all([accounts.organizations([organizationId, providerId]), gateways.gateway(gatewayId)]);
+    const [organizations, gateway] = await Promise.all([store.accounts.organizations([organizationId, providerId]), store.gateways.gateway(gatewayId)]);
     const name = (id: string) => organizations.find(({ _id }) => _id === id)?.name ?? id;
     return { asking: name(organizationId), owner: name(providerId), gateway: gateway?.name ?? gatewayId };
   };
 
-  const toOwner = (connection: EndpointConnectionDoc, subject: string, lines: readonly string[]) =>
-    send(connection.providerId, null, subject, lines, `/gateways/${connection.gatewayId}/endpoints`);
-  const toAsking = (connection: EndpointConnectionDoc, subject: string, lines: readonly string[]) =>
-    send(connection.organizationId, connection.requestedBy, subject, lines, '/connections');
+  const toOwner = ({ providerId, gatewayId }: EndpointConnectionDoc, subject: string, lines: readonly string[]) =>
+    letter({ organizationId: providerId, to: 'apig:endpoints:decide', subject, lines, path: `/gateways/${gatewayId}/endpoints` });
+  const toAsking = ({ organizationId }: EndpointConnectionDoc, subject: string, lines: readonly string[]) =>
+    letter({ organizationId, to: 'market:connections:create', subject, lines, path: '/connections' });
 
   return {
     /** @param address  given at once; null: the owner decides */
@@ -75,9 +50,7 @@ export function makeEndpointMails({ store, notifications, log }: EndpointMailsDe
       const { asking, gateway } = await names(connection);
       await (was === 'requested'
         ? toOwner(connection, `${asking} withdrew its request`, [`${asking} does not ask any more to reach your gateway ${gateway} privately.`])
-        : toOwner(connection, `${asking} ended its private connection`, [
-            `${asking} is not connected to your gateway ${gateway} any more; its address is free.`,
-          ]));
+        : toOwner(connection, `${asking} ended its private connection`, [`${asking} is not connected to your gateway ${gateway} any more; its address is free.`]));
     },
   };
 }

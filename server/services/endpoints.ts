@@ -3,7 +3,6 @@ import { finds, MESSAGE_MAX, networksFault, REASON_MAX, serviceNameOf, whitelist
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
-import type { Log } from '../kernel/log.ts';
 import type { ConnectionEnd, EndpointConnectionDoc, EndpointServiceDoc } from '../store/endpoints.ts';
 import type { GatewayDoc } from '../store/gateways.ts';
 import type { Store } from '../store/index.ts';
@@ -11,7 +10,7 @@ import type { Audit } from './audit.ts';
 import { faulty, ownGateway, refuseFaults } from './catalog/own.ts';
 import type { Changes } from './changes.ts';
 import { makeEndpointMails } from './endpoint-mails.ts';
-import type { Notifications } from './notifications.ts';
+import type { SendLetter } from './letters.ts';
 
 /** Requests that an organization may begin within a day, whatever became of them. */
 const REQUESTS_PER_DAY = 20;
@@ -41,20 +40,19 @@ export interface EndpointsDependencies {
   readonly store: Pick<Store, 'accounts' | 'endpoints' | 'gateways'>;
   readonly clock: Clock;
   readonly ids: Ids;
-  readonly log: Pick<Log, 'warn'>;
   readonly audit: Audit;
   readonly changes: Pick<Changes, 'announce'>;
-  readonly notifications: Pick<Notifications, 'message'>;
+  readonly letter: SendLetter;
   /** What the operator offers, as it is given out. */
   readonly addresses: readonly string[];
 }
 
 export type Endpoints = ReturnType<typeof makeEndpoints>;
 
-/** The private way to a gateway: its endpoint service, and who is connected to it (docs/decisions/0010). */
-export function makeEndpoints({ store, clock, ids, log, audit, changes, notifications, addresses }: EndpointsDependencies) {
+/** The private way to a gateway: its endpoint service, and who is connected to it (docs/decisions/0012). */
+export function makeEndpoints({ store, clock, ids, audit, changes, letter, addresses }: EndpointsDependencies) {
   const { endpoints } = store;
-  const mails = makeEndpointMails({ store, notifications, log });
+  const mails = makeEndpointMails({ store, letter });
 
   async function rowsOf(connections: readonly EndpointConnectionDoc[]): Promise<ConnectionRow[]> {
     const [organizations, users] = await Promise.all([

@@ -111,8 +111,18 @@ async function loadListings(store: StorefrontDependencies['store'], gatewayUrl: 
       store.gateways.environment(product.environmentId),
       store.apis.livePublicationsOfGroup(product.groupId),
     ]);
-    if (!organization || !gateway || !group || !environment) return undefined;
-    return toListing({ product, organization, group, environment, gateway, plans: plansOf.get(product._id) ?? [], versions, publications, gatewayUrl });
+    if (!organization || !group || !environment) return undefined;
+    return toListing({
+      product,
+      organization,
+      group,
+      environment,
+      privateOnly: gateway?.privateOnly === true,
+      plans: plansOf.get(product._id) ?? [],
+      versions,
+      publications,
+      gatewayUrl,
+    });
   };
   for (let start = 0; start < products.length; start += PRODUCTS_AT_ONCE) {
     const loaded = await Promise.all(products.slice(start, start + PRODUCTS_AT_ONCE).map(load));

@@ -135,7 +135,7 @@ export function listing({ slug = 'countries', plans = DEMO_PLANS, operations = C
         about: '',
       },
     },
-    gateway: { privateOnly: more.privateOnly ?? false },
+    privateOnly: more.privateOnly ?? false,
     group: { _id: 'grp_1', gatewayId: 'gw_1', organizationId: 'org_atlas', label: slug, name: slug, description: '', createdAt: AT, rev: 1 },
     environment: { _id: 'env_1', gatewayId: 'gw_1', name: more.stage ?? 'RELEASE', createdAt: AT },
     plans: names.map((name, ordinal) => ({

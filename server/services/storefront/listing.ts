@@ -3,7 +3,7 @@ import { planOf, type Plan, type PlanDocument } from '../../domain/plan.ts';
 import { isFreeOfCharge } from '../../domain/subscription.ts';
 import type { OrganizationDoc } from '../../store/accounts.ts';
 import type { PublicationDoc } from '../../store/apis.ts';
-import type { EnvironmentDoc, GatewayDoc, GroupDoc } from '../../store/gateways.ts';
+import type { EnvironmentDoc, GroupDoc } from '../../store/gateways.ts';
 import type { PlanDoc, PlanVersionDoc, ProductDoc } from '../../store/products.ts';
 
 /** How a product can be paid for, coarsely: the facets of the catalogue. */
@@ -74,7 +74,8 @@ export interface ListingParts {
   readonly organization: OrganizationDoc;
   readonly group: GroupDoc;
   readonly environment: EnvironmentDoc;
-  readonly gateway: Pick<GatewayDoc, 'privateOnly'>;
+  /** Of the gateway. */
+  readonly privateOnly: boolean;
   readonly plans: readonly PlanDoc[];
   readonly versions: ReadonlyMap<string, PlanVersionDoc>;
   /** What is live of the product's group. */
@@ -88,7 +89,7 @@ const DEFAULT_ENVIRONMENT = 'RELEASE';
 /** Stands where each caller puts the address of its connection. */
 export const PRIVATE_URL = 'http://address-of-your-connection';
 
-export function toListing({ product, organization, group, environment, gateway, plans, versions, publications, gatewayUrl }: ListingParts): Listing {
+export function toListing({ product, organization, group, environment, privateOnly, plans, versions, publications, gatewayUrl }: ListingParts): Listing {
   const offered = plans
     .filter(({ retired }) => !retired)
     .sort((a, b) => a.ordinal - b.ordinal || (a.name < b.name ? -1 : 1))
@@ -124,8 +125,8 @@ export function toListing({ product, organization, group, environment, gateway, 
     gatewayId: product.gatewayId,
     groupId: group._id,
     label: group.label,
-    privateOnly: gateway.privateOnly === true,
-    baseUrl: `${gateway.privateOnly === true ? PRIVATE_URL : gatewayUrl}/${group.label}`,
+    privateOnly,
+    baseUrl: `${privateOnly ? PRIVATE_URL : gatewayUrl}/${group.label}`,
     stage: environment.name === DEFAULT_ENVIRONMENT ? null : environment.name,
     plans: offered,
     operations: operationsOf(live),

@@ -13,7 +13,7 @@ import { body, orAgain, part, press } from './provider-kit.ts';
 const SERVICE_NAME_MAX = 100;
 const NETWORKS_TEXT_MAX = NETWORKS_MAX * 90;
 
-const RequestForm = z.strictObject({ name: field.title(SERVICE_NAME_MAX), networks: field.text(NETWORKS_TEXT_MAX), message: field.text(MESSAGE_MAX) });
+const RequestForm = z.strictObject({ name: field.title(SERVICE_NAME_MAX), networks: field.text(NETWORKS_TEXT_MAX), message: field.line(MESSAGE_MAX) });
 
 const FIELDS = {
   name: {
@@ -31,7 +31,7 @@ const FIELDS = {
     placeholder: '10.20.0.0/16',
     help: 'Addresses, blocks or ranges, one a line. Calls from elsewhere are then refused. Empty: from wherever the address can be reached.',
   },
-  message: { label: 'Message to the owner', type: 'textarea', rows: 2, maxlength: MESSAGE_MAX, help: 'Who you are and what for.' },
+  message: { label: 'Message to the owner', maxlength: MESSAGE_MAX, help: 'Who you are and what for.' },
 } satisfies Record<string, FieldSpec>;
 
 /** Private connections of an organization to gateways of others: ask for one, see its address, end it. */

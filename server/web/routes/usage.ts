@@ -159,6 +159,7 @@ export function usageRoutes({
           outcome: outcomeWords(call.outcome),
           ms: call.totalMs,
           upstreamMs: call.upstreamMs,
+          private: call.via !== '',
           billable: call.billable,
           reason: call.reason,
         })),

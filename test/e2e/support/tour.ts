@@ -43,6 +43,7 @@ const LISTS: Readonly<Record<Exclude<Guide, 'anybody'>, readonly Stop[]>> = {
     ['app-new', '/apps/new'],
     ['subscriptions', '/subscriptions'],
     ['subscribe', '/apis/httpbin/subscribe?plan=starter'],
+    ['connections', '/connections'],
     ['usage', '/usage?range=30d'],
     ['invoices', '/invoices'],
     ['billing', '/billing'],
@@ -98,7 +99,7 @@ export async function stops(page: Page, guide: Guide): Promise<readonly Stop[]> 
     paths.map((path) => ({ name: `${name}${path.replaceAll('/', '-').replace(/\?.*$/, '')}`, path: base && `${base}${path}` }));
   return found([
     ...LISTS.provider,
-    ...below(gateway, 'gateway', '/groups', '/apis', '/environments', '/settings'),
+    ...below(gateway, 'gateway', '/groups', '/apis', '/environments', '/endpoints', '/public-listener', '/settings'),
     ...below(group, 'group', '', '/imports/new'),
     ...below(api, 'api', '', '/publishing', '/access', '/test'),
     { name: 'api-new', path: group && gateway && `${gateway}/apis/new?group=${group.split('/').at(-1)}` },
