@@ -50,7 +50,9 @@ export function makeEndpointMails({ store, letter }: { readonly store: Pick<Stor
       const { asking, gateway } = await names(connection);
       await (was === 'requested'
         ? toOwner(connection, `${asking} withdrew its request`, [`${asking} does not ask any more to reach your gateway ${gateway} privately.`])
-        : toOwner(connection, `${asking} ended its private connection`, [`${asking} is not connected to your gateway ${gateway} any more; its address is free.`]));
+        : toOwner(connection, `${asking} ended its private connection`, [
+            `${asking} is not connected to your gateway ${gateway} any more; its address is free.`,
+          ]));
     },
   };
 }

@@ -190,7 +190,8 @@ describe('every route', function () {
       '/invoices/:id': subscription.invoiceId,
       '/subscriptions/:id': subscription.id,
     };
-    for (const make of [making['/gateways'], making['/products'], making['/apps'], making['/organization'], making['/connections']]) things = { ...things, ...(await make?.()) };
+    for (const make of [making['/gateways'], making['/products'], making['/apps'], making['/organization'], making['/connections']])
+      things = { ...things, ...(await make?.()) };
   });
   after(() => portal.stop());
 
