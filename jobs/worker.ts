@@ -10,7 +10,6 @@ import { startSchedule } from './schedule.ts';
  * job of a killed worker keeps its id, and none of that name can be queued: a boundary waits that long.
  */
 const LOCK_MS = 10_000;
-const LISTENERS_PER_WORKER = 4;
 
 export interface WorkerRole {
   /** Jobs under way are finished; none is begun. */
@@ -21,8 +20,6 @@ export interface WorkerRole {
 export function startWorker(connection: QueueConnection, world: JobWorld, { scheduled = true }: { scheduled?: boolean } = {}): WorkerRole {
   const client = queueClient(connection, { patient: true });
   client.on('error', (error: Error) => world.log.debug({ err: error.message }, 'the queue’s redis is away'));
-  // Every job's worker listens on the one client; Node's warning of a leak is for ten.
-  client.setMaxListeners(JOB_NAMES.length * LISTENERS_PER_WORKER);
   client.connect().catch(() => undefined);
 
   const run = <N extends JobName>(name: N, payload: JobPayloads[N]): Promise<void> => REGISTRY[name].run(payload, world);

@@ -4,6 +4,7 @@ import { createClient } from 'redis';
 const CONNECT_TIMEOUT_MS = 2_000;
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 1_000;
+const LISTENERS_MAX = 100;
 
 /** Where the queues live. `prefix` is put before every key, so that several installations share one server. */
 export interface QueueConnection {
@@ -24,6 +25,8 @@ export function queueClient({ url }: QueueConnection, { patient }: { patient: bo
     maintNotifications: 'disabled',
     socket: { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: (retries) => Math.min(RECONNECT_MIN_MS * 2 ** Math.min(retries, 10), RECONNECT_MAX_MS) },
   });
+  // Every queue and every worker listens on it; Node warns of a leak from the eleventh on.
+  client.setMaxListeners(LISTENERS_MAX);
   return client;
 }
 
