@@ -36,6 +36,11 @@ export interface Plans {
   retire(actor: Actor, planId: string): Promise<void>;
 }
 
+interface Words {
+  readonly before?: object;
+  readonly after: object;
+}
+
 export function makePlans({ store, clock, ids, audit, changes }: CatalogDependencies): Plans {
   const { products } = store;
 
@@ -53,8 +58,11 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
     });
   }
 
-  /** Publish terms as the next version and make it current; equal terms are the version that stands. Safe to repeat. */
-  async function publish(actor: Actor, planId: string, given: PlanDocument): Promise<PlanVersionDoc> {
+  /**
+   * Publish terms as the next version and make it current; equal terms are the version that stands. Safe to repeat.
+   * @param words  what the same request changed besides: one record tells both
+   */
+  async function publish(actor: Actor, planId: string, given: PlanDocument, words: Words | null): Promise<PlanVersionDoc> {
     const reading = parsePlanDocument(given);
     if (reading.fault)
       throw new AppError('invalid-form', `${reading.fault.path} ${reading.fault.message}.`, {
@@ -73,13 +81,16 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
           ? newest
           : { _id: `${planId}_v${n}`, planId, planName: plan.name, productId: plan.productId, n, document, hash, publishedAt: clock.now(), effectiveAt: null };
       if (version !== newest && !(await products.addPlanVersion(version)) && (await products.planVersion(version._id))?.hash !== hash) continue;
-      if (plan.currentVersionId === version._id) return version;
+      if (plan.currentVersionId === version._id) {
+        if (words) await audit.append(actor, { action: 'market:products:update', resource: `product:${plan.productId}`, ...words });
+        return version;
+      }
       if (!(await products.updatePlan(planId, plan.rev, { currentVersionId: version._id, versions: version.n }))) continue;
       await audit.append(actor, {
         action: 'market:products:update',
         resource: `product:${plan.productId}`,
-        before: { planVersionId: plan.currentVersionId },
-        after: { planVersionId: version._id, document },
+        before: { ...words?.before, planVersionId: plan.currentVersionId },
+        after: { ...words?.after, planVersionId: version._id, document },
       });
       await changes.announce('catalogue-changed', { what: 'plan', id: planId });
       return version;
@@ -135,22 +146,26 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       };
       if (!present && !(await products.addPlan(plan)) && !(await products.plan(plan._id)))
         throw faulty({ name: 'Another plan of this product has this name.' });
-      await audit.append(actor, { action: 'market:products:update', resource: `product:${productId}`, after: { plan: plan._id, name, title, summary } });
-      await publish(actor, plan._id, document);
+      await publish(actor, plan._id, document, { after: { plan: plan._id, name, title, summary } });
       return (await products.plan(plan._id)) ?? plan;
     },
 
     async update(actor, planId, rev, { title, summary }, document) {
       const plan = await ownPlan(actor, planId);
       checkFields({ title, summary });
+      const reading = parsePlanDocument(document);
+      if (reading.fault) throw faulty({ document: `${reading.fault.path} ${reading.fault.message}.` });
       if (plan.rev !== rev) throw new AppError('conflict');
       if (plan.retired) throw new AppError('conflict', 'This plan is retired.');
       if ((plan.title !== title || plan.summary !== summary) && !(await products.updatePlan(planId, rev, { title, summary }))) throw new AppError('conflict');
-      if (plan.title !== title || plan.summary !== summary) {
-        const before = { plan: planId, title: plan.title, summary: plan.summary };
-        await audit.append(actor, { action: 'market:products:update', resource: `product:${plan.productId}`, before, after: { plan: planId, title, summary } });
-      }
-      return publish(actor, planId, document);
+      const changed = plan.title !== title || plan.summary !== summary;
+      const before = { plan: planId, title: plan.title, summary: plan.summary };
+      const words = changed ? { before, after: { plan: planId, title, summary } } : null;
+      return publish(actor, planId, document, words).catch(async (error: unknown) => {
+        // The words are saved, whatever became of the terms.
+        if (words) await audit.append(actor, { action: 'market:products:update', resource: `product:${plan.productId}`, ...words });
+        throw error;
+      });
     },
 
     async retire(actor, planId) {

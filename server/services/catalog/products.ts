@@ -70,6 +70,8 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
     to: ProductStatus,
     action: string,
     change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId' | 'status'>> = {},
+    /** What it was before, for the record; null: a step that the record of another one tells. */
+    before: ProductStatus | null = product.status,
   ) {
     if (product.status === to) return;
     if (!canMove('product', product.status, to)) throw new AppError('conflict', `This product is ${product.status} and cannot become ${to}.`);
@@ -78,7 +80,7 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
       if ((await products.product(product._id))?.status !== to) throw new AppError('conflict');
       return;
     }
-    await audit.append(actor, { action, resource: `product:${product._id}`, before: { status: product.status }, after: { status: to } });
+    if (before !== null) await audit.append(actor, { action, resource: `product:${product._id}`, before: { status: before }, after: { status: to } });
     await changes.announce('catalogue-changed', { what: 'product', id: product._id });
   }
 
@@ -224,14 +226,14 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
       const before = await subscribersOf(productId);
       if (before > 0) throw new AppError('conflict', `${before} live subscriptions use this product. It can be retired when there are none.`);
       // Closed to new buyers first, so that nobody slips in between the count and the end.
-      if (product.status === 'listed') await move(actor, product, 'deprecated', 'market:products:update', {});
+      if (product.status === 'listed') await move(actor, product, 'deprecated', 'market:products:update', {}, null);
       const closed = await ownProduct(store, actor, productId);
       const after = await subscribersOf(productId);
       if (after > 0) {
-        if (product.status === 'listed') await move(actor, closed, 'listed', 'market:products:update', {});
+        if (product.status === 'listed') await move(actor, closed, 'listed', 'market:products:update', {}, null);
         throw new AppError('conflict', `${after} live subscriptions use this product. It can be retired when there are none.`);
       }
-      await move(actor, closed, 'retired', 'market:products:update', {});
+      await move(actor, closed, 'retired', 'market:products:update', {}, product.status);
     },
 
     async discard(actor, productId) {
