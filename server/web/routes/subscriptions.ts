@@ -159,6 +159,7 @@ export function subscriptionRoutes({
         awaited: awaited.map((one) => awaitedModel(one, product.name)),
         example: example && { curl: exampleCurl(example) },
         listed: listing !== undefined,
+        unreached: listing?.privateOnly === true && reached === listing,
         may: {
           cancel: isAllowed(actor, 'market:subscriptions:cancel'),
           update: isAllowed(actor, 'market:subscriptions:update'),
