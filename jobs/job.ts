@@ -6,6 +6,7 @@ import type { AuditRetention } from '../server/services/audit-retention.ts';
 import type { Publishing } from '../server/services/catalog/publishing.ts';
 import type { Inbox } from '../server/services/inbox.ts';
 import type { Invoicing } from '../server/services/invoicing.ts';
+import type { KeyWarnings } from '../server/services/key-warnings.ts';
 import type { Subscriptions } from '../server/services/subscriptions.ts';
 import type { UsageTotals } from '../server/services/usage-totals.ts';
 import type { Clock } from '../server/kernel/clock.ts';
@@ -16,6 +17,7 @@ export interface JobWorld {
   readonly auditRetention: Pick<AuditRetention, 'expireDue'>;
   readonly inbox: Pick<Inbox, 'handle' | 'reconcile' | 'unhandled'>;
   readonly invoicing: Pick<Invoicing, 'bringForward' | 'dueInvoices' | 'duePeriods' | 'issuePeriod'>;
+  readonly keyWarnings: KeyWarnings;
   readonly subscriptions: Pick<Subscriptions, 'sweep'>;
   readonly usageTotals: Pick<UsageTotals, 'auditAll' | 'rollUp'>;
   readonly queue: Pick<Queue, 'enqueue'>;

@@ -10,6 +10,7 @@ import type { Job } from './job.ts';
 import { reconcileEvents } from './reconcile-events.ts';
 import { rollUpUsage } from './roll-up-usage.ts';
 import { sweep } from './sweep.ts';
+import { warnOfKeys } from './warn-of-keys.ts';
 
 /** Every job there is. One line, one job, sorted. */
 export const REGISTRY: { readonly [N in JobName]: Job<N> } = {
@@ -23,4 +24,5 @@ export const REGISTRY: { readonly [N in JobName]: Job<N> } = {
   'reconcile-events': reconcileEvents,
   'roll-up-usage': rollUpUsage,
   sweep,
+  'warn-of-keys': warnOfKeys,
 };

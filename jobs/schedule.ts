@@ -4,7 +4,7 @@ import type { Queue } from '../server/queue/queue.ts';
 
 /** Jobs without a payload that every worker asks for again and again; the id makes them one. */
 const EVERY_MS: readonly (readonly [
-  Extract<JobName, 'audit-totals' | 'close-periods' | 'expire-audit' | 'reconcile-events' | 'roll-up-usage' | 'sweep'>,
+  Extract<JobName, 'audit-totals' | 'close-periods' | 'expire-audit' | 'reconcile-events' | 'roll-up-usage' | 'sweep' | 'warn-of-keys'>,
   number,
 ])[] = [
   ['audit-totals', 3_600_000],
@@ -13,6 +13,7 @@ const EVERY_MS: readonly (readonly [
   ['reconcile-events', 3_600_000],
   ['roll-up-usage', 5_000],
   ['sweep', 5_000],
+  ['warn-of-keys', 3_600_000],
 ];
 
 /**

@@ -14,6 +14,7 @@ import { makeShipping } from './services/shipping.ts';
 import { makeSnapshots } from './services/snapshots.ts';
 import { PrivateListenError } from './start-fault.ts';
 import { makeWebhookVerifier } from './stripe/webhook.ts';
+import { apiV1Routes } from './web/api-v1/router.ts';
 import { makeApp } from './web/app.ts';
 import { healthRoutes } from './web/routes/health.ts';
 import { sandboxRoutes } from './web/routes/sandbox.ts';
@@ -25,6 +26,8 @@ import { portalRoutes } from './web/routes/index.ts';
 const SIGN_IN = { account: { points: 10, seconds: 900 }, address: { points: 60, seconds: 900 } };
 /** Codes of six digits are guessed by whoever has the password: counted by the account alone, from wherever they come. */
 const SIGN_IN_CODE = { points: 10, seconds: 3_600 };
+/** Requests with a key that nobody was issued, from one address. */
+const KEYS_REFUSED = { points: 60, seconds: 900 };
 
 /** The portal: pages, forms, webhooks. */
 export async function startWeb({ config, log, lifecycle, clock, ids, store, redis, services }: Composition): Promise<{ port: number; opsPort: number }> {
@@ -52,6 +55,13 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
       healthRoutes(),
       webhookRoutes({ inbox: services.inbox, verify: makeWebhookVerifier({ secrets: config.stripe.webhookSecrets }), clock, log }),
     ],
+    api: apiV1Routes({
+      services,
+      webUrl: config.webUrl,
+      attempts: makeAttempts({ redis, name: 'key', ...KEYS_REFUSED }),
+      replays: makeReplays({ redis }),
+      clock,
+    }),
     routes: (passport) => [
       ...portalRoutes({ addresses: { webUrl: config.webUrl, gatewayUrl: config.gatewayUrl }, services, passport, attempts }),
       ...(config.sandbox ? [sandboxRoutes(services, config.stripe.apiBase)] : []),
@@ -149,10 +159,10 @@ export async function startGateway({
 
 /** Background work. */
 export async function startJobs({ config, log, lifecycle, clock, store, redis, queue, payments, services }: Composition): Promise<{ opsPort: number }> {
-  const { auditRetention, catalog, inbox, invoicing, subscriptions, usageTotals } = services;
+  const { auditRetention, catalog, inbox, invoicing, keyWarnings, subscriptions, usageTotals } = services;
   const worker = startWorker(
     { url: config.redisUrl, prefix: config.redisPrefix },
-    { auditRetention, catalog, inbox, invoicing, subscriptions, usageTotals, queue, clock, log },
+    { auditRetention, catalog, inbox, invoicing, keyWarnings, subscriptions, usageTotals, queue, clock, log },
   );
   lifecycle.add({ name: 'worker', stop: () => worker.stop() });
   if (config.sandbox) services.clockControl.watch();

@@ -5,6 +5,8 @@ export interface Attempts {
   /** Count one attempt. @returns seconds to wait when there were too many, else 0 */
   count(key: string): Promise<number>;
   clear(key: string): Promise<void>;
+  /** Without counting one: seconds to wait when the next would be too many, else 0. */
+  waiting(key: string): Promise<number>;
 }
 
 /** At most `points` attempts per `seconds` and key over all processes; each process counts alone while Redis is away. */
@@ -26,6 +28,10 @@ export function makeAttempts({ redis, name, points, seconds }: { redis: Redis; n
         if (refusal instanceof Error) throw refusal;
         return Math.max(1, Math.ceil((refusal as { msBeforeNext: number }).msBeforeNext / 1000));
       }
+    },
+    async waiting(key) {
+      const counted = await limiter.get(key);
+      return counted !== null && counted.consumedPoints >= points ? Math.max(1, Math.ceil(counted.msBeforeNext / 1000)) : 0;
     },
     clear: async (key) => void (await limiter.delete(key)),
   };

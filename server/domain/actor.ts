@@ -13,7 +13,7 @@ export interface HeldPolicy {
 /** Who acts. Every service verb takes one first, so that rights, audit and masking never depend on ambient state. */
 export interface Actor {
   readonly kind: 'user' | 'key' | 'system';
-  /** `usr_…`; empty for the system. */
+  /** `usr_…`, or `sva_…` of a service account; empty for the system. */
   readonly userId: string;
   /** The organization acted for, `org_…`; empty for the system and for a visitor. */
   readonly organizationId: string;
@@ -24,6 +24,8 @@ export interface Actor {
   readonly requestId: string;
   /** When the request came, epoch ms of the real clock. */
   readonly at?: number;
+  /** The access key that a program came with: `key_…`, and what may be shown of it. */
+  readonly key?: { readonly id: string; readonly hint: string };
   /** Rules of the organization that this sign-in does not fulfil, in words: until it does, nothing but the own account is open. */
   readonly restrictions?: readonly string[];
 }

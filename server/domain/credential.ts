@@ -2,13 +2,17 @@ import { createCipheriv, createDecipheriv, createHash, hash, timingSafeEqual } f
 import { crc32 } from 'node:zlib';
 
 /**
- * What an issued value is: the public name of a key, its secret, or a code that is both. The prefix and the checksum let secret
- * scanners recognise a leaked one without asking us; neither makes it any stronger.
+ * What an issued value is: the public name of a key, its secret, or a code that is both; of apps, which call the gateway, and of people and service
+ * accounts, whose programs call the management API. The prefix and the checksum let secret scanners recognise a leaked one without asking us; neither
+ * makes it any stronger.
  */
-export type CredentialValueKind = 'app-key' | 'app-secret' | 'app-code';
+export type CredentialValueKind = 'access-key' | 'access-secret' | 'access-token' | 'app-code' | 'app-key' | 'app-secret';
 
 /** Prefix, and random bytes behind it. An AppCode must have 64 to 180 characters, an AppKey 8 to 200 of `[A-Za-z0-9_-]`. */
 const FORMATS: Readonly<Record<CredentialValueKind, { readonly prefix: string; readonly bytes: number }>> = {
+  'access-key': { prefix: 'tga_', bytes: 15 },
+  'access-secret': { prefix: 'tgx_', bytes: 32 },
+  'access-token': { prefix: 'tgt_', bytes: 32 },
   'app-key': { prefix: 'tgk_', bytes: 15 },
   'app-secret': { prefix: 'tgs_', bytes: 32 },
   'app-code': { prefix: 'tgc_', bytes: 45 },

@@ -19,8 +19,8 @@ export const PRESETS: Readonly<Record<string, Policy>> = {
   FullAccess: allow('apig:*', 'market:products:*', 'market:organization:get'),
   Operator: allow('platform:*'),
   ReadOnlyAccess: allow('apig:*:get', 'market:*:get'),
-  // Everybody's own account; part of every signed-in actor.
-  Self: allow('market:account:*'),
+  // Everybody's own account and keys; part of every signed-in actor.
+  Self: allow('market:account:*', 'market:ownKeys:*'),
 };
 
 /**

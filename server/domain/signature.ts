@@ -11,6 +11,9 @@ export const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca49
 /** A signature's date may be this far from the real time, either way. */
 export const SKEW_MS = 15 * 60_000;
 
+/** How long a used signature must be remembered: it is acceptable from 15 minutes before its date until 15 minutes after. */
+export const SIGNATURE_LIFE_MS = 2 * SKEW_MS + 60_000;
+
 const OTHER_ALGORITHMS = /^((?:SDK|V11)-[A-Z0-9-]+)(?:\s|$)/;
 const SIGNED_HEADERS_MAX = 100;
 

@@ -12,6 +12,7 @@ export type IdPrefix =
   | 'grp'
   | 'gw'
   | 'inv'
+  | 'key'
   | 'mem'
   | 'org'
   | 'plan'
@@ -20,6 +21,7 @@ export type IdPrefix =
   | 'pub'
   | 'req'
   | 'sub'
+  | 'sva'
   | 'tok'
   | 'ugr'
   | 'usr';

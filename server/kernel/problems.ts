@@ -59,6 +59,7 @@ export const PROBLEMS = define({
   'subscription-inactive': { status: 402, title: 'Subscription not active', help: 'The subscription of this app has ended or has not started. Subscribe again on the API’s page.', apig: 'APIG.0502', responseType: 'PAYMENT_REQUIRED' },
   'throttled': { status: 429, title: 'Too many requests', help: 'The rate limit was reached. Slow down; Retry-After says for how long.', apig: 'APIG.0308', responseType: 'THROTTLED' },
   'too-many-attempts': { status: 429, title: 'Too many attempts', help: 'Too many attempts in a short time. Wait a little and try again.' },
+  'unsupported-media-type': { status: 415, title: 'Not JSON', help: 'This address takes a body in JSON alone: send Content-Type: application/json, in UTF-8 and without a Content-Encoding.' },
   'untrusted-origin': { status: 403, title: 'Request refused', help: 'The form was sent from another site, or your browser hides where it came from. Load the page and send it again.' },
   'upstream-timeout': { status: 504, title: 'Provider too slow', help: 'The provider did not answer in time. The call costs nothing.', apig: 'APIG.0203', responseType: 'BACKEND_TIMEOUT' },
   'upstream-unavailable': { status: 502, title: 'Provider unavailable', help: 'The provider could not be reached or broke off its answer. The call costs nothing.', apig: 'APIG.0202', responseType: 'BACKEND_UNAVAILABLE' },

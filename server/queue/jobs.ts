@@ -10,6 +10,7 @@ export interface JobPayloads {
   'reconcile-events': Record<string, never>;
   'roll-up-usage': Record<string, never>;
   sweep: Record<string, never>;
+  'warn-of-keys': Record<string, never>;
 }
 
 export type JobName = keyof JobPayloads;
@@ -37,6 +38,7 @@ export const JOBS = define({
   'reconcile-events': { idFor: () => 'reconcile-events', attempts: 3, backoffMs: 30_000, concurrency: 1 },
   'roll-up-usage': { idFor: () => 'roll-up-usage', attempts: 1, backoffMs: 1_000, concurrency: 1 },
   sweep: { idFor: () => 'sweep', attempts: 1, backoffMs: 1_000, concurrency: 1 },
+  'warn-of-keys': { idFor: () => 'warn-of-keys', attempts: 3, backoffMs: 30_000, concurrency: 1 },
 });
 
 export const JOB_NAMES = Object.keys(JOBS) as JobName[];

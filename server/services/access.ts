@@ -67,8 +67,11 @@ export function makeAccess({ store, clock, ids, audit }: { store: Store; clock: 
     return known;
   }
 
-  /** What a member holds, directly and through groups; the owner is always administrator. Names of what is gone grant nothing. */
-  async function policiesOf(organization: OrganizationDoc, membership: MembershipDoc): Promise<(string | HeldPolicy)[]> {
+  /** What a member or a service account holds, directly and through groups; the owner is always administrator. Names of what is gone grant nothing. */
+  async function policiesOf(
+    organization: OrganizationDoc,
+    membership: Pick<MembershipDoc, 'groups' | 'policies' | 'userId'>,
+  ): Promise<(string | HeldPolicy)[]> {
     const groups = membership.groups.length === 0 ? [] : (await access.groups(membership.groups)).filter((group) => group.organizationId === organization._id);
     const named: { id: string; via: string }[] = [
       ...(organization.ownerId === membership.userId ? [{ id: 'Administrator', via: 'ownership' }] : []),
@@ -191,13 +194,19 @@ export function makeAccess({ store, clock, ids, audit }: { store: Store; clock: 
     /** @throws conflict while somebody holds it */
     async removePolicy(actor: Actor, id: string): Promise<void> {
       const policy = await ownPolicy(actor, id);
-      const [members, groups] = await Promise.all([accounts.membershipsOfOrganization(actor.organizationId), access.groupsOf(actor.organizationId)]);
+      const [members, groups, services] = await Promise.all([
+        accounts.membershipsOfOrganization(actor.organizationId),
+        access.groupsOf(actor.organizationId),
+        store.serviceAccounts.ofOrganization(actor.organizationId),
+      ]);
       const holders = members.filter(({ policies }) => policies.includes(id)).length;
+      const programs = services.filter(({ live, policies }) => live && policies.includes(id)).map(({ name }) => name);
       const within = groups.filter(({ policies }) => policies.includes(id)).map(({ name }) => name);
-      if (holders > 0 || within.length > 0) {
+      if (holders > 0 || within.length > 0 || programs.length > 0) {
         const who = [
           holders > 0 ? `${holders} ${holders === 1 ? 'member' : 'members'}` : '',
           within.length > 0 ? `the groups ${within.join(', ')}` : '',
+          programs.length > 0 ? `the service accounts ${programs.join(', ')}` : '',
         ].filter(Boolean);
         throw new AppError('conflict', `The policy is held by ${who.join(' and ')}. Take it from them first.`);
       }
@@ -254,6 +263,7 @@ export function makeAccess({ store, clock, ids, audit }: { store: Store; clock: 
       for (const member of await accounts.membershipsOfOrganization(actor.organizationId)) {
         if (member.groups.includes(id)) await accounts.leaveGroup(actor.organizationId, member.userId, id);
       }
+      await store.serviceAccounts.leaveGroup(actor.organizationId, id);
       await audit.append(actor, { action: 'market:userGroups:delete', resource: `userGroup:${id}`, before: { name: group.name, policies: group.policies } });
     },
 

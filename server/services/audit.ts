@@ -74,6 +74,7 @@ export function makeAudit({
       organizationId: entry.organizationId ?? actor.organizationId,
       userId: actor.userId,
       kind: actor.kind,
+      ...(actor.key && { key: actor.key.hint }),
       action: entry.action,
       resource: entry.resource,
       things: [...new Set([...thingsIn(entry.resource), ...(entry.things ?? [])])],

@@ -7,6 +7,7 @@ import type { Log } from '../kernel/log.ts';
 import type { Mailer } from '../mail/mailer.ts';
 import type { Store } from '../store/index.ts';
 import { makeAccess } from './access.ts';
+import { makeAccessKeys } from './access-keys.ts';
 import { makeAccounts } from './accounts.ts';
 import { makeApps } from './apps.ts';
 import { makeAuditRetention } from './audit-retention.ts';
@@ -15,6 +16,8 @@ import { makeCatalog } from './catalog.ts';
 import { makeChanges } from './changes.ts';
 import { makeCredentials } from './credentials.ts';
 import { makeLetters } from './letters.ts';
+import { makeKeyActors } from './key-actors.ts';
+import { makeKeyWarnings } from './key-warnings.ts';
 import { makeNotifications } from './notifications.ts';
 import { makeEndpoints } from './endpoints.ts';
 import { makeImporting } from './openapi-import.ts';
@@ -23,6 +26,7 @@ import { makeOutbound } from './outbound.ts';
 import { makePasskeys } from './passkeys.ts';
 import { makeSecondFactor } from './second-factor.ts';
 import { makeSessions } from './sessions.ts';
+import { makeServiceAccounts } from './service-accounts.ts';
 import { makeStorefront } from './storefront.ts';
 import { makeTokens } from './tokens.ts';
 import { makePublicListener } from './public-listener.ts';
@@ -109,6 +113,11 @@ export function makeServices(ground: Ground) {
   const passkeys = makePasskeys({ store, accounts, secondFactor, notifications, audit, clock, webUrl });
   const sessions = makeSessions({ store, clock, ids, audit });
   const members = makeMembers({ store, clock, audit, access, tokens, notifications });
+  const serviceAccounts = makeServiceAccounts({ store, clock, ids, audit, access });
+  const keyAgeDaysMax = () => null;
+  const accessKeys = makeAccessKeys({ store, audit, clock, ids, notifications, secretKeys, keyAgeDaysMax });
+  const keyActors = makeKeyActors({ store, clock, access, secretKeys, keyAgeDaysMax, restrictionsOf: () => [] });
+  const keyWarnings = makeKeyWarnings({ store, clock, notifications, keyAgeDaysMax });
   const apps = makeApps({ store, audit, clock, ids, changes });
   const catalog = makeCatalog({
     store,
@@ -180,6 +189,7 @@ export function makeServices(ground: Ground) {
   });
   return {
     access,
+    accessKeys,
     accounts,
     apps,
     audit,
@@ -195,6 +205,8 @@ export function makeServices(ground: Ground) {
     importing,
     inbox,
     invoicing,
+    keyActors,
+    keyWarnings,
     mailbox,
     members,
     metering,
@@ -205,6 +217,7 @@ export function makeServices(ground: Ground) {
     publicListener,
     secondFactor,
     sessions,
+    serviceAccounts,
     storefront,
     subscriptions,
     upstreamTest,

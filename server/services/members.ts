@@ -57,7 +57,11 @@ export function makeMembers({
     if (organization.ownerId === userId) {
       throw new AppError('conflict', 'The owner cannot leave: an organization always has one. Transfer the ownership first.');
     }
+    // Keys go first: whoever comes back one day must not find old ones working again.
+    await store.accessKeys.revokeAllOf(organization._id, userId, clock.now());
     await accounts.removeMembership(organization._id, userId);
+    // One that was made meanwhile.
+    await store.accessKeys.revokeAllOf(organization._id, userId, clock.now());
     await keepOwner(organization._id);
     return member;
   }

@@ -9,6 +9,8 @@ export interface AuditDoc {
   organizationId: string;
   userId: string;
   kind: string;
+  /** What may be shown of the access key that a program came with; absent for people. */
+  key?: string;
   action: string;
   resource: string;
   /** The ids in `resource`, from the outermost, so that the trail of a gateway holds what was done to its APIs. */
@@ -43,6 +45,7 @@ export function makeAuditStore(connection: Connection) {
       organizationId: optional,
       userId: optional,
       kind: text,
+      key: String,
       action: text,
       resource: optional,
       things: { type: [String], default: [] },

@@ -1,5 +1,6 @@
 import type { Connection } from 'mongoose';
 import { makeAccessStore } from './access.ts';
+import { makeAccessKeysStore } from './access-keys.ts';
 import { makeAccountsStore } from './accounts.ts';
 import { makeApisStore } from './apis.ts';
 import { makeAppsStore } from './apps.ts';
@@ -16,6 +17,7 @@ import { makePasskeysStore } from './passkeys.ts';
 import { makePeriodsStore } from './periods.ts';
 import { makeProductsStore } from './products.ts';
 import { makeSessionsStore } from './sessions.ts';
+import { makeServiceAccountsStore } from './service-accounts.ts';
 import { makeSettingsStore } from './settings.ts';
 import { makeSpentStore } from './spent.ts';
 import { makeSubscriptionsStore } from './subscriptions.ts';
@@ -56,6 +58,7 @@ export async function openStoreLater(
 function makeStore(connection: Connection) {
   const parts = {
     access: makeAccessStore(connection),
+    accessKeys: makeAccessKeysStore(connection),
     accounts: makeAccountsStore(connection),
     apis: makeApisStore(connection),
     apps: makeAppsStore(connection),
@@ -71,6 +74,7 @@ function makeStore(connection: Connection) {
     periods: makePeriodsStore(connection),
     products: makeProductsStore(connection),
     sessions: makeSessionsStore(connection),
+    serviceAccounts: makeServiceAccountsStore(connection),
     settings: makeSettingsStore(connection),
     spent: makeSpentStore(connection),
     subscriptions: makeSubscriptionsStore(connection),

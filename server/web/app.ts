@@ -9,6 +9,7 @@ import type { Accounts } from '../services/accounts.ts';
 import type { Audit } from '../services/audit.ts';
 import type { Passkeys } from '../services/passkeys.ts';
 import type { SessionsStore } from '../store/sessions.ts';
+import { API_PATH } from './api-v1/openapi.ts';
 import { assetRoutes } from './assets.ts';
 import { answerErrors, notFound, recordRefusals } from './errors.ts';
 import { identify, sameOrigin } from './guards.ts';
@@ -37,6 +38,8 @@ export interface AppOptions {
   readonly sandbox: boolean;
   /** Routes that answer other servers, not people: before sessions, parsers and the origin check. */
   readonly machineRoutes: readonly Router[];
+  /** The management API for programs, at `/api/v1`: it reads no cookie, so it stands before sessions too. */
+  readonly api: Router;
   readonly routes: (passport: ReturnType<typeof makePassport>) => readonly Router[];
 }
 
@@ -54,6 +57,7 @@ export function makeApp(options: AppOptions): Express {
   app.use(securityHeaders(options));
   app.use(assetRoutes());
   for (const router of options.machineRoutes) app.use(router);
+  app.use(API_PATH, options.api);
   app.use(sameOrigin(webUrl));
   app.use(onlyForms);
   app.use(express.urlencoded({ extended: false, limit: FORM_BYTES_MAX, parameterLimit: 1_000 }));

@@ -12,6 +12,7 @@ export const DOCUMENTS = [
   { name: 'errors', title: 'Errors' },
   { name: 'billing', title: 'What is billed' },
   { name: 'sell', title: 'Sell an API' },
+  { name: 'management-api', title: 'Management API' },
 ] as const;
 
 export interface Documentation {

@@ -10,7 +10,7 @@ import { page } from './render.ts';
 /** A page says it in HTML, a program gets problem+json (RFC 9457). */
 const wantsJson = (accept: string | undefined, path: string): boolean =>
   path.endsWith('.json') ||
-  path.startsWith('/webhooks/') ||
+  /^\/(api\/v1|webhooks)(\/|$)/i.test(path) ||
   (accept !== undefined && /application\/(problem\+)?json/.test(accept) && !accept.includes('text/html'));
 
 /** Links of mails carry their secret in the path: whoever reads the log must not be able to follow them. */

@@ -1,33 +1,9 @@
-import { createRequire } from 'node:module';
 import { createHash, createHmac } from 'node:crypto';
 import { expect } from 'chai';
 import { APP_CODE, APP_KEY, APP_SECRET, definition, gatewayWorld, rawExchange, until, type World } from '../support/gateway-world.ts';
+import { sdkClient, type SdkRequest } from '../support/huawei-sdk.ts';
 
-const load = createRequire(import.meta.url);
-interface SdkRequest {
-  url: string;
-  method: string;
-  headers?: Record<string, string>;
-  pathParams?: Record<string, string>;
-  queryParams?: Record<string, unknown>;
-  data?: unknown;
-  contentType?: string;
-}
-const { BasicCredentials } = load('@huaweicloud/huaweicloud-sdk-core') as {
-  BasicCredentials: new () => { withAk(ak: string): { withSk(sk: string): { withProjectId(id: string): unknown } } };
-};
-const { ClientBuilder } = load('@huaweicloud/huaweicloud-sdk-core/ClientBuilder.js') as {
-  ClientBuilder: new (init: (client: unknown) => unknown) => {
-    withCredential(credential: unknown): {
-      withEndpoint(endpoint: string): { build(): { sendRequest(request: SdkRequest): Promise<Record<string, unknown>> } };
-    };
-  };
-};
-const clientFor = (endpoint: string) =>
-  new ClientBuilder((client) => client)
-    .withCredential(new BasicCredentials().withAk(APP_KEY).withSk(APP_SECRET).withProjectId('project'))
-    .withEndpoint(endpoint)
-    .build();
+const clientFor = (endpoint: string) => sdkClient(endpoint, APP_KEY, APP_SECRET);
 
 const now = () => `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
 const sha256 = (data: string) => createHash('sha256').update(data).digest('hex');

@@ -132,11 +132,17 @@ describe('every route', function () {
       const text = '{"Version":"1.1","Statement":[{"Effect":"Allow","Action":["apig:*"]}]}';
       const policy = await services.access.createPolicy(actor, { name: ids.next('pol'), description: '', text });
       const userGroup = await services.access.createGroup(actor, { name: ids.next('ugr'), description: '', policies: [] });
+      const account = await services.serviceAccounts.create(actor, { name: ids.next('sva'), purpose: '', policies: [], groups: [] });
+      const fields = { kind: 'token', name: '', lifeDays: 30 } as const;
+      const key = await services.accessKeys.createFor(actor, account._id, fields);
       return {
         '/organization/groups/:id': userGroup._id,
         '/organization/invitations/:id': invitation?._id ?? '',
         '/organization/members/:id': leaver?._id ?? '',
+        '/organization/keys/:id': key.key.id,
         '/organization/policies/:id': policy._id,
+        '/organization/service-accounts/:id': account._id,
+        '/organization/service-accounts/:id/keys/:keyId': key.key.id,
       };
     },
     async '/products'() {
@@ -178,6 +184,7 @@ describe('every route', function () {
     things = {
       '/account/passkeys/:id': 'none',
       '/account/sessions/:handle': 'none',
+      '/account/keys/:id': (await portal.composition.services.accessKeys.createOwn(administrator(), { kind: 'token', name: '', lifeDays: 30 })).key.id,
       '/admin/invoices/:id': subscription.invoiceId,
       '/admin/nodes/:node': 'gw1',
       '/admin/periods/:id': 'sub_none_0',
@@ -230,7 +237,8 @@ describe('every route', function () {
 
   const routes = routesOf();
   const guarded = routes.filter(({ action }) => action !== 'public');
-  const ofOrganizations = guarded.filter(({ action }) => !action.startsWith('platform:') && !action.startsWith('market:account:'));
+  /** The own account and the own keys are open to everybody who is signed in. */
+  const ofOrganizations = guarded.filter(({ action }) => !/^(platform:|market:(account|ownKeys):)/.test(action));
   const platform = guarded.filter(({ action }) => action.startsWith('platform:'));
   /** Addresses that a mail or a stranger's listing gives, not an organization. */
   const ownsNothing = ({ path }: Route) => !path.includes(':') || path.startsWith('/apis/:slug') || path.startsWith('/invitations/');

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { ACTIONS } from '../../server/domain/actions.ts';
+import { apiV1Routes } from '../../server/web/api-v1/router.ts';
 import { sandboxRoutes } from '../../server/web/routes/sandbox.ts';
 import { webhookRoutes } from '../../server/web/routes/webhooks.ts';
 import { anything, layers, portalRouters } from '../support/routes.ts';
@@ -7,6 +8,7 @@ import { anything, layers, portalRouters } from '../support/routes.ts';
 describe('tidy: rights', () => {
   const routers = [
     ...portalRouters(),
+    apiV1Routes(anything as Parameters<typeof apiV1Routes>[0]),
     sandboxRoutes(anything as Parameters<typeof sandboxRoutes>[0], 'http://127.0.0.1:3100'),
     webhookRoutes(anything as Parameters<typeof webhookRoutes>[0]),
   ];

@@ -1,17 +1,15 @@
-import { SKEW_MS } from '../../domain/signature.ts';
+import { SIGNATURE_LIFE_MS } from '../../domain/signature.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Filter } from '../filter.ts';
 import type { Replays } from '../ports.ts';
 
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
-/** A signature is acceptable from 15 minutes before its date until 15 minutes after. */
-const KEEP_MS = 2 * SKEW_MS + 60_000;
 
 /** A signature of an unsafe method works once, unless the gateway allows replays. Needs: `signature`. The one wait on Redis far from a limit. */
 export function makeRefuseReplay({ replays }: { replays: Replays }): Filter {
   return (call) => {
     if (call.signature === null || SAFE.has(call.method) || call.served?.parameters.signature_replay === 'allow') return;
-    return replays.first(call.signature, KEEP_MS).then(
+    return replays.first(call.signature, SIGNATURE_LIFE_MS).then(
       (first) => {
         if (!first)
           throw new AppError('authentication-failed', 'This signature was used before. Sign again with a later X-Sdk-Date, or add a signed X-Sdk-Nonce.');

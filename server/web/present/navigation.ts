@@ -32,6 +32,8 @@ const ORGANIZATION: readonly NavigationEntry[] = [
   { text: 'Members', href: '/organization/members', icon: 'people', action: 'market:members:get' },
   { text: 'Groups of users', href: '/organization/groups', icon: 'layers', action: 'market:userGroups:get' },
   { text: 'Policies', href: '/organization/policies', icon: 'lock', action: 'market:policies:get' },
+  { text: 'Service accounts', href: '/organization/service-accounts', icon: 'user', action: 'market:serviceAccounts:get' },
+  { text: 'Access keys', href: '/organization/keys', icon: 'key', action: 'market:accessKeys:get' },
   { text: 'Audit log', href: '/organization/audit', icon: 'list', action: 'market:audit:get' },
 ];
 const OPERATE: readonly NavigationEntry[] = [

@@ -17,6 +17,9 @@ const SERVICES: Readonly<Record<string, string>> = {
   'market:usage': 'Usage',
   'market:invoices': 'Invoices and payment',
   'market:members': 'Members',
+  'market:serviceAccounts': 'Service accounts',
+  'market:accessKeys': 'Access keys of others',
+  'market:ownKeys': 'Own access keys',
   'market:userGroups': 'Groups of users',
   'market:policies': 'Policies',
   'market:organization': 'Organization',
@@ -47,6 +50,7 @@ const AREAS: readonly { readonly title: string; readonly services: readonly stri
   { title: 'Usage', services: ['market:usage'] },
   { title: 'Invoices and payment', services: ['market:invoices'] },
   { title: 'Members and rights', services: ['market:members', 'market:userGroups', 'market:policies'] },
+  { title: 'Service accounts and access keys', services: ['market:serviceAccounts', 'market:accessKeys'] },
   { title: 'Organization', services: ['market:organization'] },
   { title: 'Audit log', services: ['market:audit'] },
 ];

@@ -3,6 +3,13 @@ export type Tone = 'quiet' | 'good' | 'busy' | 'warn' | 'bad';
 
 /** Words and tones of every status a page shows, by what carries it. One line, one status. */
 export const STATUSES: Readonly<Record<string, Readonly<Record<string, readonly [string, Tone]>>>> = {
+  accessKey: {
+    active: ['Active', 'good'],
+    expiring: ['Ends soon', 'warn'],
+    expired: ['Expired', 'quiet'],
+    revoked: ['Revoked', 'bad'],
+    'too-old': ['Too old: rotate', 'bad'],
+  },
   api: { draft: ['Draft', 'quiet'], published: ['Published', 'good'], offline: ['Offline', 'warn'] },
   connection: {
     requested: ['Requested', 'busy'],

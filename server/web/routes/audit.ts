@@ -27,12 +27,23 @@ const YEARS: FieldSpec = {
 };
 
 /** The record of every change in the organization: looked through, taken along as a file, and how long it is kept. */
-export function auditRoutes({ audit, auditRetention, clock, members }: Pick<Services, 'audit' | 'auditRetention' | 'clock' | 'members'>): Router {
+export function auditRoutes({
+  audit,
+  auditRetention,
+  clock,
+  members,
+  serviceAccounts,
+}: Pick<Services, 'audit' | 'auditRetention' | 'clock' | 'members' | 'serviceAccounts'>): Router {
   const router = Router();
 
-  const namesFor = async (req: Request) => new Map((await members.list(actorOf(req))).map(({ user }) => [user._id, user.name]));
-  const whoWords = ({ kind, userId }: Pick<AuditDoc, 'kind' | 'userId'>, names: ReadonlyMap<string, string>): string =>
-    kind === 'system' ? 'System' : userId === '' ? 'Not signed in' : (names.get(userId) ?? userId);
+  const namesFor = async (req: Request): Promise<ReadonlyMap<string, string>> => {
+    const [people, programs] = await Promise.all([members.list(actorOf(req)), serviceAccounts.list(actorOf(req))]);
+    return new Map([...people.map(({ user }) => [user._id, user.name] as const), ...programs.map(({ _id, name }) => [_id, name] as const)]);
+  };
+  const whoWords = ({ kind, userId, key }: Pick<AuditDoc, 'key' | 'kind' | 'userId'>, names: ReadonlyMap<string, string>): string => {
+    const who = kind === 'system' ? 'System' : userId === '' ? 'Not signed in' : (names.get(userId) ?? userId);
+    return key === undefined ? who : `${who} with key ${key}`;
+  };
 
   async function show(req: Request, res: Response, query: AuditQuery): Promise<void> {
     const actor = actorOf(req);

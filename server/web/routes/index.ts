@@ -18,6 +18,7 @@ import { gatewayRoutes } from './gateways.ts';
 import { heldInvoiceRoutes } from './held-invoices.ts';
 import { importRoutes } from './imports.ts';
 import { invoiceRoutes } from './invoices.ts';
+import { keyRoutes } from './keys.ts';
 import { memberRoutes } from './members.ts';
 import { operationRoutes } from './operations.ts';
 import { organizationRoutes } from './organization.ts';
@@ -28,6 +29,7 @@ import { productRoutes } from './products.ts';
 import { reviewRoutes } from './reviews.ts';
 import { sellingRoutes } from './selling.ts';
 import { sessionRoutes } from './sessions.ts';
+import { serviceAccountRoutes } from './service-accounts.ts';
 import { simulatorRoutes } from './simulator.ts';
 import { storefrontRoutes } from './storefront.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
@@ -61,6 +63,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   heldInvoiceRoutes(services),
   importRoutes(services, addresses),
   invoiceRoutes(services),
+  keyRoutes(services, addresses),
   memberRoutes(services),
   operationRoutes(services),
   organizationRoutes(services),
@@ -72,6 +75,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   reviewRoutes(services, addresses),
   sellingRoutes(services),
   sessionRoutes(services),
+  serviceAccountRoutes(services, addresses),
   storefrontRoutes(services, addresses),
   subscriptionRoutes(services),
   twoFactorRoutes(services, attempts),

@@ -49,8 +49,12 @@ const LISTS: Readonly<Record<Exclude<Guide, 'anybody'>, readonly Stop[]>> = {
     ['billing', '/billing'],
     ['account', '/account'],
     ['account-passkeys', '/account/passkeys'],
+    ['account-keys', '/account/keys'],
     ['organization', '/organization'],
     ['members', '/organization/members'],
+    ['organization-keys', '/organization/keys'],
+    ['service-accounts', '/organization/service-accounts'],
+    ['service-account-new', '/organization/service-accounts/new'],
     ['audit', '/organization/audit'],
   ].map(stop),
   provider: [

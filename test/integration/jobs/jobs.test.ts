@@ -11,6 +11,7 @@ describe('jobs', function () {
   let test: TestQueue;
   let events: string[];
   let handled: string[];
+  let warned = 0;
   const workers: WorkerRole[] = [];
 
   beforeEach(async () => {
@@ -33,7 +34,19 @@ describe('jobs', function () {
     const catalog = { deletion: { carryOut: async () => undefined, unfinished: async () => [] }, publishing: { settleAbandoned: async () => 0 } };
     const usageTotals = { auditAll: async () => ({ windows: 0, wrong: 0 }), rollUp: async () => 0 };
     const auditRetention = { expireDue: async () => 0 };
-    const jobWorld = { auditRetention, catalog, inbox, invoicing, subscriptions, usageTotals, queue, clock: world.clock, log: makeLog('silent', 'test') };
+    const keyWarnings = { warnOfEnds: async () => (warned += 1) };
+    const jobWorld = {
+      auditRetention,
+      catalog,
+      inbox,
+      invoicing,
+      keyWarnings,
+      subscriptions,
+      usageTotals,
+      queue,
+      clock: world.clock,
+      log: makeLog('silent', 'test'),
+    };
     workers.push(startWorker(test.connection, jobWorld, { scheduled }));
   };
   const paid = async (subscriptionId: string, index: number) => (await world.store.invoices.get(`inv_${subscriptionId}_${index}`))?.step === 'done';
@@ -54,6 +67,7 @@ describe('jobs', function () {
     await settled(async () => (await Promise.all(ids.map((id) => paid(id, 1)))).every(Boolean));
     await settled(idle);
     expect(await charged()).to.deep.equal([...Array(3).fill('paid 1000'), ...Array(3).fill('paid 1150')]);
+    expect(warned, 'looks for keys that end').to.be.greaterThan(0);
   });
 
   it('F9: Redis is emptied again and again in the middle of a close; nothing is lost or doubled', async () => {

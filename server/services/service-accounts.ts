@@ -1,0 +1,125 @@
+import type { Actor } from '../domain/actor.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { Ids } from '../kernel/ids.ts';
+import { isDuplicateKey } from '../store/connect.ts';
+import type { Store } from '../store/index.ts';
+import type { ServiceAccountDoc } from '../store/service-accounts.ts';
+import type { Access } from './access.ts';
+import type { Audit } from './audit.ts';
+
+/** An organization has this many at a time. */
+export const SERVICE_ACCOUNTS_MAX = 100;
+const NAME_MAX = 64;
+const PURPOSE_MAX = 255;
+
+export interface ServiceAccountFields {
+  readonly name: string;
+  readonly purpose: string;
+  /** Held directly: preset names and `pol_…`. */
+  readonly policies: readonly string[];
+  /** Groups of users, `ugr_…`. */
+  readonly groups: readonly string[];
+}
+
+export type ServiceAccounts = ReturnType<typeof makeServiceAccounts>;
+
+/** A service account of the actor's organization. @throws not-found for a foreign and a deleted one as for none */
+export async function ownServiceAccount(store: Pick<Store, 'serviceAccounts'>, actor: Actor, id: string): Promise<ServiceAccountDoc> {
+  const found = await store.serviceAccounts.account(id);
+  if (!found?.live || found.organizationId !== actor.organizationId) throw new AppError('not-found');
+  return found;
+}
+
+/** Members of an organization that are programs: rights like people's, and access keys instead of a password. */
+export function makeServiceAccounts({
+  store,
+  clock,
+  ids,
+  audit,
+  access,
+}: {
+  store: Pick<Store, 'accessKeys' | 'serviceAccounts'>;
+  clock: Clock;
+  ids: Ids;
+  audit: Audit;
+  access: Pick<Access, 'checkRights'>;
+}) {
+  const own = (actor: Actor, id: string) => ownServiceAccount(store, actor, id);
+  const taken = () => new AppError('invalid-form', undefined, { fields: { name: 'This name is taken in your organization.' } });
+  const known = async (actor: Actor) => (await store.serviceAccounts.ofOrganization(actor.organizationId)).filter(({ live }) => live);
+
+  async function checked(actor: Actor, { name, purpose, policies, groups }: ServiceAccountFields) {
+    const fields = {
+      ...(name.trim() === '' ? { name: 'This is needed.' } : name.length > NAME_MAX ? { name: `At most ${NAME_MAX} characters fit.` } : {}),
+      ...(purpose.length > PURPOSE_MAX ? { purpose: `At most ${PURPOSE_MAX} characters fit.` } : {}),
+    };
+    if (Object.keys(fields).length > 0) throw new AppError('invalid-form', undefined, { fields });
+    await access.checkRights(actor, { policies, groups });
+    return { name: name.trim(), nameKey: name.trim().toLowerCase(), purpose, policies: [...new Set(policies)], groups: [...new Set(groups)] };
+  }
+  const shown = ({ name, purpose, policies, groups }: ServiceAccountFields) => ({ name, purpose, policies, groups });
+
+  return {
+    /** By name. */
+    list: async (actor: Actor): Promise<ServiceAccountDoc[]> => (await known(actor)).sort((a, b) => (a.nameKey < b.nameKey ? -1 : 1)),
+
+    get: own,
+
+    async create(actor: Actor, fields: ServiceAccountFields): Promise<ServiceAccountDoc> {
+      const values = await checked(actor, fields);
+      if ((await known(actor)).length >= SERVICE_ACCOUNTS_MAX)
+        throw new AppError('conflict', `An organization may have ${SERVICE_ACCOUNTS_MAX} service accounts. Delete one that is no longer used.`);
+      const account: ServiceAccountDoc = {
+        _id: ids.next('sva'),
+        organizationId: actor.organizationId,
+        ...values,
+        disabledAt: null,
+        deletedAt: null,
+        live: true,
+        createdAt: clock.now(),
+        createdBy: actor.userId,
+        rev: 1,
+      };
+      if (!(await store.serviceAccounts.add(account)) && !(await store.serviceAccounts.account(account._id))) throw taken();
+      await audit.append(actor, { action: 'market:serviceAccounts:create', resource: `serviceAccount:${account._id}`, after: shown(values) });
+      return account;
+    },
+
+    /** What changes counts from the next request of its keys on. @throws conflict when it was changed since `rev` was read */
+    async update(actor: Actor, id: string, rev: number, fields: ServiceAccountFields): Promise<void> {
+      const account = await own(actor, id);
+      const values = await checked(actor, fields);
+      const changed = await store.serviceAccounts.update(id, rev, values).catch((error: unknown) => {
+        throw isDuplicateKey(error) ? taken() : error;
+      });
+      if (!changed) throw new AppError('conflict');
+      await audit.append(actor, { action: 'market:serviceAccounts:update', resource: `serviceAccount:${id}`, before: shown(account), after: shown(values) });
+    },
+
+    /** Its keys are refused from the next request on while it is disabled, and work again afterwards. Doing it again does nothing. */
+    async setEnabled(actor: Actor, id: string, enabled: boolean): Promise<void> {
+      const account = await own(actor, id);
+      if ((account.disabledAt === null) === enabled) return;
+      if (!(await store.serviceAccounts.update(id, account.rev, { disabledAt: enabled ? null : clock.now() }))) throw new AppError('conflict');
+      await audit.append(actor, {
+        action: 'market:serviceAccounts:update',
+        resource: `serviceAccount:${id}`,
+        before: { enabled: !enabled },
+        after: { enabled },
+      });
+    },
+
+    /** Its keys are revoked first: were we stopped half-way, it is still there to be deleted again, and nothing of it works. */
+    async remove(actor: Actor, id: string): Promise<void> {
+      const account = await own(actor, id);
+      const now = clock.now();
+      await store.accessKeys.revokeAllOf(actor.organizationId, id, now);
+      if (!(await store.serviceAccounts.update(id, account.rev, { live: false, deletedAt: now })) && (await store.serviceAccounts.account(id))?.live)
+        throw new AppError('conflict');
+      // A key that was made while we deleted it.
+      await store.accessKeys.revokeAllOf(actor.organizationId, id, now);
+      await audit.append(actor, { action: 'market:serviceAccounts:delete', resource: `serviceAccount:${id}`, before: shown(account) });
+    },
+  };
+}

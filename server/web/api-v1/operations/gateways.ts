@@ -1,0 +1,77 @@
+import type { Services } from '../../../services/index.ts';
+import type { GatewayDoc } from '../../../store/gateways.ts';
+import { jsonTime, operation, paged, PageQuery, type Operation } from '../operation.ts';
+import { ApiList, Gateway, GatewayList } from '../schemas.ts';
+
+const gatewayJson = ({ _id, name, description, edition, tags, maintenance, windowStart, createdAt }: GatewayDoc) => ({
+  id: _id,
+  name,
+  description,
+  edition,
+  tags: tags.map(({ key, value }) => ({ key, value })),
+  maintenance,
+  window_start_hour: windowStart,
+  created_at: jsonTime(createdAt),
+});
+
+/** Gateways and the APIs on them, as far as they may be seen. */
+export function gatewayOperations({ catalog }: Pick<Services, 'catalog'>): readonly Operation[] {
+  return [
+    operation({
+      method: 'get',
+      path: '/gateways',
+      action: 'apig:instances:get',
+      id: 'listGateways',
+      summary: 'Gateways, newest first.',
+      query: PageQuery,
+      answer: GatewayList,
+      run: async ({ actor, query }) => paged('gateways', await catalog.gateways.list(actor), query, ({ createdAt, _id }) => [createdAt, _id], gatewayJson),
+    }),
+    operation({
+      method: 'get',
+      path: '/gateways/{id}',
+      action: 'apig:instances:get',
+      id: 'getGateway',
+      summary: 'One gateway.',
+      answer: Gateway,
+      run: async ({ actor, part }) => gatewayJson(await catalog.gateways.get(actor, part('id'))),
+    }),
+    operation({
+      method: 'get',
+      path: '/gateways/{id}/apis',
+      action: 'apig:apis:get',
+      id: 'listApis',
+      summary: 'The APIs of a gateway with their state, newest first.',
+      query: PageQuery,
+      answer: ApiList,
+      async run({ actor, part, query }) {
+        const gateway = await catalog.gateways.get(actor, part('id'));
+        const groups = await catalog.overview.groups(actor, gateway._id);
+        const lists = await Promise.all(
+          groups
+            .filter(({ apis }) => apis > 0)
+            .map(async ({ group }) => (await catalog.apis.list(actor, gateway._id, group._id)).map((summary) => ({ ...summary, group }))),
+        );
+        return paged(
+          `apis.${gateway._id}`,
+          lists.flat(),
+          query,
+          ({ api }) => [api.createdAt, api._id],
+          ({ api, group, status, changed }) => ({
+            id: api._id,
+            group: { id: group._id, name: group.name },
+            name: api.definition.name,
+            summary: api.definition.summary,
+            method: api.definition.frontend.method,
+            path: api.definition.frontend.path,
+            match: api.definition.frontend.match,
+            security: api.definition.security,
+            status,
+            changed,
+            created_at: jsonTime(api.createdAt),
+          }),
+        );
+      },
+    }),
+  ];
+}
