@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { projectRoot } from '../../server/config.ts';
+import { keyExamples } from '../../server/web/present/access-key.ts';
+import { startPortal } from '../support/portal.ts';
 import { APP_KEY, APP_SECRET, definition, gatewayWorld } from '../support/gateway-world.ts';
 
 const run = promisify(execFile);
@@ -74,6 +76,21 @@ describe('the official Python signer', () => {
       expect(world.upstream.seen).to.have.length(cases.length);
     } finally {
       await world.close();
+    }
+  });
+
+  it('opens the management API, as the example beside a new access key says', async function () {
+    this.timeout(180_000);
+    const portal = await startPortal();
+    try {
+      const member = await portal.member('Harbor');
+      const actor = { kind: 'user', userId: member.userId, organizationId: member.organizationId, policies: [], address: '', requestId: 'req_1' } as const;
+      const issued = await portal.composition.services.accessKeys.createOwn(actor, { kind: 'signature', name: 'python', lifeDays: 1 });
+      const example = keyExamples(issued, portal.origin).find(({ label }) => label.startsWith('Python'));
+      const { stdout } = await run(await python(), ['-c', example?.text ?? '']);
+      expect(JSON.parse(stdout)).to.have.nested.property('organization.id', member.organizationId);
+    } finally {
+      await portal.stop();
     }
   });
 });
