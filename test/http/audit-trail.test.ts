@@ -294,6 +294,30 @@ describe('every change on the portal', function () {
     ids['id'] = gateway;
   });
 
+  it('of access keys and service accounts leaves one record', async () => {
+    const gateway = ids['id'] ?? '';
+    const { accessKeys } = portal.composition.services;
+    const form = () => ({ kind: 'token', name: 'walk', life: '30', requestId: randomUUID() });
+    const rotation = () => ({ overlap: '15m', requestId: randomUUID() });
+    const actor = portal.actorOf(owner.organizationId, owner.userId);
+    await does(owner, '/account/keys', form(), 201);
+    ids['id'] = (await accessKeys.own(actor))[0]?.id ?? '';
+    await does(owner, '/account/keys/:id/rotation', rotation(), 201);
+    await does(owner, '/account/keys/:id/revocation');
+    ids['id'] = (await accessKeys.own(actor)).find(({ state }) => state === 'active')?.id ?? '';
+    await does(owner, '/organization/keys/:id/revocation');
+    ids['id'] = lastId(await does(owner, '/organization/service-accounts', { name: 'Robot', purpose: '', policies: 'Developer' }), 'sva');
+    const account = '/organization/service-accounts/:id';
+    await fills(owner, account, account, { purpose: 'Deploys' });
+    for (const enabled of ['false', 'true']) await does(owner, `${account}/state`, { enabled });
+    await does(owner, `${account}/keys`, form(), 201);
+    ids['keyId'] = (await accessKeys.ofServiceAccount(actor, ids['id'] ?? ''))[0]?.id ?? '';
+    await does(owner, `${account}/keys/:keyId/rotation`, rotation(), 201);
+    await does(owner, `${account}/keys/:keyId/revocation`);
+    await does(owner, `${account}/deletion`);
+    ids['id'] = gateway;
+  });
+
   it('of the organization and its members leaves one record', async () => {
     const gateway = ids['id'] ?? '';
     const { services, store } = portal.composition;
