@@ -1,6 +1,7 @@
 import type { Actor } from '../../server/domain/actor.ts';
 import { callLine, sharedLine } from '../../server/domain/call-lines.ts';
 import type { CallRecord, Outcome } from '../../server/domain/metering.ts';
+import type { Log } from '../../server/kernel/log.ts';
 import type { UsageEntry } from '../../server/store/usage.ts';
 import { definition, planDocument, productFields } from './catalog-world.ts';
 import { startPortal, type Portal } from './portal.ts';
@@ -20,9 +21,9 @@ export interface BuyerPortal extends Portal {
 }
 
 /** The portal with Stripe's stand-in and one listed product of another organization. */
-export async function startBuyerPortal(more: Record<string, string> = {}): Promise<BuyerPortal> {
+export async function startBuyerPortal(more: Record<string, string> = {}, log?: Log): Promise<BuyerPortal> {
   const stripe = await testStripe();
-  const portal = await startPortal({ STRIPE_API_BASE: stripe.url, STRIPE_SECRET_KEY: TEST_KEY, STRIPE_WEBHOOK_SECRET: TEST_WEBHOOK_SECRET, ...more });
+  const portal = await startPortal({ STRIPE_API_BASE: stripe.url, STRIPE_SECRET_KEY: TEST_KEY, STRIPE_WEBHOOK_SECRET: TEST_WEBHOOK_SECRET, ...more }, log);
   const { services, store, clock, ids } = portal.composition;
   const actorOf = (organizationId: string, userId: string): Actor => ({
     kind: 'user',

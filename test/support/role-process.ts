@@ -20,14 +20,17 @@ const SAID_CHARACTERS_MAX = 4_000;
 let built: Promise<void> | undefined;
 
 /** Compiled, as it is deployed: started from its sources it would take twice as long, each time. @throws when it ends before it does its work, with what it said */
-export async function startRole(role: RoleName, env: Record<string, string | undefined>): Promise<RoleProcess> {
+export async function startRole(role: RoleName, env: Record<string, string | undefined>, hear: (text: string) => void = () => undefined): Promise<RoleProcess> {
   await (built ??= ensureBuilt() as Promise<void>);
   const child = spawn(process.execPath, ['dist/server/main.js', role], {
-    env: { PATH: process.env['PATH'], ...env, LOG_LEVEL: 'info' },
+    env: { PATH: process.env['PATH'], ...env, LOG_LEVEL: env['LOG_LEVEL'] === 'trace' ? 'trace' : 'info' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
-  const keep = (text: string) => (said = (said + text).slice(-SAID_CHARACTERS_MAX));
+  const keep = (text: string) => {
+    said = (said + text).slice(-SAID_CHARACTERS_MAX);
+    hear(text);
+  };
   child.stderr.on('data', (chunk: Buffer) => keep(chunk.toString()));
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const port = await new Promise<number>((resolve, reject) => {
