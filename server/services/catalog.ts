@@ -1,6 +1,7 @@
 import { makeApis, type Apis } from './catalog/apis.ts';
 import { makeAuthorizations, type Authorizations } from './catalog/authorizations.ts';
 import { makeGatewayDeletion, type GatewayDeletion } from './catalog/deletion.ts';
+import { makeDirectory } from './catalog/directory.ts';
 import { makeGateways, makeGroups, type Gateways, type Groups } from './catalog/gateways.ts';
 import { makeOverview, type Overview } from './catalog/overview.ts';
 import { makeParameters, type Parameters } from './catalog/parameters.ts';
@@ -26,17 +27,20 @@ export interface Catalog {
   readonly sellers: Sellers;
 }
 
-export const makeCatalog = (dependencies: ReviewsDependencies): Catalog => ({
-  apis: makeApis(dependencies),
-  authorizations: makeAuthorizations(dependencies),
-  deletion: makeGatewayDeletion(dependencies),
-  gateways: makeGateways(dependencies),
-  groups: makeGroups(dependencies),
-  overview: makeOverview(dependencies),
-  parameters: makeParameters(dependencies),
-  plans: makePlans(dependencies),
-  products: makeProducts(dependencies),
-  publishing: makePublishing(dependencies),
-  reviews: makeReviews(dependencies),
-  sellers: makeSellers(dependencies),
-});
+export function makeCatalog(given: ReviewsDependencies): Catalog {
+  const dependencies = { ...given, directory: makeDirectory({ settings: given.store.settings, clock: given.clock }) };
+  return {
+    apis: makeApis(dependencies),
+    authorizations: makeAuthorizations(dependencies),
+    deletion: makeGatewayDeletion(dependencies),
+    gateways: makeGateways(dependencies),
+    groups: makeGroups(dependencies),
+    overview: makeOverview(dependencies),
+    parameters: makeParameters(dependencies),
+    plans: makePlans(dependencies),
+    products: makeProducts(dependencies),
+    publishing: makePublishing(dependencies),
+    reviews: makeReviews(dependencies),
+    sellers: makeSellers(dependencies),
+  };
+}

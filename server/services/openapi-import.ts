@@ -6,6 +6,7 @@ import { APIS_PER_GROUP_MAX, apisLimit, fullWords } from '../domain/gateway-rule
 import { readOrigin } from '../domain/upstream-origin.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { ApiDoc } from '../store/apis.ts';
+import { touchCatalogue } from './catalog/directory.ts';
 import { faulty, ownGateway, ownGroup, stillOpen, type CatalogDependencies } from './catalog/own.ts';
 import { planImport, type ImportLine, type ImportSettings } from './openapi/plan.ts';
 import type { DocumentReader } from './openapi/read.ts';
@@ -144,6 +145,7 @@ export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader 
       const updated = await apis.updateApis(changes, now);
       const unfit = fresh.filter(({ _id }) => full.has(_id)).map(({ definition }) => operationOf(definition.frontend));
       const missed = fresh.length - created.size - unfit.length + changes.length - updated + gone.length - removed;
+      await touchCatalogue(store, gatewayId);
       await stillOpen(store, gatewayId);
       if (created.size + updated + removed > 0) {
         await audit.append(actor, {

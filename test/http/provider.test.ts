@@ -324,7 +324,7 @@ describe('the provider’s side over HTTP', function () {
     expect((await followed(provider, await provider.post(`/products/${product}/deletion`))).text).to.contain('The draft is deleted');
     expect((await followed(provider, await provider.post(`/gateways/${gateway}/apis/${api}/deletion`))).text).to.contain('is deleted');
     expect((await followed(provider, await provider.post(`${path}/deletion`))).text).to.contain('The group is deleted');
-    expect((await followed(provider, await provider.post(`/gateways/${gateway}/deletion`))).text).to.contain('The gateway is deleted');
+    expect((await followed(provider, await provider.post(`/gateways/${gateway}/deletion`))).text).to.contain('answers no calls any more');
   });
 
   it('refuses pictures that are none, and reviews to everybody else', async () => {

@@ -7,8 +7,9 @@ import { canonicalJson } from '../../domain/plan.ts';
 import { readOrigin } from '../../domain/upstream-origin.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { ApiDoc } from '../../store/apis.ts';
+import { touchCatalogue } from './directory.ts';
 import { RELEASE } from './gateways.ts';
-import { faulty, ownApi, ownGroup, refuseFaults, ownGateway, seesApi, stillOpen, type CatalogDependencies } from './own.ts';
+import { faulty, ownApi, ownGroup, refuseFaults, ownGateway, seesApi, stillOpen, type ListingDependencies } from './own.ts';
 
 export interface ApiSummary {
   readonly api: ApiDoc;
@@ -42,7 +43,7 @@ export function tidied(definition: ApiDefinition, allow: ReadonlySet<string>): A
   return reading.fault === undefined ? { ...definition, backend: { ...definition.backend, origin: reading.origin } } : definition;
 }
 
-export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDependencies): Apis {
+export function makeApis({ store, clock, ids, audit, upstreamAllow, directory }: ListingDependencies): Apis {
   const { apis, gateways } = store;
 
   const statusOf = (api: ApiDoc, environmentId: string): ApiStatus => {
@@ -50,6 +51,18 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
     return publicationId === undefined ? 'draft' : publicationId === null ? 'offline' : 'published';
   };
   const releaseOf = async (gatewayId: string) => (await gateways.environmentByName(gatewayId, RELEASE))?._id ?? '';
+
+  async function summariesOf(gatewayId: string, groupId: string): Promise<ApiSummary[]> {
+    const [all, live, releaseId] = await Promise.all([apis.apisOfGroup(gatewayId, groupId), apis.livePublicationsOfGroup(groupId), releaseOf(gatewayId)]);
+    const served = new Map(live.filter(({ environmentId }) => environmentId === releaseId).map((record) => [record.apiId, record.definition]));
+    return all
+      .map((api) => ({
+        api,
+        status: statusOf(api, releaseId),
+        changed: served.has(api._id) && canonicalJson(served.get(api._id)) !== canonicalJson(api.definition),
+      }))
+      .sort((a, b) => compareOperations(a.api.definition, b.api.definition));
+  }
 
   async function taken(groupId: string, gatewayId: string, definition: ApiDefinition, selfId: string): Promise<AppError> {
     const other = (await apis.apisOfGroup(gatewayId, groupId)).find(
@@ -63,16 +76,8 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
   return {
     async list(actor, gatewayId, groupId) {
       const [gateway] = await Promise.all([ownGateway(store, actor, gatewayId), ownGroup(store, actor, gatewayId, groupId)]);
-      const [all, live, releaseId] = await Promise.all([apis.apisOfGroup(gatewayId, groupId), apis.livePublicationsOfGroup(groupId), releaseOf(gatewayId)]);
-      const served = new Map(live.filter(({ environmentId }) => environmentId === releaseId).map((record) => [record.apiId, record.definition]));
-      return all
-        .filter((api) => seesApi(actor, gateway, api))
-        .map((api) => ({
-          api,
-          status: statusOf(api, releaseId),
-          changed: served.has(api._id) && canonicalJson(served.get(api._id)) !== canonicalJson(api.definition),
-        }))
-        .sort((a, b) => compareOperations(a.api.definition, b.api.definition));
+      const all = await directory.read(gatewayId, groupId, () => summariesOf(gatewayId, groupId));
+      return all.filter(({ api }) => seesApi(actor, gateway, api));
     },
 
     async get(actor, apiId) {
@@ -104,6 +109,7 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
       const { added, full } = await apis.addApis([api], apisLimit(gateway));
       if (full.size > 0) throw faulty({ path: fullWords(gateway, await apis.usedSlots(gatewayId)) });
       if (!added.has(api._id)) throw await taken(groupId, gatewayId, definition, api._id);
+      await touchCatalogue(store, gatewayId);
       await stillOpen(store, gatewayId);
       await audit.append(actor, { action: 'apig:apis:create', resource: `gateway:${gatewayId}/group:${groupId}/api:${api._id}`, after: audited(definition) });
       return api;
@@ -120,6 +126,7 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
         const present = await ownApi(store, actor, apiId);
         if (present.rev !== rev + 1 || canonicalJson(present.definition) !== canonicalJson(definition)) throw new AppError('conflict');
       }
+      await touchCatalogue(store, api.gatewayId);
       await audit.append(actor, {
         action: 'apig:apis:update',
         resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`,
@@ -137,6 +144,7 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow }: CatalogDep
       );
       if (selling) throw new AppError('conflict', `The product ${selling.name} contains this API. Take it out there first.`);
       if (!(await apis.removeApi(apiId, api.rev, serving)) && (await apis.api(apiId))) throw new AppError('conflict');
+      await touchCatalogue(store, api.gatewayId);
       await audit.append(actor, {
         action: 'apig:apis:delete',
         resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`,

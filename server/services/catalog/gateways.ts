@@ -12,7 +12,8 @@ import {
 import { slugFault, slugOf } from '../../domain/slug.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { EnvironmentDoc, GatewayDoc, GroupDoc } from '../../store/gateways.ts';
-import { faulty, ownGateway, ownGroup, refuseFaults, seesGateway, seesGroup, stillOpen, type CatalogDependencies } from './own.ts';
+import { touchCatalogue } from './directory.ts';
+import { faulty, ownGateway, ownGroup, refuseFaults, seesGateway, seesGroup, stillOpen, type CatalogDependencies, type ListingDependencies } from './own.ts';
 
 export const RELEASE = 'RELEASE';
 const NAME_MAX = 64;
@@ -144,7 +145,7 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
   };
 }
 
-export function makeGroups({ store, clock, ids, audit, changes }: CatalogDependencies): Groups {
+export function makeGroups({ store, clock, ids, audit, changes, directory }: ListingDependencies): Groups {
   const { gateways, apis } = store;
 
   /** Try labels until one is free. */
@@ -171,7 +172,8 @@ export function makeGroups({ store, clock, ids, audit, changes }: CatalogDepende
   return {
     async list(actor, gatewayId) {
       const gateway = await ownGateway(store, actor, gatewayId);
-      return (await gateways.groupsOf(gatewayId)).filter((group) => seesGroup(actor, gateway, group)).sort((a, b) => a.createdAt - b.createdAt);
+      const all = await directory.read(gatewayId, 'groups', () => gateways.groupsOf(gatewayId));
+      return all.filter((group) => seesGroup(actor, gateway, group)).sort((a, b) => a.createdAt - b.createdAt);
     },
     get: (actor, gatewayId, groupId) => ownGroup(store, actor, gatewayId, groupId),
 
@@ -193,6 +195,7 @@ export function makeGroups({ store, clock, ids, audit, changes }: CatalogDepende
         },
         label !== '',
       );
+      await touchCatalogue(store, gatewayId);
       await stillOpen(store, gatewayId);
       await audit.append(actor, {
         action: 'apig:groups:create',
@@ -207,17 +210,19 @@ export function makeGroups({ store, clock, ids, audit, changes }: CatalogDepende
       const group = await ownGroup(store, actor, gatewayId, groupId);
       checkNamed({ name, description });
       if (!(await gateways.updateGroup(groupId, rev, { name, description }))) throw new AppError('conflict');
+      await touchCatalogue(store, gatewayId);
       const before = { name: group.name, description: group.description };
       await audit.append(actor, { action: 'apig:groups:update', resource: `gateway:${gatewayId}/group:${groupId}`, before, after: { name, description } });
     },
 
     async remove(actor, gatewayId, groupId) {
       const group = await ownGroup(store, actor, gatewayId, groupId);
-      if ((await apis.apisOfGroup(gatewayId, groupId)).length > 0) throw new AppError('conflict', 'The group still holds APIs. Delete them first.');
+      if ((await apis.sizeOfGroup(gatewayId, groupId)) > 0) throw new AppError('conflict', 'The group still holds APIs. Delete them first.');
       // A freed label could be taken by a stranger, to whom old callers would then send their credentials.
       if ((await apis.publicationsOfGroup(groupId)).length > 0)
         throw new AppError('conflict', 'APIs of this group were published: its address stays reserved, so the group cannot be deleted.');
       await gateways.removeGroup(groupId);
+      await touchCatalogue(store, gatewayId);
       await audit.append(actor, {
         action: 'apig:groups:delete',
         resource: `gateway:${gatewayId}/group:${groupId}`,

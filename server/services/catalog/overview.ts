@@ -4,7 +4,7 @@ import type { SellerProfile } from '../../store/accounts.ts';
 import type { GatewayDoc, GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
 import { PRODUCTS_MAX } from './products.ts';
-import { ownGateway, seesGateway, seesGroup, seesProduct, type CatalogDependencies } from './own.ts';
+import { ownGateway, seesGateway, seesGroup, seesProduct, type ListingDependencies } from './own.ts';
 
 export interface GroupCounts {
   readonly group: GroupDoc;
@@ -36,16 +36,23 @@ export interface Overview {
   groups(actor: Actor, gatewayId: string): Promise<GroupCounts[]>;
 }
 
-export function makeOverview({ store }: Pick<CatalogDependencies, 'store'>): Overview {
+export function makeOverview({ store, directory }: Pick<ListingDependencies, 'store' | 'directory'>): Overview {
+  const groupsOf = (gatewayId: string) => directory.read(gatewayId, 'groups', () => store.gateways.groupsOf(gatewayId));
+  const placesOf = (gatewayId: string) => directory.read(gatewayId, 'places', () => store.apis.placesOfGateway(gatewayId));
+
   async function counted(actor: Actor, gateway: GatewayDoc): Promise<GroupCounts[]> {
-    const [groups, places] = await Promise.all([store.gateways.groupsOf(gateway._id), store.apis.placesOfGateway(gateway._id)]);
+    const [groups, places] = await Promise.all([groupsOf(gateway._id), placesOf(gateway._id)]);
+    const counts = new Map<string, { apis: number; live: number }>();
+    for (const { groupId, serving } of places) {
+      const count = counts.get(groupId) ?? { apis: 0, live: 0 };
+      count.apis += 1;
+      if (Object.values(serving ?? {}).some((id) => id !== null)) count.live += 1;
+      counts.set(groupId, count);
+    }
     return groups
       .filter((group) => seesGroup(actor, gateway, group))
       .sort((a, b) => a.createdAt - b.createdAt)
-      .map((group) => {
-        const own = places.filter(({ groupId }) => groupId === group._id);
-        return { group, apis: own.length, live: own.filter(({ serving }) => Object.values(serving ?? {}).some((id) => id !== null)).length };
-      });
+      .map((group) => ({ group, ...(counts.get(group._id) ?? { apis: 0, live: 0 }) }));
   }
 
   return {
@@ -58,7 +65,7 @@ export function makeOverview({ store }: Pick<CatalogDependencies, 'store'>): Ove
       const gateways = allGateways.filter((gateway) => !gateway.deletion && seesGateway(actor, gateway));
       const products = allProducts.filter((product) => seesProduct(actor, product));
       const plans = await store.products.plansOfProducts(products.map(({ _id }) => _id));
-      const subscriptions = (await Promise.all(products.map(({ _id }) => store.subscriptions.ofProduct(_id)))).flat().filter(({ live }) => live);
+      const subscriptions = await store.subscriptions.liveOfProducts(products.map(({ _id }) => _id));
       return {
         seller: organization?.seller ?? null,
         gateways: await Promise.all(
@@ -77,8 +84,8 @@ export function makeOverview({ store }: Pick<CatalogDependencies, 'store'>): Ove
     async quotas(actor, gatewayId) {
       const gateway = await ownGateway(store, actor, gatewayId);
       const [groups, places, gateways, products] = await Promise.all([
-        store.gateways.groupsOf(gatewayId),
-        store.apis.placesOfGateway(gatewayId),
+        groupsOf(gatewayId),
+        placesOf(gatewayId),
         store.gateways.gatewaysOf(gateway.organizationId),
         store.products.productsOf(gateway.organizationId),
       ]);

@@ -11,6 +11,7 @@ import type { Store } from '../../store/index.ts';
 import type { ProductDoc } from '../../store/products.ts';
 import type { Audit } from '../audit.ts';
 import type { Changes } from '../changes.ts';
+import type { Directory } from './directory.ts';
 
 export interface CatalogDependencies {
   readonly store: Store;
@@ -22,6 +23,11 @@ export interface CatalogDependencies {
   readonly upstreamAllow: ReadonlySet<string>;
   /** Somebody decided to delete a gateway: remind whoever carries it out. The sweep finds it all the same. */
   readonly deletionBegun?: (gatewayId: string) => Promise<void>;
+}
+
+/** For the parts that list what gateways hold. */
+export interface ListingDependencies extends CatalogDependencies {
+  readonly directory: Directory;
 }
 
 /** What belongs to somebody else looks like what does not exist. */

@@ -4,6 +4,7 @@ import { checkDefinition, operationOf, routeKey } from '../../domain/api-definit
 import { canonicalJson } from '../../domain/plan.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { ApiDoc, PublicationDoc, Serving, Wanted } from '../../store/apis.ts';
+import { touchCatalogue } from './directory.ts';
 import { RELEASE } from './gateways.ts';
 import { mayEach, ownApi, owned, ownGateway, type CatalogDependencies } from './own.ts';
 
@@ -169,7 +170,8 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
             count: published.length,
           },
         });
-        await changes.announce('catalogue-changed', { what: 'publication', id: gatewayId });
+        await touchCatalogue(store, gatewayId);
+      await changes.announce('catalogue-changed', { what: 'publication', id: gatewayId });
       }
       return { published, unchanged, refused };
     },
@@ -187,6 +189,7 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
         before: { publicationId: before },
         after: { publicationId, ordinal: record.ordinal, rollback: true },
       });
+      await touchCatalogue(store, api.gatewayId);
       await changes.announce('catalogue-changed', { what: 'publication', id: apiId });
     },
 
@@ -201,6 +204,7 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
         before: { live: online.slice(0, 100).map(({ _id }) => _id), count: online.length },
         after: { live: [] },
       });
+      await touchCatalogue(store, gatewayId);
       await changes.announce('catalogue-changed', { what: 'publication', id: gatewayId });
       return online.length;
     },
@@ -233,6 +237,7 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
       for (const { _id, apiIds } of left) {
         await settle(apiIds);
         await apis.endSettling(_id, clock.real());
+        for (const gatewayId of new Set((await apis.apis(apiIds)).map((api) => api.gatewayId))) await touchCatalogue(store, gatewayId);
         await changes.announce('catalogue-changed', { what: 'publication', id: apiIds[0] ?? '' });
       }
       return left.length;
