@@ -5,6 +5,7 @@ import type { Log } from '../kernel/log.ts';
 import type { InboxDoc, InboxStore } from '../store/inbox.ts';
 import { meaningOf, type InboundEvent, type InboundHandlers } from '../stripe/events.ts';
 import type { Payments } from '../stripe/port.ts';
+import { makeTimeline } from './timeline.ts';
 import type { Audit } from './audit.ts';
 
 /** After that many failures of our own making an event waits for a person. */
@@ -32,8 +33,13 @@ export interface Inbox {
   unhandled(actor: Actor, olderThanMs: number): Promise<string[]>;
   /** Walk Stripe's list of events since the last walk, and accept what was never delivered (F3). @returns how many those were */
   reconcile(actor: Actor): Promise<number>;
-  /** Received in [from, to), newest first, for the operator's page. */
-  list(actor: Actor, range: { from: number; to: number }): Promise<InboxDoc[]>;
+  /** A page of what was received in [from, to), newest first, for the operator's eyes; from 1. */
+  page(
+    actor: Actor,
+    range: { readonly from: number; readonly to: number },
+    number: number,
+    size: number,
+  ): Promise<{ readonly events: readonly InboxDoc[]; readonly total: number; readonly open: number; readonly dead: number }>;
   /** Try a dead event again. @throws conflict when it is not dead */
   revive(actor: Actor, id: string): Promise<void>;
 }
@@ -52,6 +58,8 @@ export interface InboxDependencies {
 export const inboxId = (eventId: string): string => `stripe.${eventId}`;
 
 export function makeInbox({ store, payments, handlers, enqueue, audit, clock, log }: InboxDependencies): Inbox {
+  const received = makeTimeline((source, from, to) => store.inbox.times(source, from, to), clock);
+
   async function accept(_actor: Actor, event: InboundEvent, raw: string): Promise<'accepted' | 'duplicate' | 'ignored'> {
     const foreign = foreignness(event);
     const id = inboxId(event.id);
@@ -159,7 +167,15 @@ export function makeInbox({ store, payments, handlers, enqueue, audit, clock, lo
       return missed;
     },
 
-    list: async (_actor, { from, to }) => (await store.inbox.received('stripe', from, to)).sort((a, b) => b.receivedAt - a.receivedAt),
+    async page(_actor, range, number, size) {
+      const [{ ids, total }, open, dead] = await Promise.all([
+        received.page('stripe', range, number, size),
+        store.inbox.countIn('received', range.from, range.to),
+        store.inbox.countIn('dead', range.from, range.to),
+      ]);
+      const events = (await store.inbox.many(ids)).sort((a, b) => b.receivedAt - a.receivedAt);
+      return { events, total, open, dead };
+    },
 
     async revive(actor, id) {
       const event = await store.inbox.get(id);

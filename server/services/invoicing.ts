@@ -11,6 +11,7 @@ import type { SubscriptionDoc } from '../store/subscriptions.ts';
 import type { Payments } from '../stripe/payments.ts';
 import type { Audit } from './audit.ts';
 import { mustOperate } from './operators.ts';
+import { makeTimeline, type Timeline } from './timeline.ts';
 import { makeCarry } from './billing/carry.ts';
 import { makeClose, type BoundaryFollower, type Closing } from './billing/close.ts';
 import { isPutOff, makeCollect, type InvoiceFollowers } from './billing/collect.ts';
@@ -48,11 +49,29 @@ export interface BillingRound {
   readonly failed: readonly string[];
 }
 
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface InvoicePage {
+  readonly invoices: readonly InvoiceDoc[];
+  /** In the whole range. */
+  readonly total: number;
+}
+
 export type Invoicing = ReturnType<typeof makeInvoicing>;
 
 /** From usage to money: closes periods, issues the invoice of each boundary, collects it through Stripe. */
 export function makeInvoicing(dependencies: InvoicingDependencies) {
   const { store, payments, usage, earnings, audit, clock, ids, log, platformFeeBps, subscriptions } = dependencies;
+  const [bought, sold] = (['organizationId', 'providerId'] as const).map((side) =>
+    makeTimeline((id, from, to) => store.invoices.timesOf(side, id, from, to), clock),
+  ) as [Timeline, Timeline];
+  async function pageOf(timeline: Timeline, organizationId: string, range: Range, number: number, size: number): Promise<InvoicePage> {
+    const { ids, total } = await timeline.page(organizationId, range, number, size);
+    return { invoices: newestFirst(await store.invoices.many(ids)), total };
+  }
   const carry = makeCarry({ store });
   const issue = makeIssue({ store, usage, carry, clock, feeBps: platformFeeBps });
   const close = makeClose({ store, usage, issue, clock, ids, followers: subscriptions });
@@ -224,13 +243,17 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
     /** The buyer's, newest first. */
     list: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> =>
       newestFirst(await store.invoices.ofOrganization(actor.organizationId, from, to)),
+    /** Does an invoice of the buyer wait for a card, or for the bank's confirmation? */
+    awaitsBuyer: async (actor: Actor): Promise<boolean> => (await store.invoices.openOf(actor.organizationId)).some(({ waitingFor }) => waitingFor !== null),
     /** Credits, and debts too small to charge, that ended subscriptions left: the next invoice of the same seller takes them over. */
     leftOver: (actor: Actor): Promise<InvoiceDoc[]> => carry.leftOver(actor.organizationId),
     /** What a first invoice of this seller in this currency would take over, minor units; below zero: a credit. */
     keptFor: async (actor: Actor, { providerId, currency }: Pick<SubscriptionDoc, 'currency' | 'providerId'>): Promise<bigint> =>
       (await carry.preview({ _id: '', organizationId: actor.organizationId, providerId, currency })).minor,
-    /** What the actor's organization sold, newest first. */
-    sold: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> => newestFirst(await store.invoices.ofProvider(actor.organizationId, from, to)),
+    /** A page of the buyer's, newest first; from 1. */
+    page: (actor: Actor, range: Range, number: number, size: number): Promise<InvoicePage> => pageOf(bought, actor.organizationId, range, number, size),
+    /** A page of what the actor's organization sold, newest first; from 1. */
+    soldPage: (actor: Actor, range: Range, number: number, size: number): Promise<InvoicePage> => pageOf(sold, actor.organizationId, range, number, size),
     /** What a period would be invoiced as, if it ended as it stands; the running one if none is named. */
     preview: (subscription: SubscriptionDoc, index?: number): Promise<InvoiceDoc | null> => issue.preview(subscription, index),
     /** For operators: periods that ended and are not invoiced, with what holds them. */

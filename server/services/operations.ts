@@ -15,7 +15,7 @@ import type { UsageTotals } from './usage-totals.ts';
 const DAY_MS = 86_400_000;
 const RECENT_DAYS = 62;
 const WEBHOOK_DAYS = 30;
-const WEBHOOKS_SHOWN = 200;
+const WEBHOOKS_PAGE_SIZE = 50;
 
 export type Operations = ReturnType<typeof makeOperations>;
 
@@ -124,23 +124,23 @@ export function makeOperations({ store, invoicing, inbox, metering, usageTotals,
       return retried;
     },
 
-    async webhooks(actor: Actor) {
+    /** @param number  of the page, from 1 */
+    async webhooks(actor: Actor, number: number) {
       const now = clock.real();
-      const events = await inbox.list(actor, { from: now - WEBHOOK_DAYS * DAY_MS, to: now + 1 });
-      const count = (status: string) => events.filter((event) => event.status === status).length;
+      const { events, total, open, dead } = await inbox.page(actor, { from: now - WEBHOOK_DAYS * DAY_MS, to: now + 1 }, number, WEBHOOKS_PAGE_SIZE);
       return {
         days: WEBHOOK_DAYS,
-        counts: { open: count('received'), done: count('done'), dead: count('dead') },
-        events: events
-          .slice(0, WEBHOOKS_SHOWN)
-          .map((event) => ({
-            id: event._id,
-            type: event.type,
-            receivedAt: event.receivedAt,
-            state: event.status,
-            attempts: event.attempts,
-            result: event.result,
-          })),
+        counts: { open, done: total - open - dead, dead },
+        total,
+        size: WEBHOOKS_PAGE_SIZE,
+        events: events.map((event) => ({
+          id: event._id,
+          type: event.type,
+          receivedAt: event.receivedAt,
+          state: event.status,
+          attempts: event.attempts,
+          result: event.result,
+        })),
       };
     },
 

@@ -41,6 +41,7 @@ export function makeInboxStore(connection: Connection) {
   );
   schema.index({ open: 1 }, { partialFilterExpression: { open: true }, name: 'open' });
   schema.index({ source: 1, receivedAt: 1 });
+  schema.index({ status: 1, receivedAt: 1 });
   const Inbox = connection.model('Inbox', schema);
 
   return {
@@ -62,6 +63,15 @@ export function makeInboxStore(connection: Connection) {
         .modifiedCount === 1,
     open: () => Inbox.find({ open: true }).lean<InboxDoc[]>(),
     received: (source: string, from: number, to: number) => Inbox.find({ source, receivedAt: { $gte: from, $lt: to } }).lean<InboxDoc[]>(),
+    many: (ids: readonly string[]) => Inbox.find({ _id: { $in: [...ids] } }).lean<InboxDoc[]>(),
+    /** Ids and times of receipt. */
+    times: async (source: string, from: number, to: number): Promise<{ _id: string; at: number }[]> =>
+      (await Inbox.find({ source, receivedAt: { $gte: from, $lt: to } }, { receivedAt: 1 }).lean<Pick<InboxDoc, '_id' | 'receivedAt'>[]>()).map(
+        ({ _id, receivedAt }) => ({ _id, at: receivedAt }),
+      ),
+    /** How many received in that time are not handled, or given up. */
+    countIn: async (status: 'dead' | 'received', from: number, to: number) =>
+      (await Inbox.find({ status, receivedAt: { $gte: from, $lt: to } }, { _id: 1 }).lean()).length,
   };
 }
 

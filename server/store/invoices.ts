@@ -194,6 +194,7 @@ export function makeInvoicesStore(connection: Connection) {
   schema.index({ providerId: 1, number: 1 }, { unique: true, partialFilterExpression: { numbered: true }, name: 'seller_number' });
   schema.index({ stripeInvoiceId: 1 }, { unique: true, partialFilterExpression: { stripeInvoiceId: { $type: 'string' } } });
   schema.index({ organizationId: 1, issuedAt: 1 });
+  schema.index({ organizationId: 1, status: 1 });
   schema.index({ providerId: 1, issuedAt: 1 });
   schema.index({ subscriptionId: 1 });
   schema.index({ status: 1, issuedAt: 1 });
@@ -216,7 +217,14 @@ export function makeInvoicesStore(connection: Connection) {
     ofSubscription: (subscriptionId: string) => Invoices.find({ subscriptionId }).lean<InvoiceDoc[]>(),
     ofOrganization: (organizationId: string, from: number, to: number) =>
       Invoices.find({ organizationId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
+    many: (ids: readonly string[]) => Invoices.find({ _id: { $in: [...ids] } }).lean<InvoiceDoc[]>(),
+    /** Ids and times of issue, of the buyer's or of the seller's. */
+    timesOf: async (side: 'organizationId' | 'providerId', id: string, from: number, to: number): Promise<{ _id: string; at: number }[]> =>
+      (await Invoices.find({ [side]: id, issuedAt: { $gte: from, $lt: to } }, { issuedAt: 1 }).lean<Pick<InvoiceDoc, '_id' | 'issuedAt'>[]>()).map(
+        ({ _id, issuedAt }) => ({ _id, at: issuedAt }),
+      ),
     ofProvider: (providerId: string, from: number, to: number) => Invoices.find({ providerId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
+    openOf: (organizationId: string) => Invoices.find({ organizationId, status: 'open' }).lean<InvoiceDoc[]>(),
     unsettled: () => Invoices.find({ unsettled: true }).lean<InvoiceDoc[]>(),
     inStatus: (status: InvoiceStatus) => Invoices.find({ status }).lean<InvoiceDoc[]>(),
     /** Of this buyer, what was carried and not taken over. */

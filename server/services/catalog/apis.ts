@@ -21,6 +21,8 @@ export interface ApiSummary {
 export interface Apis {
   /** Of one group, by path and method. */
   list(actor: Actor, gatewayId: string, groupId: string): Promise<ApiSummary[]>;
+  /** Of all groups of a gateway, group by group. */
+  ofGateway(actor: Actor, gatewayId: string): Promise<ApiSummary[]>;
   get(actor: Actor, apiId: string): Promise<ApiSummary>;
   /** @throws invalid-form with the faults by field: a second API for the same calls, or a gateway that is full, beside the path */
   create(actor: Actor, gatewayId: string, groupId: string, definition: ApiDefinition): Promise<ApiDoc>;
@@ -77,6 +79,18 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow, directory }:
     async list(actor, gatewayId, groupId) {
       const [gateway] = await Promise.all([ownGateway(store, actor, gatewayId), ownGroup(store, actor, gatewayId, groupId)]);
       const all = await directory.read(gatewayId, groupId, () => summariesOf(gatewayId, groupId));
+      return all.filter(({ api }) => seesApi(actor, gateway, api));
+    },
+
+    async ofGateway(actor, gatewayId) {
+      const gateway = await ownGateway(store, actor, gatewayId);
+      const all = await directory.read(gatewayId, 'apis', async () => {
+        const groups = (await gateways.groupsOf(gatewayId)).sort((a, b) => a.createdAt - b.createdAt);
+        const used = new Set((await apis.placesOfGateway(gatewayId)).map(({ groupId }) => groupId));
+        const lists: ApiSummary[][] = [];
+        for (const { _id } of groups) if (used.has(_id)) lists.push(await summariesOf(gatewayId, _id));
+        return lists.flat();
+      });
       return all.filter(({ api }) => seesApi(actor, gateway, api));
     },
 

@@ -13,6 +13,7 @@ import { page } from '../render.ts';
 import { body, orAgain, part, press } from './provider-kit.ts';
 
 const APIS_PAGE_SIZE = 50;
+const GROUPS_PAGE_SIZE = 50;
 
 const NamedForm = z.strictObject({ name: field.name, description: field.text(1_000) });
 const ChangeForm = NamedForm.extend({ rev: z.coerce.number().int() });
@@ -69,6 +70,7 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
   const groups = async (req: Request, res: Response, values = {}, faults: Record<string, string> = {}, status = 200) => {
     const actor = actorOf(req);
     const gateway = await catalog.gateways.get(actor, part(req, 'id'));
+    const number = pageOf(req.query['page']);
     const [counted, { quotas }] = await Promise.all([catalog.overview.groups(actor, gateway._id), catalog.overview.quotas(actor, gateway._id)]);
     page(
       res,
@@ -78,7 +80,8 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
         tabs: gatewayTabs(gateway, 'groups'),
         trail: gatewayTrail(gateway),
         near: nearQuotas(quotas),
-        groups: counted.map((one) => countsModel(one, gatewayUrl)),
+        groups: counted.slice((number - 1) * GROUPS_PAGE_SIZE, number * GROUPS_PAGE_SIZE).map((one) => countsModel(one, gatewayUrl)),
+        pages: pagination(`/gateways/${gateway._id}/groups`, req.query, { page: number, size: GROUPS_PAGE_SIZE, total: counted.length }),
         gatewayUrl,
         form: formModel(FIELDS.group, values, faults),
         open: Object.keys(faults).length > 0 || counted.length === 0,
@@ -101,14 +104,13 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
   router.get('/gateways/:id/apis', may('apig:apis:get'), async (req, res) => {
     const actor = actorOf(req);
     const gateway = await catalog.gateways.get(actor, part(req, 'id'));
-    const counted = await catalog.overview.groups(actor, gateway._id);
-    const lists = await Promise.all(
-      counted
-        .filter(({ apis }) => apis > 0)
-        .map(async ({ group }) => (await catalog.apis.list(actor, gateway._id, group._id)).map((summary) => ({ ...apiModel(summary), group: group.name }))),
-    );
+    const [counted, all] = await Promise.all([catalog.overview.groups(actor, gateway._id), catalog.apis.ofGateway(actor, gateway._id)]);
+    const groupNames = new Map(counted.map(({ group: { _id, name: title } }) => [_id, title]));
     const asked = String(req.query['q'] ?? '').slice(0, 200);
-    const found = lists.flat().filter(matching(asked));
+    const found = all
+      .filter(({ api }) => groupNames.has(api.groupId))
+      .map((summary) => ({ ...apiModel(summary), group: groupNames.get(summary.api.groupId) ?? '' }))
+      .filter(matching(asked));
     const number = pageOf(req.query['page']);
     page(res, 'provider/apis', {
       gateway: gatewayModel(gateway),
@@ -116,9 +118,9 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
       trail: gatewayTrail(gateway),
       query: asked,
       total: found.length,
-      all: lists.flat().length,
+      all: all.length,
       apis: found.slice((number - 1) * APIS_PAGE_SIZE, number * APIS_PAGE_SIZE),
-      groups: counted.map((one) => countsModel(one, gatewayUrl)),
+      groups: counted.slice(0, GROUPS_PAGE_SIZE).map((one) => countsModel(one, gatewayUrl)),
       pages: pagination(`/gateways/${gateway._id}/apis`, req.query, { page: number, size: APIS_PAGE_SIZE, total: found.length }),
     });
   });

@@ -37,20 +37,23 @@ export function invoiceRoutes({
   router.get('/invoices', may('market:invoices:get'), async (req, res) => {
     const actor = actorOf(req);
     const until = clock.now() + 1;
-    const [all, bought] = await Promise.all([invoicing.list(actor, until - SHOWN_DAYS * 86_400_000, until), overview.all(actor)]);
+    const current = pageOf(req.query['page']);
+    const [{ invoices, total }, bought, waiting] = await Promise.all([
+      invoicing.page(actor, { from: until - SHOWN_DAYS * 86_400_000, to: until }, current, PAGE_SIZE),
+      overview.all(actor),
+      invoicing.awaitsBuyer(actor),
+    ]);
     const names = new Map(bought.map(({ subscription, product }) => [subscription._id, product.name]));
     const awaited = await overview.awaited(bought.map(({ subscription }) => subscription));
-    const current = pageOf(req.query['page']);
-    const shown = all.slice((current - 1) * PAGE_SIZE, current * PAGE_SIZE);
     page(res, 'buyer/invoices', {
-      invoices: shown.map((invoice) => ({ ...invoiceRow(invoice), product: names.get(invoice.subscriptionId) ?? '' })),
-      pages: pagination('/invoices', {}, { page: current, size: PAGE_SIZE, total: all.length }),
+      invoices: invoices.map((invoice) => ({ ...invoiceRow(invoice), product: names.get(invoice.subscriptionId) ?? '' })),
+      pages: pagination('/invoices', {}, { page: current, size: PAGE_SIZE, total }),
       upcoming: [
         ...awaited.map((one) => awaitedModel(one, names.get(one.subscription._id) ?? '')),
         ...bought.flatMap((one) => upcomingModel(one) ?? []).sort((a, b) => a.writtenAt - b.writtenAt),
       ],
-      any: all.length > 0,
-      open: all.some(({ status, waitingFor }) => status === 'open' && waitingFor !== null),
+      any: total > 0,
+      open: waiting,
     });
   });
 

@@ -3,6 +3,7 @@ import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { actorOf, may } from '../guards.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
 
 /** The operator's pages: periods and closing one by hand, queues, webhooks, nodes. */
@@ -42,7 +43,11 @@ export function operationRoutes({ operations, clock }: Pick<Services, 'operation
     res.redirect(303, '/admin/queues');
   });
 
-  router.get('/admin/webhooks', may('platform:webhooks:get'), async (req, res) => page(res, 'admin/webhooks', await operations.webhooks(actorOf(req))));
+  router.get('/admin/webhooks', may('platform:webhooks:get'), async (req, res) => {
+    const number = pageOf(req.query['page']);
+    const found = await operations.webhooks(actorOf(req), number);
+    page(res, 'admin/webhooks', { ...found, pages: pagination('/admin/webhooks', {}, { page: number, size: found.size, total: found.total }) });
+  });
   router.post('/admin/webhooks/:id/replay', may('platform:webhooks:update'), async (req, res) => {
     await operations.replay(actorOf(req), String(req.params['id']));
     flash(req, 'success', 'The event is handled again; what it did before is not done twice.');

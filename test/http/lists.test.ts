@@ -1,0 +1,61 @@
+import { expect } from 'chai';
+import { definition } from '../support/catalog-world.ts';
+import { listsWorld, type ListsWorld } from '../support/lists-world.ts';
+
+const SIZE = 1_000;
+/** Of a page of 50 rows: what it shows, and what surrounds it (session, rights, organization, gateway). */
+const DOCUMENTS_MAX = 200;
+const MOCK = { backend: { kind: 'mock', status: 200, headers: [], body: '{}' } } as const;
+
+describe(`pages of lists of ${SIZE.toLocaleString('en')}`, function () {
+  this.timeout(240_000);
+  let world: ListsWorld;
+  before(async () => {
+    world = await listsWorld(SIZE);
+  });
+  after(() => world.stop());
+
+  it(`read at most ${DOCUMENTS_MAX} documents each, the first as the later ones, once they were opened`, async () => {
+    const read: Record<string, readonly number[]> = {};
+    for (const page of world.pages) {
+      // The first look of a process reads a list whole into its memory; of those that follow none does.
+      const first = await world.visit(page, page.path);
+      expect(first.status, page.name).to.equal(200);
+      const counts: number[] = [];
+      const next = /href="([^"]*)" ?[^>]*>(?:Next|Older)/.exec(first.text)?.[1] ?? /rel="next" href="([^"]*)"/.exec(first.text)?.[1];
+      for (const path of [page.path, ...(next === undefined ? [] : [next.replaceAll('&#x3D;', '=').replaceAll('&amp;', '&')])]) {
+        world.taken();
+        expect((await world.visit(page, path)).status, path).to.equal(200);
+        counts.push(world.taken().documents);
+      }
+      read[page.name] = counts;
+    }
+    const beyond = Object.entries(read).filter(([, counts]) => counts.some((count) => count > DOCUMENTS_MAX));
+    expect(beyond, JSON.stringify(read)).to.deep.equal([]);
+  });
+
+  it('show at once what was changed, by this process and by another one', async () => {
+    const { portal, actor, gatewayId, groupId, pages } = world;
+    const list = pages.find(({ name }) => name === 'APIs of a gateway');
+    if (!list) throw new Error('no such list');
+    const find = async (path: string) => (await world.visit(list, `${list.path}?q=${encodeURIComponent(path)}`)).text.includes(`>${path}<`);
+    const api = await portal.composition.services.catalog.apis.create(actor, gatewayId, groupId, definition('/fresh/one', MOCK));
+    expect(await find('/fresh/one')).to.equal(true);
+    // Another process has a memory of its own and shares the store alone.
+    const { makeCatalog } = await import('../../server/services/catalog.ts');
+    const { store, clock, ids, services } = portal.composition;
+    const other = makeCatalog({
+      store,
+      clock,
+      ids,
+      audit: services.audit,
+      changes: services.changes,
+      upstreamAllow: new Set(['127.0.0.1:3201']),
+      sendLetter: async () => undefined,
+    });
+    await other.apis.create(actor, gatewayId, groupId, definition('/fresh/two', MOCK));
+    expect(await find('/fresh/two')).to.equal(true);
+    await other.apis.remove(actor, api._id);
+    expect(await find('/fresh/one')).to.equal(false);
+  });
+});

@@ -1,0 +1,203 @@
+import { randomBytes } from 'node:crypto';
+import type { Actor } from '../../server/domain/actor.ts';
+import { definition } from './catalog-world.ts';
+import { testMongo } from './engines.ts';
+import { PASSWORD, startPortal } from './portal.ts';
+
+const DAY_MS = 86_400_000;
+
+/** A page that lists things, who looks at it, and how many there are. */
+export interface ListPage {
+  readonly name: string;
+  readonly path: string;
+  readonly who: 'owner' | 'operator';
+}
+
+/**
+ * A portal whose lists hold `size` of everything (of what an organization may have no more than fewer of, as many as it may), put there in batches,
+ * and a count of the documents that the store reads.
+ */
+export async function listsWorld(size: number) {
+  const mongo = await testMongo();
+  const portal = await startPortal({ MONGODB_URI: `${mongo.uri}${mongo.uri.includes('?') ? '&' : '?'}monitorCommands=true` });
+  const { services, store, ids, clock } = portal.composition;
+  let documents = 0;
+  let commands = 0;
+  store.connection.getClient().on('commandSucceeded', ({ reply }) => {
+    const { cursor } = reply as { cursor?: { firstBatch?: unknown[]; nextBatch?: unknown[] } };
+    documents += (cursor?.firstBatch ?? cursor?.nextBatch ?? []).length;
+    commands += 1;
+  });
+  const owner = await portal.member('Owner');
+  const actor: Actor = {
+    kind: 'user',
+    userId: owner.userId,
+    organizationId: owner.organizationId,
+    policies: ['Administrator'],
+    address: '192.0.2.7',
+    requestId: 'req_lists',
+  };
+  const operator = portal.visitor();
+  const olga = await services.accounts.register({ email: 'olga@example.test', password: PASSWORD, name: 'Olga', organization: 'Olga' });
+  if (!olga) throw new Error('no operator');
+  await services.accounts.addOperators(olga.user);
+  await store.accounts.removeMembership(olga.organization._id, olga.user._id);
+  await operator.post('/sign-in', { email: 'olga@example.test', password: PASSWORD });
+
+  const { organizationId } = owner;
+  const now = clock.now();
+  const many = <T>(count: number, make: (n: number) => T): T[] => Array.from({ length: count }, (_, n) => make(n));
+  const insert = (model: string, rows: readonly object[]) => store.connection.model(model).collection.insertMany(rows as never, { ordered: false });
+  /** Spread over the last weeks, none within the last minutes. */
+  const at = (n: number) => now - DAY_MS - Math.floor((n * 20 * DAY_MS) / size);
+  const letters = () => randomBytes(6).toString('hex');
+
+  const gateway = await services.catalog.gateways.create(actor, {
+    name: 'Large',
+    description: '',
+    edition: 'enterprise',
+    tags: [{ key: 'team', value: 'lists' }],
+  });
+  const group = await services.catalog.groups.create(actor, gateway._id, { name: 'Large', description: '', label: '' });
+  await store.apis.addApis(
+    many(size, (n) => ({
+      _id: ids.next('api'),
+      gatewayId: gateway._id,
+      groupId: group._id,
+      organizationId,
+      definition: definition(`/things/${n}`),
+      createdAt: now,
+      updatedAt: now,
+      rev: 1,
+    })),
+    2_000,
+  );
+  const taken = (await store.gateways.group(group._id))?.slot ?? 0;
+  await insert(
+    'Group',
+    many(size - 1, (n) => ({
+      _id: ids.next('grp'),
+      gatewayId: gateway._id,
+      organizationId,
+      label: `l${letters()}-${n}`,
+      name: `Group ${n}`,
+      description: '',
+      slot: n < taken ? n : n + 1,
+      gone: false,
+      createdAt: now,
+      rev: 1,
+    })),
+  );
+  const invoice = (n: number, buyer: string, seller: string) => ({
+    _id: ids.next('inv'),
+    subscriptionId: ids.next('sub'),
+    organizationId: buyer,
+    providerId: seller,
+    productId: 'prd_none',
+    kind: 'period',
+    periodIndex: n,
+    ordinal: 0,
+    status: 'paid',
+    void: false,
+    currency: 'usd',
+    lines: [],
+    subtotalMinor: 100n,
+    carriedInMinor: 0n,
+    totalMinor: 100n,
+    chargeMinor: 100n,
+    carriedMinor: 0n,
+    carryOpen: false,
+    carriedFrom: [],
+    hash: '',
+    number: n + 1,
+    numbered: true,
+    step: 'done',
+    stepAt: at(n),
+    unsettled: false,
+    stripeInvoiceId: null,
+    remakes: 0,
+    stripeUrl: null,
+    issuedAt: at(n),
+    usageFrom: null,
+    usageTo: null,
+    waitingFor: null,
+    lastFailure: '',
+    paidAt: at(n),
+  });
+  await insert(
+    'Invoice',
+    many(size, (n) => invoice(n, organizationId, 'org_seller')),
+  );
+  await insert(
+    'Invoice',
+    many(size, (n) => invoice(n, 'org_buyer', organizationId)),
+  );
+  await insert(
+    'Inbox',
+    many(size, (n) => ({
+      _id: `stripe.evt_${letters()}_${n}`,
+      source: 'stripe',
+      type: 'invoice.paid',
+      objectId: `in_${n}`,
+      occurredAt: at(n),
+      receivedAt: at(n),
+      raw: '{}',
+      status: 'done',
+      open: false,
+      attempts: 0,
+      result: 'done',
+      handledAt: at(n),
+    })),
+  );
+  await insert(
+    'Audit',
+    many(size, (n) => ({
+      _id: ids.next('evt'),
+      at: at(n),
+      organizationId,
+      userId: owner.userId,
+      kind: 'user',
+      action: 'apig:groups:create',
+      resource: `gateway:${gateway._id}`,
+      things: [gateway._id],
+      outcome: 'done',
+      address: '192.0.2.7',
+      requestId: 'req_1',
+      before: null,
+      after: null,
+    })),
+  );
+
+  const pages: readonly ListPage[] = [
+    { name: 'gateways', path: '/gateways', who: 'owner' },
+    { name: 'groups', path: `/gateways/${gateway._id}/groups`, who: 'owner' },
+    { name: 'APIs of a gateway', path: `/gateways/${gateway._id}/apis`, who: 'owner' },
+    { name: 'APIs of a group', path: `/gateways/${gateway._id}/groups/${group._id}`, who: 'owner' },
+    { name: 'quotas', path: `/gateways/${gateway._id}/quotas`, who: 'owner' },
+    { name: 'audit', path: '/organization/audit', who: 'owner' },
+    { name: 'invoices', path: '/invoices', who: 'owner' },
+    { name: 'earnings', path: '/earnings', who: 'owner' },
+    { name: 'webhooks', path: '/admin/webhooks', who: 'operator' },
+  ];
+  return {
+    portal,
+    actor,
+    gatewayId: gateway._id,
+    groupId: group._id,
+    pages,
+    visit: ({ who }: ListPage, path: string) => (who === 'owner' ? owner : operator).get(path),
+    /** Documents and commands since the last call. */
+    taken() {
+      const seen = { documents, commands };
+      documents = 0;
+      commands = 0;
+      return seen;
+    },
+    async stop() {
+      await portal.stop();
+      await mongo.drop();
+    },
+  };
+}
+
+export type ListsWorld = Awaited<ReturnType<typeof listsWorld>>;
