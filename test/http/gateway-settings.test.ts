@@ -95,4 +95,29 @@ describe('the settings of a gateway over HTTP', function () {
     expect(list).to.contain('Airport').and.not.contain('Harbour');
     expect((await provider.get('/gateways?q=team%3Dnone')).text).to.contain('No gateway has all of these words');
   });
+  it('filter gateways, products and the overview by tags in the address, with chips that take them away; an unknown tag is told in words', async () => {
+    const [sea, both] = [
+      await made('Coast', [['team', 'coast']]),
+      await made('Delta', [
+        ['team', 'coast'],
+        ['stage', 'live'],
+      ]),
+    ];
+    expect(sea).not.to.equal(both);
+    for (const path of ['/gateways', '/products', '/selling']) expect((await provider.get(path)).status, path).to.equal(200);
+    const one = (await provider.get('/gateways?tag=team%3Dcoast')).text;
+    expect(one)
+      .to.contain('Coast')
+      .and.contain('Delta')
+      .and.not.contain('Harbour')
+      .and.contain('data-name="tags-chosen"')
+      .and.contain('<option value="stage&#x3D;live">');
+    const two = (await provider.get('/gateways?tag=team%3Dcoast&tag=stage%3Dlive')).text;
+    expect(two).to.contain('Delta').and.not.contain('>Coast<');
+    expect(two).to.contain('href="/gateways?tag&#x3D;stage%3Dlive"').and.contain('href="/gateways?tag&#x3D;team%3Dcoast"');
+    for (const path of ['/gateways', '/products', '/selling']) {
+      const none = (await provider.get(`${path}?tag=team%3Dnobody`)).text;
+      if (path !== '/products') expect(none, path).to.contain('No gateway carries the tag team&#x3D;nobody.');
+    }
+  });
 });

@@ -1,6 +1,6 @@
 import { hindranceWords, isEmpty, type DeletionState, type Held } from '../../services/catalog/deletion.ts';
 import type { HeldKind } from '../../store/gateways.ts';
-import { counted, percentOf } from './number.ts';
+import { counted } from './number.ts';
 
 /** What each kind is called, one and several, and what becomes of it. */
 const KINDS: Readonly<Record<HeldKind, readonly [string, string, string]>> = {
@@ -32,7 +32,7 @@ export function deletionModel({ gateway, held, liveApis, hindrances }: DeletionS
     empty: isEmpty(held),
     rows: rows(deletion?.held ?? held).filter(({ count }) => count > 0),
     left: rows(held).filter(({ count, kind }) => count > 0 && kind !== 'parameters'),
-    progress: { used: Math.max(0, before - left), whole: before, percent: percentOf(Math.max(0, before - left), before) },
+    progress: { used: Math.max(0, before - left), whole: before },
     live: liveApis === 0 ? '' : counted(liveApis, 'API'),
     hindrances: hindrances.map((hindrance) => ({ productId: hindrance.product._id, words: hindranceWords(hindrance) })),
     decidedAt: deletion?.at ?? null,

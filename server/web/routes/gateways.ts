@@ -9,6 +9,7 @@ import { formModel, type FieldSpec } from '../present/form.ts';
 import { address, pageOf, pagination } from '../present/pagination.ts';
 import { apiModel, countsModel, gatewayModel, gatewayTabs, gatewayTrail, groupModel, groupTrail } from '../present/provider.ts';
 import { nearQuotas } from '../present/quotas.ts';
+import { tagFilter } from '../present/tag-filter.ts';
 import { page } from '../render.ts';
 import { body, orAgain, part, press } from './provider-kit.ts';
 
@@ -37,9 +38,11 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
   router.get('/gateways', may('apig:instances:get'), async (req, res) => {
     const [{ gateways }, deleted] = await Promise.all([catalog.overview.selling(actorOf(req)), catalog.deletion.recent(actorOf(req))]);
     const asked = String(req.query['q'] ?? '').slice(0, 200);
-    const shown = gateways.filter(({ gateway }) => gatewayMatches(gateway, asked));
+    const filter = tagFilter('/gateways', req.query, gateways);
+    const shown = gateways.filter(({ gateway }) => filter.meant.has(gateway._id) && gatewayMatches(gateway, asked));
     page(res, 'provider/gateways', {
       query: asked,
+      filter: filter.model,
       all: gateways.length,
       total: shown.length,
       deleted: deleted.map(({ _id, name: title, gone }) => ({ id: _id, name: title, gone: gone === true })),

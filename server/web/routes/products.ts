@@ -12,6 +12,7 @@ import { field, parseForm } from '../forms.ts';
 import { actorOf, may, open } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { groupModel, productTabs, productTrail, type ProductTab } from '../present/provider.ts';
+import { tagFilter } from '../present/tag-filter.ts';
 import { page } from '../render.ts';
 import { body, many, orAgain, part, press, revisionOf, upload, uploaded } from './provider-kit.ts';
 import { planRows } from './plans.ts';
@@ -93,8 +94,13 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
 
   router.get('/products', may('market:products:get'), async (req, res) => {
     const { products, gateways } = await catalog.overview.selling(actorOf(req));
+    const filter = tagFilter('/products', req.query, gateways);
     page(res, 'provider/products', {
-      products: products.map(({ product, plans, subscribers }) => ({ ...model(product, 'overview').product, plans, subscribers })),
+      filter: filter.model,
+      any: products.length > 0,
+      products: products
+        .filter(({ product }) => !filter.active || filter.meant.has(product.gatewayId))
+        .map(({ product, plans, subscribers }) => ({ ...model(product, 'overview').product, plans, subscribers })),
       live: gateways.some(({ groups }) => groups.some((group) => group.live > 0)),
     });
   });

@@ -6,6 +6,7 @@ import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { sellingSteps } from '../present/selling.ts';
+import { tagFilter } from '../present/tag-filter.ts';
 import { page } from '../render.ts';
 import { body, orAgain } from './provider-kit.ts';
 
@@ -36,15 +37,20 @@ export function sellingRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
   router.get('/selling', may('market:products:get'), async (req, res) => {
     const { seller, gateways, products } = await catalog.overview.selling(actorOf(req));
     const steps = sellingSteps({ seller, gateways, products });
+    const filter = tagFilter('/selling', req.query, gateways);
+    const shown = products.filter(({ product }) => !filter.active || filter.meant.has(product.gatewayId));
+    const serving = gateways.filter(({ gateway }) => filter.meant.has(gateway._id));
     page(res, 'provider/selling', {
       steps,
       done: steps.filter((step) => step.done).length,
       complete: steps.every((step) => step.done),
       seller: seller && { name: seller.displayName, slug: seller.slug },
-      live: gateways.flatMap(({ groups }) => groups).reduce((sum, { live }) => sum + live, 0),
-      subscribers: products.reduce((sum, one) => sum + one.subscribers, 0),
-      listed: products.filter(({ product }) => product.status === 'listed').length,
-      products: products.map(({ product, plans, subscribers }) => ({
+      filter: filter.model,
+      any: products.length > 0,
+      live: serving.flatMap(({ groups }) => groups).reduce((sum, { live }) => sum + live, 0),
+      subscribers: shown.reduce((sum, one) => sum + one.subscribers, 0),
+      listed: shown.filter(({ product }) => product.status === 'listed').length,
+      products: shown.map(({ product, plans, subscribers }) => ({
         id: product._id,
         name: product.name,
         state: product.status,
