@@ -106,12 +106,8 @@ describe('the settings of a gateway over HTTP', function () {
     expect(sea).not.to.equal(both);
     for (const path of ['/gateways', '/products', '/selling']) expect((await provider.get(path)).status, path).to.equal(200);
     const one = (await provider.get('/gateways?tag=team%3Dcoast')).text;
-    expect(one)
-      .to.contain('Coast')
-      .and.contain('Delta')
-      .and.not.contain('Harbour')
-      .and.contain('data-name="tags-chosen"')
-      .and.contain('<option value="stage&#x3D;live">');
+    expect(one).to.contain('>Coast<').and.contain('>Delta<').and.contain('data-name="tags-chosen"').and.contain('<option value="stage&#x3D;live">');
+    expect(one).not.to.contain('>Harbour<');
     const two = (await provider.get('/gateways?tag=team%3Dcoast&tag=stage%3Dlive')).text;
     expect(two).to.contain('Delta').and.not.contain('>Coast<');
     expect(two).to.contain('href="/gateways?tag&#x3D;stage%3Dlive"').and.contain('href="/gateways?tag&#x3D;team%3Dcoast"');

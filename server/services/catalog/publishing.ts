@@ -171,7 +171,7 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
           },
         });
         await touchCatalogue(store, gatewayId);
-      await changes.announce('catalogue-changed', { what: 'publication', id: gatewayId });
+        await changes.announce('catalogue-changed', { what: 'publication', id: gatewayId });
       }
       return { published, unchanged, refused };
     },
