@@ -49,7 +49,7 @@ export interface EndpointsDependencies {
 
 export type Endpoints = ReturnType<typeof makeEndpoints>;
 
-/** The private way to a gateway: its endpoint service, and who is connected to it (docs/decisions/0012). */
+/** The private way to a gateway: its endpoint service, and who is connected to it (docs/decisions/0013). */
 export function makeEndpoints({ store, clock, ids, audit, changes, letter, addresses }: EndpointsDependencies) {
   const { endpoints } = store;
   const mails = makeEndpointMails({ store, letter });

@@ -37,7 +37,7 @@ export interface PublicListenerDependencies {
 
 export type PublicListener = ReturnType<typeof makePublicListener>;
 
-/** Whether a gateway is served by the public listener, or reached over accepted connections alone (docs/decisions/0012). */
+/** Whether a gateway is served by the public listener, or reached over accepted connections alone (docs/decisions/0013). */
 export function makePublicListener({ store, metering, clock, audit, changes }: PublicListenerDependencies) {
   /** Its live subscriptions, its accepted connections, and the names of those who have the one without the other. */
   async function standing({ _id, organizationId }: GatewayDoc) {
