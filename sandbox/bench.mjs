@@ -6,7 +6,9 @@ import { scratchFolder } from './tests.mjs';
 
 /** Run one file of bench/ over engines of its own. @returns its exit code */
 export async function runBench([file, ...args]) {
-  await ensureBuilt();
+  // One that builds on the worlds of the tests is run from its source: they are not compiled.
+  const source = file.endsWith('.ts');
+  if (!source) await ensureBuilt();
   const children = makeChildren();
   try {
     const dataDir = scratchFolder(children);
@@ -15,7 +17,7 @@ export async function runBench([file, ...args]) {
     const bench = children.launch({
       name: 'bench',
       command: process.execPath,
-      args: [`dist/bench/${file}.js`, ...args],
+      args: source ? ['--import', 'tsx', `bench/${file}`, ...args] : [`dist/bench/${file}.js`, ...args],
       env,
       cwd: ROOT,
       order: ORDER.tests,
