@@ -56,6 +56,7 @@ export const PROBLEMS = define({
   'quota-exceeded': { status: 429, title: 'Quota used up', help: 'The calls included in the plan are used up for this period. Wait for the next period or change the plan.', apig: 'APIG.0501', responseType: 'QUOTA_EXCEEDED' },
   'sign-in-failed': { status: 401, title: 'Sign-in failed', help: 'E-mail and password do not match. Check both, or reset the password.' },
   'sign-in-required': { status: 401, title: 'Please sign in', help: 'This page needs an account.' },
+  'single-sign-on-failed': { status: 401, title: 'Single sign-on did not work', help: 'Your organization’s issuer was asked who you are, and its answer could not be used. The message says why. Start again at the sign-in page; an administrator of your organization can test the connection.' },
   'subscription-inactive': { status: 402, title: 'Subscription not active', help: 'The subscription of this app has ended or has not started. Subscribe again on the API’s page.', apig: 'APIG.0502', responseType: 'PAYMENT_REQUIRED' },
   'throttled': { status: 429, title: 'Too many requests', help: 'The rate limit was reached. Slow down; Retry-After says for how long.', apig: 'APIG.0308', responseType: 'THROTTLED' },
   'too-many-attempts': { status: 429, title: 'Too many attempts', help: 'Too many attempts in a short time. Wait a little and try again.' },

@@ -72,6 +72,10 @@ export function makeAccounts({
   /** Who is signed in shows the present password once more. @throws invalid-form beside `field` */
   async function prove(userId: string, password: string, field: string): Promise<UserDoc> {
     const user = await accounts.user(userId);
+    if (user?.passwordHash === '')
+      throw new AppError('invalid-form', undefined, {
+        fields: { [field]: 'Your account has no password yet. Set one first: “Forgot your password?” on the sign-in page.' },
+      });
     if (!user || !(await verify(user.passwordHash, password, ARGON)))
       throw new AppError('invalid-form', undefined, { fields: { [field]: 'This is not your present password.' } });
     return user;
@@ -165,7 +169,9 @@ export function makeAccounts({
     /** @throws AppError `sign-in-failed`: the same for a wrong password, an unknown and an unproved address */
     async signIn(email: string, password: string): Promise<UserDoc> {
       const user = await accounts.userByEmail(email.toLowerCase());
-      const right = await verify(user?.passwordHash ?? (await decoy), password, ARGON);
+      // Nobody, and who has no password, take as long as anybody else.
+      const kept = user?.passwordHash ?? '';
+      const right = (await verify(kept === '' ? await decoy : kept, password, ARGON)) && kept !== '';
       if (!user || !right) throw new AppError('sign-in-failed');
       if (user.verifiedAt === null) {
         const token = await tokens.mint('verify', { userId: user._id, email: user.email });
@@ -182,6 +188,9 @@ export function makeAccounts({
     /** A sign-in that failed at the password. */
     passwordRefused: async (actor: Actor, email: string): Promise<void> =>
       refuse(actor, (await accounts.userByEmail(email.toLowerCase()))?._id ?? null, 'wrong password, or the address is not confirmed'),
+
+    /** A sign-in that failed though password or passkey was right: the organization asks for single sign-on. */
+    signOnDemanded: (actor: Actor, userId: string): Promise<void> => refuse(actor, userId, 'single sign-on is required'),
 
     /** A sign-in that failed at the second factor, the password being right. */
     codeRefused: (actor: Actor, userId: string): Promise<void> => refuse(actor, userId, 'the password was right, the second factor was not'),

@@ -27,6 +27,11 @@ import { makePasskeys } from './passkeys.ts';
 import { makeSecondFactor } from './second-factor.ts';
 import { makeSessions } from './sessions.ts';
 import { makeServiceAccounts } from './service-accounts.ts';
+import { makeArrivals } from './sign-on-arrivals.ts';
+import { makeSignOnFlow } from './sign-on-flow.ts';
+import { makeSignOn } from './sign-on.ts';
+import { makeGuardedFetch } from './guarded-fetch.ts';
+import { testConnection } from './sign-on-test.ts';
 import { makeStorefront } from './storefront.ts';
 import { makeTokens } from './tokens.ts';
 import { makePublicListener } from './public-listener.ts';
@@ -112,6 +117,14 @@ export function makeServices(ground: Ground) {
   const secondFactor = makeSecondFactor({ store, accounts, clock, ids, audit, secretKeys });
   const passkeys = makePasskeys({ store, accounts, secondFactor, notifications, audit, clock, webUrl });
   const sessions = makeSessions({ store, clock, ids, audit });
+  const guardedFetch = makeGuardedFetch(upstreamAllow);
+  const signOn = makeSignOn({ store, access, audit, clock, ids, secretKeys, upstreamAllow });
+  const arrivals = makeArrivals({ store, audit, notifications, clock, ids });
+  const signOnFlow = {
+    ...makeSignOnFlow({ store, signOn, arrivals, call: guardedFetch, clock, webUrl }),
+    complete: arrivals.complete,
+    test: (connection: { readonly issuer: string }) => testConnection(guardedFetch, connection, upstreamAllow),
+  };
   const members = makeMembers({ store, clock, audit, access, tokens, notifications });
   const serviceAccounts = makeServiceAccounts({ store, clock, ids, audit, access });
   const keyAgeDaysMax = () => null;
@@ -218,6 +231,8 @@ export function makeServices(ground: Ground) {
     secondFactor,
     sessions,
     serviceAccounts,
+    signOn,
+    signOnFlow,
     storefront,
     subscriptions,
     upstreamTest,

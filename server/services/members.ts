@@ -62,6 +62,9 @@ export function makeMembers({
     await accounts.removeMembership(organization._id, userId);
     // One that was made meanwhile.
     await store.accessKeys.revokeAllOf(organization._id, userId, clock.now());
+    // Only an invitation brings back whom somebody sent away, or who went: an issuer that still knows him does not.
+    await store.signOn.bar(organization._id, userId);
+    await store.signOn.removeIdentities(organization._id, userId);
     await keepOwner(organization._id);
     return member;
   }
@@ -145,6 +148,7 @@ export function makeMembers({
       const organizationId = found.organizationId ?? '';
       // First the link is used up, then somebody joins: of two who hold it one comes in, and whom a crash cut off asks for another.
       if (!(await tokens.use(found))) throw deadLink();
+      await store.signOn.unbar(organizationId, actor.userId);
       await accounts.addMembership({ organizationId, userId: actor.userId, policies: found.policies, groups: found.groups, createdAt: clock.now() });
       await audit.append(actor, {
         action: 'market:members:join',

@@ -6,6 +6,7 @@ export interface UserDoc {
   /** Lower case. */
   email: string;
   name: string;
+  /** Empty: none, as long as single sign-on alone opens the account. */
   passwordHash: string;
   verifiedAt: number | null;
   createdAt: number;
@@ -87,7 +88,7 @@ export function makeAccountsStore(connection: Connection) {
       _id: text,
       email: text,
       name: text,
-      passwordHash: text,
+      passwordHash: { type: String, default: '' },
       verifiedAt: { type: Number, default: null },
       createdAt: time,
       secondFactor: Schema.Types.Mixed,

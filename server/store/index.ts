@@ -19,6 +19,7 @@ import { makeProductsStore } from './products.ts';
 import { makeSessionsStore } from './sessions.ts';
 import { makeServiceAccountsStore } from './service-accounts.ts';
 import { makeSettingsStore } from './settings.ts';
+import { makeSignOnStore } from './sign-on.ts';
 import { makeSpentStore } from './spent.ts';
 import { makeSubscriptionsStore } from './subscriptions.ts';
 import { makeUsageStore } from './usage.ts';
@@ -76,6 +77,7 @@ function makeStore(connection: Connection) {
     sessions: makeSessionsStore(connection),
     serviceAccounts: makeServiceAccountsStore(connection),
     settings: makeSettingsStore(connection),
+    signOn: makeSignOnStore(connection),
     spent: makeSpentStore(connection),
     subscriptions: makeSubscriptionsStore(connection),
     usage: makeUsageStore(connection),

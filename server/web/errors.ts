@@ -53,7 +53,12 @@ export function answerErrors(log: Log): ErrorRequestHandler {
         requestId: req.id,
         faults: Object.values(problem.fields),
         why: problem.code === 'forbidden' ? whyOf(req, res.locals['refused'] as Refused | undefined) : null,
-        signIn: problem.code === 'sign-in-required' ? `/sign-in?next=${encodeURIComponent(req.originalUrl)}` : null,
+        signIn:
+          problem.code === 'sign-in-required'
+            ? `/sign-in?next=${encodeURIComponent(req.originalUrl)}`
+            : problem.code === 'single-sign-on-failed' && !req.user
+              ? '/sign-in/sso'
+              : null,
       },
       problem.status,
     );

@@ -2,7 +2,15 @@ import session, { type Store } from 'express-session';
 import type { RequestHandler } from 'express';
 import type { Factor } from '../domain/sign-in.ts';
 import type { Challenge } from '../services/passkeys.ts';
+import type { Departure } from '../services/sign-on-flow.ts';
+import type { IdentityDoc } from '../store/sign-on.ts';
 import { SESSION_LIFE_MS, type PortalSessions } from './session-store.ts';
+
+/** What somebody has shown before the code is asked for. */
+export interface HalfSignIn {
+  readonly factors: readonly Factor[];
+  readonly link: IdentityDoc | null;
+}
 
 declare module 'express-session' {
   interface SessionData {
@@ -16,7 +24,9 @@ declare module 'express-session' {
     organizationId: string;
     flash: { kind: 'success' | 'info' | 'warning' | 'error'; text: string }[];
     /** The password was right, the code is still asked for. `until` is epoch ms of the real clock. */
-    halfSignedIn: { readonly userId: string; readonly mark: string; readonly next: string; readonly until: number };
+    halfSignedIn: { readonly userId: string; readonly mark: string; readonly next: string; readonly until: number; readonly by: HalfSignIn };
+    /** Sent to an issuer, and not back yet. */
+    signOn: Departure;
     /** What a device is asked to sign, and for what. `name`: of the passkey that is to be added. */
     passkeyChallenge: Challenge & { readonly purpose: 'add' | 'sign-in'; readonly name: string };
     /** The passkey that opened this session: it ends with it. */

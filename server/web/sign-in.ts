@@ -3,6 +3,8 @@ import type { Factor } from '../domain/sign-in.ts';
 import { AppError } from '../kernel/errors.ts';
 import { hasSecondFactor, sessionMark } from '../services/accounts.ts';
 
+import type { HalfSignIn } from './session.ts';
+
 type Done = (error?: unknown) => void;
 const settled = (run: (done: Done) => void): Promise<void> => new Promise((resolve, reject) => run((error) => (error ? reject(error as Error) : resolve())));
 
@@ -51,10 +53,19 @@ export function factorsOf(req: Request): readonly Factor[] {
 
 const CODE_WAIT_MS = 10 * 60_000;
 
-/** The password was right: under a new session id, so that nobody planted the one that the code is asked for under. */
-export async function signInHalf(req: Request, user: Express.User, next: string, now: number): Promise<void> {
+/**
+ * The password was right, or the issuer knows him: under a new session id, so that nobody planted the one that the code is asked for under.
+ * @param by  what was shown so far, and the identity at an issuer that is to be linked once the code was right
+ */
+export async function signInHalf(
+  req: Request,
+  user: Express.User,
+  next: string,
+  now: number,
+  by: HalfSignIn = { factors: ['password'], link: null },
+): Promise<void> {
   await settled((done) => req.session.regenerate(done));
-  req.session.halfSignedIn = { userId: user._id, mark: sessionMark(user), next, until: now + CODE_WAIT_MS };
+  req.session.halfSignedIn = { userId: user._id, mark: sessionMark(user), next, until: now + CODE_WAIT_MS, by };
   await settled((done) => req.session.save(done));
 }
 
@@ -63,5 +74,5 @@ export async function halfSignedIn(req: Request, userOf: (id: string) => Promise
   const held = (req.session as Partial<Request['session']>).halfSignedIn;
   if (!held || held.until < now) return undefined;
   const user = await userOf(held.userId);
-  return user && hasSecondFactor(user) && sessionMark(user) === held.mark ? { user, next: held.next } : undefined;
+  return user && hasSecondFactor(user) && sessionMark(user) === held.mark ? { user, next: held.next, by: held.by } : undefined;
 }

@@ -26,9 +26,11 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   '/billing/card': 'leads to Checkout; test/integration/web/buyer.test.ts sees the card arrive',
   '/gateways/:id/apis/:apiId/test': 'a call to the backend, which changes nothing',
   '/invoices/:id/attempt': 'test/integration/services/invoice-payment.test.ts',
+  '/organization/single-sign-on/test': 'a call to the issuer, which changes nothing',
   '/password-reset': 'leaves one in the walk, though it answers with a page',
   '/sign-in/passkey': 'test/http/passkeys.test.ts',
   '/sign-in/passkey/challenge': 'a question to a device, kept in the session',
+  '/sign-in/sso': 'the way to the issuer, kept in the session; test/http/sign-on.test.ts sees people come back',
   '/theme': 'a cookie',
   '/upstream-test': 'a call to the backend, which changes nothing',
 };
@@ -341,6 +343,21 @@ describe('every change on the portal', function () {
     ids['keyId'] = await keyIn(`${list}/:id`);
     await does(owner, `${list}/:id/keys/:keyId/revocation`);
     await does(owner, `${list}/:id/deletion`);
+    ids['id'] = gateway;
+  });
+
+  it('of single sign-on leaves one record', async () => {
+    const gateway = ids['id'] ?? '';
+    const home = '/organization/single-sign-on';
+    await does(owner, home, { issuer: 'https://login.example.com', clientId: 'tollgate', clientSecret: 'said once', rev: '0' });
+    await does(owner, `${home}/rules`, { admits: 'true', policies: 'Developer', rev: '1' });
+    await does(owner, `${home}/domains`, { domain: 'owner.example' });
+    ids['domain'] = 'owner.example';
+    ids['id'] = `${owner.organizationId}.owner.example`;
+    await does(operator, '/admin/domains/:id/confirmation', { evidence: 'TXT record seen' });
+    await does(operator, '/admin/domains/:id/withdrawal');
+    await does(owner, `${home}/domains/:domain/removal`);
+    await does(owner, `${home}/removal`);
     ids['id'] = gateway;
   });
 

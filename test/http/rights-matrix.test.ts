@@ -130,6 +130,11 @@ describe('every route', function () {
       await services.members.invite(actor, `${ids.next('usr')}@example.test`, { policies: ['Billing'], groups: [] });
       const invitation = (await services.members.invitations(actor)).at(-1);
       const text = '{"Version":"1.1","Statement":[{"Effect":"Allow","Action":["apig:*"]}]}';
+      // Domains are limited; those of the rounds before have done their duty.
+      for (const one of await services.signOn.domains(actor))
+        if (one.domain !== things['/organization/single-sign-on/domains/:domain']) await services.signOn.removeDomain(actor, one.domain);
+      const domain = `${ids.next('req').slice(-8)}.example.com`;
+      await services.signOn.claimDomain(actor, domain);
       const policy = await services.access.createPolicy(actor, { name: ids.next('pol'), description: '', text });
       const userGroup = await services.access.createGroup(actor, { name: ids.next('ugr'), description: '', policies: [] });
       const account = await services.serviceAccounts.create(actor, { name: ids.next('sva'), purpose: '', policies: [], groups: [] });
@@ -143,6 +148,7 @@ describe('every route', function () {
         '/organization/policies/:id': policy._id,
         '/organization/service-accounts/:id': account._id,
         '/organization/service-accounts/:id/keys/:keyId': key.key.id,
+        '/organization/single-sign-on/domains/:domain': domain,
       };
     },
     async '/products'() {
@@ -185,6 +191,7 @@ describe('every route', function () {
       '/account/passkeys/:id': 'none',
       '/account/sessions/:handle': 'none',
       '/account/keys/:id': (await portal.composition.services.accessKeys.createOwn(administrator(), { kind: 'token', name: '', lifeDays: 30 })).key.id,
+      '/admin/domains/:id': 'org_none.example.com',
       '/admin/invoices/:id': subscription.invoiceId,
       '/admin/nodes/:node': 'gw1',
       '/admin/periods/:id': 'sub_none_0',

@@ -42,6 +42,7 @@ describe('tidy: rights', () => {
       '/sign-in/code',
       '/sign-in/passkey',
       '/sign-in/passkey/challenge',
+      '/sign-in/sso',
       '/sign-out',
       '/sign-up',
       '/theme',

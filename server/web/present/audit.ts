@@ -74,6 +74,7 @@ export function changesOf(before: unknown, after: unknown): FieldChange[] {
 
 const OWN_WORDS: Readonly<Record<string, string>> = {
   'accounts:choose-organization': 'Acts for this organization',
+  'accounts:link-sign-on': 'Single sign-on was linked',
   'accounts:refuse-passkey': 'A passkey was refused',
   'accounts:request-reset': 'Asked for a link to reset the password',
   'accounts:reset-password': 'Reset the password',

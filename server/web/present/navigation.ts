@@ -34,10 +34,12 @@ const ORGANIZATION: readonly NavigationEntry[] = [
   { text: 'Policies', href: '/organization/policies', icon: 'lock', action: 'market:policies:get' },
   { text: 'Service accounts', href: '/organization/service-accounts', icon: 'user', action: 'market:serviceAccounts:get' },
   { text: 'Access keys', href: '/organization/keys', icon: 'key', action: 'market:accessKeys:get' },
+  { text: 'Single sign-on', href: '/organization/single-sign-on', icon: 'key', action: 'market:signOn:get' },
   { text: 'Audit log', href: '/organization/audit', icon: 'list', action: 'market:audit:get' },
 ];
 const OPERATE: readonly NavigationEntry[] = [
   { text: 'Reviews', href: '/admin/reviews', icon: 'check', action: 'platform:reviews:get' },
+  { text: 'Domains', href: '/admin/domains', icon: 'building', action: 'platform:domains:get' },
   { text: 'Periods', href: '/admin/periods', icon: 'calendar', action: 'platform:periods:get' },
   { text: 'Held invoices', href: '/admin/invoices', icon: 'receipt', action: 'platform:invoices:get' },
   { text: 'Queues', href: '/admin/queues', icon: 'layers', action: 'platform:queues:get' },

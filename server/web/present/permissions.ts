@@ -23,6 +23,7 @@ const SERVICES: Readonly<Record<string, string>> = {
   'market:userGroups': 'Groups of users',
   'market:policies': 'Policies',
   'market:organization': 'Organization',
+  'market:signOn': 'Single sign-on',
   'market:audit': 'Audit log',
   'market:account': 'Own account',
 };
@@ -51,7 +52,7 @@ const AREAS: readonly { readonly title: string; readonly services: readonly stri
   { title: 'Invoices and payment', services: ['market:invoices'] },
   { title: 'Members and rights', services: ['market:members', 'market:userGroups', 'market:policies'] },
   { title: 'Service accounts and access keys', services: ['market:serviceAccounts', 'market:accessKeys'] },
-  { title: 'Organization', services: ['market:organization'] },
+  { title: 'Organization', services: ['market:organization', 'market:signOn'] },
   { title: 'Audit log', services: ['market:audit'] },
 ];
 

@@ -48,7 +48,7 @@ export const safeNext = (next: unknown): string => safePath(next, '/dashboard');
 
 /** Sign up, prove the address, sign in and out, reset the password, the own account. */
 export function accountRoutes(
-  { access, accounts, clock, passkeys }: Pick<Services, 'access' | 'accounts' | 'clock' | 'passkeys'>,
+  { access, accounts, clock, passkeys, signOn }: Pick<Services, 'access' | 'accounts' | 'clock' | 'passkeys' | 'signOn'>,
   passport: ReturnType<typeof makePassport>,
   attempts: { readonly account: Attempts; readonly address: Attempts },
 ): Router {
@@ -115,14 +115,20 @@ export function accountRoutes(
     form('account/sign-in', FIELDS.signIn, async (req, res) => {
       const entries = parseForm(SignInForm, req.body);
       await slowDown(req, entries.email);
+      // Said of the domain, whatever the password: the answer must not tell whether it was right.
+      const demand = await signOn.demand(entries.email);
       const user = await new Promise<Express.User>((resolve, reject) => {
         const answer = (error: unknown, found: Express.User | false, info?: { message?: string }) =>
-          error ? reject(error as Error) : found ? resolve(found) : reject(new AppError('sign-in-failed', info?.message));
+          error ? reject(error as Error) : found ? resolve(found) : reject(new AppError('sign-in-failed', demand ?? info?.message));
         (passport.authenticate('local', answer) as (req: Request, res: Response, next: (error?: unknown) => void) => void)(req, res, reject);
       }).catch(async (error: unknown) => {
         if (error instanceof AppError && error.code === 'sign-in-failed') await accounts.passwordRefused(actorOf(req), entries.email);
         throw error;
       });
+      if (demand !== null && (await signOn.demandedOf(user))) {
+        await accounts.signOnDemanded(actorOf(req), user._id);
+        throw new AppError('sign-in-failed', demand);
+      }
       await attempts.account.clear(accountKey(req, entries.email));
       if (hasSecondFactor(user)) {
         await signInHalf(req, user, safeNext(entries.next), clock.real());

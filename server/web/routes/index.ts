@@ -30,6 +30,8 @@ import { reviewRoutes } from './reviews.ts';
 import { sellingRoutes } from './selling.ts';
 import { sessionRoutes } from './sessions.ts';
 import { serviceAccountRoutes } from './service-accounts.ts';
+import { signOnRoutes } from './sign-on.ts';
+import { signOnSettingsRoutes } from './sign-on-settings.ts';
 import { simulatorRoutes } from './simulator.ts';
 import { storefrontRoutes } from './storefront.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
@@ -69,6 +71,8 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   organizationRoutes(services),
   passkeyRoutes(services, attempts),
   planRoutes(services),
+  signOnRoutes(services, attempts),
+  signOnSettingsRoutes(services, addresses, attempts),
   simulatorRoutes(services), // before policies: its address looks like one's
   policyRoutes(services),
   productRoutes(services, addresses),

@@ -71,7 +71,7 @@ interface Faults {
 
 /** Signing in with a passkey, and the passkeys of the own account. */
 export function passkeyRoutes(
-  { accounts, passkeys, clock }: Pick<Services, 'accounts' | 'passkeys' | 'clock'>,
+  { accounts, passkeys, signOn, signOnFlow, clock }: Pick<Services, 'accounts' | 'passkeys' | 'signOn' | 'signOnFlow' | 'clock'>,
   attempts: { readonly address: Attempts; readonly code: Attempts },
 ): Router {
   const router = Router();
@@ -103,7 +103,14 @@ export function passkeyRoutes(
       const { response } = parseForm(SignInForm, req.body);
       const { user, passkeyId } = await passkeys.signIn(actorOf(req), challenge, response as AuthenticationResponseJSON);
       if (half && half.user._id !== user._id) throw new AppError('sign-in-failed', 'This passkey belongs to another account than the password.');
-      await signIn(req, user, half ? ['password', 'passkey'] : ['passkey'], passkeyId);
+      // Single sign-on has brought him this far; alone, a passkey is another way in, which his organization may have closed.
+      const bySignOn = half?.by.factors.some((factor) => factor !== 'password') ?? false;
+      if (!bySignOn && (await signOn.demandedOf(user))) {
+        await accounts.signOnDemanded(actorOf(req), user._id);
+        throw new AppError('sign-in-failed', (await signOn.demand(user.email)) ?? undefined);
+      }
+      if (half?.by.link) await signOnFlow.complete(actorOf(req), half.by.link);
+      await signIn(req, user, half ? [...half.by.factors, 'passkey'] : ['passkey'], passkeyId);
       await accounts.signedIn(actorOf(req), user._id);
     } catch (error) {
       if (!(error instanceof AppError) || !['invalid-form', 'sign-in-failed'].includes(error.code)) throw error;

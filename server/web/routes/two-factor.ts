@@ -34,7 +34,7 @@ type Faults = Readonly<Partial<Record<'begin' | 'confirm' | 'renew' | 'remove', 
 
 /** The second step of signing in, and the authenticator app of the own account. */
 export function twoFactorRoutes(
-  { accounts, passkeys, secondFactor, clock }: Pick<Services, 'accounts' | 'passkeys' | 'secondFactor' | 'clock'>,
+  { accounts, passkeys, secondFactor, signOnFlow, clock }: Pick<Services, 'accounts' | 'passkeys' | 'secondFactor' | 'signOnFlow' | 'clock'>,
   attempts: { readonly code: Attempts },
 ): Router {
   const router = Router();
@@ -74,7 +74,8 @@ export function twoFactorRoutes(
       await accounts.codeRefused(actorOf(req), held.user._id);
       return codePage(res, held, faultsOf(error), statusOf(error));
     }
-    await signIn(req, held.user, ['password', 'totp']);
+    if (held.by.link) await signOnFlow.complete(actorOf(req), held.by.link);
+    await signIn(req, held.user, [...held.by.factors, 'totp']);
     await accounts.signedIn(actorOf(req), held.user._id);
     res.redirect(303, held.next);
   });

@@ -21,6 +21,7 @@ const ANYBODY: readonly Stop[] = [
   ['docs-authentication', '/docs/authentication'],
   ['problem', '/problems/quota-exceeded'],
   ['sign-in', '/sign-in'],
+  ['sign-in-sso', '/sign-in/sso'],
   ['sign-up', '/sign-up'],
   ['password-reset', '/password-reset'],
   ['terms', '/terms'],
@@ -55,6 +56,7 @@ const LISTS: Readonly<Record<Exclude<Guide, 'anybody'>, readonly Stop[]>> = {
     ['organization-keys', '/organization/keys'],
     ['service-accounts', '/organization/service-accounts'],
     ['service-account-new', '/organization/service-accounts/new'],
+    ['single-sign-on', '/organization/single-sign-on'],
     ['audit', '/organization/audit'],
   ].map(stop),
   provider: [
@@ -69,6 +71,7 @@ const LISTS: Readonly<Record<Exclude<Guide, 'anybody'>, readonly Stop[]>> = {
   ].map(stop),
   operator: [
     ['reviews', '/admin/reviews'],
+    ['domains', '/admin/domains'],
     ['periods', '/admin/periods'],
     ['queues', '/admin/queues'],
     ['webhooks', '/admin/webhooks'],
