@@ -14,9 +14,9 @@ export async function runJourneys(args) {
   if (!readdirSync(join(ROOT, 'test', 'e2e')).some((name) => name.endsWith('.test.ts'))) throw new Fault('test/e2e holds no journey.');
   return runTests('e2e', args, {
     async prepare({ children, dataDir, env }) {
-      const found = await freePorts(PORTS.length);
+      const [privatePort, ...found] = await freePorts(PORTS.length + 1);
       const ports = Object.fromEntries(PORTS.map(({ name }, index) => [name, found[index]]));
-      const rest = { ...env, PORT: '' }; // every port is given
+      const rest = { ...env, PORT: '', GATEWAY_PRIVATE_LISTEN: `127.0.0.1:${privatePort}` }; // every port is given
       const marketplace = await startMarketplace({ ports, dataDir, env: { ...rest, LOG_LEVEL: env.LOG_LEVEL ?? 'warn' }, children });
       return { ...marketplace.env, CHROMIUM_PATH: chromium, DEMO_FILE: join(dataDir, 'demo.json') };
     },

@@ -134,4 +134,40 @@ describe('users, permissions and gateways', () => {
     await send(page, 'form[data-name=default-app_api_key]');
     await eventually('it is not any more', async () => (await call()) === 401);
   });
+
+  journey('a private endpoint lets the accepted organization in, at an address of its own, until it is ended', async (visitor, manner) => {
+    const { page, go } = visitor;
+    const { listings, apps } = demo();
+    const sample = new URL(`${listings['countries']?.baseUrl}${listings['countries']?.sampleCall}`);
+    const call = async (origin: string) => (await fetch(new URL(sample.pathname, origin), { headers: { 'X-Apig-AppCode': apps.demo.appCode } })).status;
+
+    await become(visitor, 'provider');
+    await go('/gateways');
+    await press(page.locator('table[data-name=gateways] a').first());
+    const endpoints = `${pathOf(page).split('/').slice(0, 3).join('/')}/endpoints`;
+    await go(endpoints);
+    await send(page, 'form[data-name=endpoint-service]', { state: 'on', acceptance: 'hand', whitelist: '*' });
+    const service = await page.locator('section', { hasText: 'Its name, for those' }).last().locator('code').first().innerText();
+
+    await become(visitor, 'admin');
+    await go('/connections');
+    await send(page, 'form[data-name=connection-request]', { name: service, message: 'Our planner stands in the same house.' });
+    expect(await page.locator('article[data-name=connection]').innerText()).to.match(/requested/i);
+
+    await become(visitor, 'provider');
+    await go(endpoints);
+    await press(page.locator('form[data-name^=acceptance-] button'));
+    await withoutFaults(page, 'the acceptance');
+    if (manner.javaScript) await visitor.picture('endpoints-accepted');
+
+    await become(visitor, 'admin');
+    await go('/connections');
+    const address = /http:\/\/127\.0\.0\.1:\d+/.exec(await page.locator('article[data-name=connection]').innerText())?.[0] ?? '';
+    if (manner.javaScript) await visitor.picture('connections-accepted');
+    await eventually('the private address serves', async () => (await call(address)) === 200);
+    expect(await call(sample.origin), 'the public address').to.equal(200);
+    await press(page.locator('form[data-name^=cancellation-] button'));
+    await eventually('the private address knows nothing any more', async () => (await call(address)) === 404);
+    expect(await call(sample.origin), 'the public address').to.equal(200);
+  });
 });
