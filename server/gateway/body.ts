@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { AppError } from '../kernel/errors.ts';
 import type { Call } from './call.ts';
+import { nodeOf } from './front/caller.ts';
 import { BODY_BYTES_MAX } from './table.ts';
 
 /** The request's body on its way: whole in memory when it had to be verified first, else a stream that is counted and checked as it passes. */
@@ -20,7 +21,7 @@ const tooLarge = (bytesMax: number) => new AppError('body-too-large', `At most $
 
 /** Tell a caller that waits for it to send the body. */
 function invite(call: Call): void {
-  if (call.fields.expect !== '') call.res.writeContinue();
+  if (call.fields.expect !== '') nodeOf(call.caller).res.writeContinue();
 }
 
 export interface BodyBuffers {
@@ -53,7 +54,7 @@ export function makeBodyBuffers({ bytesMax = BUFFERED_BYTES_MAX }: { bytesMax?: 
       const chunks: Buffer[] = [];
       let bytes = 0;
       return new Promise<Buffer>((resolve, reject) => {
-        const { req } = call;
+        const { req } = nodeOf(call.caller);
         const stop = (error: Error) => {
           req.off('data', take).off('end', end).off('close', left);
           req.pause();
@@ -100,7 +101,7 @@ export function streamBody(call: Call, bytesMax: number): CallBody {
 }
 
 function passing(call: Call, body: CallBody, bytesMax: number): Readable {
-  const { req } = call;
+  const { req } = nodeOf(call.caller);
   const hash = call.bodyHash === null ? null : createHash('sha256');
   let last: Buffer | null = null;
   const stream = new Readable({

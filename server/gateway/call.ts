@@ -1,6 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Target } from '../domain/target.ts';
 import type { CallBody } from './body.ts';
+import type { Caller } from './front/caller.ts';
 import type { Held } from './ports.ts';
 import type { CurrentTerms, Grant, LiveCredential, Served } from './table.ts';
 
@@ -15,8 +15,8 @@ export interface Way {
 /** One call on its way. Filters read what stands above them and set what is theirs; nothing else is shared between them. */
 export interface Call {
   readonly id: string;
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  /** What was asked, and the way an answer gets back. */
+  readonly caller: Caller;
   /** Admission by the gateway's clock, epoch ms (rule N13). */
   readonly admittedAt: number;
   /** Steady milliseconds, for durations. */
@@ -116,8 +116,7 @@ const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
 /** Every field is given its place at once, so that all calls have one shape. */
 export function openCall(
   id: string,
-  req: IncomingMessage,
-  res: ServerResponse,
+  caller: Caller,
   fields: Fields,
   admittedAt: number,
   startedAt: number,
@@ -126,11 +125,10 @@ export function openCall(
 ): Call {
   return {
     id,
-    req,
-    res,
+    caller,
     admittedAt,
     startedAt,
-    method: req.method ?? 'GET',
+    method: caller.method,
     fields,
     upgradeHead,
     way,

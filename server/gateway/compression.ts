@@ -1,5 +1,6 @@
 import { constants, createGzip, type Gzip } from 'node:zlib';
 import type { Call } from './call.ts';
+import { headerAll } from './fields.ts';
 
 /** A shorter body of known length costs more to compress than it saves. */
 const BYTES_MIN = 1_024;
@@ -55,7 +56,7 @@ export function compressed(call: Call, status: number, headers: string[], expect
   if (fieldOf(headers, 'content-encoding') !== '' || /no-transform/i.test(fieldOf(headers, 'cache-control'))) return null;
   // Who does not ask for it must not be given the other form by a cache in between.
   headers.push('Vary', 'Accept-Encoding');
-  if (!acceptsGzip(call.req.headers['accept-encoding']?.toString() ?? '')) return null;
+  if (!acceptsGzip(headerAll(call, 'accept-encoding'))) return null;
   for (let i = headers.length - 2; i >= 0; i -= 2) {
     const name = (headers[i] as string).toLowerCase();
     // The bytes are others: a strong tag, a digest and ranges of the original do not fit them.

@@ -8,7 +8,6 @@ import { compressed, isEventStream } from './compression.ts';
 import { outcomeOf, type Ending } from './ending.ts';
 import { corsHeaders } from './filters/cors.ts';
 import { addUsageHeaders } from './usage-headers.ts';
-import { endWhole } from './whole-answer.ts';
 
 /** An answer of known length up to this is sent in one piece with its head. */
 const WHOLE_BYTES_MAX = 65_536;
@@ -143,7 +142,7 @@ export class Delivery {
     const streaming = this.#stage === Stage.Streaming;
     const outcome: Outcome = call.served?.backend.mock ? 'mock' : `${this.#status}`;
     this.#over();
-    const body = this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : this.#pieces.length === 0 ? null : Buffer.concat(this.#pieces);
+    const body = joined(this.#pieces);
     if (!streaming) {
       if (!this.#bodyless) this.#headers.push('Content-Length', String(this.#collected));
       else if (call.method === 'HEAD' && this.#expected >= 0) this.#headers.push('Content-Length', String(this.#expected));
@@ -155,7 +154,7 @@ export class Delivery {
     else
       written.then(
         () => this.#last(streaming, body),
-        () => call.res.destroy(),
+        () => call.caller.destroy(),
       );
   }
 
@@ -171,8 +170,8 @@ export class Delivery {
     call.answered = true;
     const written = this.#context.ending.finish(call, outcomeOf(error.code), this.#status);
     // The caller must notice: the connection ends without the rest of the answer.
-    if (written === null) call.res.destroy();
-    else void written.catch(() => undefined).then(() => call.res.destroy());
+    if (written === null) call.caller.destroy();
+    else void written.catch(() => undefined).then(() => call.caller.destroy());
   }
 
   /** The caller left. On a streaming API what was delivered counts; elsewhere the call is aborted (rule N14). */
@@ -198,12 +197,12 @@ export class Delivery {
     if (this.#expected >= 0) this.#headers.push('Content-Length', String(this.#expected));
     this.#addOwnHeaders();
     call.answered = true;
-    call.res.writeHead(this.#status, this.#headers);
     const pieces = this.#pieces;
     this.#pieces = [];
     this.#collected = 0;
-    if (pieces.length === 0) call.res.flushHeaders();
-    else this.#write(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces));
+    const first = joined(pieces);
+    call.bytesOut += first?.length ?? 0;
+    if (!call.caller.begin(this.#status, this.#headers, first)) this.#holdBack();
   }
 
   #letLast(): void {
@@ -230,9 +229,13 @@ export class Delivery {
   #write(chunk: Buffer): void {
     const { call } = this;
     call.bytesOut += chunk.length;
-    if (call.res.write(chunk) || this.#paused) return;
+    if (!call.caller.write(chunk)) this.#holdBack();
+  }
+
+  #holdBack(): void {
+    if (this.#paused) return;
     this.#paused = true;
-    call.res.once('drain', () => {
+    this.call.caller.drained(() => {
       this.#paused = false;
       if (this.#gzip === null) this.resume?.();
       else this.#gzip.resume();
@@ -240,16 +243,12 @@ export class Delivery {
   }
 
   #last(streaming: boolean, body: Buffer | null): void {
-    const { res } = this.call;
+    const { caller, served } = this.call;
     this.call.answered = true;
-    if (res.destroyed) return;
-    if (!streaming) {
-      // A mock's fields came from no parser.
-      if (body !== null && !this.call.served?.backend.mock && endWhole(this.call, this.#status, this.#headers, body, this.#context.clock.real())) return;
-      res.writeHead(this.#status, this.#headers);
-    }
-    if (body === null) res.end();
-    else res.end(body);
+    if (caller.destroyed) return;
+    if (streaming) caller.end(body);
+    // A mock's fields came from no parser.
+    else caller.answer(this.#status, this.#headers, body, served === null || served.backend.mock === null);
   }
 
   #addOwnHeaders(): void {
@@ -276,7 +275,7 @@ export class Delivery {
     const { call } = this;
     const streaming = this.#lasting || call.served?.api.definition.streaming === true;
     const sent = call.body?.bytes ?? 0;
-    const uploading = sent !== this.#bodySeen && !call.req.complete;
+    const uploading = sent !== this.#bodySeen && !call.caller.complete;
     const late = !streaming && this.#context.clock.monotonic() - call.upstreamStartedAt > this.#context.totalMs;
     if (late || !(this.#active || uploading || this.#paused)) return this.fail(new AppError('upstream-timeout'));
     this.#active = false;
@@ -285,6 +284,7 @@ export class Delivery {
   }
 }
 
+const joined = (pieces: readonly Buffer[]): Buffer | null => (pieces.length > 1 ? Buffer.concat(pieces) : (pieces[0] ?? null));
 const flush = (delivery: Delivery): void => delivery.flush();
 const tick = (delivery: Delivery): void => delivery.tick();
 

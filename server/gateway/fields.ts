@@ -73,7 +73,7 @@ export function readFields(rawHeaders: readonly string[]): Fields {
  * @param lower  its name in lower case
  * @throws AppError invalid-request when it is sent twice
  */
-export function headerOnce({ req: { rawHeaders } }: Call, lower: string): string {
+export function headerOnce({ caller: { rawHeaders } }: Call, lower: string): string {
   let found: string | null = null;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     if (headerName(rawHeaders[i] as string).lower !== lower) continue;
@@ -81,4 +81,12 @@ export function headerOnce({ req: { rawHeaders } }: Call, lower: string): string
     found = rawHeaders[i + 1] as string;
   }
   return found ?? '';
+}
+
+/** A header that may be sent in several pieces, as one list; empty when it is absent. @param lower  its name in lower case */
+export function headerAll({ caller: { rawHeaders } }: Call, lower: string): string {
+  let all = '';
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2)
+    if (headerName(rawHeaders[i] as string).lower === lower) all = all === '' ? (rawHeaders[i + 1] as string) : `${all}, ${rawHeaders[i + 1]}`;
+  return all;
 }

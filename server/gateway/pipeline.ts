@@ -1,13 +1,12 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../kernel/clock.ts';
 import type { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
-import { openCall, type Call, type Way } from './call.ts';
+import { openCall, type Call, type Fields, type Way } from './call.ts';
 import { Delivery, type DeliveryContext } from './delivery.ts';
 import { outcomeOf, type Ending } from './ending.ts';
-import { readFields } from './fields.ts';
 import type { Filter } from './filter.ts';
 import { isWebSocket } from './filters/admit-upgrade.ts';
+import { nodeOf, type Caller } from './front/caller.ts';
 import { isHealth, isOwnPage, jsonAnswer, ownPage } from './own-pages.ts';
 import type { Limits } from './ports.ts';
 import { asAppError, refusal, type Answer } from './reply.ts';
@@ -35,7 +34,7 @@ export interface PipelineDependencies {
 
 export interface Pipeline {
   /** Never throws, never rejects: whatever happens is answered. */
-  handle(way: Way, req: IncomingMessage, res: ServerResponse, upgradeHead?: Buffer): void;
+  handle(way: Way, caller: Caller, fields: Fields, upgradeHead: Buffer | null): void;
   /** Open WebSockets, so that a revocation or a drain can end them. */
   readonly tunnels: ReadonlyMap<Call, Tunnel>;
 }
@@ -45,21 +44,11 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
   const tunnels = new Map<Call, Tunnel>();
   const context: DeliveryContext = { ending, clock, totalMs: dependencies.totalMs, refuse };
 
-  function handle(way: Way, req: IncomingMessage, res: ServerResponse, upgradeHead?: Buffer): void {
+  function handle(way: Way, caller: Caller, fields: Fields, upgradeHead: Buffer | null): void {
     const admittedAt = clock.now();
-    const call = openCall(
-      callId(admittedAt),
-      req,
-      res,
-      readFields(req.rawHeaders),
-      admittedAt,
-      clock.monotonic(),
-      upgradeHead instanceof Buffer ? upgradeHead : null,
-      way,
-    );
+    const call = openCall(callId(admittedAt), caller, fields, admittedAt, clock.monotonic(), upgradeHead, way);
     dependencies.onStart(call);
-    res.on('close', () => closed(call));
-    res.on('error', ignore);
+    caller.onClose(() => closed(call));
     try {
       void guard(call);
       if (isOwnPage(call)) own(call);
@@ -117,7 +106,8 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
       tunnels.set(call, opened);
       opened.onEnd(() => tunnels.delete(call));
       call.answered = true;
-      call.res.detachSocket(call.req.socket);
+      const { req, res } = nodeOf(call.caller);
+      res.detachSocket(req.socket);
       const written = ending.finish(call, '101', 101) ?? Promise.resolve();
       return { headers, written: written.then(() => ending.ended(call)) };
     });
@@ -153,7 +143,7 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
     }
     written.then(
       () => send(call, answer),
-      () => call.res.destroy(),
+      () => call.caller.destroy(),
     );
   }
 
@@ -171,10 +161,8 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
   return { handle, tunnels };
 }
 
-function send({ res, method }: Call, { status, headers, body }: Answer): void {
-  if (res.destroyed) return;
-  res.writeHead(status, headers);
-  res.end(method === 'HEAD' ? undefined : body);
+function send({ caller, method }: Call, { status, headers, body }: Answer): void {
+  if (!caller.destroyed) caller.answer(status, headers, method === 'HEAD' ? null : body, true);
 }
 
 const ignore = (): void => undefined;

@@ -59,8 +59,8 @@ export function ownHeaders(call: Call, contentType: string, bytes: number): stri
 }
 
 /** After an answer that came before the body was read, the connection is worth keeping only if little is left to read. */
-export const canKeepConnection = ({ req, contentLength }: Call): boolean =>
-  req.complete || contentLength === 0 || (contentLength > 0 && contentLength <= DRAIN_BYTES_MAX);
+export const canKeepConnection = ({ caller, contentLength }: Call): boolean =>
+  caller.complete || contentLength === 0 || (contentLength > 0 && contentLength <= DRAIN_BYTES_MAX);
 
 /** Whatever was thrown, as something that may be answered. What is not ours is a fault of the gateway and says nothing of itself. */
 export const asAppError = (error: unknown): AppError =>

@@ -1,11 +1,8 @@
-import { ServerResponse, createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
 import { callIds } from '../domain/call-id.ts';
 import type { Config } from '../config.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
-import { PROBLEMS, type ProblemCode } from '../kernel/problems.ts';
 import { makeAppCodes } from './authenticators/app-code.ts';
 import { makeAppSchemes } from './authenticators/app-schemes.ts';
 import { makeSignatures } from './authenticators/signature.ts';
@@ -23,6 +20,7 @@ import { refuseMaintenance } from './filters/refuse-maintenance.ts';
 import { makeRefuseReplay } from './filters/refuse-replay.ts';
 import { makeTakeLimits } from './filters/take-limits.ts';
 import { validateRequest } from './filters/validate-request.ts';
+import { makeListener, type Listener, type ListenerOptions } from './front/listener.ts';
 import { makeLiveCalls, type LiveCalls } from './live-calls.ts';
 import { makePipeline } from './pipeline.ts';
 import type { Limits, Meter, Replays, Snapshots } from './ports.ts';
@@ -31,15 +29,6 @@ import { makeAddressGuard, type Resolve } from './upstream/address-guard.ts';
 import { makeProxyEngine } from './upstream/proxy-engine.ts';
 import { makeUndiciEngine } from './upstream/undici-engine.ts';
 import { makeUpgrades, type Tunnel } from './upstream/upgrade.ts';
-import { KEEP_ALIVE_MS } from './whole-answer.ts';
-
-/** Listener bounds. Node's own header limit is above ours, so that our answer can tell what was too large. */
-const HEADER_BYTES_PARSED_MAX = 81_920;
-const HEADERS_MS = 10_000;
-const REQUEST_MS = 300_000;
-const CHECK_EVERY_MS = 1_000;
-const CONNECTIONS_MAX = 20_000;
-const IDLE_LOOK_MS = 50;
 
 export interface GatewayDependencies {
   readonly config: Pick<Config, 'gatewayDomain' | 'gatewayEngine' | 'gatewayNode' | 'secretKeys' | 'trustedHops' | 'upstreamAllow' | 'webUrl'>;
@@ -120,7 +109,7 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
     engine.retain(new Set(snapshot.apis.flatMap(({ definition: { backend } }) => (backend.kind === 'http' ? [new URL(backend.origin).origin] : []))));
     endRevoked(live, pipeline.tunnels, compiled);
   });
-  const servers: Server[] = [];
+  const listeners: Listener[] = [];
   const publicWay: Way = { address: null, trustedHops: config.trustedHops };
 
   return {
@@ -133,31 +122,23 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
       return oldest;
     },
     get listening() {
-      return servers.every(({ listening }) => listening);
+      return listeners.every(({ listening }) => listening);
     },
-    listen: (port, host, way = publicWay) =>
-      new Promise((resolve, reject) => {
-        const server = makeServer(
-          (req, res, head) => pipeline.handle(way, req, res, head),
-          () => callId(clock.now()),
-          timeouts,
-        );
-        servers.push(server);
-        server.once('error', reject);
-        server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
-      }),
+    listen(port, host, way = publicWay) {
+      const handle: ListenerOptions['handle'] = (caller, fields, upgradeHead) => pipeline.handle(way, caller, fields, upgradeHead);
+      const listener = makeListener({ handle, nextId: () => callId(clock.now()), realNow: () => clock.real(), timeouts });
+      listeners.push(listener);
+      return listener.listen(port, host);
+    },
     async close(deadlineMs = 10_000) {
-      const closed = Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
-      // A kept connection whose call has just ended is idle, and would hold the listener open for no one.
-      const idle = setInterval(() => servers.forEach((server) => server.closeIdleConnections()), IDLE_LOOK_MS);
+      const closed = Promise.all(listeners.map((listener) => listener.drain()));
       for (const tunnel of pipeline.tunnels.values()) tunnel.end();
       const timer = setTimeout(() => {
         for (const call of live) call.abort?.(new AppError('cannot-count', 'The gateway is shutting down.'));
-        for (const server of servers) server.closeAllConnections();
+        for (const listener of listeners) listener.closeAll();
       }, deadlineMs);
       await closed;
       clearTimeout(timer);
-      clearInterval(idle);
       upgrades.close();
       await engine.close();
     },
@@ -184,57 +165,4 @@ function endRevoked(live: LiveCalls, tunnels: ReadonlyMap<Call, Tunnel>, { byCre
     if (end !== null) call.abort?.(end);
   }
   for (const [call, tunnel] of tunnels) if (endOf(call) !== null) tunnel.end();
-}
-
-function makeServer(
-  handle: (req: IncomingMessage, res: ServerResponse, upgradeHead?: Buffer) => void,
-  nextId: () => string,
-  { headersMs = HEADERS_MS, requestMs = REQUEST_MS }: { headersMs?: number; requestMs?: number },
-): Server {
-  const server = createServer(
-    {
-      maxHeaderSize: HEADER_BYTES_PARSED_MAX,
-      headersTimeout: headersMs,
-      requestTimeout: requestMs,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      requireHostHeader: false,
-      connectionsCheckingInterval: CHECK_EVERY_MS,
-      noDelay: true,
-      insecureHTTPParser: false,
-    },
-    (req, res) => handle(req, res),
-  );
-  server.maxConnections = CONNECTIONS_MAX;
-  // Node would answer these by itself; the pipeline decides instead.
-  server.on('checkContinue', (req, res) => handle(req, res));
-  server.on('checkExpectation', (req, res) => handle(req, res));
-  server.on('upgrade', (req, socket, head) => {
-    const res = new ServerResponse(req);
-    res.shouldKeepAlive = false;
-    res.assignSocket(socket as Socket);
-    res.on('finish', () => socket.end());
-    socket.on('error', () => socket.destroy());
-    handle(req, res, head);
-  });
-  server.on('connect', (_req, socket) => answerRaw(socket as Socket, 'method-not-allowed', nextId()));
-  server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) => answerRaw(socket as Socket, parseFault(error), nextId()));
-  return server;
-}
-
-function parseFault({ code, rawPacket }: { code?: string; rawPacket?: Buffer }): ProblemCode | null {
-  if (code === 'ECONNRESET' || code === 'EPIPE') return null;
-  if (code === 'HPE_HEADER_OVERFLOW') return rawPacket && !rawPacket.includes('\n') ? 'uri-too-long' : 'headers-too-large';
-  return 'invalid-request';
-}
-
-/** For what never became a call: answered, unless another answer is on its way, and the connection ends. */
-function answerRaw(socket: Socket & { _httpMessage?: { headersSent: boolean } | null }, code: ProblemCode | null, requestId: string): void {
-  if (code === null || !socket.writable || socket._httpMessage?.headersSent) return void socket.destroy();
-  const { status, apig, help, title } = PROBLEMS[code];
-  const body = JSON.stringify({ error_code: apig, error_msg: help, request_id: requestId });
-  socket.once('error', () => socket.destroy());
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nX-Request-Id: ${requestId}\r\n` +
-      `X-Error-Source: gateway\r\nConnection: close\r\n\r\n${body}`,
-  );
 }

@@ -30,12 +30,12 @@ export function makeSignatures({ table, onUnknown, realNow, buffers }: Signature
     if (stale !== null) throw refused(stale);
     const credential = table().byAppKey.get(claim.appKey);
     if (!credential) onUnknown();
-    const raw = call.req.url ?? '';
+    const raw = call.caller.url;
     const path = raw.startsWith('/') ? raw : raw.slice(raw.indexOf('/', 8));
     const mark = path.indexOf('?');
     const fault = signatureFault(
       claim,
-      { method: call.method, rawPath: mark < 0 ? path : path.slice(0, mark), rawQuery: mark < 0 ? '' : path.slice(mark + 1), rawHeaders: call.req.rawHeaders },
+      { method: call.method, rawPath: mark < 0 ? path : path.slice(0, mark), rawQuery: mark < 0 ? '' : path.slice(mark + 1), rawHeaders: call.caller.rawHeaders },
       { date, payload, bodyEmpty: call.contentLength === 0, secret: credential?.secret() ?? NOBODY },
     );
     if (!credential) throw refused(`app not found, appkey ${claim.appKey}`);

@@ -20,7 +20,7 @@ export const preflight: Filter = (call) => {
     call.id,
   ];
   if (call.fields.requestedHeaders !== '') headers.push('Access-Control-Allow-Headers', call.fields.requestedHeaders);
-  call.res.writeHead(204, headers).end();
+  call.caller.answer(204, headers, null, false);
 };
 
 /** What an answer to a script of another origin carries; the provider's own word goes first. */

@@ -16,14 +16,14 @@ const METHOD_NAMES: ReadonlySet<string> = new Set(METHODS);
  * it lets pass. Sets: `clientAddress`, `target`, `contentLength`. Runs before everything.
  */
 export const guardRequest: Filter = (call) => {
-  const { fields, req } = call;
-  const url = req.url ?? '';
+  const { fields, caller } = call;
+  const { url } = caller;
   if (call.method === 'TRACE' || call.method === 'CONNECT') throw new AppError('method-not-allowed');
   if (!METHOD_NAMES.has(call.method)) throw new AppError('invalid-request', 'This method is not known here.');
   if (url.length > TARGET_BYTES_MAX) throw new AppError('uri-too-long');
   if (fields.bytes > HEADER_BYTES_MAX) throw new AppError('headers-too-large');
   if (fields.fault !== '') throw new AppError('invalid-request', fields.fault);
-  if (fields.host === '' ? req.httpVersionMinor !== 0 : !isHost(fields.host)) throw new AppError('invalid-request', 'The Host header must name this host.');
+  if (fields.host === '' ? caller.httpVersionMinor !== 0 : !isHost(fields.host)) throw new AppError('invalid-request', 'The Host header must name this host.');
   call.contentLength = lengthOf(call);
   if (fields.expect !== '' && fields.expect.toLowerCase() !== '100-continue') throw new AppError('invalid-request', 'Only Expect: 100-continue is understood.');
   const reading = readTarget(url, fields.host);
@@ -32,9 +32,9 @@ export const guardRequest: Filter = (call) => {
   call.clientAddress = clientAddress(call);
 };
 
-function lengthOf({ fields, req }: Call): number {
+function lengthOf({ fields, caller }: Call): number {
   const chunked = fields.transferEncoding !== '';
-  if (chunked && (fields.transferEncoding.trim().toLowerCase() !== 'chunked' || req.httpVersionMinor === 0 || fields.contentLength !== ''))
+  if (chunked && (fields.transferEncoding.trim().toLowerCase() !== 'chunked' || caller.httpVersionMinor === 0 || fields.contentLength !== ''))
     throw new AppError('invalid-request', 'The body must be framed in one way: Content-Length, or Transfer-Encoding: chunked.');
   if (chunked) return -1;
   if (fields.contentLength === '') return 0;
@@ -43,8 +43,8 @@ function lengthOf({ fields, req }: Call): number {
 }
 
 /** The address that decides policies: the socket's, or with trusted proxies in front the one the outermost of them saw. */
-function clientAddress({ req, fields, way: { trustedHops } }: Call): string {
-  const socketAddress = req.socket.remoteAddress ?? '';
+function clientAddress({ caller, fields, way: { trustedHops } }: Call): string {
+  const socketAddress = caller.address;
   if (trustedHops === 0 || fields.forwardedFor === '') return socketAddress;
   const chain = fields.forwardedFor.split(',');
   return (chain[Math.max(0, chain.length - trustedHops)] ?? socketAddress).trim();
@@ -67,10 +67,10 @@ export function pickedAddress({ clientAddress: before, fields, way: { trustedHop
  * Codes travel in clear: they are accepted over TLS, which ends at a trusted proxy, and from this machine. A trusted proxy may stand on
  * this machine: then its word on how the caller came goes before its own address.
  */
-export const isSecure = ({ req, fields, way }: Call): boolean =>
+export const isSecure = ({ caller, fields, way }: Call): boolean =>
   way.trustedHops > 0 && fields.forwardedProto !== ''
     ? fields.forwardedProto.split(',').at(-1)?.trim().toLowerCase() === 'https'
-    : fromLoopback(req.socket.remoteAddress ?? '');
+    : fromLoopback(caller.address);
 
 /** Neighbouring calls mostly come from one address: the proxy's in front. */
 let lastAddress = '';

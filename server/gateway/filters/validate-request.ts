@@ -40,7 +40,7 @@ const inPath = (call: Call, name: string): string[] => {
 
 function inHeader(call: Call, name: string): string[] {
   const wanted = name.toLowerCase();
-  const { rawHeaders } = call.req;
+  const { rawHeaders } = call.caller;
   const values: string[] = [];
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) if ((rawHeaders[i] as string).toLowerCase() === wanted) values.push(rawHeaders[i + 1] as string);
   return values;

@@ -13,7 +13,7 @@ export function upstreamRequest(call: Call, served: Served): UpstreamRequest {
   const query = backend.query === '' ? call.query : call.query === '' ? backend.query : `${call.query}&${backend.query}`;
   const declared = served.declaredCredentials;
   const headers = passedToUpstream(
-    call.req.rawHeaders,
+    call.caller.rawHeaders,
     withheldNames(call, served),
     declared !== null && call.credential !== null ? withoutUsed(declared, call) : declared,
   );

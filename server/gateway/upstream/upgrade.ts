@@ -5,6 +5,7 @@ import httpProxy from 'http-proxy';
 import { passedToCaller } from '../../domain/headers.ts';
 import type { Call } from '../call.ts';
 import type { Delivery } from '../delivery.ts';
+import { nodeOf } from '../front/caller.ts';
 import type { AddressGuard } from './address-guard.ts';
 import type { UpstreamRequest } from './engine.ts';
 import { StandIn, limitConnecting, makeAgents, onlyStream } from './proxy-engine.ts';
@@ -53,7 +54,8 @@ export function makeUpgrades({ guard }: { guard: AddressGuard }): Upgrades {
 
   return {
     open(call, request, head, delivery, accepted) {
-      const tunnel = new TunnelSocket(call.req.socket);
+      const { socket } = nodeOf(call.caller).req;
+      const tunnel = new TunnelSocket(socket);
       const standIn = new UpgradeStandIn(request, delivery, tunnel, accepted, call);
       standIn.headers.Connection = 'Upgrade';
       standIn.headers.Upgrade = 'websocket';
@@ -71,9 +73,9 @@ export function makeUpgrades({ guard }: { guard: AddressGuard }): Upgrades {
         end: () => {
           standIn.emit('aborted');
           tunnel.destroy();
-          call.req.socket.destroy();
+          socket.destroy();
         },
-        onEnd: (listener) => void call.req.socket.once('close', listener),
+        onEnd: (listener) => void socket.once('close', listener),
       };
     },
     close() {

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { endWhole, KEEP_ALIVE_MS } from '../../../server/gateway/whole-answer.ts';
+import { endWhole, KEEP_ALIVE_MS } from '../../../server/gateway/front/whole-answer.ts';
 
 const NOW = Date.UTC(2030, 0, 1, 12);
 
@@ -20,8 +20,7 @@ describe('endWhole', () => {
     whole = [];
     server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (req, res) => {
       const { status, headers, body } = answer;
-      const fields = { expect: req.headers.expect ?? '' };
-      if (req.url === '/ours') whole.push(endWhole({ req, res, fields }, status, headers, body, NOW));
+      if (req.url === '/ours') whole.push(endWhole(req, res, status, headers, body, NOW));
       if (res.writableEnded) return;
       res.writeHead(status, headers);
       res.end(body);
@@ -80,15 +79,14 @@ describe('endWhole', () => {
     expect(whole).to.deep.equal([true, true, false]);
   });
 
-  it('leaves to Node what ends the connection, speaks HTTP/1.0, waits for 100 or is large', async () => {
+  it('leaves to Node what ends the connection, speaks HTTP/1.0 or is large', async () => {
     answer = { status: 200, headers: ['Content-Length', '2'], body: Buffer.from('ok') };
     await ask(request('/ours', 'Connection: close\r\n'));
     await ask('GET /ours HTTP/1.0\r\n\r\n');
-    await ask(request('/ours', 'Expect: 100-continue\r\n') + request('/end', 'Connection: close\r\n'));
-    expect(whole).to.deep.equal([false, false, false]);
+    expect(whole).to.deep.equal([false, false]);
     const body = Buffer.alloc(20_000, 'x');
     answer = { status: 200, headers: ['Content-Length', String(body.length)], body };
     await ask(request('/ours') + request('/end', 'Connection: close\r\n'));
-    expect(whole).to.deep.equal([false, false, false, false]);
+    expect(whole).to.deep.equal([false, false, false]);
   });
 });
