@@ -114,15 +114,7 @@ const NO_TARGET: Target = { path: '/', segments: [''], query: '' };
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Every field is given its place at once, so that all calls have one shape. */
-export function openCall(
-  id: string,
-  caller: Caller,
-  fields: Fields,
-  admittedAt: number,
-  startedAt: number,
-  upgradeHead: Buffer | null,
-  way: Way,
-): Call {
+export function openCall(id: string, caller: Caller, fields: Fields, admittedAt: number, startedAt: number, upgradeHead: Buffer | null, way: Way): Call {
   return {
     id,
     caller,

@@ -35,7 +35,12 @@ export function makeSignatures({ table, onUnknown, realNow, buffers }: Signature
     const mark = path.indexOf('?');
     const fault = signatureFault(
       claim,
-      { method: call.method, rawPath: mark < 0 ? path : path.slice(0, mark), rawQuery: mark < 0 ? '' : path.slice(mark + 1), rawHeaders: call.caller.rawHeaders },
+      {
+        method: call.method,
+        rawPath: mark < 0 ? path : path.slice(0, mark),
+        rawQuery: mark < 0 ? '' : path.slice(mark + 1),
+        rawHeaders: call.caller.rawHeaders,
+      },
       { date, payload, bodyEmpty: call.contentLength === 0, secret: credential?.secret() ?? NOBODY },
     );
     if (!credential) throw refused(`app not found, appkey ${claim.appKey}`);

@@ -74,7 +74,12 @@ export function makeListener({ handle, nextId, realNow, timeouts: { headersMs = 
   };
 }
 
-function makeServer({ handle, nextId, realNow, timeouts: { headersMs, requestMs } }: ListenerOptions & { timeouts: { headersMs: number; requestMs: number } }): Server {
+function makeServer({
+  handle,
+  nextId,
+  realNow,
+  timeouts: { headersMs, requestMs },
+}: ListenerOptions & { timeouts: { headersMs: number; requestMs: number } }): Server {
   const calls = (req: IncomingMessage, res: ServerResponse, expecting: boolean, upgradeHead: Buffer | null) =>
     handle(new NodeCaller(req, res, expecting, realNow), readFields(req.rawHeaders), upgradeHead);
   const server = createServer(

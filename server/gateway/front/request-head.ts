@@ -30,7 +30,7 @@ export function readPlainRequest(chunk: Buffer): PlainRequest | null {
   const space = text.indexOf(' ');
   const rawHeaders: string[] = [];
   const last = text.length - 2;
-  for (let at = lineEnd + 2; at < last; ) {
+  for (let at = lineEnd + 2; at < last;) {
     const end = text.indexOf('\r\n', at);
     const colon = text.indexOf(':', at);
     rawHeaders.push(text.slice(at, colon), text.slice(colon + 1, end).trim());
