@@ -69,7 +69,7 @@ const Environment = z.object({
     .regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and hyphens, at most 32')
     .default('gw1')
     .describe('names the journal’s folder; unique per gateway process'),
-  GATEWAY_ENGINE: z.enum(['undici', 'http-proxy']).default('undici').describe('how ordinary calls are forwarded'),
+  GATEWAY_ENGINE: z.enum(['direct', 'undici', 'http-proxy']).default('direct').describe('how ordinary calls are forwarded'),
   GATEWAY_PRIVATE_LISTEN: privateListen.describe(
     'addresses for private connections, host:port by comma, each for one connection; host:port=host:port where it is opened elsewhere than it is reached',
   ),
@@ -119,7 +119,7 @@ export interface Config {
   readonly gatewayUrl: string;
   readonly gatewayDomain: string;
   readonly gatewayNode: string;
-  readonly gatewayEngine: 'undici' | 'http-proxy';
+  readonly gatewayEngine: 'direct' | 'undici' | 'http-proxy';
   readonly gatewayPrivateListen: readonly PrivateListen[];
   readonly gatewayPrivateHops: number;
   readonly mongodbUri: string;

@@ -17,7 +17,7 @@ import { answerAs, settings } from './processes.ts';
 import { benchSnapshot, RING, type WorldSettings } from './world.ts';
 
 export interface FullSettings extends WorldSettings {
-  readonly engine: 'undici' | 'http-proxy';
+  readonly engine: 'direct' | 'undici' | 'http-proxy';
   readonly strict: boolean;
   readonly mongodbUri: string;
   readonly redisUrl: string;

@@ -1,4 +1,4 @@
-// `npm run bench:gateway [-- --rounds 6 --seconds 3 --connections 64 --engine undici --loose --profile FOLDER]`
+// `npm run bench:gateway [-- --rounds 6 --seconds 3 --connections 64 --engine direct --loose --profile FOLDER]`
 // The full job (authentication, grant, the plan's rate and hard quota, receipt, strict journal, shipping) against plain http-proxy that checks
 // nothing, in interleaved rounds. What counts is answered calls per second of processor time of the process, as a ratio within each round:
 // the machine and its neighbours change from minute to minute. Exit code 1: below the floor, or something was answered and not counted.
@@ -20,7 +20,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '6' },
     seconds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '64' },
-    engine: { type: 'string', default: 'undici' },
+    engine: { type: 'string', default: 'direct' },
     loose: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
@@ -35,7 +35,7 @@ const plain = await startPeer('./plain-proxy.js', { core: 'gateway', profileTo: 
 const fullSettings: FullSettings = {
   upstream: upstream.port,
   subscriptions: KEYS,
-  engine: values.engine === 'http-proxy' ? 'http-proxy' : 'undici',
+  engine: values.engine === 'http-proxy' || values.engine === 'undici' ? values.engine : 'direct',
   strict: !values.loose,
   mongodbUri: mongodbUri.toString(),
   redisUrl: REDIS_URL,

@@ -25,7 +25,9 @@ import { makeLiveCalls, type LiveCalls } from './live-calls.ts';
 import { makePipeline } from './pipeline.ts';
 import type { Limits, Meter, Replays, Snapshots } from './ports.ts';
 import { compileTable, type Table } from './table.ts';
-import { makeAddressGuard, type Resolve } from './upstream/address-guard.ts';
+import { makeAddressGuard, type AddressGuard, type Resolve } from './upstream/address-guard.ts';
+import { makeDirectEngine } from './upstream/direct-engine.ts';
+import type { Engine } from './upstream/engine.ts';
 import { makeProxyEngine } from './upstream/proxy-engine.ts';
 import { makeUndiciEngine } from './upstream/undici-engine.ts';
 import { makeUpgrades, type Tunnel } from './upstream/upgrade.ts';
@@ -69,7 +71,7 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
   const table = () => compiled;
   const buffers = makeBodyBuffers();
   const guard = makeAddressGuard({ allow: config.upstreamAllow, ...(dependencies.resolve && { resolve: dependencies.resolve }) });
-  const engine = config.gatewayEngine === 'undici' ? makeUndiciEngine({ guard }) : makeProxyEngine({ guard });
+  const engine = makeEngine(config.gatewayEngine, guard);
   const upgrades = makeUpgrades({ guard });
   const callId = callIds({ node: config.gatewayNode, boot });
   const ending = makeEnding({ limits, meter, clock, buffers, node: config.gatewayNode, boot, onEnd: (call) => live.remove(call) });
@@ -143,6 +145,12 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
       await engine.close();
     },
   };
+}
+
+function makeEngine(name: Config['gatewayEngine'], guard: AddressGuard): Engine {
+  if (name === 'http-proxy') return makeProxyEngine({ guard });
+  const undici = makeUndiciEngine({ guard });
+  return name === 'undici' ? undici : makeDirectEngine({ guard, rest: undici });
 }
 
 /** A revocation ends what it hits also in mid-answer: a stream must not outlive its credential, nor the way it came by. */

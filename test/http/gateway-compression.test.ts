@@ -17,7 +17,7 @@ const raw = (url: string, headers: Record<string, string> = {}) =>
     }).on('error', reject);
   });
 
-for (const engine of ['undici', 'http-proxy'] as const)
+for (const engine of ['direct', 'undici', 'http-proxy'] as const)
   describe(`compressed answers, engine ${engine}`, function () {
     this.timeout(60_000);
     let world: World;

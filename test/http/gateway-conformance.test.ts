@@ -9,7 +9,7 @@ const KEY = `X-Apig-AppCode: ${APP_CODE}`;
 const head = (line: string, ...fields: string[]) => `${line}\r\nHost: gw\r\n${KEY}\r\n${fields.map((field) => `${field}\r\n`).join('')}`;
 const status = (text: string) => Number(/^HTTP\/1\.1 (\d{3}) /.exec(text)?.[1] ?? 0);
 
-for (const engine of ['undici', 'http-proxy'] as const)
+for (const engine of ['direct', 'undici', 'http-proxy'] as const)
   describe(`hostile callers, engine ${engine}`, () => {
     let world: World;
     before(async () => {
@@ -306,7 +306,7 @@ for (const engine of ['undici', 'http-proxy'] as const)
     });
   });
 
-for (const engine of ['undici', 'http-proxy'] as const)
+for (const engine of ['direct', 'undici', 'http-proxy'] as const)
   describe(`hostile providers, engine ${engine}`, () => {
     let provider: Awaited<ReturnType<typeof rawUpstream>>;
     let world: World;

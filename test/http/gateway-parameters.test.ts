@@ -121,7 +121,7 @@ describe('parameters of a gateway', function () {
 
   describe('seen by the next call', () => {
     it('ratelimit_api_limits: calls to an open API beyond it get 429', async () => {
-      const burst = async () => Promise.all(Array.from({ length: 40 }, () => statusOf(world.call('undici', '/open'))));
+      const burst = async () => Promise.all(Array.from({ length: 40 }, () => statusOf(world.call('direct', '/open'))));
       expect(new Set(await burst())).to.deep.equal(new Set([200]));
       await set('ratelimit_api_limits', '1');
       expect(await burst()).to.include(429);
@@ -254,8 +254,8 @@ describe('parameters of a gateway', function () {
       await set('app_api_key', 'on');
       await set('app_secret', 'on');
       const both = { apikey: world.appKey, 'X-HW-ID': world.appKey, 'X-HW-AppKey': world.appSecret };
-      expect(await statusOf(world.call('undici', '/app', { headers: both }))).to.equal(400);
-      expect(await statusOf(world.call('undici', `/app?apikey=${world.appKey}&apikey=${world.appKey}`))).to.equal(400);
+      expect(await statusOf(world.call('direct', '/app', { headers: both }))).to.equal(400);
+      expect(await statusOf(world.call('direct', `/app?apikey=${world.appKey}&apikey=${world.appKey}`))).to.equal(400);
       await reset('app_api_key');
       await reset('app_secret');
     });
@@ -263,13 +263,13 @@ describe('parameters of a gateway', function () {
     it('schemes in clear are refused where a trusted proxy says the caller came over http', async () => {
       await set('app_basic', 'on');
       const headers = { Authorization: `Basic ${Buffer.from(`${world.appKey}:${world.appSecret}`).toString('base64')}` };
-      await refused('undici', '/app', { ...headers, 'X-Forwarded-Proto': 'http' }, /HTTPS/);
-      expect(await statusOf(world.call('undici', '/app', { headers: { ...headers, 'X-Forwarded-Proto': 'https' } }))).to.equal(200);
+      await refused('direct', '/app', { ...headers, 'X-Forwarded-Proto': 'http' }, /HTTPS/);
+      expect(await statusOf(world.call('direct', '/app', { headers: { ...headers, 'X-Forwarded-Proto': 'https' } }))).to.equal(200);
       await reset('app_basic');
     });
 
     it('signature_replay: a signature of a POST works once, or again where allowed', async () => {
-      const post = (headers: Record<string, string>) => statusOf(world.call('undici', '/app', { method: 'POST', headers }));
+      const post = (headers: Record<string, string>) => statusOf(world.call('direct', '/app', { method: 'POST', headers }));
       const once = world.signed('POST', '/app', { payload: sha256(''), date: nextDate() });
       expect([await post(once), await post(once)]).to.deep.equal([200, 401]);
       await set('signature_replay', 'allow');
@@ -281,7 +281,7 @@ describe('parameters of a gateway', function () {
     it('unsigned_payload: a body outside the signature passes, or not where refused', async () => {
       const post = () => {
         const headers = world.signed('POST', '/app', { payload: 'UNSIGNED-PAYLOAD', date: nextDate() });
-        return statusOf(world.call('undici', '/app', { method: 'POST', headers, body: 'a=1' }));
+        return statusOf(world.call('direct', '/app', { method: 'POST', headers, body: 'a=1' }));
       };
       expect(await post()).to.equal(200);
       await set('unsigned_payload', 'refuse');

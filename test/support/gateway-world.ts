@@ -159,7 +159,7 @@ export interface WorldOptions {
   /** In place of the counting double. */
   readonly limits?: GatewayDependencies['limits'];
   readonly apis: (origin: string) => ApiDefinition[];
-  readonly engine?: 'undici' | 'http-proxy';
+  readonly engine?: 'direct' | 'undici' | 'http-proxy';
   readonly answer?: Parameters<typeof recordingUpstream>[0];
   readonly parameters?: GatewayParameters;
   readonly quota?: number;
@@ -181,7 +181,7 @@ export async function gatewayWorld(options: WorldOptions) {
   const gateway = makeGateway({
     config: {
       gatewayDomain: 'gw.test',
-      gatewayEngine: options.engine ?? 'undici',
+      gatewayEngine: options.engine ?? 'direct',
       gatewayNode: 'gw1',
       secretKeys: KEY_RING,
       trustedHops: 0,

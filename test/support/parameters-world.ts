@@ -12,7 +12,7 @@ import { definition } from './catalog-world.ts';
 import { recordingUpstream } from './gateway-world.ts';
 import { startPortal } from './portal.ts';
 
-export const ENGINES = ['undici', 'http-proxy'] as const;
+export const ENGINES = ['direct', 'http-proxy'] as const;
 export type Engine = (typeof ENGINES)[number];
 
 /**

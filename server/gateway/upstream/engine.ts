@@ -18,7 +18,7 @@ export interface UpstreamRequest {
   readonly retries: number;
 }
 
-/** How requests get to providers. Two of them exist, and pass the same conformance suite. */
+/** How requests get to providers. Three of them exist, and pass the same conformance suite. */
 export interface Engine {
   send(request: UpstreamRequest, delivery: Delivery): void;
   /** Connections of origins that nobody names any more are closed. */
