@@ -128,7 +128,7 @@ describe('two gateways of one organization', function () {
     const { services } = world.portal.composition;
     const { rev } = await services.catalog.gateways.get(world.actor, first.id);
     await services.catalog.parameters.change(world.actor, first.id, 'ratelimit_api_limits', '1', rev);
-    const gateway = (await world.call('undici', '/open')).url.replace(/\/params\/open$/, '');
+    const gateway = (await world.call('direct', '/open')).url.replace(/\/params\/open$/, '');
     const call = async (label: string) => (await fetch(`${gateway}/${label}/tiles`, { headers: { 'X-Apig-AppCode': appCode } })).status;
     let refused = 0;
     while (refused === 0) refused += (await Promise.all(Array.from({ length: 8 }, () => call('alpha')))).filter((status) => status === 429).length;
