@@ -43,6 +43,7 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
     now: clock.real,
     log,
     ids,
+    organizationRules: services.organizationRules,
     passkeys: services.passkeys,
     sessionsStore: store.sessions,
     sessionSecret: config.sessionSecret,

@@ -50,6 +50,7 @@ export const PROBLEMS = define({
   'maintenance': { status: 503, title: 'Under maintenance', help: 'The provider has switched this gateway to maintenance. The call was not forwarded and costs nothing. Try again after the time in Retry-After.', apig: 'APIG.0703', responseType: 'DEFAULT_5XX' },
   'method-not-allowed': { status: 405, title: 'Method not allowed', help: 'This method is not accepted here.', apig: 'APIG.0201', responseType: 'REQUEST_PARAMETERS_FAILURE' },
   'not-found': { status: 404, title: 'Not found', help: 'There is nothing at this address, or you may not see it.' },
+  'organization-rule': { status: 403, title: 'Your organization asks for more', help: 'A rule of the organization is not fulfilled by this sign-in. The message names it: set up two-factor, sign in again, or come from an address the organization admits. Your own account and your other organizations stay open.' },
   'own-product': { status: 409, title: 'Your own product', help: 'Your organization sells this API, so it cannot buy it: money would only go in a circle. To call it free of charge, authorize one of your apps on the API’s page under Gateways.' },
   'payment-declined': { status: 402, title: 'Payment declined', help: 'The card was declined. The subscription waits for you: try another card.' },
   'payment-due': { status: 402, title: 'Payment due', help: 'The subscription is suspended because a payment is open. Its owner can pay on the subscription’s page.', apig: 'APIG.0502', responseType: 'PAYMENT_REQUIRED' },

@@ -3,6 +3,8 @@ import type { Action } from '../domain/actions.ts';
 import { tagValues } from '../domain/gateway-rules.ts';
 import { checkPolicyText, type PolicyFault } from '../domain/policy-check.ts';
 import type { Policy } from '../domain/policy.ts';
+import { NO_RULES, unmetRules } from '../domain/organization-rules.ts';
+import type { Factor } from '../domain/sign-in.ts';
 import { decide, PRESETS, type Decision, type Target } from '../domain/rights.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
@@ -11,6 +13,7 @@ import type { MembershipDoc, OrganizationDoc } from '../store/accounts.ts';
 import type { PolicyDoc, UserGroupDoc } from '../store/access.ts';
 import { isDuplicateKey } from '../store/connect.ts';
 import type { Store } from '../store/index.ts';
+import { hasSecondFactor } from './accounts.ts';
 import type { Audit } from './audit.ts';
 
 export const POLICIES_MAX = 200;
@@ -269,8 +272,17 @@ export function makeAccess({ store, clock, ids, audit }: { store: Store; clock: 
 
     checkRights,
 
-    /** What a member holds directly, and the groups the member is in. @throws not-found for a user of another organization */
-    async setRights(actor: Actor, userId: string, { policies, groups }: { policies: readonly string[]; groups: readonly string[] }): Promise<void> {
+    /**
+     * What a member holds directly, and the groups the member is in.
+     * @param rev  of the rights the form was made from
+     * @throws not-found for a user of another organization, conflict when somebody else changed them meanwhile
+     */
+    async setRights(
+      actor: Actor,
+      userId: string,
+      rev: number,
+      { policies, groups }: { policies: readonly string[]; groups: readonly string[] },
+    ): Promise<void> {
       const [member, organization] = await Promise.all([accounts.membership(actor.organizationId, userId), accounts.organization(actor.organizationId)]);
       if (!member || !organization) throw new AppError('not-found');
       if (organization.ownerId === userId && !policies.includes('Administrator')) {
@@ -280,7 +292,7 @@ export function makeAccess({ store, clock, ids, audit }: { store: Store; clock: 
       const kept = member.policies.filter((name) => name === 'Operator');
       await checkRights(actor, { policies, groups });
       const wanted = { policies: [...new Set([...kept, ...policies])], groups: [...new Set(groups)] };
-      await accounts.setRights(actor.organizationId, userId, wanted);
+      if (!(await accounts.replaceRights(member._id, rev, wanted))) throw new AppError('conflict');
       await audit.append(actor, {
         action: 'market:members:update',
         resource: `user:${userId}`,
@@ -301,6 +313,14 @@ export function makeAccess({ store, clock, ids, audit }: { store: Store; clock: 
       if (!organization || !membership) throw new AppError('not-found');
       const gatewayId = /^gateway:([^/*]+)/.exec(asked.target)?.[1];
       const gateway = gatewayId === undefined ? null : await store.gateways.gateway(gatewayId);
+      const [person, passkeys] = await Promise.all([accounts.user(asked.userId), store.passkeys.ofUser(asked.userId)]);
+      // As the member can sign in now: with all factors there are.
+      const factors: Factor[] = [
+        'password',
+        ...(person && hasSecondFactor(person) ? ['totp' as const] : []),
+        ...(passkeys.length > 0 ? ['passkey' as const] : []),
+      ];
+      const unmet = unmetRules(organization.rules ?? NO_RULES, organization.name, { factors, address: asked.address, openedAt: asked.at, at: asked.at });
       const own = gateway?.organizationId === actor.organizationId ? gateway : null;
       return decide(
         {
@@ -311,6 +331,7 @@ export function makeAccess({ store, clock, ids, audit }: { store: Store; clock: 
           address: asked.address,
           requestId: actor.requestId,
           at: asked.at,
+          restrictions: unmet.map(({ words }) => words),
         },
         asked.action,
         asked.target,

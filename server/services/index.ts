@@ -22,6 +22,7 @@ import { makeNotifications } from './notifications.ts';
 import { makeEndpoints } from './endpoints.ts';
 import { makeImporting } from './openapi-import.ts';
 import { makeDocumentReader } from './openapi/read.ts';
+import { keyAgeDaysMax, makeOrganizationRules } from './organization-rules.ts';
 import { makeOutbound } from './outbound.ts';
 import { makePasskeys } from './passkeys.ts';
 import { makeSecondFactor } from './second-factor.ts';
@@ -116,6 +117,7 @@ export function makeServices(ground: Ground) {
   const accounts = makeAccounts({ store, clock, ids, audit, notifications, tokens });
   const secondFactor = makeSecondFactor({ store, accounts, clock, ids, audit, secretKeys });
   const passkeys = makePasskeys({ store, accounts, secondFactor, notifications, audit, clock, webUrl });
+  const organizationRules = makeOrganizationRules({ store, audit });
   const sessions = makeSessions({ store, clock, ids, audit });
   const guardedFetch = makeGuardedFetch(upstreamAllow);
   const signOn = makeSignOn({ store, access, audit, clock, ids, secretKeys, upstreamAllow });
@@ -127,7 +129,6 @@ export function makeServices(ground: Ground) {
   };
   const members = makeMembers({ store, clock, audit, access, tokens, notifications });
   const serviceAccounts = makeServiceAccounts({ store, clock, ids, audit, access });
-  const keyAgeDaysMax = () => null;
   const accessKeys = makeAccessKeys({ store, audit, clock, ids, notifications, secretKeys, keyAgeDaysMax });
   const keyActors = makeKeyActors({ store, clock, access, secretKeys, keyAgeDaysMax, restrictionsOf: () => [] });
   const keyWarnings = makeKeyWarnings({ store, clock, notifications, keyAgeDaysMax });
@@ -225,6 +226,7 @@ export function makeServices(ground: Ground) {
     metering,
     notifications,
     operations,
+    organizationRules,
     overview,
     passkeys,
     publicListener,

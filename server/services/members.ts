@@ -4,6 +4,7 @@ import { AppError } from '../kernel/errors.ts';
 import type { MembershipDoc, OrganizationDoc, UserDoc } from '../store/accounts.ts';
 import type { Store } from '../store/index.ts';
 import type { Access } from './access.ts';
+import { hasSecondFactor } from './accounts.ts';
 import type { Audit } from './audit.ts';
 import type { Notifications } from './notifications.ts';
 import { deadLink, type Tokens } from './tokens.ts';
@@ -11,6 +12,8 @@ import { deadLink, type Tokens } from './tokens.ts';
 export interface Member {
   readonly user: UserDoc;
   readonly membership: MembershipDoc;
+  /** An authenticator app or a passkey stands with the account. */
+  readonly twoFactor: boolean;
 }
 
 export interface Rights {
@@ -73,10 +76,11 @@ export function makeMembers({
     async list(actor: Actor): Promise<Member[]> {
       const memberships = await accounts.membershipsOfOrganization(actor.organizationId);
       const users = new Map((await accounts.users(memberships.map((m) => m.userId))).map((user) => [user._id, user]));
+      const holders = new Set((await store.passkeys.ofUsers(memberships.map((m) => m.userId))).map(({ userId }) => userId));
       return memberships
         .flatMap((membership) => {
           const user = users.get(membership.userId);
-          return user ? [{ user, membership }] : [];
+          return user ? [{ user, membership, twoFactor: hasSecondFactor(user) || holders.has(user._id) }] : [];
         })
         .sort((a, b) => a.membership.createdAt - b.membership.createdAt);
     },

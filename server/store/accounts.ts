@@ -1,4 +1,5 @@
 import { Schema, type Connection } from 'mongoose';
+import type { OrganizationRules } from '../domain/organization-rules.ts';
 import { insertOnce } from './connect.ts';
 
 export interface UserDoc {
@@ -50,6 +51,8 @@ export interface OrganizationDoc {
   auditYears?: number;
   /** What the audit log held before is gone. */
   auditGoneBefore?: number;
+  /** What every sign-in has to fulfil; with a revision of its own. */
+  rules?: OrganizationRules | null;
 }
 
 export interface MembershipDoc {
@@ -62,6 +65,8 @@ export interface MembershipDoc {
   /** Groups of users, `ugr_…`: their policies are held too. */
   groups: string[];
   createdAt: number;
+  /** Of its rights: who changes them says what he saw. */
+  rev: number;
 }
 
 export interface TokenDoc {
@@ -111,6 +116,7 @@ export function makeAccountsStore(connection: Connection) {
       rev: { type: Number, required: true },
       auditYears: Number,
       auditGoneBefore: Number,
+      rules: { type: Schema.Types.Mixed, default: null },
     },
     { strict: 'throw', versionKey: false },
   );
@@ -118,7 +124,15 @@ export function makeAccountsStore(connection: Connection) {
   organizations.index({ sellerSlug: 1 }, { unique: true, partialFilterExpression: { sellerSlug: { $type: 'string' } } });
   organizations.index({ stripeCustomerId: 1 });
   const memberships = new Schema<MembershipDoc>(
-    { _id: text, organizationId: text, userId: text, policies: { type: [String], required: true }, groups: { type: [String], default: [] }, createdAt: time },
+    {
+      _id: text,
+      organizationId: text,
+      userId: text,
+      policies: { type: [String], required: true },
+      groups: { type: [String], default: [] },
+      createdAt: time,
+      rev: { type: Number, required: true },
+    },
     { strict: 'throw', versionKey: false },
   );
   memberships.index({ organizationId: 1 });
@@ -196,6 +210,9 @@ export function makeAccountsStore(connection: Connection) {
     /** Compare-and-set by `rev`. False: somebody else changed it meanwhile. @throws duplicate key when the seller's slug is taken */
     updateOrganization: async (id: string, rev: number, change: Partial<Omit<OrganizationDoc, '_id' | 'rev'>>) =>
       (await Organizations.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    /** False: the rules are not of the revision `from` any more; null: none were ever set. */
+    setRules: async (id: string, from: number | null, rules: OrganizationRules) =>
+      (await Organizations.updateOne({ _id: id, 'rules.rev': from }, { $set: { rules } })).modifiedCount === 1,
     /** First one wins; read the organization again afterwards. */
     setStripeCustomer: async (id: string, stripeCustomerId: string) =>
       (await Organizations.updateOne({ _id: id, stripeCustomerId: null }, { $set: { stripeCustomerId } })).modifiedCount === 1,
@@ -205,17 +222,24 @@ export function makeAccountsStore(connection: Connection) {
       void (await Organizations.updateOne({ _id: id }, { $set: { paymentMethod } })),
 
     /** False: the user is a member already. */
-    addMembership: (membership: Omit<MembershipDoc, '_id'>) =>
-      insertOnce(() => Memberships.create({ _id: `${membership.organizationId}.${membership.userId}`, ...membership })),
+    addMembership: (membership: Omit<MembershipDoc, '_id' | 'rev'>) =>
+      insertOnce(() => Memberships.create({ _id: `${membership.organizationId}.${membership.userId}`, rev: 1, ...membership })),
     membership: (organizationId: string, userId: string) => Memberships.findById(`${organizationId}.${userId}`).lean<MembershipDoc>(),
     membershipsOfUser: (userId: string) => Memberships.find({ userId }).lean<MembershipDoc[]>(),
     membershipsOfOrganization: (organizationId: string) => Memberships.find({ organizationId }).lean<MembershipDoc[]>(),
+    /** Whatever they were. The revision counts on, so that a form that was made before is refused. */
     setRights: async (organizationId: string, userId: string, rights: Pick<MembershipDoc, 'policies' | 'groups'>) =>
-      (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $set: rights })).matchedCount === 1,
+      (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $set: rights, $inc: { rev: 1 } })).matchedCount === 1,
+    /** Compare-and-set by `rev`. False: somebody else changed them meanwhile, or the member is gone. */
+    replaceRights: async (id: string, rev: number, rights: Pick<MembershipDoc, 'policies' | 'groups'>) =>
+      (await Memberships.updateOne({ _id: id, rev }, { $set: { ...rights, rev: rev + 1 } })).modifiedCount === 1,
     joinGroup: async (organizationId: string, userId: string, groupId: string) =>
-      void (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $addToSet: { groups: groupId } })),
+      void (await Memberships.updateOne(
+        { _id: `${organizationId}.${userId}`, groups: { $ne: groupId } },
+        { $addToSet: { groups: groupId }, $inc: { rev: 1 } },
+      )),
     leaveGroup: async (organizationId: string, userId: string, groupId: string) =>
-      void (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $pull: { groups: groupId } })),
+      void (await Memberships.updateOne({ _id: `${organizationId}.${userId}`, groups: groupId }, { $pull: { groups: groupId }, $inc: { rev: 1 } })),
     removeMembership: async (organizationId: string, userId: string) =>
       (await Memberships.deleteOne({ _id: `${organizationId}.${userId}` })).deletedCount === 1,
 

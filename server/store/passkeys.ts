@@ -45,6 +45,7 @@ export function makePasskeysStore(connection: Connection) {
     get: (id: string) => Passkeys.findById(id).lean<PasskeyDoc>(),
     /** Oldest first. */
     ofUser: async (userId: string) => (await Passkeys.find({ userId }).lean<PasskeyDoc[]>()).sort((a, b) => a.createdAt - b.createdAt),
+    ofUsers: (userIds: string[]) => Passkeys.find({ userId: { $in: userIds } }).lean<PasskeyDoc[]>(),
     /** Take a use. False: the counter did not advance, so a copy may be in use; or the passkey is gone. */
     use: async (id: string, counter: number, { at, synced }: { at: number; synced: boolean }) => {
       const $set = { counter, lastUsedAt: at, synced };

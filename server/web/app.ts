@@ -7,6 +7,7 @@ import { AppError } from '../kernel/errors.ts';
 import type { Access } from '../services/access.ts';
 import type { Accounts } from '../services/accounts.ts';
 import type { Audit } from '../services/audit.ts';
+import type { OrganizationRulesService } from '../services/organization-rules.ts';
 import type { Passkeys } from '../services/passkeys.ts';
 import type { SessionsStore } from '../store/sessions.ts';
 import { API_PATH } from './api-v1/openapi.ts';
@@ -27,6 +28,7 @@ export interface AppOptions {
   readonly now: () => number;
   readonly log: Log;
   readonly ids: Ids;
+  readonly organizationRules: OrganizationRulesService;
   readonly passkeys: Passkeys;
   readonly sessionsStore: SessionsStore;
   readonly sessionSecret: string;
@@ -67,7 +69,7 @@ export function makeApp(options: AppOptions): Express {
   app.use(passport.initialize());
   app.use(passport.session());
   app.use(rememberSeen(sessionStore));
-  app.use(identify(accounts, options.access));
+  app.use(identify(accounts, options.access, options.organizationRules));
   app.use(takeFlash);
   for (const router of options.routes(passport)) app.use(router);
   app.use(notFound);

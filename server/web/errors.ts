@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { AppError } from '../kernel/errors.ts';
+import type { UnmetRule } from '../domain/organization-rules.ts';
 import type { Log } from '../kernel/log.ts';
 import { PROBLEMS } from '../kernel/problems.ts';
 import { isAllowed } from '../domain/rights.ts';
@@ -42,6 +43,13 @@ export function answerErrors(log: Log): ErrorRequestHandler {
     }
     if (problem.retryAfterSeconds !== undefined) res.set('Retry-After', String(problem.retryAfterSeconds));
     if (wantsJson(req.headers.accept, req.path)) return answerJson(res, problem, req.id);
+    if (problem.code === 'organization-rule') {
+      const unmet = req.unmet ?? [];
+      const { code, status } = problem;
+      const isUnmet = (name: UnmetRule['rule']) => unmet.some(({ rule }) => rule === name);
+      const links = { twoFactor: isUnmet('twoFactor'), again: isUnmet('signInHoursMax') || isUnmet('twoFactor') };
+      return page(res, 'errors/rule', { code, status, title: PROBLEMS[code].title, unmet, ...links, requestId: req.id }, status);
+    }
     page(
       res,
       'errors/problem',

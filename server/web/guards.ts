@@ -4,7 +4,10 @@ import { kindOf, type Action } from '../domain/actions.ts';
 import { decide, explain, isAllowed, looksAtResources, type Target } from '../domain/rights.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Access } from '../services/access.ts';
+import type { UnmetRule } from '../domain/organization-rules.ts';
 import type { Accounts } from '../services/accounts.ts';
+import type { OrganizationRulesService } from '../services/organization-rules.ts';
+import { signInOf } from './sign-in.ts';
 import { namedIn, targetOf, type NamedThings } from './targets.ts';
 
 declare module 'express-serve-static-core' {
@@ -13,6 +16,8 @@ declare module 'express-serve-static-core' {
     /** When it came, epoch ms of the real clock. */
     at: number;
     actor?: Actor;
+    /** Rules of the organization acted for that this sign-in does not fulfil. */
+    unmet?: readonly UnmetRule[];
     /** What only the store knows of the things an address names; asked for only where the actor's policies look at single things. */
     surroundings?: (named: NamedThings) => Promise<{ readonly group: string | null; readonly tags: Readonly<Record<string, string>> | null }>;
   }
@@ -49,12 +54,16 @@ export const may = (action: Action): Guard =>
     if (!decision.allowed) {
       const seeing = SEEING[kindOf(action)];
       const names = Object.keys(named).length > 0;
-      if (decision.because !== 'rule' && names && seeing && !decide(actor, seeing, targetOf(seeing, things), tags).allowed) throw new AppError('not-found');
-      if (decision.because !== 'rule') res.locals['refused'] = { action, target } satisfies Refused;
+      if (decision.because === 'rule') throw ruleUnmet(actor);
+      if (names && seeing && !decide(actor, seeing, targetOf(seeing, things), tags).allowed) throw new AppError('not-found');
+      res.locals['refused'] = { action, target } satisfies Refused;
       throw new AppError('forbidden', `${explain(decision, action)} Ask an administrator of your organization.`);
     }
     next();
   });
+
+/** What a page answers that the organization's rules close to this sign-in. */
+export const ruleUnmet = ({ restrictions = [] }: Actor): AppError => new AppError('organization-rule', restrictions.join(' '));
 
 /** A new API comes into a group of the gateway, which the form names. */
 function placeOf(req: Request, named: NamedThings): { readonly group?: string } {
@@ -82,12 +91,18 @@ export function actorOf(req: Request): Actor {
 }
 
 /** Make the actor from the session: the user, the chosen organization (or the oldest), and the policies held in it now. */
-export function identify(accounts: Pick<Accounts, 'memberships'>, access: Pick<Access, 'policiesOf' | 'surroundings'>): RequestHandler {
+export function identify(
+  accounts: Pick<Accounts, 'memberships'>,
+  access: Pick<Access, 'policiesOf' | 'surroundings'>,
+  rules: Pick<OrganizationRulesService, 'unmet'>,
+): RequestHandler {
   return async (req, res, next) => {
     const user = req.user;
     if (!user) return next();
     const memberships = await accounts.memberships(user._id);
     const current = memberships.find(({ organization }) => organization._id === req.session.organizationId) ?? memberships[0];
+    const unmet = current ? rules.unmet(current.organization, signInOf(req)) : [];
+    req.unmet = unmet;
     const actor: Actor = {
       kind: 'user',
       userId: user._id,
@@ -96,6 +111,7 @@ export function identify(accounts: Pick<Accounts, 'memberships'>, access: Pick<A
       address: req.ip ?? '',
       requestId: req.id,
       at: req.at,
+      restrictions: unmet.map(({ words }) => words),
     };
     req.actor = actor;
     req.surroundings = (named) => access.surroundings(actor, named);

@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import type { SignIn } from '../domain/organization-rules.ts';
 import type { Factor } from '../domain/sign-in.ts';
 import { AppError } from '../kernel/errors.ts';
 import { hasSecondFactor, sessionMark } from '../services/accounts.ts';
@@ -50,6 +51,14 @@ export function factorsOf(req: Request): readonly Factor[] {
   const kept = (req.session as Partial<Request['session']>).factors;
   return kept ?? (req.user && hasSecondFactor(req.user) ? ['password', 'totp'] : ['password']);
 }
+
+/** How this request's user came in, and from where the request comes. A session that does not say when it was opened counts as old. */
+export const signInOf = (req: Request): SignIn => ({
+  factors: factorsOf(req),
+  address: req.ip ?? '',
+  openedAt: (req.session as Partial<Request['session']>).opened?.at ?? 0,
+  at: req.at,
+});
 
 const CODE_WAIT_MS = 10 * 60_000;
 

@@ -135,7 +135,7 @@ describe('organizations over HTTP', () => {
 
   it('never loses its owner, who stays administrator', async () => {
     const owner = await portal.member('Solo');
-    expect((await owner.post(`/organization/members/${owner.userId}`, { policies: 'Developer' })).status).to.equal(422);
+    expect((await owner.post(`/organization/members/${owner.userId}`, { rev: '1', policies: 'Developer' })).status).to.equal(422);
     expect((await owner.post(`/organization/members/${owner.userId}/removal`)).status).to.equal(303);
     expect((await owner.get('/organization/members')).text).to.include('The owner cannot leave');
     expect((await owner.get('/organization/members')).status).to.equal(200);

@@ -129,7 +129,7 @@ describe('rights over HTTP', function () {
       expect((await owner.get(path)).status, path).to.equal(404);
     expect((await owner.post(`/organization/policies/${theirs}/deletion`)).status).to.equal(404);
     expect((await owner.post(`/organization/groups/${theirGroup}/members`, { userId: owner.userId })).status).to.equal(404);
-    expect((await owner.post(`/organization/members/${other.userId}`, { policies: 'Billing' })).status).to.equal(404);
+    expect((await owner.post(`/organization/members/${other.userId}`, { rev: '1', policies: 'Billing' })).status).to.equal(404);
     const invited = await owner.post('/organization/members', { email: 'x@example.test', policies: theirs });
     expect([invited.status, invited.text.includes('There is no policy')]).to.deep.equal([422, true]);
     expect((await owner.post('/organization/members', { email: 'x@example.test', groups: theirGroup })).status).to.equal(422);
@@ -162,7 +162,7 @@ describe('rights over HTTP', function () {
       .and.include('Hans');
     expect((await owner.post(`/organization/policies/${id}/deletion`)).location).to.equal(`/organization/policies/${id}`);
     expect((await owner.get(`/organization/policies/${id}`)).text).to.include('held by 1 member');
-    await owner.post(`/organization/members/${holder.userId}`, {});
+    await owner.post(`/organization/members/${holder.userId}`, { rev: '1' });
     expect((await owner.post(`/organization/policies/${id}/deletion`)).location).to.equal('/organization/policies');
     expect((await owner.get(`/organization/policies/${id}`)).status).to.equal(404);
   });

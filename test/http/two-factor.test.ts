@@ -25,6 +25,7 @@ describe('the second factor over HTTP', () => {
     expect((await member.post('/account/two-factor', { password: PASSWORD })).location).to.equal('/account/two-factor');
     const page = await member.get('/account/two-factor');
     expect(page.text).to.include('otpauth://totp/Tollgate:');
+    expect(page.text).to.match(/<svg class="qr"[^>]*role="img" aria-label="QR picture of the key ([A-Z2-7]{4} ){7}[A-Z2-7]{4}"/);
     const app = authenticator(page.text);
     expect((await member.post('/account/two-factor/confirmation', { code: app(-5) })).status).to.equal(422);
     expect(await isSignedIn(elsewhere), 'before the first code').to.equal(true);

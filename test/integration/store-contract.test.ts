@@ -181,8 +181,14 @@ describe('store contract', () => {
       ],
       'accounts.removeToken': ['Token', { usedAt: null }, (id) => store.accounts.removeToken(id)],
       'accounts.replacePassword': ['User', { passwordHash: 'old' }, (id, writer) => store.accounts.replacePassword(id, 'old', `new ${writer}`)],
+      'accounts.replaceRights': ['Membership', { rev: 3 }, (id) => store.accounts.replaceRights(id, 3, { policies: [], groups: [] })],
       'accounts.replaceSessionSalt': ['User', {}, (id, writer) => store.accounts.replaceSessionSalt(id, null, `salt ${writer}`)],
       'accounts.setStripeCustomer': ['Organization', { rev: 0, stripeCustomerId: null }, (id, writer) => store.accounts.setStripeCustomer(id, `cus_${writer}`)],
+      'accounts.setRules': [
+        'Organization',
+        { rev: 0 },
+        (id, writer) => store.accounts.setRules(id, null, { rev: 1, twoFactor: false, addresses: [], keyAgeDaysMax: writer, signInHoursMax: null }),
+      ],
       'accounts.updateOrganization': [
         'Organization',
         { rev: 7, name: 'before' },

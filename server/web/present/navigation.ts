@@ -35,6 +35,7 @@ const ORGANIZATION: readonly NavigationEntry[] = [
   { text: 'Service accounts', href: '/organization/service-accounts', icon: 'user', action: 'market:serviceAccounts:get' },
   { text: 'Access keys', href: '/organization/keys', icon: 'key', action: 'market:accessKeys:get' },
   { text: 'Single sign-on', href: '/organization/single-sign-on', icon: 'key', action: 'market:signOn:get' },
+  { text: 'Rules', href: '/organization/rules', icon: 'check', action: 'market:organization:get' },
   { text: 'Audit log', href: '/organization/audit', icon: 'list', action: 'market:audit:get' },
 ];
 const OPERATE: readonly NavigationEntry[] = [

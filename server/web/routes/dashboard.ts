@@ -2,7 +2,7 @@ import { Router } from 'express';
 import { isAllowed } from '../../domain/rights.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
-import { actorOf, may } from '../guards.ts';
+import { actorOf, may, ruleUnmet } from '../guards.ts';
 import { firstRun, overviewModel } from '../present/buyer.ts';
 import { exampleCurl, exampleOf } from '../present/credential.ts';
 import { firstOpen } from '../present/navigation.ts';
@@ -30,6 +30,7 @@ export function dashboardRoutes({
   const router = Router();
   router.get('/dashboard', may('market:account:get'), async (req, res) => {
     const actor = actorOf(req);
+    if (actor.restrictions?.length) throw ruleUnmet(actor);
     // Everybody begins here, also who may only keep gateways, or nothing yet.
     if (!isAllowed(actor, 'market:subscriptions:get')) {
       const { organization, may: allows } = pageData(res);

@@ -21,6 +21,7 @@ import { invoiceRoutes } from './invoices.ts';
 import { keyRoutes } from './keys.ts';
 import { memberRoutes } from './members.ts';
 import { operationRoutes } from './operations.ts';
+import { organizationRulesRoutes } from './organization-rules.ts';
 import { organizationRoutes } from './organization.ts';
 import { passkeyRoutes } from './passkeys.ts';
 import { planRoutes } from './plans.ts';
@@ -69,6 +70,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   memberRoutes(services),
   operationRoutes(services),
   organizationRoutes(services),
+  organizationRulesRoutes(services),
   passkeyRoutes(services, attempts),
   planRoutes(services),
   signOnRoutes(services, attempts),

@@ -13,14 +13,14 @@ import { formModel, type FieldSpec } from '../present/form.ts';
 import { rightsMatrix } from '../present/permissions.ts';
 import { page } from '../render.ts';
 import { groupBoxes, policyBoxes, policyNames } from './access-kit.ts';
-import { body, many, orAgain, part, press } from './provider-kit.ts';
+import { body, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
 
 /** More columns than a table can show; the others are on their own pages. */
 const MATRIX_POLICIES_MAX = 8;
 
 const held = { policies: z.unknown().optional().transform(many), groups: z.unknown().optional().transform(many) };
 const InviteForm = z.strictObject({ email: field.email, ...held });
-const RightsForm = z.strictObject(held);
+const RightsForm = z.strictObject({ rev: z.string(), ...held });
 const TransferForm = z.strictObject({ name: z.string().trim().min(1).max(80) });
 const LeaveForm = z.strictObject({ organizationId: z.string().startsWith('org_', 'Load the page again') });
 
@@ -60,7 +60,8 @@ export function memberRoutes({ access, accounts, members: people }: Pick<Service
       'organization/members',
       {
         organization: { id: actor.organizationId, name: organization?.name ?? '' },
-        members: members.map(({ user, membership }) => ({
+        members: members.map(({ user, membership, twoFactor }) => ({
+          twoFactor,
           id: user._id,
           name: user.name,
           email: user.email,
@@ -116,6 +117,15 @@ export function memberRoutes({ access, accounts, members: people }: Pick<Service
     const { user, membership } = found;
     const typed = faults.rights ? body(req) : membership;
     const policyName = policyNames(policies);
+    // Whoever saw what the other set may save over it; every other refusal keeps the revision the form was made from.
+    const stale = faults.rights !== undefined && status === 409;
+    const now = [
+      ...membership.policies.map(policyName),
+      ...groups.filter(({ _id }) => membership.groups.includes(_id)).map(({ name }) => `the group “${name}”`),
+    ].join(', ');
+    const told = stale
+      ? [`Somebody else changed these rights after you opened this page. Now held: ${now || 'nothing'}. Yours are kept below; saving replaces theirs.`]
+      : Object.values(faults.rights ?? {});
     page(
       res,
       'organization/member',
@@ -126,7 +136,8 @@ export function memberRoutes({ access, accounts, members: people }: Pick<Service
         owner: id === organization.ownerId,
         policies: policyBoxes(policies, many(typed.policies)),
         groups: groupBoxes(groups, many(typed.groups)),
-        faults: Object.values(faults.rights ?? {}).map((message) => ({ id: null, message })),
+        faults: told.map((message) => ({ id: null, message })),
+        rev: faults.rights && !stale ? body(req)['rev'] : String(membership.rev),
         inherited: groups
           .filter(({ _id }) => membership.groups.includes(_id))
           .map(({ _id, name, policies: through }) => ({ id: _id, name, policies: through.map(policyName).join(', ') || 'no policy' })),
@@ -145,7 +156,7 @@ export function memberRoutes({ access, accounts, members: people }: Pick<Service
   router.post('/organization/members/:id', may('market:members:update'), (req, res) =>
     orAgain(
       async () => {
-        await access.setRights(actorOf(req), part(req, 'id'), parseForm(RightsForm, req.body));
+        await access.setRights(actorOf(req), part(req, 'id'), revisionOf(req), parseForm(RightsForm, req.body));
         flash(req, 'success', 'The rights are saved. They count from the next request on.');
         res.redirect(303, `/organization/members/${encodeURIComponent(part(req, 'id'))}`);
       },

@@ -11,6 +11,7 @@ import { flash } from '../flash.ts';
 import { parseForm } from '../forms.ts';
 import { actorOf, may, open } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
+import { qrPicture } from '../present/qr.ts';
 import { page } from '../render.ts';
 import { factorsOf, goOn, halfSignedIn, signIn } from '../sign-in.ts';
 
@@ -29,6 +30,12 @@ const FIELDS = {
   both: { password: passwordField, code: anyCode },
   signIn: { code: anyCode },
 };
+
+/** The key for a camera, for a finger and for an app on this device. */
+function pendingModel(secret: string, email: string) {
+  const address = totpAddress(secret, email, 'Tollgate');
+  return { secret: secret.replace(/(.{4})(?=.)/g, '$1 '), address, picture: qrPicture(address) };
+}
 
 type Faults = Readonly<Partial<Record<'begin' | 'confirm' | 'renew' | 'remove', Readonly<Record<string, string>>>>>;
 
@@ -90,7 +97,7 @@ export function twoFactorRoutes(
       {
         on: hasSecondFactor(user),
         codesLeft: user.secondFactor?.recovery.length ?? 0,
-        pending: secret === null ? null : { secret: secret.replace(/(.{4})(?=.)/g, '$1 '), address: totpAddress(secret, user.email, 'Tollgate') },
+        pending: secret === null ? null : pendingModel(secret, user.email),
         begin: formModel(FIELDS.begin, {}, faults.begin, 'begin-'),
         confirm: formModel(FIELDS.confirm, {}, faults.confirm, 'confirm-'),
         renew: formModel(FIELDS.both, {}, faults.renew, 'renew-'),

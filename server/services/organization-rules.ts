@@ -1,0 +1,81 @@
+import type { Actor } from '../domain/actor.ts';
+import { compileAddresses } from '../domain/address.ts';
+import { NO_RULES, unmetRules, type OrganizationRules, type SignIn, type UnmetRule } from '../domain/organization-rules.ts';
+import { AppError } from '../kernel/errors.ts';
+import type { OrganizationDoc } from '../store/accounts.ts';
+import type { Store } from '../store/index.ts';
+import type { Audit } from './audit.ts';
+
+const ADDRESSES_MAX = 200;
+const ENTRY_MAX = 100;
+
+export type RuleFields = Omit<OrganizationRules, 'rev'>;
+
+/** How an author is told that the rule would shut himself out. */
+const OWN: Readonly<Record<UnmetRule['rule'], (signIn: SignIn) => string>> = {
+  addresses: ({ address }) => `Your own address ${address} is not in the list: you would shut yourself out.`,
+  signInHoursMax: () => 'Your own sign-in is older than that: sign in again first.',
+  twoFactor: () => 'Your own sign-in was made with one factor: set up two-factor for your account first, and sign in with it.',
+};
+
+/** Days that a key of the organization may reach; null: any age. */
+export const keyAgeDaysMax = (organization: Pick<OrganizationDoc, 'rules'> | null): number | null => organization?.rules?.keyAgeDaysMax ?? null;
+
+/** What an organization asks of every sign-in; enforced where a request gets its actor. */
+export function makeOrganizationRules({ store, audit }: { store: Pick<Store, 'accounts'>; audit: Audit }) {
+  const { accounts } = store;
+
+  async function organizationOf(actor: Actor): Promise<OrganizationDoc> {
+    const organization = await accounts.organization(actor.organizationId);
+    if (!organization) throw new AppError('not-found');
+    return organization;
+  }
+
+  const rulesOf = (organization: Pick<OrganizationDoc, 'rules'>): OrganizationRules => organization.rules ?? NO_RULES;
+
+  return {
+    rules: async (actor: Actor): Promise<OrganizationRules> => rulesOf(await organizationOf(actor)),
+
+    /** Of one sign-in, in words; empty when it fulfils all. */
+    unmet: (organization: OrganizationDoc, signIn: SignIn): readonly UnmetRule[] => unmetRules(rulesOf(organization), organization.name, signIn),
+
+    /**
+     * In force from the next request of everybody.
+     * @param rev  of the rules the form was made from
+     * @param signIn  the author's: a rule it would not fulfil is refused, so that nobody shuts himself out
+     * @throws invalid-form beside the field, conflict when somebody else saved meanwhile
+     */
+    async save(actor: Actor, rev: number, fields: RuleFields, signIn: SignIn): Promise<void> {
+      const organization = await organizationOf(actor);
+      const before = rulesOf(organization);
+      if (before.rev !== rev) throw new AppError('conflict');
+      checkAddresses(fields.addresses);
+      const after: OrganizationRules = { ...fields, rev: rev + 1 };
+      const shut = unmetRules(after, organization.name, signIn);
+      if (shut.length > 0) throw new AppError('invalid-form', undefined, { fields: Object.fromEntries(shut.map(({ rule }) => [rule, OWN[rule](signIn)])) });
+      if (!(await accounts.setRules(organization._id, rev === 0 ? null : rev, after))) throw new AppError('conflict');
+      await audit.append(actor, {
+        action: 'market:organization:update',
+        resource: `organization:${organization._id}`,
+        before: { rules: { ...before, rev: undefined } },
+        after: { rules: { ...fields } },
+      });
+    },
+  };
+}
+
+function checkAddresses(addresses: readonly string[]): void {
+  const refuse = (message: string) => new AppError('invalid-form', undefined, { fields: { addresses: message } });
+  if (addresses.length > ADDRESSES_MAX) throw refuse(`At most ${ADDRESSES_MAX} entries fit.`);
+  for (const entry of addresses) {
+    try {
+      if (entry.length > ENTRY_MAX) throw new RangeError();
+      compileAddresses([entry]);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw refuse(`“${entry.slice(0, ENTRY_MAX)}” is no address, block or range: write 203.0.113.7, 203.0.113.0/24 or 203.0.113.1-203.0.113.9.`);
+    }
+  }
+}
+
+export type OrganizationRulesService = ReturnType<typeof makeOrganizationRules>;
