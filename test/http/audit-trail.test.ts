@@ -320,32 +320,6 @@ describe('every change on the portal', function () {
     ids['id'] = gateway;
   });
 
-  it('of access keys and service accounts leaves one record', async () => {
-    const gateway = ids['id'] ?? '';
-    const fresh = () => ({ kind: 'token', name: 'CI', life: '30', requestId: randomUUID() });
-    const keyIn = async (page: string): Promise<string> => /keys\/(key_[a-z0-9]+)\/revocation/.exec((await owner.get(address(page))).text)?.[1] ?? '';
-    await does(owner, '/account/keys', fresh(), 201);
-    ids['id'] = await keyIn('/account/keys');
-    await does(owner, '/account/keys/:id/rotation', { overlap: '15m', requestId: randomUUID() }, 201);
-    ids['id'] = await keyIn('/account/keys');
-    await does(owner, '/account/keys/:id/revocation');
-    await owner.post('/account/keys', fresh());
-    ids['id'] = await keyIn('/account/keys');
-    await does(owner, '/organization/keys/:id/revocation');
-    const list = '/organization/service-accounts';
-    const fields = { name: 'Deploys', purpose: 'Ships it', policies: ['Developer'] };
-    ids['id'] = (await does(owner, list, fields)).location?.split('/').at(-1) ?? '';
-    await does(owner, `${list}/:id`, { ...fields, purpose: 'Ships all of it', rev: '1' });
-    for (const enabled of ['false', 'true']) await does(owner, `${list}/:id/state`, { enabled });
-    await does(owner, `${list}/:id/keys`, fresh(), 201);
-    ids['keyId'] = await keyIn(`${list}/:id`);
-    await does(owner, `${list}/:id/keys/:keyId/rotation`, { overlap: '15m', requestId: randomUUID() }, 201);
-    ids['keyId'] = await keyIn(`${list}/:id`);
-    await does(owner, `${list}/:id/keys/:keyId/revocation`);
-    await does(owner, `${list}/:id/deletion`);
-    ids['id'] = gateway;
-  });
-
   it('of single sign-on leaves one record', async () => {
     const gateway = ids['id'] ?? '';
     const home = '/organization/single-sign-on';
