@@ -22,7 +22,7 @@ import { makeNotifications } from './notifications.ts';
 import { makeEndpoints } from './endpoints.ts';
 import { makeImporting } from './openapi-import.ts';
 import { makeDocumentReader } from './openapi/read.ts';
-import { keyAgeDaysMax, makeOrganizationRules } from './organization-rules.ts';
+import { keyAgeDaysMax, makeOrganizationRules, unmetByKey } from './organization-rules.ts';
 import { makeOutbound } from './outbound.ts';
 import { makePasskeys } from './passkeys.ts';
 import { makeSecondFactor } from './second-factor.ts';
@@ -130,7 +130,7 @@ export function makeServices(ground: Ground) {
   const members = makeMembers({ store, clock, audit, access, tokens, notifications });
   const serviceAccounts = makeServiceAccounts({ store, clock, ids, audit, access });
   const accessKeys = makeAccessKeys({ store, audit, clock, ids, notifications, secretKeys, keyAgeDaysMax });
-  const keyActors = makeKeyActors({ store, clock, access, secretKeys, keyAgeDaysMax, restrictionsOf: () => [] });
+  const keyActors = makeKeyActors({ store, clock, access, secretKeys, keyAgeDaysMax, restrictionsOf: unmetByKey });
   const keyWarnings = makeKeyWarnings({ store, clock, notifications, keyAgeDaysMax });
   const apps = makeApps({ store, audit, clock, ids, changes });
   const catalog = makeCatalog({

@@ -21,6 +21,10 @@ const OWN: Readonly<Record<UnmetRule['rule'], (signIn: SignIn) => string>> = {
 /** Days that a key of the organization may reach; null: any age. */
 export const keyAgeDaysMax = (organization: Pick<OrganizationDoc, 'rules'> | null): number | null => organization?.rules?.keyAgeDaysMax ?? null;
 
+/** Of the rules, those that a program's access key can fail too: where it calls from. In words; empty when it fulfils them. */
+export const unmetByKey = ({ name, rules }: Pick<OrganizationDoc, 'name' | 'rules'>, { address }: { readonly address: string }): readonly string[] =>
+  unmetRules({ ...(rules ?? NO_RULES), twoFactor: false, signInHoursMax: null }, name, { factors: [], address, openedAt: 0, at: 0 }).map(({ words }) => words);
+
 /** What an organization asks of every sign-in; enforced where a request gets its actor. */
 export function makeOrganizationRules({ store, audit }: { store: Pick<Store, 'accounts'>; audit: Audit }) {
   const { accounts } = store;

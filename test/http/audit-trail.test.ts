@@ -353,7 +353,8 @@ describe('every change on the portal', function () {
     ids['id'] = await pending();
     await does(owner, '/organization/invitations/:id/removal');
     ids['id'] = guest.userId;
-    await does(owner, '/organization/members/:id', { policies: ['Billing', 'Developer'] });
+    await fills(owner, '/organization/members/:id', '/organization/members/:id', { policies: ['Billing', 'Developer'] });
+    await fills(owner, '/organization/rules', '/organization/rules', { keyAgeDaysMax: '90' });
     const text = '{"Version":"1.1","Statement":[{"Effect":"Allow","Action":["apig:*"]}]}';
     const policyForm = (name: string) => ({ name, description: '', editor: 'json', text, press: 'save' });
     await does(owner, '/organization/policies', policyForm('Gateways'));

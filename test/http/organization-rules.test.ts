@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { turnOn } from '../support/authenticator.ts';
 import type { Visitor } from '../support/browserless.ts';
@@ -55,6 +56,22 @@ describe('rules of an organization', () => {
     expect((await member.get('/organization/members')).status, 'and back').to.equal(403);
     await turnOn(member);
     expect((await member.get('/organization/members')).status, 'with a second factor').to.equal(200);
+  });
+
+  it('admit addresses of a list for access keys too, and ask nothing else of them', async () => {
+    const owner = await portal.member('Programs');
+    const made = await owner.post('/account/keys', { kind: 'token', name: 'CI', life: '30', requestId: randomUUID() });
+    const authorization = `Bearer ${/tgt_[A-Za-z0-9_-]+/.exec(made.text)?.[0] ?? ''}`;
+    const ask = () => portal.visitor().get('/api/v1/gateways', { authorization });
+    expect((await ask()).status).to.equal(200);
+    const { accounts } = portal.composition.store;
+    const rules = { rev: 1, twoFactor: true, signInHoursMax: 1, keyAgeDaysMax: null, addresses: [] as string[] };
+    await accounts.setRules(owner.organizationId, null, rules);
+    expect((await ask()).status, 'two factors and the age of a sign-in are for people').to.equal(200);
+    await accounts.setRules(owner.organizationId, 1, { ...rules, rev: 2, addresses: ['203.0.113.0/24'] });
+    const away = await ask();
+    expect(away.status).to.equal(403);
+    expect(JSON.parse(away.text)).to.include({ status: 403 }).and.to.have.property('type').that.includes('organization-rule');
   });
 
   it('admit addresses of a list, whatever X-Forwarded-For says without a trusted hop', async () => {

@@ -58,6 +58,8 @@ const LISTS: Readonly<Record<Exclude<Guide, 'anybody'>, readonly Stop[]>> = {
     ['service-account-new', '/organization/service-accounts/new'],
     ['single-sign-on', '/organization/single-sign-on'],
     ['audit', '/organization/audit'],
+    ['rules', '/organization/rules'],
+    ['sessions', '/account/sessions'],
   ].map(stop),
   provider: [
     ['selling', '/selling'],
