@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Fields } from '../call.ts';
 import type { Caller } from './caller.ts';
 import { LaneCaller, type LaneLine } from './lane-caller.ts';
+import { readInPlace } from './read-in-place.ts';
 import { readPlainRequest } from './request-head.ts';
 import { KEEP_ALIVE_MS } from './whole-answer.ts';
 
@@ -72,24 +73,32 @@ class Line implements LaneLine {
   readonly #context: Context;
   #call: LaneCaller | null = null;
   #asked = false;
+  #left = false;
   #since: number;
   #ahead: Buffer[] = [];
   #aheadBytes = 0;
 
   constructor(socket: Socket, context: Context) {
-    this.#socket = socket;
     this.#context = context;
     this.#since = context.now;
     this.address = socket.remoteAddress ?? '';
-    socket.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose).on('error', ignore).on('drain', this.#onDrain);
+    this.#socket = readInPlace(socket, (bytes) => this.#onRead(bytes));
+    this.#socket.on('end', this.#onEnd).on('close', this.#onClose).on('error', ignore).on('drain', this.#onDrain);
   }
 
-  readonly #onData = (chunk: Buffer): void => {
-    if (this.#call === null) return this.#look(chunk);
-    this.#ahead.push(chunk);
-    this.#aheadBytes += chunk.length;
+  /** @param bytes  valid until it returns. @returns false to stop reading */
+  #onRead(bytes: Buffer): boolean {
+    // Node's reading was asked to stop, as for another protocol: the rest of the connection is a plain stream.
+    if (this.#left) return this.#socket.push(Buffer.from(bytes));
+    if (this.#call === null) {
+      this.#look(bytes);
+      return true;
+    }
+    this.#ahead.push(Buffer.from(bytes));
+    this.#aheadBytes += bytes.length;
     if (this.#aheadBytes > AHEAD_BYTES_MAX) this.#socket.pause();
-  };
+    return true;
+  }
 
   #look(chunk: Buffer): void {
     const request = readPlainRequest(chunk);
@@ -100,14 +109,16 @@ class Line implements LaneLine {
   }
 
   #leaveLane(chunk: Buffer): void {
+    const bytes = Buffer.from(chunk);
     this.#letGo();
     this.#context.handOver(this.#socket);
-    this.#socket.emit('data', chunk);
+    this.#socket.emit('data', bytes);
   }
 
   #letGo(): void {
+    this.#left = true;
     this.#context.lines.delete(this);
-    this.#socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose).off('error', ignore).off('drain', this.#onDrain);
+    this.#socket.off('end', this.#onEnd).off('close', this.#onClose).off('error', ignore).off('drain', this.#onDrain);
   }
 
   readonly #onDrain = (): void => this.#call?.onDrain();
