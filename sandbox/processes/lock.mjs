@@ -1,10 +1,11 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LOCAL } from '../setup/paths.mjs';
 import { Fault, say } from '../setup/say.mjs';
 import { isAlive, sleep } from './groups.mjs';
 
 const POLL_MS = 200;
+const LOOK_AGAIN_MS = 5;
 
 /**
  * One marketplace for each data folder: two would bill twice and fight over the database.
@@ -83,23 +84,29 @@ function take(file) {
       }
       const holder = readHolder(file);
       if (holds(holder)) return { holder };
-      setAside(file);
+      if (takeOver(mine, file)) return { release: () => rmSync(file, { force: true }) };
     }
   } finally {
     rmSync(mine, { force: true });
   }
 }
 
-/** Remove what a killed start left, and give it back should another start have taken the lock in between. */
-function setAside(file) {
-  const aside = `${file}.left-${process.pid}`;
+/**
+ * Put ours in the place of what a killed start left, in one step. Whoever does so holds a lock of its own for it: two that saw the same dead
+ * holder would else undo each other. False: look again.
+ */
+function takeOver(mine, file) {
+  const { release } = take(`${file}.over`);
+  if (!release) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_AGAIN_MS);
+    return false;
+  }
   try {
-    renameSync(file, aside);
-    if (holds(readHolder(aside))) linkSync(aside, file);
-  } catch (error) {
-    if (error.code !== 'ENOENT' && error.code !== 'EEXIST') throw error;
+    if (!existsSync(file) || holds(readHolder(file))) return false;
+    renameSync(mine, file);
+    return true;
   } finally {
-    rmSync(aside, { force: true });
+    release();
   }
 }
 

@@ -98,25 +98,24 @@ export function makeEndpoints({ store, clock, ids, audit, changes, letter, addre
   };
 
   /** Was the write ours? One whose answer was lost is repeated by the driver, and then meets its own work. */
-  async function isOurs(id: string, written: boolean, { status, at, by }: Pick<ConnectionEnd, 'status' | 'at' | 'by'>): Promise<boolean> {
-    if (written) return true;
-    const found = await endpoints.connection(id);
-    return found?.status === status && (found.endedAt === at ? found.endedBy === by : found.decidedAt === at && found.decidedBy === by);
+  async function isOurs(id: string, written: boolean, mark: string): Promise<boolean> {
+    return written || (await endpoints.connection(id))?.mark === mark;
   }
 
   /** Try address by address until one is nobody else's. @returns it; null when none is free. @throws conflict when it was decided before */
-  async function giveAddress(id: string, at: number, by: string): Promise<string | null> {
+  async function giveAddress(id: string, by: string): Promise<string | null> {
+    const decision = { at: clock.now(), by, mark: ids.uuid() };
     for (const address of await freeAddresses()) {
-      const answer = await endpoints.accept(id, address, at, by);
+      const answer = await endpoints.accept(id, address, decision);
       if (answer === 'taken') continue;
-      if (await isOurs(id, answer === 'accepted', { status: 'accepted', at, by })) return address;
+      if (await isOurs(id, answer === 'accepted', decision.mark)) return address;
       throw await asItStands(id);
     }
     return null;
   }
 
   async function accept(actor: Actor, connection: EndpointConnectionDoc): Promise<string | null> {
-    const address = await giveAddress(connection._id, clock.now(), actor.userId);
+    const address = await giveAddress(connection._id, actor.userId);
     if (address === null) return null;
     await audit.append(actor, {
       action: 'apig:endpoints:decide',
@@ -187,8 +186,8 @@ export function makeEndpoints({ store, clock, ids, audit, changes, letter, addre
     async reject(actor: Actor, gatewayId: string, id: string, reason: string): Promise<void> {
       const connection = await ofGateway(actor, gatewayId, id);
       refuseFaults(reason.length > REASON_MAX ? { reason: `At most ${REASON_MAX} characters fit.` } : {});
-      const end: ConnectionEnd = { status: 'rejected', at: clock.now(), by: actor.userId, reason };
-      if (!(await isOurs(id, await endpoints.refuse(id, end), end))) throw await asItStands(id);
+      const end: ConnectionEnd = { status: 'rejected', at: clock.now(), by: actor.userId, reason, mark: ids.uuid() };
+      if (!(await isOurs(id, await endpoints.refuse(id, end), end.mark))) throw await asItStands(id);
       await audit.append(actor, {
         action: 'apig:endpoints:decide',
         resource: resourceOf(connection),
@@ -202,8 +201,8 @@ export function makeEndpoints({ store, clock, ids, audit, changes, letter, addre
     async disconnect(actor: Actor, gatewayId: string, id: string, reason: string): Promise<void> {
       const connection = await ofGateway(actor, gatewayId, id);
       refuseFaults(reason.length > REASON_MAX ? { reason: `At most ${REASON_MAX} characters fit.` } : {});
-      const end: ConnectionEnd = { status: 'disconnected', at: clock.now(), by: actor.userId, reason };
-      if (!(await isOurs(id, await endpoints.disconnect(id, end), end))) throw await asItStands(id);
+      const end: ConnectionEnd = { status: 'disconnected', at: clock.now(), by: actor.userId, reason, mark: ids.uuid() };
+      if (!(await isOurs(id, await endpoints.disconnect(id, end), end.mark))) throw await asItStands(id);
       await audit.append(actor, {
         action: 'apig:endpoints:decide',
         resource: resourceOf(connection),
@@ -261,6 +260,7 @@ export function makeEndpoints({ store, clock, ids, audit, changes, letter, addre
         decidedBy: '',
         endedAt: null,
         endedBy: '',
+        mark: '',
       };
       if (!(await endpoints.addConnection(connection)) && !(await endpoints.connection(connection._id)))
         throw new AppError('conflict', 'Your organization asks for this service, or is connected to it, already.');
@@ -277,10 +277,10 @@ export function makeEndpoints({ store, clock, ids, audit, changes, letter, addre
     /** Who asked takes the request back, or ends the connection. @returns what it was. @throws conflict when it has ended already */
     async leave(actor: Actor, id: string): Promise<'requested' | 'accepted'> {
       const connection = await mine(actor, id);
-      const end = (status: ConnectionEnd['status']): ConnectionEnd => ({ status, at: clock.now(), by: actor.userId, reason: '' });
+      const end = (status: ConnectionEnd['status']): ConnectionEnd => ({ status, at: clock.now(), by: actor.userId, reason: '', mark: ids.uuid() });
       const [withdrawal, disconnection] = [end('withdrawn'), end('disconnected')];
-      const withdrawn = await isOurs(id, await endpoints.refuse(id, withdrawal), withdrawal);
-      if (!withdrawn && !(await isOurs(id, await endpoints.disconnect(id, disconnection), disconnection))) throw await asItStands(id);
+      const withdrawn = await isOurs(id, await endpoints.refuse(id, withdrawal), withdrawal.mark);
+      if (!withdrawn && !(await isOurs(id, await endpoints.disconnect(id, disconnection), disconnection.mark))) throw await asItStands(id);
       const was = withdrawn ? 'requested' : 'accepted';
       await audit.append(actor, {
         action: 'market:connections:delete',

@@ -45,6 +45,8 @@ export interface EndpointConnectionDoc {
   decidedBy: string;
   endedAt: number | null;
   endedBy: string;
+  /** Of the decision that came last: one that the driver repeats finds its own. */
+  mark: string;
 }
 
 /** A decision of the gateway's owner, or the end by either side. */
@@ -53,6 +55,8 @@ export interface ConnectionEnd {
   readonly at: number;
   readonly by: string;
   readonly reason: string;
+  /** Nobody else's. */
+  readonly mark: string;
 }
 
 const text = { type: String, required: true } as const;
@@ -90,6 +94,7 @@ export function makeEndpointsStore(connection: Connection) {
       decidedBy: optional,
       endedAt: time,
       endedBy: optional,
+      mark: optional,
     },
     options,
   );
@@ -119,8 +124,8 @@ export function makeEndpointsStore(connection: Connection) {
     /** Those that hold an address: all that gateways serve. */
     accepted: () => Connections.find({ holds: true }).lean<EndpointConnectionDoc[]>(),
     /** `taken`: another connection holds the address. `late`: it is not a request any more; read it again. */
-    async accept(id: string, address: string, at: number, by: string): Promise<'accepted' | 'taken' | 'late'> {
-      const $set = { status: 'accepted', address, holds: true, decidedAt: at, decidedBy: by };
+    async accept(id: string, address: string, { at, by, mark }: Pick<ConnectionEnd, 'at' | 'by' | 'mark'>): Promise<'accepted' | 'taken' | 'late'> {
+      const $set = { status: 'accepted', address, holds: true, decidedAt: at, decidedBy: by, mark };
       try {
         return (await Connections.updateOne({ _id: id, status: 'requested' }, { $set })).modifiedCount === 1 ? 'accepted' : 'late';
       } catch (error) {
@@ -129,16 +134,16 @@ export function makeEndpointsStore(connection: Connection) {
       }
     },
     /** A request that is not accepted any more. False: it was decided or withdrawn before. */
-    refuse: async (id: string, { status, at, by, reason }: ConnectionEnd) =>
+    refuse: async (id: string, { status, at, by, reason, mark }: ConnectionEnd) =>
       (
         await Connections.updateOne(
           { _id: id, status: 'requested' },
-          { $set: { status, live: false, reason, ...(status === 'rejected' ? { decidedAt: at, decidedBy: by } : { endedAt: at, endedBy: by }) } },
+          { $set: { status, live: false, reason, mark, ...(status === 'rejected' ? { decidedAt: at, decidedBy: by } : { endedAt: at, endedBy: by }) } },
         )
       ).modifiedCount === 1,
     /** Its address is free again. False: it was no accepted connection any more. */
-    disconnect: async (id: string, { status, at, by, reason }: ConnectionEnd) =>
-      (await Connections.updateOne({ _id: id, status: 'accepted' }, { $set: { status, live: false, holds: false, reason, endedAt: at, endedBy: by } }))
+    disconnect: async (id: string, { status, at, by, reason, mark }: ConnectionEnd) =>
+      (await Connections.updateOne({ _id: id, status: 'accepted' }, { $set: { status, live: false, holds: false, reason, mark, endedAt: at, endedBy: by } }))
         .modifiedCount === 1,
   };
 }

@@ -43,7 +43,7 @@ describe('passkeys in the browser', () => {
       await expectAccessible(page);
       await visitor.picture('sign-in-passkey');
       await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
-      await page.waitForURL('**/apps');
+      await page.waitForURL((url) => url.pathname === '/apps');
 
       await go('/account/passkeys');
       await page.getByText('Signed you in here').waitFor();

@@ -211,17 +211,17 @@ describe('store contract', () => {
       'endpoints.accept': [
         'EndpointConnection',
         { status: 'requested', holds: false },
-        async (id, writer) => (await store.endpoints.accept(id, `${id}:1`, 1, `writer ${writer}`)) === 'accepted',
+        async (id, writer) => (await store.endpoints.accept(id, `${id}:1`, { at: 1, by: `writer ${writer}`, mark: '' })) === 'accepted',
       ],
       'endpoints.disconnect': [
         'EndpointConnection',
         { status: 'accepted', holds: true, live: true },
-        (id, writer) => store.endpoints.disconnect(id, { status: 'disconnected', at: 1, by: `writer ${writer}`, reason: '' }),
+        (id, writer) => store.endpoints.disconnect(id, { status: 'disconnected', at: 1, by: `writer ${writer}`, reason: '', mark: '' }),
       ],
       'endpoints.refuse': [
         'EndpointConnection',
         { status: 'requested', live: true },
-        (id, writer) => store.endpoints.refuse(id, { status: 'rejected', at: 1, by: `writer ${writer}`, reason: '' }),
+        (id, writer) => store.endpoints.refuse(id, { status: 'rejected', at: 1, by: `writer ${writer}`, reason: '', mark: '' }),
       ],
       'endpoints.updateService': ['EndpointService', { rev: 1 }, (id) => store.endpoints.updateService(id, 1, { on: true, automatic: false, whitelist: [] })],
       'gateways.confirmDeletion': ['Gateway', { deleting: true, confirmed: false }, (id) => store.gateways.confirmDeletion(id)],
@@ -285,12 +285,13 @@ describe('store contract', () => {
 
     it(`give a private address to one of ${WRITERS} connections that are accepted at once, and again when it is free`, async () => {
       const ids = await together(() => seed('EndpointConnection', { status: 'requested', holds: false, live: true }));
-      const accepting = (list: readonly string[]) => Promise.all(list.map((id) => store.endpoints.accept(id, '10.0.0.5:9000', 1, 'usr_1')));
+      const accepting = (list: readonly string[]) =>
+        Promise.all(list.map((id) => store.endpoints.accept(id, '10.0.0.5:9000', { at: 1, by: 'usr_1', mark: '' })));
       const first = await accepting(ids);
       expect([wins(first.map((answer) => answer === 'accepted')), wins(first.map((answer) => answer === 'taken'))]).to.deep.equal([1, WRITERS - 1]);
       const holder = ids[first.indexOf('accepted')] ?? '';
       expect((await store.endpoints.accepted()).filter(({ address }) => address === '10.0.0.5:9000').map(({ _id }) => _id)).to.deep.equal([holder]);
-      await store.endpoints.disconnect(holder, { status: 'disconnected', at: 2, by: 'usr_1', reason: '' });
+      await store.endpoints.disconnect(holder, { status: 'disconnected', at: 2, by: 'usr_1', reason: '', mark: '' });
       expect(wins((await accepting(ids.filter((id) => id !== holder))).map((answer) => answer === 'accepted'))).to.equal(1);
     });
 

@@ -123,7 +123,7 @@ export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegu
   async function endConnections(gatewayId: string, by: string): Promise<void> {
     for (const { _id, live, status } of await endpoints.connectionsOfGateway(gatewayId)) {
       if (!live) continue;
-      const end = { at: clock.now(), by, reason: 'The gateway was deleted.' };
+      const end = { at: clock.now(), by, reason: 'The gateway was deleted.', mark: `${_id}.deletion` };
       if (status === 'requested') await endpoints.refuse(_id, { ...end, status: 'rejected' });
       else await endpoints.disconnect(_id, { ...end, status: 'disconnected' });
     }

