@@ -10,6 +10,7 @@ import { journalFiles, realDisk, type Disk, type JournalFile } from './journal-f
 import { lockFolder } from './journal-lock.ts';
 import { LOOSE_SYNC_MS, makeSegments, type Sealed } from './journal-segments.ts';
 import type { Meter } from './ports.ts';
+import { makeByCallId } from './by-call-id.ts';
 
 export interface Journal extends Meter {
   readonly node: string;
@@ -85,7 +86,7 @@ export function openJournal(options: JournalOptions): Journal {
   const leftovers = journalFiles(folder);
   const boot = Math.max(clock.real(), ...leftovers.map((file) => file.boot + 1));
   const segments = makeSegments({ folder, node, boot, disk, clock, log, sealMs, receivedAt: () => clock.now() + skewMs(), onFault: () => (failing = true) });
-  const pendingByCall = new Map<string, Pending>();
+  const pendingByCall = makeByCallId<Pending>();
   const receipts = new Map<string, number>();
   const shared = sharedRows();
   let calls = 0;

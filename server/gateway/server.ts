@@ -31,6 +31,7 @@ import type { Engine } from './upstream/engine.ts';
 import { makeProxyEngine } from './upstream/proxy-engine.ts';
 import { makeUndiciEngine } from './upstream/undici-engine.ts';
 import { makeUpgrades, type Tunnel } from './upstream/upgrade.ts';
+import { keepCallsYoung } from './young-calls.ts';
 
 export interface GatewayDependencies {
   readonly config: Pick<Config, 'gatewayDomain' | 'gatewayEngine' | 'gatewayNode' | 'secretKeys' | 'trustedHops' | 'upstreamAllow' | 'webUrl'>;
@@ -65,6 +66,7 @@ export interface Gateway {
 }
 
 export function makeGateway(dependencies: GatewayDependencies): Gateway {
+  keepCallsYoung();
   const { config, boot, clock, log, snapshots, limits, meter, replays, timeouts = {} } = dependencies;
   const live = makeLiveCalls();
   let compiled: Table = compileTable(snapshots.current(), config.secretKeys);
