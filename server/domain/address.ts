@@ -79,6 +79,12 @@ export function compileAddresses(entries: readonly string[]): AddressRanges {
   return { v4: merged(v4, (end) => end + 1), v6: merged(v6, (end) => end + 1n) };
 }
 
+/** An entry that {@link compileAddresses} takes. */
+export function isAddressEntry(entry: string): boolean {
+  const bounds = boundsOf(entry.trim());
+  return bounds !== null && typeof bounds[0] === typeof bounds[1];
+}
+
 function boundsOf(entry: string): [number | bigint, number | bigint] | null {
   const block = /^(.+)\/([0-9]{1,3})$/.exec(entry);
   if (block) return blockBounds(block[1] ?? '', Number(block[2]));

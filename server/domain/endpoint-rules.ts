@@ -1,4 +1,4 @@
-import { compileAddresses } from './address.ts';
+import { isAddressEntry } from './address.ts';
 import { slugOf } from './slug.ts';
 
 /** `requested` → `accepted` | `rejected` | `withdrawn`; `accepted` → `disconnected`. */
@@ -39,14 +39,8 @@ export function whitelistFault(entries: readonly string[]): string | undefined {
 /** @returns what is wrong with the networks of a connection, as a sentence; undefined: nothing */
 export function networksFault(entries: readonly string[]): string | undefined {
   if (entries.length > NETWORKS_MAX) return `At most ${NETWORKS_MAX} networks fit.`;
-  for (const entry of entries) {
-    try {
-      compileAddresses([entry]);
-    } catch {
-      return `${entry} is no address, block (10.0.0.0/8) or range (10.0.0.1-10.0.0.9).`;
-    }
-  }
-  return undefined;
+  const wrong = entries.find((entry) => !isAddressEntry(entry));
+  return wrong === undefined ? undefined : `${wrong} is no address, block (10.0.0.0/8) or range (10.0.0.1-10.0.0.9).`;
 }
 
 /** Does an organization find the service, if it knows its name? Off, and not on the list, look like no service at all. */

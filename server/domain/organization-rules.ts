@@ -16,6 +16,9 @@ export interface OrganizationRules {
 
 export const NO_RULES: OrganizationRules = { rev: 0, twoFactor: false, addresses: [], keyAgeDaysMax: null, signInHoursMax: null };
 
+/** An organization that never set rules has none. */
+export const rulesOf = ({ rules }: { readonly rules?: OrganizationRules | null | undefined }): OrganizationRules => rules ?? NO_RULES;
+
 /** How somebody came in, and from where this request comes. Times: epoch ms of the real clock. */
 export interface SignIn {
   readonly factors: readonly Factor[];

@@ -1,4 +1,4 @@
-import { compileAddresses } from './address.ts';
+import { isAddressEntry } from './address.ts';
 import { expandAction, PATHS, type Action, type ResourceKind } from './actions.ts';
 import { CURRENT_TIME, meets, OPERATORS, parseResource, reachOf, RESOURCE_TAG, SOURCE_IP, type Operator, type Policy, type Statement } from './policy.ts';
 
@@ -153,18 +153,9 @@ function keyFaults(operator: Operator, key: string, values: unknown, path: strin
     if (kind === 'time' && !/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z$/.test(one))
       faults.push(fault(`${path}[${i}]`, index, `${quoted(one)} is no time. Write it in UTC, as 2027-01-31T08:00:00Z.`));
     else if (kind === 'time' && Number.isNaN(Date.parse(one))) faults.push(fault(`${path}[${i}]`, index, `${quoted(one)} is no day of the calendar.`));
-    if (kind === 'address' && !isAddress(one))
+    if (kind === 'address' && !isAddressEntry(one))
       faults.push(fault(`${path}[${i}]`, index, `${quoted(one)} is no address, block (10.0.0.0/8) or range (10.0.0.1-10.0.0.9).`));
   });
-}
-
-function isAddress(text: string): boolean {
-  try {
-    compileAddresses([text]);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Is there an instant at which the bounds on time all hold? Each operator asks for one of its values. */

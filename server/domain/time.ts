@@ -32,5 +32,13 @@ export function dateWords(epochMs: number): string {
   return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
 }
 
+export const twoDigits = (n: number): string => String(n).padStart(2, '0');
+
+/** `30 Jun 2029, 23:59 UTC`: minutes are enough for people, the `datetime` attribute keeps the rest. */
+export function timeWords(epochMs: number): string {
+  const at = new Date(epochMs);
+  return `${dateWords(epochMs)}, ${twoDigits(at.getUTCHours())}:${twoDigits(at.getUTCMinutes())} UTC`;
+}
+
 /** @param month  0 for January; UTC alone, so that the server's zone has no say */
 export const daysInMonth = (year: number, month: number): number => new Date(Date.UTC(year, month + 1, 0)).getUTCDate();

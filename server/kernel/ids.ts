@@ -33,6 +33,8 @@ export interface Ids {
   /** `prefix_` and 26 characters: 48 bits of time, 80 random bits. */
   next(prefix: IdPrefix): string;
   uuid(): string;
+  /** Random, for secrets. */
+  bytes(length: number): Buffer;
   /** `bytes` random bytes in base64url, for secrets. */
   secret(bytes: number): string;
 }
@@ -41,6 +43,7 @@ export function makeIds({ real = Date.now, random = randomBytes }: { real?: () =
   return {
     next: (prefix) => `${prefix}_${encode(BigInt(real()), 10)}${encode(BigInt(`0x${random(10).toString('hex')}`), 16)}`,
     uuid: () => randomUUID(),
+    bytes: (length) => random(length),
     secret: (bytes) => random(bytes).toString('base64url'),
   };
 }

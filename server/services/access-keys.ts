@@ -63,8 +63,7 @@ const selfOf = ({ userId }: Actor): Holder => ({ kind: userId.startsWith('sva_')
 /** The keys that programs come with: made, rotated, revoked. Who comes with one is `key-actors`. */
 export function makeAccessKeys({ store, audit, clock, ids, notifications, secretKeys, keyAgeDaysMax }: AccessKeysDependencies) {
   const { accessKeys: keys, accounts } = store;
-  const random = (bytes: number): Buffer => Buffer.from(ids.secret(bytes), 'base64url');
-  const mint = (kind: CredentialValueKind): string => credentialValue(kind, random(credentialBytes(kind)));
+  const mint = (kind: CredentialValueKind): string => credentialValue(kind, ids.bytes(credentialBytes(kind)));
 
   const { ageDaysMaxOf, viewOf, viewsOf } = makeKeyViews({ store, clock, keyAgeDaysMax });
 
@@ -88,7 +87,7 @@ export function makeAccessKeys({ store, audit, clock, ids, notifications, secret
       return { stored: { accessKey: null, secretCipher: null, hash: sha256Hex(token), hint: credentialHint(token) }, shown: (key) => ({ kind, token, key }) };
     }
     const [accessKey, secretKey] = [mint('access-key'), mint('access-secret')];
-    const secretCipher = sealSecret(secretKeys, secretKey, accessKey, random(SEAL_IV_BYTES));
+    const secretCipher = sealSecret(secretKeys, secretKey, accessKey, ids.bytes(SEAL_IV_BYTES));
     return { stored: { accessKey, secretCipher, hash: null, hint: credentialHint(accessKey) }, shown: (key) => ({ kind, accessKey, secretKey, key }) };
   }
 

@@ -3,7 +3,7 @@ import type { Action } from '../domain/actions.ts';
 import { tagValues } from '../domain/gateway-rules.ts';
 import { checkPolicyText, type PolicyFault } from '../domain/policy-check.ts';
 import type { Policy } from '../domain/policy.ts';
-import { NO_RULES, unmetRules } from '../domain/organization-rules.ts';
+import { rulesOf, unmetRules } from '../domain/organization-rules.ts';
 import type { Factor } from '../domain/sign-in.ts';
 import { decide, PRESETS, type Decision, type Target } from '../domain/rights.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -320,7 +320,7 @@ export function makeAccess({ store, clock, ids, audit }: { store: Store; clock: 
         ...(person && hasSecondFactor(person) ? ['totp' as const] : []),
         ...(passkeys.length > 0 ? ['passkey' as const] : []),
       ];
-      const unmet = unmetRules(organization.rules ?? NO_RULES, organization.name, { factors, address: asked.address, openedAt: asked.at, at: asked.at });
+      const unmet = unmetRules(rulesOf(organization), organization.name, { factors, address: asked.address, openedAt: asked.at, at: asked.at });
       const own = gateway?.organizationId === actor.organizationId ? gateway : null;
       return decide(
         {

@@ -89,8 +89,7 @@ export interface CredentialsDependencies {
 }
 
 export function makeCredentials({ store, audit, clock, ids, changes, secretKeys }: CredentialsDependencies): Credentials {
-  const random = (bytes: number): Buffer => Buffer.from(ids.secret(bytes), 'base64url');
-  const mint = (kind: CredentialValueKind): string => credentialValue(kind, random(credentialBytes(kind)));
+  const mint = (kind: CredentialValueKind): string => credentialValue(kind, ids.bytes(credentialBytes(kind)));
 
   const tellGateways = async (credentialId: string): Promise<void> =>
     void (await changes.announced(await changes.announce('credential-changed', { credentialId })));
@@ -175,7 +174,7 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
       return { kind, appCode, credential: view(credential, all) };
     }
     const [appKey, appSecret] = [mint('app-key'), mint('app-secret')];
-    const secretCipher = sealSecret(secretKeys, appSecret, appKey, random(SEAL_IV_BYTES));
+    const secretCipher = sealSecret(secretKeys, appSecret, appKey, ids.bytes(SEAL_IV_BYTES));
     const credential: CredentialDoc = { ...base, appKey, hash: null, secretCipher, hint: credentialHint(appKey) };
     const all = await add(credential);
     return { kind, appKey, appSecret, credential: view(credential, all) };

@@ -5,7 +5,7 @@ import type { SendLetter } from './letters.ts';
 const said = (reason: string): string[] => (reason === '' ? [] : [`They say: ${reason}`]);
 
 /** News of a connection for the other side: those who decide about the gateway's endpoints, and those who ask for connections. */
-export function makeEndpointMails({ store, letter }: { readonly store: Pick<Store, 'accounts' | 'gateways'>; readonly letter: SendLetter }) {
+export function makeEndpointMails({ store, sendLetter }: { readonly store: Pick<Store, 'accounts' | 'gateways'>; readonly sendLetter: SendLetter }) {
   const names = async ({ organizationId, providerId, gatewayId }: EndpointConnectionDoc) => {
     const [organizations, gateway] = await Promise.all([store.accounts.organizations([organizationId, providerId]), store.gateways.gateway(gatewayId)]);
     const name = (id: string) => organizations.find(({ _id }) => _id === id)?.name ?? id;
@@ -13,9 +13,9 @@ export function makeEndpointMails({ store, letter }: { readonly store: Pick<Stor
   };
 
   const toOwner = ({ providerId, gatewayId }: EndpointConnectionDoc, subject: string, lines: readonly string[]) =>
-    letter({ organizationId: providerId, to: 'apig:endpoints:decide', subject, lines, path: `/gateways/${gatewayId}/endpoints` });
+    sendLetter({ organizationId: providerId, to: 'apig:endpoints:decide', subject, lines, path: `/gateways/${gatewayId}/endpoints` });
   const toAsking = ({ organizationId }: EndpointConnectionDoc, subject: string, lines: readonly string[]) =>
-    letter({ organizationId, to: 'market:connections:create', subject, lines, path: '/connections' });
+    sendLetter({ organizationId, to: 'market:connections:create', subject, lines, path: '/connections' });
 
   return {
     /** @param address  given at once; null: the owner decides */

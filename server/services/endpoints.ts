@@ -42,7 +42,7 @@ export interface EndpointsDependencies {
   readonly ids: Ids;
   readonly audit: Audit;
   readonly changes: Pick<Changes, 'announce'>;
-  readonly letter: SendLetter;
+  readonly sendLetter: SendLetter;
   /** What the operator offers, as it is given out. */
   readonly addresses: readonly string[];
 }
@@ -50,9 +50,9 @@ export interface EndpointsDependencies {
 export type Endpoints = ReturnType<typeof makeEndpoints>;
 
 /** The private way to a gateway: its endpoint service, and who is connected to it (docs/decisions/0013). */
-export function makeEndpoints({ store, clock, ids, audit, changes, letter, addresses }: EndpointsDependencies) {
+export function makeEndpoints({ store, clock, ids, audit, changes, sendLetter, addresses }: EndpointsDependencies) {
   const { endpoints } = store;
-  const mails = makeEndpointMails({ store, letter });
+  const mails = makeEndpointMails({ store, sendLetter });
 
   async function rowsOf(connections: readonly EndpointConnectionDoc[]): Promise<ConnectionRow[]> {
     const [organizations, users] = await Promise.all([

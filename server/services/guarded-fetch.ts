@@ -21,8 +21,8 @@ type Lookup = (host: string) => Promise<readonly { readonly address: string; rea
 
 export type GuardedFetch = (address: string, call: GuardedCall) => Promise<Response>;
 
-/** A fault of the other side, in words for the page. */
-export const away = (detail: string, cause?: unknown): AppError => new AppError('single-sign-on-failed', detail, { cause });
+/** Nobody is signed in by an issuer, or none is reached; in words for the page. */
+export const signOnFailed = (detail: string, cause?: unknown): AppError => new AppError('single-sign-on-failed', detail, { cause });
 
 /**
  * Call a server that a customer names: only public addresses (`allow` excepted), the very address that was checked, no redirect, and bounds on time and size.
@@ -32,11 +32,11 @@ export function makeGuardedFetch(allow: ReadonlySet<string>, lookup: Lookup = (h
   return async (address, { method = 'GET', headers = {}, body }) => {
     const url = new URL(address);
     const reading = readOrigin(url.origin, allow);
-    if (reading.fault !== undefined) throw away(`${url.origin} cannot be called: ${reading.fault}`);
+    if (reading.fault !== undefined) throw signOnFailed(`${url.origin} cannot be called: ${reading.fault}`);
     const { host, port } = reading;
     const found = isIP(host) ? [{ address: host, family: isIP(host) }] : await lookup(host).catch((cause: unknown) => fail(url, cause));
     const hidden = found.find((one) => isPrivateAddress(one.address));
-    if (found.length === 0 || (hidden && !allow.has(`${host}:${port}`))) throw away(`${host} does not lead to a public address.`);
+    if (found.length === 0 || (hidden && !allow.has(`${host}:${port}`))) throw signOnFailed(`${host} does not lead to a public address.`);
     const agent = new Agent({
       connect: {
         timeout: CONNECT_MS,
@@ -75,5 +75,5 @@ export function makeGuardedFetch(allow: ReadonlySet<string>, lookup: Lookup = (h
 }
 
 function fail(url: URL, cause: unknown): never {
-  throw away(`${url.host} does not answer, or not as an issuer should.`, cause);
+  throw signOnFailed(`${url.host} does not answer, or not as an issuer should.`, cause);
 }

@@ -152,7 +152,7 @@ export function makeServices(ground: Ground) {
   const earnings = makeEarnings({ store, clock });
   const usageTotals = makeUsageTotals({ store, audit, clock, log });
   const metering = makeMetering({ store, totals: usageTotals, audit, clock });
-  const endpoints = makeEndpoints({ store, clock, ids, audit, changes, letter: sendLetter, addresses: privateAddresses });
+  const endpoints = makeEndpoints({ store, clock, ids, audit, changes, sendLetter, addresses: privateAddresses });
   const publicListener = makePublicListener({ store, metering, clock, audit, changes });
   const mailbox = makeMailbox({ store });
   // Invoices move subscriptions and subscriptions ask for invoices: one of the two has to be named before it is made.

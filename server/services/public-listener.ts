@@ -42,7 +42,7 @@ export function makePublicListener({ store, metering, clock, audit, changes }: P
   /** Its live subscriptions, its accepted connections, and the names of those who have the one without the other. */
   async function standing({ _id, organizationId }: GatewayDoc) {
     const [products, connections] = await Promise.all([store.products.productsOfGateway(organizationId, _id), store.endpoints.connectionsOfGateway(_id)]);
-    const subscriptions = (await Promise.all(products.map((product) => store.subscriptions.ofProduct(product._id)))).flat().filter(({ live }) => live);
+    const subscriptions = await store.subscriptions.liveOfProducts(products.map((product) => product._id));
     const accepted = connections.filter(({ holds }) => holds);
     const connected = new Set(accepted.map((connection) => connection.organizationId));
     const without = [...new Set(subscriptions.map((subscription) => subscription.organizationId))].filter((id) => !connected.has(id));

@@ -35,8 +35,6 @@ export function makeSecondFactor({
   audit: Audit;
   secretKeys: KeyRing;
 }) {
-  const random = (bytes: number): Buffer => Buffer.from(ids.secret(bytes), 'base64url');
-
   function secretOf(user: UserDoc): string {
     const secret = user.secondFactor ? openSecret(secretKeys, user.secondFactor.cipher, user._id) : null;
     // A key that is gone must not look like a wrong code: the operator has to hear of it.
@@ -45,7 +43,7 @@ export function makeSecondFactor({
   }
 
   const recoveryCodes = (): string[] =>
-    Array.from({ length: RECOVERY_CODES }, () => (base32(random(RECOVERY_BYTES)).match(/.{4}/g) ?? []).join('-').toLowerCase());
+    Array.from({ length: RECOVERY_CODES }, () => (base32(ids.bytes(RECOVERY_BYTES)).match(/.{4}/g) ?? []).join('-').toLowerCase());
   const hashes = (codes: readonly string[]): string[] => codes.map((code) => sha256Hex(plain(code)));
 
   /** Each step and each recovery code counts once. @throws invalid-form beside `code` */
@@ -73,7 +71,7 @@ export function makeSecondFactor({
     /** A new secret that counts for nothing before {@link confirm}. @throws invalid-form for a wrong password, conflict when there is one already */
     async begin(actor: Actor, password: string): Promise<void> {
       const user = await accounts.provePassword(actor.userId, password);
-      const cipher = sealSecret(secretKeys, random(TOTP_SECRET_BYTES).toString('base64url'), user._id, random(SEAL_IV_BYTES));
+      const cipher = sealSecret(secretKeys, ids.bytes(TOTP_SECRET_BYTES).toString('base64url'), user._id, ids.bytes(SEAL_IV_BYTES));
       const begun = { cipher, confirmedAt: null, lastStep: 0, recovery: [] };
       if (!(await store.accounts.beginSecondFactor(user._id, user.secondFactor?.cipher ?? null, begun))) throw new AppError('conflict');
       await audit.append(actor, { action: 'market:account:update', resource: `user:${user._id}`, after: { secondFactor: 'begun' } });

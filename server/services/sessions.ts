@@ -12,6 +12,16 @@ const SALT_BYTES = 12;
 /** Of one user on one page; ending all others ends those too that are not shown. */
 export const SESSIONS_SHOWN_MAX = 100;
 
+/** Ends every session of the user by one write. @returns the salt of those to come; null: somebody else did it meanwhile */
+export async function renewSessionSalt(
+  accounts: Pick<Store['accounts'], 'replaceSessionSalt'>,
+  ids: Pick<Ids, 'secret'>,
+  { _id, sessionSalt = null }: Pick<UserDoc, '_id' | 'sessionSalt'>,
+): Promise<string | null> {
+  const fresh = ids.secret(SALT_BYTES);
+  return (await accounts.replaceSessionSalt(_id, sessionSalt, fresh)) ? fresh : null;
+}
+
 /** Where a user is signed in. A session is named by its handle, a hash of the id that the cookie holds. */
 export function makeSessions({ store, clock, ids, audit }: { store: Pick<Store, 'accounts' | 'passkeys' | 'sessions'>; clock: Clock; ids: Ids; audit: Audit }) {
   const { accounts, sessions } = store;
@@ -53,8 +63,8 @@ export function makeSessions({ store, clock, ids, audit }: { store: Pick<Store, 
      * @throws conflict when somebody else did it meanwhile
      */
     async revokeAll(actor: Actor, user: UserDoc): Promise<UserDoc> {
-      const sessionSalt = ids.secret(SALT_BYTES);
-      if (!(await accounts.replaceSessionSalt(user._id, user.sessionSalt ?? null, sessionSalt))) throw new AppError('conflict');
+      const sessionSalt = await renewSessionSalt(accounts, ids, user);
+      if (sessionSalt === null) throw new AppError('conflict');
       await audit.append(actor, { action: 'market:account:update', resource: `user:${user._id}`, after: { otherSessions: 'ended' } });
       return { ...user, sessionSalt };
     },

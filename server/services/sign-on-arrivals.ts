@@ -8,6 +8,7 @@ import type { ConnectionDoc, IdentityDoc } from '../store/sign-on.ts';
 import type { Store } from '../store/index.ts';
 import { hasSecondFactor } from './accounts.ts';
 import type { Audit } from './audit.ts';
+import { signOnFailed } from './guarded-fetch.ts';
 import type { Notifications } from './notifications.ts';
 
 /** Somebody as an issuer tells it; all but the subject may be anything. */
@@ -27,7 +28,6 @@ export interface Arrival {
 export type Arrivals = ReturnType<typeof makeArrivals>;
 
 const NAME_MAX = 80;
-const refused = (detail: string): AppError => new AppError('single-sign-on-failed', detail);
 
 /** Which user somebody from an issuer is: known by issuer and subject, and the first time by a verified address of a confirmed domain. */
 export function makeArrivals({
@@ -116,27 +116,27 @@ export function makeArrivals({
       const key = sha256Hex(JSON.stringify([issuer, told.subject]));
       const known = await signOn.identity(key);
       if (known) {
-        if (known.organizationId !== organizationId) throw refused('Your account at the issuer belongs to another organization here.');
+        if (known.organizationId !== organizationId) throw signOnFailed('Your account at the issuer belongs to another organization here.');
         const user = await accounts.user(known.userId);
         if (!user || !(await accounts.membership(organizationId, user._id)))
-          throw refused('You are no member of this organization any more. Ask its administrators for an invitation.');
+          throw signOnFailed('You are no member of this organization any more. Ask its administrators for an invitation.');
         return { user, link: null };
       }
       if (typeof told.email !== 'string' || told.email === '')
-        throw refused('The issuer does not tell your e-mail address, so nobody can say who you are here.');
-      if (told.emailVerified !== true) throw refused('The issuer has not verified your e-mail address. Have it verified there, then try again.');
+        throw signOnFailed('The issuer does not tell your e-mail address, so nobody can say who you are here.');
+      if (told.emailVerified !== true) throw signOnFailed('The issuer has not verified your e-mail address. Have it verified there, then try again.');
       const email = told.email.trim().toLowerCase();
       const domain = domainOf(email);
       if (domain === null || (await signOn.confirmedDomain(domain))?.organizationId !== organizationId) {
-        throw refused(`${email} is not an address of a confirmed domain of this organization.`);
+        throw signOnFailed(`${email} is not an address of a confirmed domain of this organization.`);
       }
       const existing = await accounts.userByEmail(email);
       const member = existing !== null && (await accounts.membership(organizationId, existing._id)) !== null;
       if (existing && (await signOn.isBarred(organizationId, existing._id))) {
-        throw refused('You left this organization, or were removed from it. Ask its administrators for an invitation.');
+        throw signOnFailed('You left this organization, or were removed from it. Ask its administrators for an invitation.');
       }
       if (!member && !admits)
-        throw refused('You are no member of this organization yet, and it lets nobody in by itself. Ask its administrators for an invitation.');
+        throw signOnFailed('You are no member of this organization yet, and it lets nobody in by itself. Ask its administrators for an invitation.');
       const user = await proved(existing ?? (await newUser(actor, email, told)));
       const identity: IdentityDoc = { _id: key, issuer, subject: told.subject, organizationId, userId: user._id, createdAt: clock.now() };
       // Whoever has an authenticator app proves it before an issuer may speak for the account.
@@ -149,12 +149,12 @@ export function makeArrivals({
     /** The code was right: what waited for it. */
     async complete(actor: Actor, identity: IdentityDoc): Promise<void> {
       const connection = await signOn.connection(identity.organizationId);
-      if (connection?.issuer !== identity.issuer) throw refused('The organization has changed its single sign-on meanwhile. Please start again.');
+      if (connection?.issuer !== identity.issuer) throw signOnFailed('The organization has changed its single sign-on meanwhile. Please start again.');
       const user = await accounts.user(identity.userId);
       if (!user) throw new AppError('not-found');
       const member = (await accounts.membership(connection._id, user._id)) !== null;
       if (!member && (!connection.admits || (await signOn.isBarred(connection._id, user._id))))
-        throw refused('You are no member of this organization any more.');
+        throw signOnFailed('You are no member of this organization any more.');
       if (!member) await join(actor, connection, user);
       await link(actor, identity);
     },

@@ -26,7 +26,7 @@ import { sha256Hex } from '../kernel/ids.ts';
 import type { ConnectionDoc } from '../store/sign-on.ts';
 import type { Store } from '../store/index.ts';
 import { hasSecondFactor } from './accounts.ts';
-import { away, type GuardedFetch } from './guarded-fetch.ts';
+import { signOnFailed, type GuardedFetch } from './guarded-fetch.ts';
 import type { Arrivals, Arrival } from './sign-on-arrivals.ts';
 import type { SignOn } from './sign-on.ts';
 
@@ -47,8 +47,6 @@ export interface Departure {
 }
 
 export type SignOnFlow = ReturnType<typeof makeSignOnFlow>;
-
-const failed = (detail: string, cause?: unknown): AppError => away(detail, cause);
 
 /** Authorization code, PKCE, state and nonce (OpenID Connect Core 3.1, RFC 7636, RFC 9207), by openid-client. */
 export function makeSignOnFlow({
@@ -122,17 +120,17 @@ export function makeSignOnFlow({
     ): Promise<Arrival & { readonly asksCode: boolean; readonly factors: readonly Factor[]; readonly connection: ConnectionDoc }> {
       const url = new URL(`${redirectUri}${query}`);
       if (!departure || url.searchParams.get('state') !== departure.state) {
-        throw failed('This sign-in was not begun in this browser, or another one was begun after it. Please start again.');
+        throw signOnFailed('This sign-in was not begun in this browser, or another one was begun after it. Please start again.');
       }
-      if (departure.until < clock.real()) throw failed('This took too long: a sign-in must come back within 15 minutes. Please start again.');
+      if (departure.until < clock.real()) throw signOnFailed('This took too long: a sign-in must come back within 15 minutes. Please start again.');
       if (!(await store.spent.spend(sha256Hex(departure.state), new Date(departure.until)))) {
-        throw failed('This sign-in was used already: its address works once. Please start again.');
+        throw signOnFailed('This sign-in was used already: its address works once. Please start again.');
       }
       const connection = await store.signOn.connection(departure.organizationId);
-      if (connection?.issuer !== departure.issuer) throw failed('The organization has changed its single sign-on meanwhile. Please start again.');
+      if (connection?.issuer !== departure.issuer) throw signOnFailed('The organization has changed its single sign-on meanwhile. Please start again.');
       const named = url.searchParams.get('iss');
       if (named !== null && named !== connection.issuer) {
-        throw failed(`The answer came from another issuer than the one you were sent to (${connection.issuer}). Nobody was signed in.`);
+        throw signOnFailed(`The answer came from another issuer than the one you were sent to (${connection.issuer}). Nobody was signed in.`);
       }
       try {
         const configuration = await configurationOf(connection);
@@ -163,19 +161,20 @@ function wordsFor(error: unknown, { issuer }: ConnectionDoc): AppError {
   for (let inner: unknown = error; inner instanceof Error; inner = inner.cause) if (inner instanceof AppError) return inner;
   const { host } = new URL(issuer);
   const said = (code: string, text: string | undefined) => `${code}${text === undefined ? '' : `, ${text}`}`.replace(/\p{Cc}/gu, ' ').slice(0, WORDS_MAX);
-  if (error instanceof AuthorizationResponseError) return failed(`${host} did not sign you in. It says: ${said(error.error, error.error_description)}.`, error);
+  if (error instanceof AuthorizationResponseError)
+    return signOnFailed(`${host} did not sign you in. It says: ${said(error.error, error.error_description)}.`, error);
   if (error instanceof ResponseBodyError) {
-    return failed(
+    return signOnFailed(
       `${host} refused to tell us who you are. It says: ${said(error.error, error.error_description)}. An administrator of your organization can check client id and secret.`,
       error,
     );
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (code === 'OAUTH_TIMEOUT') return failed(`${host} does not answer.`, error);
+  if (code === 'OAUTH_TIMEOUT') return signOnFailed(`${host} does not answer.`, error);
   if (code === 'OAUTH_RESPONSE_IS_NOT_CONFORM' || code === 'OAUTH_RESPONSE_IS_NOT_JSON') {
-    return failed(`${host} does not answer as an OpenID issuer should. Try again later, or ask an administrator of your organization.`, error);
+    return signOnFailed(`${host} does not answer as an OpenID issuer should. Try again later, or ask an administrator of your organization.`, error);
   }
-  return failed(
+  return signOnFailed(
     `What ${host} said about you could not be verified, so nobody was signed in. An administrator of your organization can test the connection.`,
     error,
   );

@@ -10,9 +10,9 @@ import type { ConnectionDoc, DomainDoc } from '../store/sign-on.ts';
 import type { Store } from '../store/index.ts';
 import type { Access } from './access.ts';
 import type { Audit } from './audit.ts';
+import { renewSessionSalt } from './sessions.ts';
 
 export const DOMAINS_MAX = 20;
-const SALT_BYTES = 12;
 
 export interface ConnectionFields {
   readonly issuer: string;
@@ -47,13 +47,12 @@ export function makeSignOn({
   access: Access;
   audit: Audit;
   clock: Pick<Clock, 'now'>;
-  ids: Pick<Ids, 'secret'>;
+  ids: Pick<Ids, 'bytes' | 'secret'>;
   secretKeys: KeyRing;
   upstreamAllow: ReadonlySet<string>;
 }) {
   const { accounts, signOn } = store;
-  const seal = (secret: string, organizationId: string) =>
-    sealSecret(secretKeys, secret, `sign-on ${organizationId}`, Buffer.from(ids.secret(SEAL_IV_BYTES), 'base64url'));
+  const seal = (secret: string, organizationId: string) => sealSecret(secretKeys, secret, `sign-on ${organizationId}`, ids.bytes(SEAL_IV_BYTES));
 
   async function own(actor: Actor): Promise<ConnectionDoc> {
     const found = await signOn.connection(actor.organizationId);
@@ -92,8 +91,7 @@ export function makeSignOn({
   /** Whoever came in by another way comes in anew: a session that was open when single sign-on became required would go around it. */
   async function endOtherSessions(organizationId: string): Promise<void> {
     const memberships = await accounts.membershipsOfOrganization(organizationId);
-    for (const user of await accounts.users(memberships.map(({ userId }) => userId)))
-      if (await demandedOf(user)) await accounts.replaceSessionSalt(user._id, user.sessionSalt ?? null, ids.secret(SALT_BYTES));
+    for (const user of await accounts.users(memberships.map(({ userId }) => userId))) if (await demandedOf(user)) await renewSessionSalt(accounts, ids, user);
   }
 
   /** The connection that people of an address's domain are sent to. */

@@ -1,9 +1,7 @@
-import { dateWords } from '../domain/time.ts';
+import { timeWords } from '../domain/time.ts';
 import type { Store } from '../store/index.ts';
 import type { SubscriptionDoc } from '../store/subscriptions.ts';
 import type { SendLetter } from './letters.ts';
-
-const instantWords = (at: number): string => `${dateWords(at)}, ${new Date(at).toISOString().slice(11, 16)} UTC`;
 
 /** What a buyer is told of a renewal that cannot be collected, and of its end (rule N22). Sent once, by whoever moved the subscription. */
 export function makeSubscriptionLetters({ store, sendLetter }: { readonly store: Pick<Store, 'products'>; readonly sendLetter: SendLetter }) {
@@ -18,7 +16,7 @@ export function makeSubscriptionLetters({ store, sendLetter }: { readonly store:
         subscription.statusReason,
         subscription.status === 'suspended' || subscription.entitledUntil === null
           ? 'Calls are refused until it is paid.'
-          : `Calls go on until ${instantWords(subscription.entitledUntil)}. We try the card again before it is given up; with another card you can pay at once.`,
+          : `Calls go on until ${timeWords(subscription.entitledUntil)}. We try the card again before it is given up; with another card you can pay at once.`,
       ]),
     suspended: (subscription: SubscriptionDoc) =>
       send(subscription, (name) => `Calls to ${name} are refused`, ['An invoice is still unpaid. Everything goes on as soon as it is paid.']),

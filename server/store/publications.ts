@@ -22,6 +22,9 @@ export interface PublicationDoc {
 /** Which publication an API is meant to have live in an environment; null = taken offline. Absent = never published there. */
 export type Serving = Readonly<Record<string, string | null>>;
 
+/** Is it meant to be live in any environment? */
+export const isServed = ({ serving }: { readonly serving?: Serving | undefined }): boolean => Object.values(serving ?? {}).some((id) => id !== null);
+
 /**
  * The note that APIs are on their way from one live publication to another. While it stands, `serving` of those APIs is the truth and the
  * `live` flags follow; it outlives the change by a minute, so that no reader who overlapped it misses an API.

@@ -107,7 +107,6 @@ export function makeSubscriptionsStore(connection: Connection) {
     byCheckout: (checkoutId: string) => Subscriptions.findOne({ checkoutId }).lean<SubscriptionDoc>(),
     liveFor: (organizationId: string, productId: string) => Subscriptions.findOne({ organizationId, productId, live: true }).lean<SubscriptionDoc>(),
     ofOrganization: (organizationId: string) => Subscriptions.find({ organizationId }).lean<SubscriptionDoc[]>(),
-    ofProduct: (productId: string) => Subscriptions.find({ productId }).lean<SubscriptionDoc[]>(),
     liveOfProducts: (productIds: readonly string[]) => Subscriptions.find({ productId: { $in: [...productIds] }, live: true }).lean<SubscriptionDoc[]>(),
     allLive: () => Subscriptions.find({ live: true }).lean<SubscriptionDoc[]>(),
     inStatus: (status: SubscriptionStatus) => Subscriptions.find({ status }).lean<SubscriptionDoc[]>(),

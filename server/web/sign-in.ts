@@ -18,6 +18,9 @@ declare module 'express-serve-static-core' {
 
 const AGENT_MAX = 512;
 
+/** Kept before the answer goes out: the next request may be at another process. */
+export const saveSession = (req: Request): Promise<void> => settled((done) => req.session.save(done));
+
 /** What passport keeps of the user, and beside it what a session is opened with: in its first writing, so that none stands without. */
 export function keepOpening(req: Request, user: Express.User): string {
   const mark = sessionMark(user);
@@ -32,6 +35,12 @@ export function keepOpening(req: Request, user: Express.User): string {
 export async function signIn(req: Request, user: Express.User, factors: readonly Factor[], passkeyId?: string): Promise<void> {
   req.opening = { factors, passkeyId };
   await settled((done) => req.logIn(user, done));
+}
+
+/** Nobody is signed in, and the session is gone. */
+export async function signOut(req: Request): Promise<void> {
+  await settled((done) => req.logOut(done));
+  await settled((done) => req.session.destroy(done));
 }
 
 /**
@@ -75,7 +84,7 @@ export async function signInHalf(
 ): Promise<void> {
   await settled((done) => req.session.regenerate(done));
   req.session.halfSignedIn = { userId: user._id, mark: sessionMark(user), next, until: now + CODE_WAIT_MS, by };
-  await settled((done) => req.session.save(done));
+  await saveSession(req);
 }
 
 /** Who gave the right password in this browser, lately; undefined: start again. */

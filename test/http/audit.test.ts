@@ -1,8 +1,6 @@
 import { expect } from 'chai';
 import { isoUtc } from '../../server/kernel/clock.ts';
-import { PASSWORD, startPortal, type Portal } from '../support/portal.ts';
-
-type Member = Awaited<ReturnType<Portal['member']>>;
+import { PASSWORD, startPortal, type Member, type Portal } from '../support/portal.ts';
 
 const PATH = '/organization/audit';
 const rowsOf = (text: string): string[] => [...text.matchAll(/<tr>\s*<th scope="row">[\s\S]*?<\/tr>/g)].map(([row]) => row);

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
-import { startPortal, type Portal } from '../support/portal.ts';
+import { startPortal, type Member, type Portal } from '../support/portal.ts';
 
-type Member = Awaited<ReturnType<Portal['member']>>;
 const ADDRESS = '127.0.0.2:9000';
 
 describe('the pages of private connections', function () {

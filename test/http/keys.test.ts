@@ -4,10 +4,9 @@ import { expect } from 'chai';
 import { projectRoot } from '../../server/config.ts';
 import type { Visitor } from '../support/browserless.ts';
 import { bearerClient } from '../support/api-client.ts';
-import { PASSWORD, startPortal, type Portal } from '../support/portal.ts';
+import { PASSWORD, startPortal, type Member, type Portal } from '../support/portal.ts';
 
 const run = promisify(execFile);
-type Member = Awaited<ReturnType<Portal['member']>>;
 
 const unescaped = (text: string): string =>
   text.replaceAll('&quot;', '"').replaceAll('&#x27;', "'").replaceAll('&#x3D;', '=').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');

@@ -1,9 +1,8 @@
 import { expect } from 'chai';
 import type { Actor } from '../../server/domain/actor.ts';
 import { definition, productFields } from '../support/catalog-world.ts';
-import { startPortal, type Portal } from '../support/portal.ts';
+import { startPortal, type Member, type Portal } from '../support/portal.ts';
 
-type Member = Awaited<ReturnType<Portal['member']>>;
 const MOCK = { backend: { kind: 'mock', status: 200, headers: [], body: '{}' } } as const;
 const document = (...Statement: object[]) => JSON.stringify({ Version: '1.1', Statement });
 const allow = (Action: string[], more: object = {}) => ({ Effect: 'Allow', Action, ...more });

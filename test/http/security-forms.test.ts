@@ -1,10 +1,8 @@
 import { request } from 'node:http';
 import { expect } from 'chai';
 import { multipart } from '../support/multipart.ts';
-import { startPortal, PASSWORD, type Portal } from '../support/portal.ts';
+import { startPortal, PASSWORD, type Member, type Portal } from '../support/portal.ts';
 import { listedRoutes } from '../support/routes.ts';
-
-type Member = Awaited<ReturnType<Portal['member']>>;
 
 const POSTS = [...new Set(listedRoutes().flatMap(({ method, path }) => (method === 'post' ? [path] : [])))];
 const GETS = [...new Set(listedRoutes().flatMap(({ method, path }) => (method === 'get' ? [path] : [])))];

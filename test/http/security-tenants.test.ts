@@ -3,11 +3,11 @@ import { expect } from 'chai';
 import { multipart } from '../support/multipart.ts';
 import type { Answer } from '../support/browserless.ts';
 import { startBuyerPortal, type BuyerPortal } from '../support/buyer-portal.ts';
+import type { Member } from '../support/portal.ts';
 import { definition, productFields } from '../support/catalog-world.ts';
 import { listedRoutes } from '../support/routes.ts';
 import { CARDS, typeCard } from '../support/stripe.ts';
 
-type Member = Awaited<ReturnType<BuyerPortal['member']>>;
 type Ids = Readonly<Record<string, string>>;
 
 const MOCK = { backend: { kind: 'mock', status: 200, headers: [], body: '' } } as const;

@@ -5,6 +5,8 @@ import { startWeb } from '../../server/roles.ts';
 import { visitor, type Visitor } from './browserless.ts';
 import { testMongo, testRedisPrefix, testRedisUrl } from './engines.ts';
 
+export type Member = Visitor & { readonly email: string; readonly userId: string; readonly organizationId: string };
+
 export interface Portal {
   readonly origin: string;
   readonly opsOrigin: string;
@@ -13,7 +15,7 @@ export interface Portal {
   readonly env: Readonly<Record<string, string>>;
   visitor(): Visitor;
   /** A visitor with an account and an organization of his own, signed in. */
-  member(name: string): Promise<Visitor & { readonly email: string; readonly userId: string; readonly organizationId: string }>;
+  member(name: string): Promise<Member>;
   stop(): Promise<void>;
 }
 

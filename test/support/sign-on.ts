@@ -1,8 +1,6 @@
 import type { Answer, Visitor } from './browserless.ts';
 import { CLIENT, startIssuer, type Issuer, type Person } from './issuer.ts';
-import { PASSWORD, startPortal, type Portal } from './portal.ts';
-
-type Member = Awaited<ReturnType<Portal['member']>>;
+import { PASSWORD, startPortal, type Member, type Portal } from './portal.ts';
 
 export interface SignOnWorld {
   readonly portal: Portal;

@@ -7,6 +7,7 @@ import { canonicalJson } from '../../domain/plan.ts';
 import { readOrigin } from '../../domain/upstream-origin.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { ApiDoc } from '../../store/apis.ts';
+import { isServed } from '../../store/publications.ts';
 import { touchCatalogue } from './directory.ts';
 import { RELEASE } from './gateways.ts';
 import { faulty, ownApi, ownGroup, refuseFaults, ownGateway, seesApi, stillOpen, type ListingDependencies } from './own.ts';
@@ -152,7 +153,7 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow, directory }:
     async remove(actor, apiId) {
       const api = await ownApi(store, actor, apiId);
       const { serving = {} } = api;
-      if (Object.values(serving).some((publicationId) => publicationId !== null)) throw new AppError('conflict', 'This API is live. Take it offline first.');
+      if (isServed(api)) throw new AppError('conflict', 'This API is live. Take it offline first.');
       const selling = (await store.products.productsOfGateway(api.organizationId, api.gatewayId)).find(
         ({ apiIds, status }) => status !== 'retired' && apiIds.includes(apiId),
       );

@@ -4,6 +4,7 @@ import { looksAtResources } from '../../domain/rights.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { DeletionMark, GatewayDoc, GroupDoc, HeldKind } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
+import { isServed } from '../../store/publications.ts';
 import { anyGateway, faulty, mayDo, seesGateway, type CatalogDependencies } from './own.ts';
 
 /** APIs that go at once: a step that is cut short loses no more than this. */
@@ -80,7 +81,7 @@ export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegu
     return {
       groups,
       places,
-      liveApis: places.filter(({ serving }) => Object.values(serving ?? {}).some((id) => id !== null)).length,
+      liveApis: places.filter(isServed).length,
       held: {
         groups: groups.length,
         apis: places.length,

@@ -3,6 +3,7 @@ import { APIS_PER_GROUP_MAX, apisLimit, GATEWAYS_MAX, GROUPS_MAX, TAGS_MAX } fro
 import type { SellerProfile } from '../../store/accounts.ts';
 import type { GatewayDoc, GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
+import { isServed } from '../../store/publications.ts';
 import { PRODUCTS_MAX } from './products.ts';
 import { ownGateway, seesGateway, seesGroup, seesProduct, type ListingDependencies } from './own.ts';
 
@@ -43,11 +44,11 @@ export function makeOverview({ store, directory }: Pick<ListingDependencies, 'st
   async function counted(actor: Actor, gateway: GatewayDoc): Promise<GroupCounts[]> {
     const [groups, places] = await Promise.all([groupsOf(gateway._id), placesOf(gateway._id)]);
     const counts = new Map<string, { apis: number; live: number }>();
-    for (const { groupId, serving } of places) {
-      const count = counts.get(groupId) ?? { apis: 0, live: 0 };
+    for (const place of places) {
+      const count = counts.get(place.groupId) ?? { apis: 0, live: 0 };
       count.apis += 1;
-      if (Object.values(serving ?? {}).some((id) => id !== null)) count.live += 1;
-      counts.set(groupId, count);
+      if (isServed(place)) count.live += 1;
+      counts.set(place.groupId, count);
     }
     return groups
       .filter((group) => seesGroup(actor, gateway, group))

@@ -40,17 +40,19 @@ export function owned<T extends { organizationId: string }>(actor: Actor, thing:
 export const anyGateway = async ({ gateways }: Pick<Store, 'gateways'>, actor: Actor, id: string): Promise<GatewayDoc> =>
   owned(actor, await gateways.gateway(id));
 
+const deleted = (): AppError => new AppError('not-found', 'This gateway is deleted.');
+
 /** From the decision to delete it, a gateway and all it holds are not found. */
 export async function ownGateway(store: Pick<Store, 'gateways'>, actor: Actor, id: string): Promise<GatewayDoc> {
   const gateway = await anyGateway(store, actor, id);
-  if (gateway.deletion) throw new AppError('not-found', 'This gateway is deleted.');
+  if (gateway.deletion) throw deleted();
   return gateway;
 }
 
 /** To be asked once more after something was made in a gateway: whoever decided on its deletion meanwhile may have looked for it before. @throws not-found */
 export const stillOpen = async (store: Pick<Store, 'gateways'>, gatewayId: string): Promise<void> => {
   const gateway = await store.gateways.gateway(gatewayId);
-  if (!gateway || gateway.deletion) throw new AppError('not-found', 'This gateway is deleted.');
+  if (!gateway || gateway.deletion) throw deleted();
 };
 
 export async function ownApi(store: Pick<Store, 'apis' | 'gateways'>, actor: Actor, id: string): Promise<ApiDoc> {

@@ -58,17 +58,17 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
     });
   }
 
+  function readTerms(document: PlanDocument): PlanDocument {
+    const reading = parsePlanDocument(document);
+    if (reading.fault) throw faulty({ document: `${reading.fault.path} ${reading.fault.message}.` });
+    return reading.document;
+  }
+
   /**
    * Publish terms as the next version and make it current; equal terms are the version that stands. Safe to repeat.
    * @param words  what the same request changed besides: one record tells both
    */
-  async function publish(actor: Actor, planId: string, given: PlanDocument, words: Words | null): Promise<PlanVersionDoc> {
-    const reading = parsePlanDocument(given);
-    if (reading.fault)
-      throw new AppError('invalid-form', `${reading.fault.path} ${reading.fault.message}.`, {
-        fields: { document: `${reading.fault.path} ${reading.fault.message}.` },
-      });
-    const { document } = reading;
+  async function publish(actor: Actor, planId: string, document: PlanDocument, words: Words | null): Promise<PlanVersionDoc> {
     const hash = planHash(document);
     for (let tries = 0; tries < PUBLISH_TRIES; tries++) {
       const plan = await products.plan(planId);
@@ -104,12 +104,12 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       const plans = (await products.plansOf(productId)).sort((a, b) => a.ordinal - b.ordinal);
       const [versions, subscriptions] = await Promise.all([
         products.planVersions(plans.flatMap(({ currentVersionId }) => (currentVersionId === null ? [] : [currentVersionId]))),
-        store.subscriptions.ofProduct(productId),
+        store.subscriptions.liveOfProducts([productId]),
       ]);
       return plans.map((plan) => ({
         plan,
         version: versions.find(({ _id }) => _id === plan.currentVersionId) ?? null,
-        subscriptions: subscriptions.filter(({ live, planId }) => live && planId === plan._id).length,
+        subscriptions: subscriptions.filter(({ planId }) => planId === plan._id).length,
       }));
     },
 
@@ -124,8 +124,7 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       if (product.status === 'retired') throw new AppError('conflict', 'This product is retired.');
       if (!isSlug(name) || name.length > 30) throw faulty({ name: 'Use lower-case letters, digits and single hyphens, at most 30 characters.' });
       checkFields({ title, summary });
-      const reading = parsePlanDocument(document);
-      if (reading.fault) throw faulty({ document: `${reading.fault.path} ${reading.fault.message}.` });
+      const terms = readTerms(document);
       const held = await products.plansOf(productId);
       const present = held.find((plan) => plan.name === name);
       // What an interrupted attempt left is taken up again; a plan that was published is somebody's.
@@ -146,22 +145,21 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
       };
       if (!present && !(await products.addPlan(plan)) && !(await products.plan(plan._id)))
         throw faulty({ name: 'Another plan of this product has this name.' });
-      await publish(actor, plan._id, document, { after: { plan: plan._id, name, title, summary } });
+      await publish(actor, plan._id, terms, { after: { plan: plan._id, name, title, summary } });
       return (await products.plan(plan._id)) ?? plan;
     },
 
     async update(actor, planId, rev, { title, summary }, document) {
       const plan = await ownPlan(actor, planId);
       checkFields({ title, summary });
-      const reading = parsePlanDocument(document);
-      if (reading.fault) throw faulty({ document: `${reading.fault.path} ${reading.fault.message}.` });
+      const terms = readTerms(document);
       if (plan.rev !== rev) throw new AppError('conflict');
       if (plan.retired) throw new AppError('conflict', 'This plan is retired.');
       if ((plan.title !== title || plan.summary !== summary) && !(await products.updatePlan(planId, rev, { title, summary }))) throw new AppError('conflict');
       const changed = plan.title !== title || plan.summary !== summary;
       const before = { plan: planId, title: plan.title, summary: plan.summary };
       const words = changed ? { before, after: { plan: planId, title, summary } } : null;
-      return publish(actor, planId, document, words).catch(async (error: unknown) => {
+      return publish(actor, planId, terms, words).catch(async (error: unknown) => {
         // The words are saved, whatever became of the terms.
         if (words) await audit.append(actor, { action: 'market:products:update', resource: `product:${plan.productId}`, ...words });
         throw error;

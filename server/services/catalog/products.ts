@@ -51,7 +51,7 @@ export interface Products {
 export function makeProducts({ store, clock, ids, audit, changes }: CatalogDependencies): Products {
   const { products } = store;
 
-  const subscribersOf = async (productId: string) => (await store.subscriptions.ofProduct(productId)).filter(({ live }) => live).length;
+  const subscribersOf = async (productId: string) => (await store.subscriptions.liveOfProducts([productId])).length;
 
   /** Distinct APIs of this group whose security knows the app; anything else is a fault beside the list. */
   async function choose(groupId: string, apiIds: readonly string[]): Promise<string[]> {

@@ -216,12 +216,12 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
       const selling = (await store.products.productsOfGateway(online[0]?.organizationId ?? '', gatewayId)).filter((product) =>
         product.apiIds.some((id) => gone.has(id)),
       );
-      const subscriptions = (await Promise.all(selling.map(({ _id }) => store.subscriptions.ofProduct(_id)))).flat();
+      const subscriptions = await store.subscriptions.liveOfProducts(selling.map(({ _id }) => _id));
       const authorizations = (await Promise.all([...gone].slice(0, 100).map((id) => store.apps.authorizationsOfApi(id)))).flat();
       return {
         apis: online.length,
         products: selling.map(({ _id, name }) => ({ id: _id, name })),
-        subscriptions: subscriptions.filter(({ live }) => live).length,
+        subscriptions: subscriptions.length,
         authorizations: authorizations.filter(({ live }) => live).length,
       };
     },

@@ -3,6 +3,7 @@ import { checkDefinition, operationOf, routeKey } from '../../domain/api-definit
 import { canonicalJson } from '../../domain/plan.ts';
 import { readOrigin } from '../../domain/upstream-origin.ts';
 import type { ApiDoc } from '../../store/apis.ts';
+import { isServed } from '../../store/publications.ts';
 import type { ReadOperation } from './reading.ts';
 
 /** What the form asks beside the document. */
@@ -75,10 +76,9 @@ export function planImport(operations: readonly ReadOperation[], settings: Impor
 }
 
 function leftOver(api: ApiDoc, product: string | undefined): ImportLine {
-  const live = Object.values(api.serving ?? {}).some((publicationId) => publicationId !== null);
   const base = { operation: operationOf(api.definition.frontend), name: api.definition.name, definition: null, api, notes: [] };
   if (product !== undefined) return { ...base, action: 'keep', reason: `The document does not name it, but the product ${product} contains it.` };
-  return live
+  return isServed(api)
     ? { ...base, action: 'keep', reason: 'The document does not name it, but it is live: take it offline first.' }
     : { ...base, action: 'remove', reason: 'The document does not name it.' };
 }

@@ -1,3 +1,4 @@
+import { twoDigits } from '../../domain/time.ts';
 import { zoneOffsetMs } from '../../domain/zone.ts';
 import { serviceTitle, verbWords } from './permissions.ts';
 import { dateWords, timeWords } from './time.ts';
@@ -91,10 +92,8 @@ export function actionWords(action: string): string {
   return OWN_WORDS[action] ?? (title === null ? action : `${title}: ${verbWords(action)}`);
 }
 
-const two = (n: number): string => String(n).padStart(2, '0');
-
 /** `30 Jun 2029, 23:59:07` by the clocks of a zone. */
 export function zonedWords(at: number, zone: string): string {
   const local = new Date(at + zoneOffsetMs(at, zone));
-  return `${dateWords(local.getTime())}, ${two(local.getUTCHours())}:${two(local.getUTCMinutes())}:${two(local.getUTCSeconds())}`;
+  return `${dateWords(local.getTime())}, ${twoDigits(local.getUTCHours())}:${twoDigits(local.getUTCMinutes())}:${twoDigits(local.getUTCSeconds())}`;
 }

@@ -1,13 +1,5 @@
-import { dateWords } from '../../domain/time.ts';
+import { dateWords, timeWords } from '../../domain/time.ts';
 import { isoUtc } from '../../kernel/clock.ts';
-
-const two = (n: number): string => String(n).padStart(2, '0');
-
-/** `30 Jun 2029, 23:59 UTC`: minutes are enough for people, the `datetime` attribute keeps the rest. */
-export function timeWords(epochMs: number): string {
-  const at = new Date(epochMs);
-  return `${dateWords(epochMs)}, ${two(at.getUTCHours())}:${two(at.getUTCMinutes())} UTC`;
-}
 
 /** `1 Jun 2029, 06:45 UTC up to 1 Jul 2029, 06:45 UTC`: a half-open period in words (rule N8). */
 export const periodWords = (startAt: number, endAt: number): string => `${timeWords(startAt)} up to ${timeWords(endAt)}`;
@@ -27,4 +19,4 @@ export function durationWords(durationMs: number): string {
   return 'less than a second';
 }
 
-export { dateWords, isoUtc };
+export { dateWords, isoUtc, timeWords };

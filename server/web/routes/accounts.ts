@@ -5,6 +5,7 @@ import { AppError } from '../../kernel/errors.ts';
 import { hasSecondFactor } from '../../services/accounts.ts';
 import type { Services } from '../../services/index.ts';
 import type { Attempts } from '../../cache/attempts.ts';
+import { refuseWait } from '../counted.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may, open } from '../guards.ts';
@@ -12,7 +13,7 @@ import type { makePassport } from '../passport.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
 import { safePath } from '../safe-path.ts';
-import { goOn, signIn, signInHalf } from '../sign-in.ts';
+import { goOn, signIn, signInHalf, signOut } from '../sign-in.ts';
 
 const SignUpForm = z.strictObject({ email: field.email, password: field.password, name: field.name, organization: field.name, next: field.line(500) });
 const SignInForm = z.strictObject({ email: field.email, password: z.string().min(1).max(200), next: field.line(500) });
@@ -81,8 +82,7 @@ export function accountRoutes(
 
   async function slowDown(req: Request, account: string): Promise<void> {
     const waits = [await attempts.address.count(networkOf(req.ip ?? '')), await attempts.account.count(accountKey(req, account))];
-    const wait = Math.max(...waits);
-    if (wait > 0) throw new AppError('too-many-attempts', `Too many attempts. Try again in ${wait} seconds.`, { retryAfterSeconds: wait });
+    refuseWait(Math.max(...waits));
   }
 
   router.get('/sign-up', open, (req, res) => page(res, 'account/sign-up', { form: formModel(FIELDS.signUp), next: safeNext(req.query['next']) }));
@@ -141,8 +141,7 @@ export function accountRoutes(
   );
   router.post('/sign-out', open, async (req, res) => {
     if (req.user) await accounts.signedOut(actorOf(req));
-    await new Promise<void>((resolve, reject) => req.logOut((error: unknown) => (error ? reject(error as Error) : resolve())));
-    await new Promise<void>((resolve, reject) => req.session.destroy((error: unknown) => (error ? reject(error as Error) : resolve())));
+    await signOut(req);
     res.redirect(303, '/');
   });
 

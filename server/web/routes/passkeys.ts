@@ -14,7 +14,7 @@ import { actorOf, may, open } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
 import { safePath } from '../safe-path.ts';
-import { goOn, halfSignedIn, signIn } from '../sign-in.ts';
+import { goOn, halfSignedIn, saveSession, signIn } from '../sign-in.ts';
 import { body, orAgain, part } from './provider-kit.ts';
 
 const RESPONSE_CHARS_MAX = 32_768;
@@ -79,7 +79,7 @@ export function passkeyRoutes(
   /** The challenge is this browser's: it stands in its session, until the first answer takes it. */
   async function keep(req: Request, purpose: Purpose, challenge: Challenge, name = ''): Promise<void> {
     req.session.passkeyChallenge = { ...challenge, purpose, name };
-    await new Promise<void>((resolve, reject) => req.session.save((error: unknown) => (error ? reject(error as Error) : resolve())));
+    await saveSession(req);
   }
   function take(req: Request, purpose: Purpose) {
     const held = (req.session as Partial<Request['session']>).passkeyChallenge;

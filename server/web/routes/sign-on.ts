@@ -10,7 +10,7 @@ import { actorOf, open } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
 import { safePath } from '../safe-path.ts';
-import { signIn, signInHalf } from '../sign-in.ts';
+import { saveSession, signIn, signInHalf } from '../sign-in.ts';
 import { body, orAgain } from './provider-kit.ts';
 
 const DepartForm = z.strictObject({ email: field.email, next: field.line(500) });
@@ -38,7 +38,7 @@ export function signOnRoutes(
         await count(attempts.address, networkOf(req.ip ?? ''));
         const { address, host, departure } = await signOnFlow.depart(email, nextOf(next));
         req.session.signOn = departure;
-        await new Promise<void>((resolve, reject) => req.session.save((error: unknown) => (error ? reject(error as Error) : resolve())));
+        await saveSession(req);
         // A redirect after a form may lead only where the content policy says; a page that is left by itself may go anywhere.
         res.set('Refresh', `0; url=${address}`);
         page(res, 'account/sign-in-sso-go', { address, host });
@@ -61,7 +61,7 @@ export function signOnRoutes(
     await signIn(req, user, factors);
     await accounts.signedIn(actorOf(req), user._id);
     req.session.organizationId = connection._id;
-    await new Promise<void>((resolve, reject) => req.session.save((error: unknown) => (error ? reject(error as Error) : resolve())));
+    await saveSession(req);
     res.redirect(303, next);
   });
   return router;

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { startBuyerPortal, type BuyerPortal } from '../../support/buyer-portal.ts';
+import type { Member } from '../../support/portal.ts';
 import type { Answer } from '../../support/browserless.ts';
 import { CARDS, typeCard } from '../../support/stripe.ts';
-
-type Member = Awaited<ReturnType<BuyerPortal['member']>>;
 
 /** The value of a hidden or visible field of the page. */
 const valueOf = (text: string, name: string): string =>

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { BlockList } from 'node:net';
-import { admits, compileAddresses, inRanges, isLoopback, isPrivateAddress, networkOf, parseAddress } from '../../../server/domain/address.ts';
+import { admits, compileAddresses, inRanges, isAddressEntry, isLoopback, isPrivateAddress, networkOf, parseAddress } from '../../../server/domain/address.ts';
 
 const policy = (kind: 'PERMIT' | 'DENY', ...entries: string[]) => ({ kind, ranges: compileAddresses(entries) });
 
@@ -19,8 +19,14 @@ describe('address lists', () => {
     expect(admits(list, 'gone')).to.equal(false);
   });
   it('refuses entries that parsers read differently', () => {
-    for (const entry of ['0177.0.0.1', '10.0.0.0/33', '1.2.3', '10.0.0.9-10.0.0.1', '1.2.3.4-::1', 'fe80::1%eth0', '1::2::3', '::/129', ''])
+    for (const entry of ['0177.0.0.1', '10.0.0.0/33', '1.2.3', '10.0.0.9-10.0.0.1', '1.2.3.4-::1', 'fe80::1%eth0', '1::2::3', '::/129', '']) {
       expect(() => compileAddresses([entry]), entry).to.throw(RangeError);
+      expect(isAddressEntry(entry), entry).to.equal(false);
+    }
+    for (const entry of ['192.0.2.7', ' 10.0.0.0/8 ', '198.51.100.4-198.51.100.9', '2001:db8::/32', '::ffff:10.1.2.3']) {
+      expect(() => compileAddresses([entry]), entry).not.to.throw();
+      expect(isAddressEntry(entry), entry).to.equal(true);
+    }
   });
   it('agrees with BlockList on every address and every set of blocks', () => {
     const quad = fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 4, maxLength: 4 }).map((parts) => parts.join('.'));

@@ -46,15 +46,14 @@ export function gatewayOperations({ catalog }: Pick<Services, 'catalog'>): reado
       answer: ApiList,
       async run({ actor, part, query }) {
         const gateway = await catalog.gateways.get(actor, part('id'));
-        const groups = await catalog.overview.groups(actor, gateway._id);
-        const lists = await Promise.all(
-          groups
-            .filter(({ apis }) => apis > 0)
-            .map(async ({ group }) => (await catalog.apis.list(actor, gateway._id, group._id)).map((summary) => ({ ...summary, group }))),
-        );
+        const [groups, all] = await Promise.all([catalog.overview.groups(actor, gateway._id), catalog.apis.ofGateway(actor, gateway._id)]);
+        const groupOf = new Map(groups.map(({ group }) => [group._id, group]));
         return paged(
           `apis.${gateway._id}`,
-          lists.flat(),
+          all.flatMap((summary) => {
+            const group = groupOf.get(summary.api.groupId);
+            return group ? [{ ...summary, group }] : [];
+          }),
           query,
           ({ api }) => [api.createdAt, api._id],
           ({ api, group, status, changed }) => ({
