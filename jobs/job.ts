@@ -3,6 +3,7 @@ import type { JobName, JobPayloads } from '../server/queue/jobs.ts';
 import type { Queue } from '../server/queue/queue.ts';
 import type { GatewayDeletion } from '../server/services/catalog/deletion.ts';
 import type { AuditRetention } from '../server/services/audit-retention.ts';
+import type { Resealing } from '../server/services/catalog/resealing.ts';
 import type { Publishing } from '../server/services/catalog/publishing.ts';
 import type { Inbox } from '../server/services/inbox.ts';
 import type { Invoicing } from '../server/services/invoicing.ts';
@@ -13,7 +14,11 @@ import type { Clock } from '../server/kernel/clock.ts';
 
 /** What jobs may use. */
 export interface JobWorld {
-  readonly catalog: { readonly deletion: Pick<GatewayDeletion, 'carryOut' | 'unfinished'>; readonly publishing: Pick<Publishing, 'settleAbandoned'> };
+  readonly catalog: {
+    readonly deletion: Pick<GatewayDeletion, 'carryOut' | 'unfinished'>;
+    readonly publishing: Pick<Publishing, 'settleAbandoned'>;
+    readonly resealing: Resealing;
+  };
   readonly auditRetention: Pick<AuditRetention, 'expireDue'>;
   readonly inbox: Pick<Inbox, 'handle' | 'reconcile' | 'unhandled'>;
   readonly invoicing: Pick<Invoicing, 'bringForward' | 'dueInvoices' | 'duePeriods' | 'issuePeriod'>;

@@ -1,4 +1,4 @@
-import type { ApiDefinition, BackendParameter, Frontend, RequestParameter } from './api.ts';
+import type { ApiDraft, Frontend, RequestParameter, TypedParameter } from './api.ts';
 import { parsePath, type PathSegment } from './route.ts';
 import { readOrigin } from './upstream-origin.ts';
 
@@ -54,11 +54,11 @@ const shapeOf = (segments: readonly PathSegment[]): string =>
 export const operationOf = ({ method, path }: Frontend): string => `${method} ${path}`;
 
 /**
- * Check a definition whole, before it is stored and again before it is published.
+ * Check a definition whole, before it is stored and again before it is published. Values that are sealed already were checked when they were typed.
  *
  * @param allow  `host:port` pairs of upstreams that may be private (UPSTREAM_ALLOW)
  */
-export function checkDefinition(definition: ApiDefinition, allow: ReadonlySet<string>): DefinitionFaults {
+export function checkDefinition(definition: ApiDraft, allow: ReadonlySet<string>): DefinitionFaults {
   const faults: Record<string, string> = {};
   const say = (field: string, fault: string | undefined) => {
     if (fault !== undefined) faults[field] ??= fault;
@@ -163,7 +163,7 @@ function parameterFaults(parameter: RequestParameter): Record<string, string> {
   return faults;
 }
 
-function checkBackend({ backend, frontend }: ApiDefinition, pathNames: ReadonlySet<string> | null, allow: ReadonlySet<string>, say: Say): void {
+function checkBackend({ backend, frontend }: ApiDraft, pathNames: ReadonlySet<string> | null, allow: ReadonlySet<string>, say: Say): void {
   if (backend.kind === 'mock') {
     if (!Number.isInteger(backend.status) || backend.status < 200 || backend.status > 599) say('mockStatus', 'A status is a number from 200 to 599.');
     say('mockBody', bounded(backend.body, LIMITS.mockBodyMax));
@@ -188,10 +188,10 @@ function checkBackend({ backend, frontend }: ApiDefinition, pathNames: ReadonlyS
 const BACKEND_NAME = /\{([A-Za-z][A-Za-z0-9_-]{0,63})\}/g;
 const namesIn = (path: string): string[] => [...path.matchAll(BACKEND_NAME)].map((match) => match[1] ?? '');
 
-function checkBackendParameters(parameters: readonly BackendParameter[], say: Say): void {
+function checkBackendParameters(parameters: readonly TypedParameter[], say: Say): void {
   if (parameters.length > LIMITS.backendParametersMax) say('backendParameters', `At most ${LIMITS.backendParametersMax} hidden values.`);
   const seen = new Set<string>();
-  parameters.forEach(({ name, in: place, value }, index) => {
+  parameters.forEach(({ name, in: place, value = '' }, index) => {
     const field = `backendParameters.${index}`;
     const key = `${place}:${name.toLowerCase()}`;
     if (seen.has(key)) say(`${field}.name`, `${name} is named twice.`);

@@ -65,9 +65,30 @@ export interface MockBackend {
   readonly body: string;
 }
 
-/** A value the gateway adds for the backend, hidden from callers. */
-export interface BackendParameter {
+/** A value the gateway adds for the backend, hidden from callers; sealed wherever it is stored, carried or kept on disk. */
+export interface BackendParameter extends BackendPlace {
+  /** Not shown again to its owner either. Absent in what earlier releases wrote: there the name decides. */
+  readonly secret?: boolean;
+  /** AES-256-GCM ciphertext of the value, `keyId.iv.tag.data`. */
+  readonly sealed?: string;
+  /** In clear: only in what earlier releases wrote, until the worker seals it. */
+  readonly value?: string;
+}
+
+export interface BackendPlace {
   readonly name: string;
   readonly in: 'query' | 'header';
-  readonly value: string;
+}
+
+/** The same as its owner sends it. */
+export interface TypedParameter extends BackendPlace {
+  /** Absent: the name decides. */
+  readonly secret?: boolean;
+  /** In clear; absent: what is stored stays. */
+  readonly value?: string;
+}
+
+/** A definition as its owner sends it: values in clear where they are new. */
+export interface ApiDraft extends Omit<ApiDefinition, 'backendParameters'> {
+  readonly backendParameters: readonly TypedParameter[];
 }

@@ -9,6 +9,9 @@ const FORBIDDEN_PORTS: ReadonlySet<number> = new Set([
 /** Names that only ever lead into somebody's own network. */
 const PRIVATE_NAME = /(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|home\.arpa)$/;
 
+/** User name and password are refused, and never said again. */
+export const withoutUser = (origin: string): string => origin.replace(/^(\s*[a-z]+:\/\/)[^/?#]*@/i, '$1');
+
 export type OriginReading = { readonly origin: string; readonly host: string; readonly port: number; readonly fault?: undefined } | { readonly fault: string };
 
 /**

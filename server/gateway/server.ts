@@ -1,4 +1,5 @@
 import { callIds } from '../domain/call-id.ts';
+import type { Snapshot } from '../domain/snapshot.ts';
 import type { Config } from '../config.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
@@ -8,6 +9,7 @@ import { makeAppSchemes } from './authenticators/app-schemes.ts';
 import { makeSignatures } from './authenticators/signature.ts';
 import { makeBodyBuffers } from './body.ts';
 import type { Call, Way } from './call.ts';
+import { makeConstantOpener } from './constants.ts';
 import { TOTAL_MS } from './delivery.ts';
 import { makeEnding } from './ending.ts';
 import { admitUpgrade } from './filters/admit-upgrade.ts';
@@ -69,7 +71,9 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
   keepCallsYoung();
   const { config, boot, clock, log, snapshots, limits, meter, replays, timeouts = {} } = dependencies;
   const live = makeLiveCalls();
-  let compiled: Table = compileTable(snapshots.current(), config.secretKeys);
+  const constants = makeConstantOpener(config.secretKeys);
+  const compile = (snapshot: Snapshot): Table => compileTable(snapshot, config.secretKeys, constants);
+  let compiled = compile(snapshots.current());
   const table = () => compiled;
   const buffers = makeBodyBuffers();
   const guard = makeAddressGuard({ allow: config.upstreamAllow, ...(dependencies.resolve && { resolve: dependencies.resolve }) });
@@ -109,7 +113,7 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
     onStart: (call) => live.add(call),
   });
   snapshots.onChange((snapshot) => {
-    compiled = compileTable(snapshot, config.secretKeys);
+    compiled = compile(snapshot);
     engine.retain(new Set(snapshot.apis.flatMap(({ definition: { backend } }) => (backend.kind === 'http' ? [new URL(backend.origin).origin] : []))));
     endRevoked(live, pipeline.tunnels, compiled);
   });

@@ -13,6 +13,7 @@ import type {
   SnapshotSubscription,
   SnapshotWindow,
 } from '../domain/snapshot.ts';
+import type { ConstantOpener } from './constants.ts';
 import { compileBackend, type CompiledBackend } from './upstream/backend.ts';
 
 /** A snapshot compiled for look-ups: every decision about a call is a walk along references, without a key to build. */
@@ -101,7 +102,9 @@ const NO_PARAMETERS = parameterValues({});
 /** A response header set that declares one of these is the API's own business. */
 const CREDENTIAL_NAMES = new Set(['authorization', 'cookie']);
 
-export function compileTable(snapshot: Snapshot, keyRing: KeyRing): Table {
+/** @param constants  kept from one compilation to the next */
+export function compileTable(snapshot: Snapshot, keyRing: KeyRing, constants: ConstantOpener): Table {
+  constants.begin();
   const parametersOf = new Map(snapshot.gateways.map((gateway) => [gateway.id, parameterValues(gateway.parameters)]));
   const gatewayOf = new Map(snapshot.gateways.map((gateway) => [gateway.id, gateway]));
   const labelOf = new Map(snapshot.groups.map((group) => [group.id, group.label]));
@@ -112,7 +115,7 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing): Table {
   for (const api of snapshot.apis) {
     const label = labelOf.get(api.groupId);
     if (label === undefined) continue;
-    const one = compileServed(api, label, parametersOf.get(api.gatewayId) ?? NO_PARAMETERS, gatewayOf.get(api.gatewayId));
+    const one = compileServed(api, label, parametersOf.get(api.gatewayId) ?? NO_PARAMETERS, gatewayOf.get(api.gatewayId), constants);
     served.set(`${api.id} ${api.environmentId}`, one);
     const environments = routes.get(label) ?? new Map<string, { frontend: SnapshotApi['definition']['frontend']; value: Served }[]>();
     routes.set(label, environments);
@@ -161,7 +164,7 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing): Table {
 
 const networksOf = (entries: readonly string[]): AddressPolicy | null => (entries.length === 0 ? null : { kind: 'PERMIT', ranges: compileAddresses(entries) });
 
-function compileServed(api: SnapshotApi, label: string, parameters: ParameterValues, gateway: SnapshotGateway | undefined): Served {
+function compileServed(api: SnapshotApi, label: string, parameters: ParameterValues, gateway: SnapshotGateway | undefined, constants: ConstantOpener): Served {
   const { definition } = api;
   const declared = definition.parameters.filter((one) => one.in === 'header' && CREDENTIAL_NAMES.has(one.name.toLowerCase()));
   return {
@@ -169,7 +172,7 @@ function compileServed(api: SnapshotApi, label: string, parameters: ParameterVal
     parameters,
     label,
     operation: `${definition.frontend.method} ${definition.frontend.path}`,
-    backend: compileBackend(definition, parameters.backend_timeout),
+    backend: compileBackend(definition, constants.of(api.id, definition.backendParameters), parameters.backend_timeout),
     declaredCredentials: declared.length > 0 ? new Set(declared.map(({ name }) => name.toLowerCase())) : null,
     withheld: parameters.custom_auth_header === '' ? null : new Set([parameters.custom_auth_header.toLowerCase()]),
     bodyBytesMax: parameters.request_body_size * MEGABYTE,

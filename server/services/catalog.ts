@@ -1,6 +1,8 @@
+import type { KeyRing } from '../domain/credential.ts';
 import { makeApis, type Apis } from './catalog/apis.ts';
 import { makeAuthorizations, type Authorizations } from './catalog/authorizations.ts';
 import { makeGatewayDeletion, type GatewayDeletion } from './catalog/deletion.ts';
+import { makeConstants, type Constants } from './catalog/constants.ts';
 import { makeDirectory } from './catalog/directory.ts';
 import { makeGateways, makeGroups, type Gateways, type Groups } from './catalog/gateways.ts';
 import { makeOverview, type Overview } from './catalog/overview.ts';
@@ -8,6 +10,7 @@ import { makeParameters, type Parameters } from './catalog/parameters.ts';
 import { makePlans, type Plans } from './catalog/plans.ts';
 import { makeProducts, type Products } from './catalog/products.ts';
 import { makePublishing, type Publishing } from './catalog/publishing.ts';
+import { makeResealing, type Resealing } from './catalog/resealing.ts';
 import { makeReviews, type Reviews, type ReviewsDependencies } from './catalog/reviews.ts';
 import { makeSellers, type Sellers } from './catalog/sellers.ts';
 
@@ -15,6 +18,7 @@ import { makeSellers, type Sellers } from './catalog/sellers.ts';
 export interface Catalog {
   readonly apis: Apis;
   readonly authorizations: Authorizations;
+  readonly constants: Constants;
   readonly deletion: GatewayDeletion;
   readonly gateways: Gateways;
   readonly groups: Groups;
@@ -23,15 +27,18 @@ export interface Catalog {
   readonly plans: Plans;
   readonly products: Products;
   readonly publishing: Publishing;
+  readonly resealing: Resealing;
   readonly reviews: Reviews;
   readonly sellers: Sellers;
 }
 
-export function makeCatalog(given: ReviewsDependencies): Catalog {
-  const dependencies = { ...given, directory: makeDirectory({ settings: given.store.settings, clock: given.clock }) };
+export function makeCatalog({ secretKeys, ...given }: ReviewsDependencies & { readonly secretKeys: KeyRing }): Catalog {
+  const constants = makeConstants({ ids: given.ids, secretKeys });
+  const dependencies = { ...given, constants, directory: makeDirectory({ settings: given.store.settings, clock: given.clock }) };
   return {
     apis: makeApis(dependencies),
     authorizations: makeAuthorizations(dependencies),
+    constants,
     deletion: makeGatewayDeletion(dependencies),
     gateways: makeGateways(dependencies),
     groups: makeGroups(dependencies),
@@ -40,6 +47,7 @@ export function makeCatalog(given: ReviewsDependencies): Catalog {
     plans: makePlans(dependencies),
     products: makeProducts(dependencies),
     publishing: makePublishing(dependencies),
+    resealing: makeResealing(dependencies),
     reviews: makeReviews(dependencies),
     sellers: makeSellers(dependencies),
   };

@@ -139,6 +139,7 @@ export function makeServices(ground: Ground) {
     ids,
     audit,
     changes,
+    secretKeys,
     sendLetter,
     upstreamAllow,
     // Without Redis the sweep of the store begins it.
@@ -146,7 +147,12 @@ export function makeServices(ground: Ground) {
   });
   const reader = makeDocumentReader({ onFault: (error) => log.error({ err: error }, 'a document could not be read') });
   const importing = makeImporting({ store, clock, ids, audit, changes, upstreamAllow, reader });
-  const upstreamTest = makeUpstreamTest({ store, clock, outbound: makeOutbound({ allow: upstreamAllow, monotonic: clock.monotonic }) });
+  const upstreamTest = makeUpstreamTest({
+    store,
+    clock,
+    constants: catalog.constants,
+    outbound: makeOutbound({ allow: upstreamAllow, monotonic: clock.monotonic }),
+  });
   const credentials = makeCredentials({ store, audit, clock, ids, changes, secretKeys });
   const storefront = makeStorefront({ store, signals, changes, log, gatewayUrl });
   const earnings = makeEarnings({ store, clock });

@@ -117,7 +117,7 @@ export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader 
       const result = await reader.read(bytes);
       if (result.refusal !== undefined) throw faulty({ document: result.refusal });
       checkOrigins(result.reading, settings);
-      return keep(groupId, bytes, { reading: result.reading, settings });
+      return keep(groupId, result.kept === undefined ? bytes : Buffer.from(result.kept), { reading: result.reading, settings });
     },
 
     async preview(actor, gatewayId, groupId, ordinal) {

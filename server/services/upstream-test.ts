@@ -1,7 +1,9 @@
 import type { Actor } from '../domain/actor.ts';
-import type { ApiDefinition, RequestParameter } from '../domain/api.ts';
+import type { ApiDefinition, BackendPlace, RequestParameter } from '../domain/api.ts';
+import { withoutUser } from '../domain/upstream-origin.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
+import type { Constants } from './catalog/constants.ts';
 import { ownApi, type CatalogDependencies } from './catalog/own.ts';
 import type { Outbound, ProbeReport } from './outbound.ts';
 
@@ -29,7 +31,8 @@ export function makeUpstreamTest({
   store,
   outbound,
   clock,
-}: Pick<CatalogDependencies, 'store'> & { outbound: Outbound; clock: Pick<Clock, 'monotonic'> }): UpstreamTest {
+  constants,
+}: Pick<CatalogDependencies, 'store'> & { outbound: Outbound; clock: Pick<Clock, 'monotonic'>; constants: Pick<Constants, 'opened'> }): UpstreamTest {
   const recent = new Map<string, number[]>();
 
   function count(actor: Actor): void {
@@ -45,15 +48,16 @@ export function makeUpstreamTest({
       count(actor);
       const target = path.startsWith('/') ? path.slice(0, PATH_MAX) : `/${path}`.slice(0, PATH_MAX);
       const clean = encodeURI(target.replace(/#.*$/s, '').replace(/\{[^}]*\}/g, '1'));
-      return { report: await outbound.probe({ origin, path: clean, method: 'GET', headers: {} }), called: `GET ${origin}${clean}`, notes: [] };
+      return { report: await outbound.probe({ origin, path: clean, method: 'GET', headers: {} }), called: `GET ${withoutUser(origin)}${clean}`, notes: [] };
     },
 
     async api(actor, apiId) {
       const { definition } = await ownApi(store, actor, apiId);
       if (definition.backend.kind !== 'http') throw new AppError('conflict', 'A mock has no backend that could be tested.');
       count(actor);
-      const { method, path, notes } = requestOf(definition);
-      const headers = Object.fromEntries(definition.backendParameters.filter((one) => one.in === 'header').map(({ name, value }) => [name, value]));
+      const hidden = constants.opened(apiId, definition.backendParameters);
+      const { method, path, notes } = requestOf(definition, hidden);
+      const headers = Object.fromEntries(hidden.filter((one) => one.in === 'header').map(({ name, value }) => [name, value]));
       const { origin } = definition.backend;
       return { report: await outbound.probe({ origin, path, method, headers }), called: `${method} ${origin}${withoutHidden(path, definition)}`, notes };
     },
@@ -65,7 +69,10 @@ function sampleOf({ default: standard, example, enum: values, type, minimum }: R
   return example ?? standard ?? values?.[0] ?? (type === 'boolean' ? 'true' : type === 'string' ? 'test' : String(minimum ?? 1));
 }
 
-function requestOf({ backend, frontend, parameters, backendParameters }: ApiDefinition): { method: 'GET' | 'HEAD'; path: string; notes: string[] } {
+function requestOf(
+  { backend, frontend, parameters }: ApiDefinition,
+  hidden: readonly (BackendPlace & { readonly value: string })[],
+): { method: 'GET' | 'HEAD'; path: string; notes: string[] } {
   if (backend.kind !== 'http') return { method: 'GET', path: '/', notes: [] };
   const wanted = backend.method === 'SAME' ? frontend.method : backend.method;
   if (wanted !== 'GET' && wanted !== 'HEAD' && wanted !== 'ANY') {
@@ -80,7 +87,7 @@ function requestOf({ backend, frontend, parameters, backendParameters }: ApiDefi
   });
   const query = new URLSearchParams();
   for (const parameter of parameters) if (parameter.in === 'query' && parameter.required) query.append(parameter.name, sampleOf(parameter));
-  for (const { name, in: place, value } of backendParameters) if (place === 'query') query.append(name, value);
+  for (const { name, in: place, value } of hidden) if (place === 'query') query.append(name, value);
   const suffix = query.size > 0 ? `?${query.toString()}` : '';
   return { method: wanted === 'HEAD' ? 'HEAD' : 'GET', path: `${path}${suffix}`.slice(0, PATH_MAX), notes };
 }

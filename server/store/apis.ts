@@ -1,5 +1,5 @@
 import { Schema, type Connection } from 'mongoose';
-import type { ApiDefinition } from '../domain/api.ts';
+import type { ApiDefinition, BackendParameter } from '../domain/api.ts';
 import { routeKey } from '../domain/api-definition.ts';
 import { isDuplicateKey } from './connect.ts';
 import { chunks, makePublications, type Serving } from './publications.ts';
@@ -157,6 +157,14 @@ export function makeApisStore(connection: Connection) {
       }
       return changed;
     },
+    /** Drafts that send constants, one after the other; reads them all. */
+    withConstants: () =>
+      Apis.find({ 'definition.backendParameters.0': { $exists: true } }, { rev: 1, 'definition.backendParameters': 1 })
+        .lean<{ _id: string; rev: number; definition: Pick<ApiDefinition, 'backendParameters'> }[]>()
+        .cursor(),
+    /** The same constants, sealed anew: no new `rev`, and only while it has this one. */
+    resealApi: async (_id: string, rev: number, backendParameters: readonly BackendParameter[]) =>
+      (await Apis.updateOne({ _id, rev }, { $set: { 'definition.backendParameters': backendParameters } })).modifiedCount === 1,
     /** Only while it still is meant to serve what the caller saw: nothing that goes live meanwhile is orphaned. */
     removeApi: async (id: string, rev: number, serving: Serving) => (await Apis.deleteOne({ _id: id, rev, serving })).deletedCount === 1,
     /** Many at once, each as `removeApi` does. @returns how many went */

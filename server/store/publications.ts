@@ -1,5 +1,5 @@
 import { Schema, type Connection } from 'mongoose';
-import type { ApiDefinition } from '../domain/api.ts';
+import type { ApiDefinition, BackendParameter } from '../domain/api.ts';
 import { routeKey } from '../domain/api-definition.ts';
 import { insertOnce, isDuplicateKey } from './connect.ts';
 
@@ -162,6 +162,14 @@ export function makePublications(connection: Connection, servingOf: (apiIds: rea
       }
       return added;
     },
+    /** Records that send constants, one after the other; reads them all. */
+    publicationsWithConstants: () =>
+      Publications.find({ 'definition.backendParameters.0': { $exists: true } }, { apiId: 1, 'definition.backendParameters': 1 })
+        .lean<{ _id: string; apiId: string; definition: Pick<ApiDefinition, 'backendParameters'> }[]>()
+        .cursor(),
+    /** The same constants, sealed anew: the one change of a record that is never changed otherwise. */
+    resealPublication: async (_id: string, backendParameters: readonly BackendParameter[]) =>
+      (await Publications.updateOne({ _id }, { $set: { 'definition.backendParameters': backendParameters } })).modifiedCount === 1,
     beginSettling: (settling: SettlingDoc) => insertOnce(() => Settlings.create(settling)),
     endSettling: async (id: string, realNow: number) =>
       void (await Settlings.updateOne({ _id: id }, { $set: { done: true, expiresAt: new Date(realNow + SETTLED_KEEP_MS) } })),

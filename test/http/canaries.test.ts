@@ -18,13 +18,7 @@ import { CARDS, typeCard } from '../support/stripe.ts';
 const ALLOWED: readonly { readonly secret: RegExp; readonly place: RegExp; readonly because: string }[] = [
   { secret: /^link of/, place: /^mongo mails$/, because: 'the sandbox’s mailbox is the person’s own mail, and the mail has to carry its link' },
   { secret: /^link of/, place: /^page link of/, because: 'the page that the link opens sends its form back to it' },
-  {
-    secret: /^backend constant$/,
-    place: /^(mongo (apis|publications)|disk .*snapshot.*)$/,
-    because: 'a value of the API’s definition, which its owner writes, reads and publishes',
-  },
   { secret: /^broken document$/, place: /^page import$/, because: 'what was typed comes back beside its fault' },
-  { secret: /^backend constant$/, place: /^page definition$/, because: 'its owner’s form' },
 ];
 
 const PASSWORDS = ['canary password number one', 'canary password number two'] as const;

@@ -43,13 +43,14 @@ describe(`pages of lists of ${SIZE.toLocaleString('en')}`, function () {
     expect(await find('/fresh/one')).to.equal(true);
     // Another process has a memory of its own and shares the store alone.
     const { makeCatalog } = await import('../../server/services/catalog.ts');
-    const { store, clock, ids, services } = portal.composition;
+    const { store, clock, ids, services, config } = portal.composition;
     const other = makeCatalog({
       store,
       clock,
       ids,
       audit: services.audit,
       changes: services.changes,
+      secretKeys: config.secretKeys,
       upstreamAllow: new Set(['127.0.0.1:3201']),
       sendLetter: async () => undefined,
     });

@@ -198,6 +198,26 @@ describe('the provider’s side over HTTP', function () {
     expect(extra.status).to.equal(422);
   });
 
+  it('never shows a secret again: kept when left empty, gone from a page that comes back, shown only when it is none', async () => {
+    const { gateway, group } = await newGroup('Hidden values');
+    const hidden = { h0_name: 'X-Key', h0_in: 'header', h0_value: 'typed-once', h0_secret: 'true', h1_name: 'region', h1_in: 'query', h1_value: 'eu-1' };
+    const faulty = await provider.post(`/gateways/${gateway}/apis`, { ...API, ...hidden, groupId: group, origin: 'https://user:pass@api.example.com' });
+    expect(faulty.status).to.equal(422);
+    expect(faulty.text).to.contain('Leave user name and password out').and.contain('a secret is not sent back').and.contain('value="eu-1"');
+    expect(faulty.text).to.not.contain('typed-once').and.not.contain('user:pass');
+    const api = idIn((await provider.post(`/gateways/${gateway}/apis`, { ...API, ...hidden, groupId: group, origin })).location, 'api');
+    const path = `/gateways/${gateway}/apis/${api}`;
+    const page = (await provider.get(path)).text;
+    expect(page).to.contain('Kept unless you type a new one').and.contain('value="eu-1"').and.not.contain('typed-once');
+    const rev = /name="rev" value="(\d+)"/.exec(page)?.[1] ?? '';
+    expect((await provider.post(path, { ...API, ...hidden, h0_value: '', rev, origin })).location).to.equal(path);
+    const { store, services } = portal.composition;
+    const constants = services.catalog.constants.opened(api, (await store.apis.api(api))?.definition.backendParameters ?? []);
+    expect(constants.map(({ value }) => value)).to.deep.equal(['typed-once', 'eu-1']);
+    const tested = await provider.post('/upstream-test', { origin: 'https://user:typed-password@api.example.com', path: '/' });
+    expect(tested.text).to.contain('GET https://api.example.com/').and.contain('Leave user name and password out').and.not.contain('typed-password');
+  });
+
   it('shows an import before it happens, and takes uploads and pasted text', async () => {
     const { gateway, group, path } = await newGroup('Imported');
     const document = JSON.stringify({

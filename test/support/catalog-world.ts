@@ -20,9 +20,10 @@ export async function catalogWorld() {
   const audit = makeAudit({ store, clock, ids });
   const announced: { kind: string; payload: unknown }[] = [];
   const changes = { announce: async (kind: string, payload: unknown) => announced.push({ kind, payload }), announced: async () => true };
+  const secretKeys = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
   const letters: Letter[] = [];
   const sendLetter = async (letter: Letter) => void letters.push(letter);
-  const dependencies = { store, clock, ids, audit, changes, sendLetter, upstreamAllow: new Set(['127.0.0.1:3201']) };
+  const dependencies = { store, clock, ids, audit, changes, sendLetter, upstreamAllow: new Set(['127.0.0.1:3201']), secretKeys };
   const actor = (organizationId: string): Actor => ({
     kind: 'user',
     userId: ids.next('usr'),

@@ -1,6 +1,7 @@
-import type { ApiDefinition, BackendParameter, HttpMethod, MockBackend } from '../../domain/api.ts';
+import type { ApiDefinition, BackendPlace, HttpMethod, MockBackend } from '../../domain/api.ts';
 import { parsePath } from '../../domain/route.ts';
 import { escapeText } from '../../domain/signature.ts';
+import type { OpenConstant } from '../constants.ts';
 
 /** A backend ready to be called: the path as pieces, constants already spelled. */
 export interface CompiledBackend {
@@ -18,13 +19,17 @@ export interface CompiledBackend {
   /** To the first byte, and between two. */
   readonly timeoutMs: number;
   readonly retries: number;
+  /** A constant of it cannot be opened: a call without it is not what the provider asked for, so none is made. */
+  readonly sealed: boolean;
 }
 
 type PathPiece = { readonly text: string } | { readonly param: string };
 
-export function compileBackend({ backend, frontend, backendParameters }: ApiDefinition, timeoutMaxMs = 600_000): CompiledBackend {
-  const constants = (place: BackendParameter['in']) => backendParameters.filter((one) => one.in === place);
+/** @param opened  the definition's constants; null when no key opens one of them */
+export function compileBackend({ backend, frontend }: ApiDefinition, opened: readonly OpenConstant[] | null, timeoutMaxMs = 600_000): CompiledBackend {
+  const constants = (place: BackendPlace['in']) => (opened ?? []).filter((one) => one.in === place);
   const common = {
+    sealed: opened === null,
     query: constants('query')
       .map(({ name, value }) => `${escapeText(name)}=${escapeText(value)}`)
       .join('&'),

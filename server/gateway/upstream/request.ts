@@ -1,4 +1,5 @@
 import { passedToUpstream } from '../../domain/headers.ts';
+import { AppError } from '../../kernel/errors.ts';
 import { streamBody } from '../body.ts';
 import type { Call } from '../call.ts';
 import { isSecure, namedInConnection } from '../filters/guard.ts';
@@ -6,9 +7,10 @@ import type { Served } from '../table.ts';
 import { backendPath } from './backend.ts';
 import type { UpstreamRequest } from './engine.ts';
 
-/** Build the provider's request: identity headers are ours alone, constants of the API go last and win. */
+/** Build the provider's request: identity headers are ours alone, constants of the API go last and win. @throws gateway-fault when one of these cannot be opened */
 export function upstreamRequest(call: Call, served: Served): UpstreamRequest {
   const { backend } = served;
+  if (backend.sealed) throw new AppError('gateway-fault', undefined, { cause: new Error(`no key of SECRET_KEYS opens a hidden value of ${served.api.id}`) });
   const path = backendPath(backend, call.path, call.params, call.taken, served.api.definition.frontend.match === 'prefix');
   const query = backend.query === '' ? call.query : call.query === '' ? backend.query : `${call.query}&${backend.query}`;
   const declared = served.declaredCredentials;

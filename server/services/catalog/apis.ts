@@ -1,5 +1,5 @@
 import type { Actor } from '../../domain/actor.ts';
-import type { ApiDefinition } from '../../domain/api.ts';
+import type { ApiDefinition, ApiDraft } from '../../domain/api.ts';
 import { checkDefinition, operationOf } from '../../domain/api-definition.ts';
 import { APIS_PER_GROUP_MAX, apisLimit, fullWords } from '../../domain/gateway-rules.ts';
 import type { ApiStatus } from '../../domain/lifecycles.ts';
@@ -8,6 +8,7 @@ import { readOrigin } from '../../domain/upstream-origin.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { ApiDoc } from '../../store/apis.ts';
 import { isServed } from '../../store/publications.ts';
+import type { Constants, ShownConstant } from './constants.ts';
 import { touchCatalogue } from './directory.ts';
 import { RELEASE } from './gateways.ts';
 import { faulty, ownApi, ownGroup, refuseFaults, ownGateway, seesApi, stillOpen, type ListingDependencies } from './own.ts';
@@ -19,35 +20,42 @@ export interface ApiSummary {
   readonly changed: boolean;
 }
 
+export interface ApiDetails extends ApiSummary {
+  /** Of the draft. */
+  readonly constants: readonly ShownConstant[];
+}
+
 export interface Apis {
   /** Of one group, by path and method. */
   list(actor: Actor, gatewayId: string, groupId: string): Promise<ApiSummary[]>;
   /** Of all groups of a gateway, group by group. */
   ofGateway(actor: Actor, gatewayId: string): Promise<ApiSummary[]>;
-  get(actor: Actor, apiId: string): Promise<ApiSummary>;
+  get(actor: Actor, apiId: string): Promise<ApiDetails>;
   /** @throws invalid-form with the faults by field: a second API for the same calls, or a gateway that is full, beside the path */
-  create(actor: Actor, gatewayId: string, groupId: string, definition: ApiDefinition): Promise<ApiDoc>;
+  create(actor: Actor, gatewayId: string, groupId: string, draft: ApiDraft): Promise<ApiDoc>;
   /** @throws conflict when it was changed since `rev` was read */
-  update(actor: Actor, apiId: string, rev: number, definition: ApiDefinition): Promise<void>;
+  update(actor: Actor, apiId: string, rev: number, draft: ApiDraft): Promise<void>;
   /** @throws conflict while it is live or part of a product */
   remove(actor: Actor, apiId: string): Promise<void>;
 }
 
-/** For the audit record: what is hidden from callers may be a key. */
-const audited = (definition: ApiDefinition): unknown => ({
-  ...definition,
-  backendParameters: definition.backendParameters.map(({ name, in: place }) => ({ name, in: place, value: '[secret]' })),
-});
-
 /** The one spelling of an origin; everything else is kept as typed. */
-export function tidied(definition: ApiDefinition, allow: ReadonlySet<string>): ApiDefinition {
+function tidied(definition: ApiDraft, allow: ReadonlySet<string>): ApiDraft {
   if (definition.backend.kind !== 'http') return definition;
   const reading = readOrigin(definition.backend.origin, allow);
   return reading.fault === undefined ? { ...definition, backend: { ...definition.backend, origin: reading.origin } } : definition;
 }
 
-export function makeApis({ store, clock, ids, audit, upstreamAllow, directory }: ListingDependencies): Apis {
+export function makeApis({ store, clock, ids, audit, upstreamAllow, directory, constants }: ListingDependencies & { readonly constants: Constants }): Apis {
   const { apis, gateways } = store;
+
+  /** What is stored of a draft. @throws invalid-form with the faults by field */
+  function settled(apiId: string, draft: ApiDraft, stored: ApiDefinition | null): ApiDefinition {
+    const tidy = tidied(draft, upstreamAllow);
+    const { parameters, faults } = constants.settle(apiId, tidy.backendParameters, stored?.backendParameters ?? []);
+    refuseFaults({ ...faults, ...checkDefinition(tidy, upstreamAllow) });
+    return { ...tidy, backendParameters: parameters };
+  }
 
   const statusOf = (api: ApiDoc, environmentId: string): ApiStatus => {
     const publicationId = api.serving?.[environmentId];
@@ -55,15 +63,13 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow, directory }:
   };
   const releaseOf = async (gatewayId: string) => (await gateways.environmentByName(gatewayId, RELEASE))?._id ?? '';
 
+  const differs = ({ _id, definition }: ApiDoc, live: ApiDefinition | undefined): boolean => live !== undefined && !constants.same(_id, live, definition);
+
   async function summariesOf(gatewayId: string, groupId: string): Promise<ApiSummary[]> {
     const [all, live, releaseId] = await Promise.all([apis.apisOfGroup(gatewayId, groupId), apis.livePublicationsOfGroup(groupId), releaseOf(gatewayId)]);
     const served = new Map(live.filter(({ environmentId }) => environmentId === releaseId).map((record) => [record.apiId, record.definition]));
     return all
-      .map((api) => ({
-        api,
-        status: statusOf(api, releaseId),
-        changed: served.has(api._id) && canonicalJson(served.get(api._id)) !== canonicalJson(api.definition),
-      }))
+      .map((api) => ({ api, status: statusOf(api, releaseId), changed: differs(api, served.get(api._id)) }))
       .sort((a, b) => compareOperations(a.api.definition, b.api.definition));
   }
 
@@ -100,40 +106,35 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow, directory }:
       const releaseId = await releaseOf(api.gatewayId);
       const publicationId = api.serving?.[releaseId];
       const live = publicationId ? await apis.publication(publicationId) : null;
-      return { api, status: statusOf(api, releaseId), changed: live !== null && canonicalJson(live.definition) !== canonicalJson(api.definition) };
+      const shown = constants.shown(apiId, api.definition.backendParameters);
+      return { api, status: statusOf(api, releaseId), changed: differs(api, live?.definition), constants: shown };
     },
 
     async create(actor, gatewayId, groupId, given) {
       const [gateway, group] = await Promise.all([ownGateway(store, actor, gatewayId), ownGroup(store, actor, gatewayId, groupId)]);
-      const definition = tidied(given, upstreamAllow);
-      refuseFaults(checkDefinition(definition, upstreamAllow));
+      const apiId = ids.next('api');
+      const definition = settled(apiId, given, null);
       // Only where the edition has room for more.
       if (apisLimit(gateway) > APIS_PER_GROUP_MAX && (await apis.sizeOfGroup(gatewayId, groupId)) >= APIS_PER_GROUP_MAX)
         throw new AppError('conflict', `A group may have ${APIS_PER_GROUP_MAX} APIs.`);
       const now = clock.now();
-      const api: ApiDoc = {
-        _id: ids.next('api'),
-        gatewayId,
-        groupId,
-        organizationId: group.organizationId,
-        definition,
-        createdAt: now,
-        updatedAt: now,
-        rev: 1,
-      };
+      const api: ApiDoc = { _id: apiId, gatewayId, groupId, organizationId: group.organizationId, definition, createdAt: now, updatedAt: now, rev: 1 };
       const { added, full } = await apis.addApis([api], apisLimit(gateway));
       if (full.size > 0) throw faulty({ path: fullWords(gateway, await apis.usedSlots(gatewayId)) });
       if (!added.has(api._id)) throw await taken(groupId, gatewayId, definition, api._id);
       await touchCatalogue(store, gatewayId);
       await stillOpen(store, gatewayId);
-      await audit.append(actor, { action: 'apig:apis:create', resource: `gateway:${gatewayId}/group:${groupId}/api:${api._id}`, after: audited(definition) });
+      await audit.append(actor, {
+        action: 'apig:apis:create',
+        resource: `gateway:${gatewayId}/group:${groupId}/api:${apiId}`,
+        after: constants.audited(apiId, definition),
+      });
       return api;
     },
 
     async update(actor, apiId, rev, given) {
       const api = await ownApi(store, actor, apiId);
-      const definition = tidied(given, upstreamAllow);
-      refuseFaults(checkDefinition(definition, upstreamAllow));
+      const definition = settled(apiId, given, api.definition);
       const outcome = await apis.updateApi(apiId, rev, definition, clock.now());
       if (outcome === 'taken') throw await taken(api.groupId, api.gatewayId, definition, apiId);
       if (outcome === 'stale') {
@@ -145,8 +146,8 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow, directory }:
       await audit.append(actor, {
         action: 'apig:apis:update',
         resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`,
-        before: audited(api.definition),
-        after: audited(definition),
+        before: constants.audited(apiId, api.definition),
+        after: constants.audited(apiId, definition, api.definition),
       });
     },
 
@@ -163,7 +164,7 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow, directory }:
       await audit.append(actor, {
         action: 'apig:apis:delete',
         resource: `gateway:${api.gatewayId}/group:${api.groupId}/api:${apiId}`,
-        before: audited(api.definition),
+        before: constants.audited(apiId, api.definition),
       });
     },
   };

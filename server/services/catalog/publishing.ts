@@ -4,6 +4,7 @@ import { checkDefinition, operationOf, routeKey } from '../../domain/api-definit
 import { canonicalJson } from '../../domain/plan.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { ApiDoc, PublicationDoc, Serving, Wanted } from '../../store/apis.ts';
+import type { Constants } from './constants.ts';
 import { touchCatalogue } from './directory.ts';
 import { RELEASE } from './gateways.ts';
 import { mayEach, ownApi, owned, ownGateway, type CatalogDependencies } from './own.ts';
@@ -43,7 +44,15 @@ export interface Publishing {
   settleAbandoned(actor: Actor): Promise<number>;
 }
 
-export function makePublishing({ store, clock, ids, audit, changes, upstreamAllow }: CatalogDependencies): Publishing {
+export function makePublishing({
+  store,
+  clock,
+  ids,
+  audit,
+  changes,
+  upstreamAllow,
+  constants,
+}: CatalogDependencies & { readonly constants: Pick<Constants, 'same'> }): Publishing {
   const { apis, gateways } = store;
 
   const releaseOf = async (gatewayId: string) => {
@@ -100,7 +109,7 @@ export function makePublishing({ store, clock, ids, audit, changes, upstreamAllo
       const fault = Object.values(checkDefinition(definition, upstreamAllow))[0];
       if (fault !== undefined) return (refused.push({ apiId, operation, reason: fault }), false);
       const present = liveByApi.get(apiId);
-      if (present && canonicalJson(present.definition) === canonicalJson(definition)) return (unchanged.push(apiId), false);
+      if (present && constants.same(apiId, present.definition, definition)) return (unchanged.push(apiId), false);
       const other = liveByRoute.get(`${groupId} ${routeKey(definition.frontend)}`);
       if (other && other.apiId !== apiId) {
         return (

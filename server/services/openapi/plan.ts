@@ -62,7 +62,7 @@ export function planImport(operations: readonly ReadOperation[], settings: Impor
     const key = routeKey(read.definition.frontend);
     const api = known.get(key) ?? null;
     const definition = merged(settled(read.definition, settings, allow), api?.definition, settings.mode);
-    const base = { operation: read.operation, name: definition.name, api, notes: read.notes };
+    const base = { operation: read.operation, name: definition.name, api, notes: [...read.notes, ...lostConstants(definition, api)] };
     const [fault] = Object.values(checkDefinition(definition, allow));
     if (fault !== undefined) return { ...base, action: 'refuse', definition: null, reason: fault };
     if (api) return { ...base, action: canonicalJson(api.definition) === canonicalJson(definition) ? 'unchanged' : 'update', definition, reason: '' };
@@ -73,6 +73,12 @@ export function planImport(operations: readonly ReadOperation[], settings: Impor
     return { ...base, action: 'create', definition, reason: '' };
   });
   return [...lines, ...left];
+}
+
+/** A document carries no hidden values: what an import takes away with them has to be typed again. */
+function lostConstants({ backendParameters }: ApiDefinition, api: ApiDoc | null): string[] {
+  const names = backendParameters.length > 0 ? [] : (api?.definition.backendParameters ?? []).map(({ name }) => name);
+  return names.length === 0 ? [] : [`Its hidden values go: ${names.join(', ')}.`];
 }
 
 function leftOver(api: ApiDoc, product: string | undefined): ImportLine {

@@ -2,6 +2,7 @@ import { compileErrors, validate } from '@readme/openapi-parser';
 import { mapDocument } from './mapping.ts';
 import { parseDocument } from './parse.ts';
 import { FAULTS_MAX, type WorkerMessage } from './reading.ts';
+import { withholdSecrets } from './withheld.ts';
 
 /**
  * Read a document step by step. The reading is told before the document is checked against its specification: that check is the part that
@@ -10,7 +11,9 @@ import { FAULTS_MAX, type WorkerMessage } from './reading.ts';
 export async function readDocument(bytes: Uint8Array, tell: (message: WorkerMessage) => void): Promise<void> {
   const parsed = parseDocument(bytes);
   if (parsed.refusal !== undefined) return tell({ kind: 'refusal', refusal: parsed.refusal });
-  const mapped = mapDocument(parsed.document, parsed.notes);
+  const withheld = withholdSecrets(parsed.document);
+  if (withheld.length > 0) tell({ kind: 'withheld', text: JSON.stringify(parsed.document) });
+  const mapped = mapDocument(parsed.document, [...parsed.notes, ...withheld]);
   if (mapped.refusal !== undefined) return tell({ kind: 'refusal', refusal: mapped.refusal });
   tell({ kind: 'reading', reading: mapped.reading });
   tell({ kind: 'faults', ...(await faultsOf(parsed.document)) });

@@ -67,17 +67,19 @@ function readInWorker(bytes: Uint8Array, limits: ReadLimits, onFault: (error: Er
       stderr: true,
     });
     let reading: DocumentReading | undefined;
+    let kept: { kept?: string } = {};
     const end = (result: DocumentResult) => {
       clearTimeout(timer);
       void worker.terminate();
       resolve(result);
     };
-    const cutShort = (refusal: string) => end(reading ? { reading: { ...reading, notes: [...reading.notes, UNCHECKED] } } : { refusal });
+    const cutShort = (refusal: string) => end(reading ? { ...kept, reading: { ...reading, notes: [...reading.notes, UNCHECKED] } } : { refusal });
     const timer = setTimeout(() => cutShort(tooBig(limits)), limits.timeMs);
     worker.on('message', (message: WorkerMessage) => {
       if (message.kind === 'refusal') end({ refusal: message.refusal });
+      else if (message.kind === 'withheld') kept = { kept: message.text };
       else if (message.kind === 'reading') reading = message.reading;
-      else if (reading) end({ reading: { ...reading, faults: message.faults, moreFaults: message.moreFaults } });
+      else if (reading) end({ ...kept, reading: { ...reading, faults: message.faults, moreFaults: message.moreFaults } });
     });
     worker.on('error', (error: Error & { code?: string }) => {
       if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') return cutShort(tooBig(limits));

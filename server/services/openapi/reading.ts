@@ -32,10 +32,13 @@ export interface DocumentReading {
 }
 
 /** A document is read, or refused whole with the reason in words. */
-export type DocumentResult = { readonly reading: DocumentReading; readonly refusal?: undefined } | { readonly reading?: undefined; readonly refusal: string };
+export type DocumentResult =
+  /** `kept`: what may be stored in place of the document, where it held secrets. */
+  { readonly reading: DocumentReading; readonly kept?: string; readonly refusal?: undefined } | { readonly reading?: undefined; readonly refusal: string };
 
 /** What the worker tells, in this order; `faults` may never come when the document is too large to be checked. */
 export type WorkerMessage =
   | { readonly kind: 'refusal'; readonly refusal: string }
+  | { readonly kind: 'withheld'; readonly text: string }
   | { readonly kind: 'reading'; readonly reading: DocumentReading }
   | { readonly kind: 'faults'; readonly faults: readonly string[]; readonly moreFaults: number };

@@ -87,4 +87,13 @@ export const HIDDEN_FIELDS: Record<string, FieldSpec> = {
   name: { label: 'Name', maxlength: 64 },
   in: { label: 'Place', type: 'select', options: options(['header', 'query']) },
   value: { label: 'Value', maxlength: LIMITS.valueMax, autocomplete: 'off' },
+  secret: { label: 'Secret', type: 'checkbox', help: 'Not shown again on this page either; kept until a new value is typed.' },
+};
+/** In place of the value of a secret that is stored. */
+export const KEPT_VALUE: FieldSpec = {
+  label: 'New value',
+  maxlength: LIMITS.valueMax,
+  autocomplete: 'off',
+  placeholder: '••••••••',
+  help: 'Kept unless you type a new one.',
 };

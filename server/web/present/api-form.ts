@@ -1,7 +1,10 @@
 import { z } from 'zod';
-import type { ApiDefinition, BackendParameter, RequestParameter } from '../../domain/api.ts';
+import type { ApiDefinition, ApiDraft, RequestParameter, TypedParameter } from '../../domain/api.ts';
 import { LIMITS, METHODS, TIMEOUT_DEFAULT_MS } from '../../domain/api-definition.ts';
-import { API_FIELDS, HIDDEN_FIELDS, PARAMETER_FIELDS, PLACES, TYPES } from './api-fields.ts';
+import { placeKey } from '../../domain/backend-constants.ts';
+import { withoutUser } from '../../domain/upstream-origin.ts';
+import type { ShownConstant } from '../../services/catalog/constants.ts';
+import { API_FIELDS, HIDDEN_FIELDS, KEPT_VALUE, PARAMETER_FIELDS, PLACES, TYPES } from './api-fields.ts';
 import { formModel, type FieldModel, type FieldSpec } from './form.ts';
 
 /** Empty rows behind those that are filled: saving gives new ones. */
@@ -66,7 +69,7 @@ function rowsOf(typed: Readonly<Record<string, unknown>>, kind: 'p' | 'h'): { ro
 
 export interface ApiFormReading {
   readonly form: z.output<typeof ApiForm>;
-  readonly definition: ApiDefinition;
+  readonly definition: ApiDraft;
   /** Faults of a definition → the fields of this form. */
   fieldOf(fault: string): string;
   readonly faults: Readonly<Record<string, string>>;
@@ -82,7 +85,7 @@ export function readApiForm(
   const faults: Record<string, string> = {};
   const parameterRows = rowsOf(typed, 'p');
   const hiddenRows = rowsOf(typed, 'h');
-  const definition: ApiDefinition = {
+  const definition: ApiDraft = {
     name: form.name,
     summary: form.summary,
     description: form.description,
@@ -105,11 +108,7 @@ export function readApiForm(
             timeoutMs: Number(form.timeoutMs),
             retries: Number(form.retries),
           },
-    backendParameters: hiddenRows.map(({ row }): BackendParameter => ({
-      name: row['name'] ?? '',
-      in: row['in'] === 'query' ? 'query' : 'header',
-      value: row['value'] ?? '',
-    })),
+    backendParameters: hiddenRows.map(({ row }) => constantOf(row)),
     cors: form.cors,
     streaming: form.streaming,
     upgrade: form.upgrade,
@@ -126,6 +125,28 @@ export function readApiForm(
       return position === undefined ? '' : `${list === 'parameters' ? 'p' : 'h'}${rows[Number(position)]?.index ?? 0}_${field}`;
     },
   };
+}
+
+/** The field of a secret is empty when its page is opened: empty means that the stored value stays. */
+function constantOf(row: Row): TypedParameter {
+  const { name = '', value = '' } = row;
+  const secret = row['secret'] !== undefined;
+  return { name, in: row['in'] === 'query' ? 'query' : 'header', secret, ...((value !== '' || !secret) && { value }) };
+}
+
+/**
+ * What was typed, without the secrets in it: they are not sent back, and the row says so.
+ * @param faults  to which that is added
+ */
+export function withoutTypedSecrets(typed: Readonly<Record<string, unknown>>, faults: Readonly<Record<string, string>>) {
+  const values: Record<string, unknown> = { ...typed, ...(typeof typed['origin'] === 'string' && { origin: withoutUser(typed['origin']) }) };
+  const said: Record<string, string> = { ...faults };
+  for (const { row, index } of rowsOf(typed, 'h')) {
+    if (row['secret'] === undefined || !row['value']) continue;
+    values[`h${index}_value`] = '';
+    said[`h${index}_value`] ??= 'Type the value again: a secret is not sent back.';
+  }
+  return { values, faults: said };
 }
 
 function parameterOf(row: Row, index: number, faults: Record<string, string>): RequestParameter {
@@ -159,7 +180,7 @@ function parameterOf(row: Row, index: number, faults: Record<string, string>): R
 }
 
 /** What the form shows of a stored definition. */
-export function valuesOf({ frontend, backend, ...rest }: ApiDefinition): Record<string, unknown> {
+export function valuesOf({ frontend, backend, ...rest }: ApiDefinition, constants: readonly ShownConstant[]): Record<string, unknown> {
   const values: Record<string, unknown> = {
     name: rest.name,
     summary: rest.summary,
@@ -185,7 +206,7 @@ export function valuesOf({ frontend, backend, ...rest }: ApiDefinition): Record<
   rest.parameters.forEach((parameter, index) => {
     for (const [field, value] of Object.entries(parameter)) values[`p${index}_${field}`] = Array.isArray(value) ? value.join(', ') : value;
   });
-  rest.backendParameters.forEach((parameter, index) => {
+  constants.forEach((parameter, index) => {
     for (const [field, value] of Object.entries(parameter)) values[`h${index}_${field}`] = value;
   });
   return values;
@@ -203,8 +224,12 @@ export const NEW_API_VALUES: Record<string, unknown> = {
   mockStatus: 200,
 };
 
-/** The form with as many rows as are filled, and two more. */
-export function apiFormModel(values: Readonly<Record<string, unknown>>, faults: Readonly<Record<string, string>> = {}) {
+/**
+ * The form with as many rows as are filled, and two more.
+ * @param stored  the constants there are: of a secret one the field asks for a new value
+ */
+export function apiFormModel(given: Readonly<Record<string, unknown>>, faults: Readonly<Record<string, string>> = {}, stored: readonly ShownConstant[] = []) {
+  const values: Record<string, unknown> = { ...given };
   const lists = { p: rowsOfValues(values, 'p'), h: rowsOfValues(values, 'h') };
   const specs: Record<string, FieldSpec> = { ...API_FIELDS };
   for (const [kind, fields] of [
@@ -212,6 +237,13 @@ export function apiFormModel(values: Readonly<Record<string, unknown>>, faults: 
     ['h', HIDDEN_FIELDS],
   ] as const) {
     for (const index of lists[kind].all) for (const [field, spec] of Object.entries(fields)) specs[`${kind}${index}_${field}`] = spec;
+  }
+  const kept = new Set(stored.filter(({ secret }) => secret).map(placeKey));
+  for (const index of lists.h.all) {
+    const place = values[`h${index}_in`] === 'query' ? 'query' : 'header';
+    if (kept.has(placeKey({ name: `${values[`h${index}_name`] ?? ''}`, in: place }))) specs[`h${index}_value`] = KEPT_VALUE;
+    // What is hidden from callers is most often a key.
+    if (!lists.h.filled.includes(index)) values[`h${index}_secret`] = true;
   }
   const form = formModel(specs, values, faults) as Record<string, unknown> & { faults: unknown };
   const rows = (kind: 'p' | 'h', fields: Record<string, FieldSpec>) =>

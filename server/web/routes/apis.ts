@@ -6,7 +6,7 @@ import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
-import { apiFormModel, NEW_API_VALUES, readApiForm, valuesOf } from '../present/api-form.ts';
+import { apiFormModel, NEW_API_VALUES, readApiForm, valuesOf, withoutTypedSecrets } from '../present/api-form.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { counted } from '../present/number.ts';
 import { apiModel, apiTabs, apiTitle, gatewayModel, groupModel, groupTrail, testModel, type ApiTab } from '../present/provider.ts';
@@ -77,7 +77,10 @@ export function apiRoutes(
         flash(req, 'success', 'Saved as a draft. Test the connection, then publish it.');
         res.redirect(303, `/gateways/${api.gatewayId}/apis/${api._id}/test`);
       },
-      (faults, status) => newApi(req, res, groupId, body(req), renamed(faults, fieldOf), status),
+      (faults, status) => {
+        const again = withoutTypedSecrets(body(req), renamed(faults, fieldOf));
+        return newApi(req, res, groupId, again.values, again.faults, status);
+      },
     );
   });
 
@@ -137,7 +140,11 @@ export function apiRoutes(
     page(
       res,
       'provider/api',
-      { ...model, form: apiFormModel(values ?? valuesOf(summary.api.definition), faults), rev: values?.['rev'] ?? summary.api.rev },
+      {
+        ...model,
+        form: apiFormModel(values ?? valuesOf(summary.api.definition, summary.constants), faults, summary.constants),
+        rev: values?.['rev'] ?? summary.api.rev,
+      },
       status,
     );
   };
@@ -161,7 +168,10 @@ export function apiRoutes(
         flash(req, 'success', summary.status === 'published' ? 'Saved as a draft. Callers see it once it is published.' : 'Saved.');
         res.redirect(303, pathOf(req));
       },
-      (faults, status) => editor(req, res, body(req), renamed(faults, fieldOf), status),
+      (faults, status) => {
+        const again = withoutTypedSecrets(body(req), renamed(faults, fieldOf));
+        return editor(req, res, again.values, again.faults, status);
+      },
     );
   });
   router.post('/gateways/:id/apis/:apiId/deletion', may('apig:apis:delete'), async (req, res, next) => {

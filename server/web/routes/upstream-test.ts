@@ -1,5 +1,6 @@
-import { Router } from 'express';
+import { Router, type Request } from 'express';
 import { z } from 'zod';
+import { withoutUser } from '../../domain/upstream-origin.ts';
 import type { Services } from '../../services/index.ts';
 import { parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
@@ -17,6 +18,7 @@ const FIELDS = {
 /** Whether a server can be called, before anything is made of it. */
 export function upstreamTestRoutes({ upstreamTest }: Pick<Services, 'upstreamTest'>): Router {
   const router = Router();
+  const typed = (req: Request) => ({ ...body(req), origin: withoutUser(String(body(req)['origin'] ?? '')) });
   router.get('/upstream-test', may('apig:apis:get'), (req, res) =>
     page(res, 'provider/upstream-test', { form: formModel(FIELDS, { path: '/', origin: req.query['origin'] }) }),
   );
@@ -24,10 +26,10 @@ export function upstreamTestRoutes({ upstreamTest }: Pick<Services, 'upstreamTes
     orAgain(
       async () =>
         page(res, 'provider/upstream-test', {
-          form: formModel(FIELDS, body(req)),
+          form: formModel(FIELDS, typed(req)),
           result: testModel(await upstreamTest.address(actorOf(req), parseForm(AddressForm, req.body))),
         }),
-      (faults, status) => page(res, 'provider/upstream-test', { form: formModel(FIELDS, body(req), faults) }, status),
+      (faults, status) => page(res, 'provider/upstream-test', { form: formModel(FIELDS, typed(req), faults) }, status),
     ),
   );
   return router;

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import type { ApiDefinition } from '../../../server/domain/api.ts';
 import { makeImporting, type Importing, type ImportSettings } from '../../../server/services/openapi-import.ts';
@@ -70,24 +71,53 @@ describe('importing an OpenAPI document into a group', function () {
       backendParameters: [{ name: 'X-Key', in: 'header', value: 'k' }],
     };
     await world.catalog.apis.update(world.atlas, at('/a')?._id ?? '', 1, byHand);
+    const sealed = (await world.store.apis.api(at('/a')?._id ?? ''))?.definition.backendParameters;
+    expect(sealed?.map(({ name, value }) => ({ name, value }))).to.deep.equal([{ name: 'X-Key', value: undefined }]);
     await world.catalog.publishing.publish(world.atlas, place[0], [at('/live')?._id ?? ''], '');
 
     const next = document({ '/a': { get: operation('A, better') }, '/new': { get: operation('New') } });
     const merge = await importing.upload(world.atlas, ...place, next, SETTINGS);
     expect(await outcome(place, merge)).to.deep.equal(['update GET /a', 'create GET /new']);
     const override = await importing.upload(world.atlas, ...place, next, { ...SETTINGS, mode: 'override' });
+    expect((await importing.preview(world.atlas, ...place, override)).lines.flatMap(({ notes }) => notes)).to.deep.equal(['Its hidden values go: X-Key.']);
     expect((await outcome(place, override)).sort()).to.deep.equal(['create GET /new', 'keep GET /live', 'remove GET /old', 'update GET /a']);
 
     await importing.apply(world.atlas, ...place, merge);
-    expect((await world.store.apis.api(at('/a')?._id ?? ''))?.definition).to.deep.include({
-      summary: 'A, better',
-      appCode: false,
-      backendParameters: byHand.backendParameters,
-    });
+    expect((await world.store.apis.api(at('/a')?._id ?? ''))?.definition).to.deep.include({ summary: 'A, better', appCode: false, backendParameters: sealed });
     expect(await importing.apply(world.atlas, ...place, override)).to.deep.include({ updated: 1, removed: 1, missed: 0 });
     const left = await world.catalog.apis.list(world.atlas, ...place);
     expect(left.map(({ api }) => api.definition.frontend.path)).to.deep.equal(['/a', '/live', '/new']);
     expect(left[0]?.api.definition).to.deep.include({ appCode: true, backendParameters: [] });
+  });
+
+  it('leaves secrets of the backend out, of what is served and of the document that is kept, and says so', async () => {
+    const place = await newGroup();
+    const secrets = ['document-user-password', 'document-backend-constant', 'document-policy-constant'];
+    const constant = (value: unknown) => ({ name: 'X-Key', in: 'HEADER', origin: 'CONSTANT', value });
+    const bytes = document(
+      {
+        '/a': {
+          get: {
+            ...operation('A'),
+            'x-apigateway-backend': { type: 'HTTP', parameters: [constant(secrets[1]), { name: 'q', in: 'QUERY', origin: 'REQUEST', value: 'kept' }] },
+            'x-apigateway-backend-policies': [{ parameters: [constant(secrets[2])] }],
+          },
+        },
+      },
+      { servers: [{ url: `https://someone:${secrets[0]}@api.example.com/v1` }] },
+    );
+    const ordinal = await importing.upload(world.atlas, ...place, bytes, SETTINGS);
+    const { reading, lines } = await importing.preview(world.atlas, ...place, ordinal);
+    expect(reading.notes.join(' ')).to.contain('user name or password').and.contain('constant X-Key was left out');
+    expect(lines[0]?.definition?.backend).to.deep.include({ origin: 'https://api.example.com', path: '/v1/a' });
+    const stored = await Promise.all((['document', 'reading'] as const).map((kind) => world.store.documents.read(place[1], ordinal, kind)));
+    const texts = stored.map((packed) => gunzipSync(packed ?? Buffer.alloc(0)).toString('utf8'));
+    expect(texts[0]).to.contain('"kept"').and.contain('https://api.example.com/v1');
+    for (const secret of secrets) expect(texts.join(' ')).to.not.contain(secret);
+    const plain = document({ '/a': { get: operation('A') } });
+    const untouched = await importing.upload(world.atlas, ...place, plain, SETTINGS);
+    const kept = await world.store.documents.read(place[1], untouched, 'document');
+    expect(gunzipSync(kept ?? Buffer.alloc(0)).equals(plain), 'a document without secrets is kept byte for byte').to.equal(true);
   });
 
   it('does not take away what a product contains', async () => {
@@ -145,7 +175,7 @@ describe('importing an OpenAPI document into a group', function () {
         await readDocument(bytes, (message) => {
           if (message.kind === 'refusal') refused = message.refusal;
           else if (message.kind === 'reading') reading = message.reading;
-          else if (reading) reading = { ...reading, faults: message.faults, moreFaults: message.moreFaults };
+          else if (message.kind === 'faults' && reading) reading = { ...reading, faults: message.faults, moreFaults: message.moreFaults };
         });
         return reading ? { reading } : { refusal: refused ?? 'nothing was told' };
       },
