@@ -23,6 +23,14 @@ export interface Changes {
   announced(version: number, waitMs?: number): Promise<boolean>;
   /** The version that stands in the store now. */
   version(): Promise<number>;
+  /** Who serves what, without waiting. @param version  default: what stands in the store now. Null: nobody can be asked */
+  standing(version?: number): Promise<Standing | null>;
+}
+
+/** Gateway processes that are alive, by whether they have said that they serve a change. */
+export interface Standing {
+  readonly confirmed: readonly string[];
+  readonly waiting: readonly string[];
 }
 
 export interface ChangesDependencies {
@@ -51,6 +59,14 @@ export function makeChanges({ store, signals, roster, clock }: ChangesDependenci
         if (clock.monotonic() >= until) return false;
         await delay(LOOK_AGAIN_MS);
       }
+    },
+    async standing(wanted) {
+      const needed = wanted ?? (await version());
+      const served = await roster.served().catch(() => null);
+      if (served === null) return null;
+      const nodes = [...served].sort(([a], [b]) => (a < b ? -1 : 1));
+      const which = (confirmed: boolean) => nodes.filter(([, reached]) => reached >= needed === confirmed).map(([node]) => node);
+      return { confirmed: which(true), waiting: which(false) };
     },
   };
 }

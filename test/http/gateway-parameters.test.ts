@@ -119,6 +119,41 @@ describe('parameters of a gateway', function () {
     });
   });
 
+  describe('in force or not', () => {
+    it('are said to be when every gateway process has confirmed it', async () => {
+      await set('backend_timeout', '9000');
+      expect((await world.provider.get(world.page)).text).to.include('backend_timeout is changed. In force: confirmed by 2 of 2 gateway processes.');
+      await reset('backend_timeout');
+      const { text } = await world.provider.get(world.page);
+      expect(text).to.include('In force: confirmed by 2 of 2').and.not.include('Look again');
+    });
+
+    it('are not while a process is behind: changing, putting back and looking again name it until it has caught up', async () => {
+      const { roster, services } = world.portal.composition;
+      let reached = 0;
+      const alive = setInterval(() => void roster.confirm('gw-stuck', reached), 500);
+      await roster.confirm('gw-stuck', reached);
+      try {
+        const behind = /Not yet confirmed by gw-stuck: 2 of 3 gateway processes have said that they serve it\./;
+        await set('backend_timeout', '9000');
+        const { text } = await world.provider.get(world.page);
+        expect(text).to.match(new RegExp(`backend_timeout is changed\\. ${behind.source}`)).and.not.include('In force');
+        const [change] = (await services.catalog.parameters.list(world.actor, world.gatewayId)).changes;
+        const back = { changeId: change?.id ?? '', rev: await world.rev() };
+        expect((await world.provider.post(`/gateways/${world.gatewayId}/parameter-reversions`, back)).status).to.equal(303);
+        expect((await world.provider.get(world.page)).text).to.match(new RegExp(`backend_timeout is changed\\. ${behind.source}`));
+        const again = await world.provider.get(world.page);
+        expect(again.text).to.match(behind).and.include('Look again');
+        reached = Number.MAX_SAFE_INTEGER;
+        await roster.confirm('gw-stuck', reached);
+        expect((await world.provider.get(world.page)).text).to.include('In force: confirmed by 3 of 3');
+      } finally {
+        clearInterval(alive);
+        await roster.leave('gw-stuck');
+      }
+    });
+  });
+
   describe('seen by the next call', () => {
     it('ratelimit_api_limits: calls to an open API beyond it get 429', async () => {
       const burst = async () => Promise.all(Array.from({ length: 40 }, () => statusOf(world.call('direct', '/open'))));

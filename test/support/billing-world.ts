@@ -108,7 +108,7 @@ export async function billingWorld(): Promise<BillingWorld> {
   const audit = makeAudit({ store, clock, ids });
   const letters: Letter[] = [];
   const sendLetter = async (letter: Letter) => void letters.push(letter);
-  const changes = { announce: async () => 1, announced: async () => true, version: async () => 1 };
+  const changes = { announce: async () => 1, announced: async () => true, version: async () => 1, standing: async () => null };
 
   function process({
     payments: around = (same: Payments) => same,

@@ -19,7 +19,11 @@ export async function catalogWorld() {
   const ids = makeIds();
   const audit = makeAudit({ store, clock, ids });
   const announced: { kind: string; payload: unknown }[] = [];
-  const changes = { announce: async (kind: string, payload: unknown) => announced.push({ kind, payload }), announced: async () => true };
+  const changes = {
+    announce: async (kind: string, payload: unknown) => announced.push({ kind, payload }),
+    announced: async () => true,
+    standing: async () => ({ confirmed: ['gw1'], waiting: [] }),
+  };
   const secretKeys = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
   const letters: Letter[] = [];
   const sendLetter = async (letter: Letter) => void letters.push(letter);

@@ -37,6 +37,7 @@ export function quietChanges(): Changes & { readonly announcedKinds: string[] } 
       return Promise.resolve((version += 1));
     },
     announced: () => Promise.resolve(true),
+    standing: () => Promise.resolve(null),
     version: () => Promise.resolve(version),
   };
 }

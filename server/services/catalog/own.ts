@@ -18,7 +18,7 @@ export interface CatalogDependencies {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly audit: Audit;
-  readonly changes: Pick<Changes, 'announce' | 'announced'>;
+  readonly changes: Pick<Changes, 'announce' | 'announced' | 'standing'>;
   /** `host:port` pairs of upstreams that may be private (UPSTREAM_ALLOW). */
   readonly upstreamAllow: ReadonlySet<string>;
   /** Somebody decided to delete a gateway: remind whoever carries it out. The sweep finds it all the same. */

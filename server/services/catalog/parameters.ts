@@ -14,6 +14,7 @@ import {
 } from '../../domain/gateway-parameters.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { GatewayDoc } from '../../store/gateways.ts';
+import type { Standing } from '../changes.ts';
 import { faulty, ownGateway, type CatalogDependencies } from './own.ts';
 
 const ACTION = 'apig:features:update';
@@ -42,6 +43,17 @@ export interface GatewayParameterStates {
   readonly states: readonly ParameterState[];
   /** Newest first. */
   readonly changes: readonly ParameterChange[];
+  /** Which gateway processes serve all that is shown; null when nobody can be asked. */
+  readonly standing: Standing | null;
+}
+
+/** What became of a change. */
+export interface Applied {
+  readonly name: ParameterName;
+  /** False: it had this value already. */
+  readonly changed: boolean;
+  /** Which gateway processes have said that they serve it; null when nobody can be asked. */
+  readonly standing: Standing | null;
 }
 
 export interface Parameters {
@@ -49,13 +61,13 @@ export interface Parameters {
   /**
    * @param typed  as the form holds it
    * @param rev  of the gateway, as the page showed it
-   * @returns whether something changed; then every live gateway serves it, or did not say so within two seconds
+   * @returns once every live gateway process serves it, or has not said so within two seconds
    * @throws AppError invalid-form, with the fault under the parameter's name or, for a name the catalogue does not know, under `name`; conflict
    */
-  change(actor: Actor, gatewayId: string, name: string, typed: string, rev: number): Promise<boolean>;
-  reset(actor: Actor, gatewayId: string, name: string, rev: number): Promise<boolean>;
-  /** Put back the value from before a change. @returns the parameter's name and whether something changed */
-  revert(actor: Actor, gatewayId: string, changeId: string, rev: number): Promise<{ readonly name: ParameterName; readonly changed: boolean }>;
+  change(actor: Actor, gatewayId: string, name: string, typed: string, rev: number): Promise<Applied>;
+  reset(actor: Actor, gatewayId: string, name: string, rev: number): Promise<Applied>;
+  /** Put back the value from before a change. */
+  revert(actor: Actor, gatewayId: string, changeId: string, rev: number): Promise<Applied>;
 }
 
 export function makeParameters({ store, audit, changes }: CatalogDependencies): Parameters {
@@ -68,10 +80,10 @@ export function makeParameters({ store, audit, changes }: CatalogDependencies): 
     });
   }
 
-  async function put(actor: Actor, gateway: GatewayDoc, name: ParameterName, value: ParameterValue, rev: number): Promise<boolean> {
+  async function put(actor: Actor, gateway: GatewayDoc, name: ParameterName, value: ParameterValue, rev: number): Promise<Applied> {
     const before = parameterValues(gateway.parameters)[name];
     if (gateway.rev !== rev) throw new AppError('conflict');
-    if (sameValue(before, value)) return false;
+    if (sameValue(before, value)) return { name, changed: false, standing: await changes.standing() };
     const parameters = withParameter(gateway.parameters, name, value);
     if (!(await store.gateways.updateGateway(gateway._id, rev, { parameters }))) throw new AppError('conflict');
     const logged = (one: ParameterValue): Logged => ({ parameter: name, value: one });
@@ -82,8 +94,9 @@ export function makeParameters({ store, audit, changes }: CatalogDependencies): 
       before: logged(before),
       after: logged(value),
     });
-    await changes.announced(await changes.announce('catalogue-changed', { what: 'gateway', id: gateway._id }));
-    return true;
+    const version = await changes.announce('catalogue-changed', { what: 'gateway', id: gateway._id });
+    await changes.announced(version);
+    return { name, changed: true, standing: await changes.standing(version) };
   }
 
   const known = (name: string): ParameterName => {
@@ -96,7 +109,7 @@ export function makeParameters({ store, audit, changes }: CatalogDependencies): 
       const gateway = await ownGateway(store, actor, gatewayId);
       const [values, history] = [parameterValues(gateway.parameters), await historyOf(gatewayId)];
       const states = PARAMETER_NAMES.map((name) => ({ name, value: values[name], changed: history.find((one) => one.name === name) ?? null }));
-      return { gateway, states, changes: history };
+      return { gateway, states, changes: history, standing: await changes.standing() };
     },
 
     async change(actor, gatewayId, name, typed, rev) {
@@ -121,7 +134,7 @@ export function makeParameters({ store, audit, changes }: CatalogDependencies): 
       const reading = readParameter(change.name, parameterText(change.before));
       if ('fault' in reading)
         throw new AppError('conflict', `${parameterWords(change.name, change.before)} is no longer a value of ${change.name}: ${reading.fault}`);
-      return { name: change.name, changed: await put(actor, gateway, change.name, reading.value, rev) };
+      return put(actor, gateway, change.name, reading.value, rev);
     },
   };
 }

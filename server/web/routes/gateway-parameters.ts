@@ -1,14 +1,15 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { PARAMETERS, isParameterName, parameterRange, parameterText, parameterWords, type ParameterName } from '../../domain/gateway-parameters.ts';
-import type { ParameterState } from '../../services/catalog/parameters.ts';
+import type { Applied, ParameterState } from '../../services/catalog/parameters.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { gatewayModel, gatewayTabs, gatewayTrail } from '../present/provider.ts';
-import { page } from '../render.ts';
+import { standingModel } from '../present/standing.ts';
+import { page, type Flash } from '../render.ts';
 import { body, orAgain, part, press } from './provider-kit.ts';
 
 const VALUE_MAX = 4_000;
@@ -31,7 +32,7 @@ export function gatewayParameterRoutes({ catalog, members }: Pick<Services, 'cat
 
   const show = async (req: Request, res: Response, refused: Refused | null = null, status = 200) => {
     const actor = actorOf(req);
-    const { gateway, states, changes } = await catalog.parameters.list(actor, part(req, 'id'));
+    const { gateway, states, changes, standing } = await catalog.parameters.list(actor, part(req, 'id'));
     const names = new Map((await members.list(actor)).map(({ user }) => [user._id, user.name]));
     const who = (userId: string) => (userId === '' ? 'System' : (names.get(userId) ?? userId));
     page(
@@ -42,6 +43,7 @@ export function gatewayParameterRoutes({ catalog, members }: Pick<Services, 'cat
         tabs: gatewayTabs(gateway, 'parameters'),
         trail: gatewayTrail(gateway),
         rev: gateway.rev,
+        standing: standingModel(standing),
         // A refusal of no single field, a change by somebody else meanwhile, is told above all forms.
         notice: refused && !isParameterName(refused.name) ? Object.values(refused.faults).join(' ') : (refused?.faults[''] ?? null),
         parameters: states.map((state) => ({
@@ -62,15 +64,18 @@ export function gatewayParameterRoutes({ catalog, members }: Pick<Services, 'cat
     );
   };
   const home = (req: Request) => `/gateways/${encodeURIComponent(part(req, 'id'))}/parameters`;
-  const said = (parameter: string, changed: boolean) => (changed ? `${parameter} is changed, and in force.` : `${parameter} has this value already.`);
+  const said = ({ name: parameter, changed, standing }: Applied): Flash => {
+    const { tone, text } = standingModel(standing);
+    return changed ? { kind: tone, text: `${parameter} is changed. ${text}` } : { kind: 'info', text: `${parameter} has this value already.` };
+  };
 
   router.get('/gateways/:id/parameters', may('apig:features:get'), (req, res) => show(req, res));
   router.post('/gateways/:id/parameters', may('apig:features:update'), (req, res) =>
     orAgain(
       async () => {
         const form = parseForm(ValueForm, req.body);
-        const changed = await catalog.parameters.change(actorOf(req), part(req, 'id'), form.name, form.value, form.rev);
-        flash(req, 'success', said(form.name, changed));
+        const { kind, text } = said(await catalog.parameters.change(actorOf(req), part(req, 'id'), form.name, form.value, form.rev));
+        flash(req, kind, text);
         res.redirect(303, `${home(req)}#${encodeURIComponent(form.name)}`);
       },
       (faults, status) => show(req, res, { name: typed(req, 'name'), typed: typed(req, 'value'), faults }, status),
@@ -81,7 +86,7 @@ export function gatewayParameterRoutes({ catalog, members }: Pick<Services, 'cat
     may('apig:features:update'),
     press(home, async (req) => {
       const form = parseForm(DefaultForm, req.body);
-      return said(form.name, await catalog.parameters.reset(actorOf(req), part(req, 'id'), form.name, form.rev));
+      return said(await catalog.parameters.reset(actorOf(req), part(req, 'id'), form.name, form.rev));
     }),
   );
   router.post(
@@ -89,8 +94,7 @@ export function gatewayParameterRoutes({ catalog, members }: Pick<Services, 'cat
     may('apig:features:update'),
     press(home, async (req) => {
       const form = parseForm(ReversionForm, req.body);
-      const put = await catalog.parameters.revert(actorOf(req), part(req, 'id'), form.changeId, form.rev);
-      return said(put.name, put.changed);
+      return said(await catalog.parameters.revert(actorOf(req), part(req, 'id'), form.changeId, form.rev));
     }),
   );
   return router;

@@ -2,6 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import multer from 'multer';
 import { AppError } from '../../kernel/errors.ts';
 import { flash } from '../flash.ts';
+import type { Flash } from '../render.ts';
 
 /** A part of the address; the services decide whether it leads anywhere. */
 export const part = (req: Request, name: string): string => String(req.params[name]);
@@ -40,13 +41,14 @@ export async function orAgain(run: () => Promise<void>, again: (faults: Record<s
  * @param back  that page; `done`: it took effect, so that what it took away has no page any more
  */
 export const press =
-  (back: (req: Request, done: boolean) => string, run: (req: Request) => Promise<string | undefined>): RequestHandler =>
+  (back: (req: Request, done: boolean) => string, run: (req: Request) => Promise<string | Flash | undefined>): RequestHandler =>
   async (req: Request, res: Response) => {
     let done = false;
     try {
       const said = await run(req);
       done = true;
-      if (said !== undefined) flash(req, 'success', said);
+      if (typeof said === 'object') flash(req, said.kind, said.text);
+      else if (said !== undefined) flash(req, 'success', said);
     } catch (error) {
       if (!(error instanceof AppError) || (error.code !== 'conflict' && error.code !== 'invalid-form' && error.code !== 'too-many-attempts')) throw error;
       flash(req, 'error', error.code === 'invalid-form' ? Object.values(error.fields).join(' ') || error.detail : error.detail);
