@@ -2,6 +2,7 @@ import { headerName } from './headers.ts';
 
 /** Values of a gateway's parameters, under the names of the reference system. */
 export interface ParameterValues {
+  readonly api_uri_no_escape: boolean;
   readonly app_api_key: boolean;
   readonly app_basic: boolean;
   readonly app_jwt: boolean;
@@ -54,6 +55,14 @@ const REFUSAL: ParameterKind = { kind: 'choice', choices: ['refuse', 'allow'] };
 
 /** Every parameter of a gateway. One entry, one parameter, sorted. */
 export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
+  api_uri_no_escape: {
+    value: SWITCH,
+    initial: false,
+    meaning:
+      'Take escaped slashes (%2F) in paths: they belong to one segment, do not separate two, and go to the backend escaped, as all escapes of path parameters then do.',
+    example: 'on: GET /files/{name} takes GET /files/2024%2Freport.pdf, with the name 2024%2Freport.pdf',
+    seen: 'Off, a path with %2F: 400 APIG.0201. Dots that climb (%2F..%2F), %5C, %00 and double escapes are refused either way.',
+  },
   app_api_key: {
     value: SWITCH,
     initial: false,

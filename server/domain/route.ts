@@ -16,6 +16,8 @@ interface Entry<T> {
   readonly value: T;
   /** Names of the parameters, in the order of their segments. */
   readonly names: readonly string[];
+  /** Which segments these are. */
+  readonly places: readonly number[];
 }
 
 interface Node<T> {
@@ -33,6 +35,8 @@ interface Node<T> {
 export interface Match<T> {
   readonly value: T;
   readonly params: Readonly<Record<string, string>>;
+  /** Segments that the parameters stand for, in their order; that of `{name+}` and all behind it. */
+  readonly places: readonly number[];
   /** How many segments the frontend's path took; what is left over of a prefix match is appended to the backend's path. */
   readonly taken: number;
 }
@@ -83,14 +87,16 @@ export function compileRoutes<T>(routes: readonly { readonly frontend: Frontend;
   const literal = new Map<string, Methods<T>>();
   for (const { frontend, value } of routes) {
     const segments = parsePath(frontend.path);
-    const entry: Entry<T> = { value, names: segments.flatMap((segment) => ('param' in segment ? [segment.param] : [])) };
+    const places = segments.flatMap((segment, index) => ('param' in segment ? [index] : []));
+    const entry: Entry<T> = { value, names: segments.flatMap((segment) => ('param' in segment ? [segment.param] : [])), places };
     let at = root;
     let rest = false;
     const below = frontend.match === 'prefix' && endsInSlash(segments);
     for (const segment of below ? segments.slice(0, -1) : segments) {
       if ('literal' in segment) {
-        let next = at.literals.get(segment.literal);
-        if (!next) at.literals.set(segment.literal, (next = node()));
+        const text = asSent(segment.literal);
+        let next = at.literals.get(text);
+        if (!next) at.literals.set(text, (next = node()));
         at = next;
       } else if (segment.rest) rest = true;
       else at = at.param ??= node();
@@ -99,10 +105,13 @@ export function compileRoutes<T>(routes: readonly { readonly frontend: Frontend;
     const methods = (at[place] ??= new Map<HttpMethod | 'ANY', Entry<T>>());
     if (!methods.has(frontend.method)) methods.set(frontend.method, entry);
     if (frontend.match === 'exact' && entry.names.length === 0)
-      literal.set(segments.map((segment) => ('literal' in segment ? segment.literal : '')).join('/'), methods);
+      literal.set(segments.map((segment) => ('literal' in segment ? asSent(segment.literal) : '')).join('/'), methods);
   }
   return { root, literal };
 }
+
+/** A slash within a segment stands as a target's segments have it, or `/a%2Fb` would be found under `/a/b`. */
+const asSent = (literal: string): string => (literal.includes('/') ? literal.replaceAll('/', '%2F') : literal);
 
 const endsInSlash = (segments: readonly PathSegment[]): boolean => {
   const last = segments[segments.length - 1];
@@ -115,7 +124,7 @@ const pick = <T>(methods: Methods<T> | null | undefined, method: string): Entry<
 export function matchRoute<T>(router: Router<T>, method: string, segments: readonly string[]): Match<T> | null {
   if (router.literal.size > 0) {
     const found = pick(router.literal.get(segments.length === 1 ? (segments[0] as string) : segments.join('/')), method);
-    if (found) return { value: found.value, params: NO_PARAMS, taken: segments.length };
+    if (found) return { value: found.value, params: NO_PARAMS, places: found.places, taken: segments.length };
   }
   const values: string[] = [];
   return exactMatch(router.root, method, segments, 0, values) ?? prefixMatch(router.root, method, segments, 0, []);
@@ -150,8 +159,24 @@ function prefixMatch<T>(at: Node<T>, method: string, segments: readonly string[]
 
 function found<T>(entry: Entry<T> | undefined, values: readonly string[], taken: number): Match<T> | null {
   if (!entry) return null;
-  if (entry.names.length === 0) return { value: entry.value, params: NO_PARAMS, taken };
+  if (entry.names.length === 0) return { value: entry.value, params: NO_PARAMS, places: entry.places, taken };
   const params: Record<string, string> = {};
   for (let i = 0; i < entry.names.length; i++) params[entry.names[i] as string] = values[i] as string;
-  return { value: entry.value, params, taken };
+  return { value: entry.value, params, places: entry.places, taken };
+}
+
+/**
+ * The parameters of a match as the path spells them, for whoever must pass them on unread.
+ * @param path  that was matched, canonical
+ */
+export function writtenParams<T>(path: string, { params, places }: Match<T>): Record<string, string> {
+  const written = path.slice(1).split('/');
+  const names = Object.keys(params);
+  return Object.fromEntries(
+    names.map((name, i) => {
+      const from = places[i] as number;
+      const length = i === names.length - 1 ? (params[name] as string).split('/').length : 1;
+      return [name, written.slice(from, from + length).join('/')];
+    }),
+  );
 }

@@ -9,6 +9,11 @@ export interface Target {
   readonly segments: readonly string[];
   /** Without `?`; empty when there is none. As sent. */
   readonly query: string;
+  /**
+   * A segment holds an escaped slash, which stands as `%2F` in `segments` too: text that is unescaped cannot hold these three characters
+   * otherwise, since what is escaped twice is refused.
+   */
+  readonly slash?: true;
 }
 
 export type TargetReading = { readonly target: Target; readonly fault?: undefined } | { readonly fault: string };
@@ -16,8 +21,11 @@ export type TargetReading = { readonly target: Target; readonly fault?: undefine
 /** Every printable ASCII character but those that are no part of a path, or mean different things to different servers. */
 const PATH = /^[\x21-\x7e]+$/;
 const PATH_REFUSED = /[\\;#"<>^`{|}]/;
-/** `%2e %2f %5c %00 %3b`, control characters, and `%25xx`, which is an escape escaped again. */
-const ESCAPE_REFUSED = /%(?:2[ef]|5c|3b|[01][0-9a-f]|7f|25[0-9a-f]{2})/i;
+/** `%2e %5c %00 %3b`, control characters, and `%25xx`, which is an escape escaped again. */
+const ESCAPE_REFUSED = /%(?:2e|5c|3b|[01][0-9a-f]|7f|25[0-9a-f]{2})/i;
+const SLASH = '%2F';
+/** Told of an escaped slash too, where nobody has said that it may be one. */
+export const ESCAPE_FAULT = 'The path holds an escape that is not accepted: %2e, %2f, %5c, %3b, %00, or one escaped twice.';
 const ESCAPE_BROKEN = /%(?![0-9a-f]{2})/i;
 const QUERY = /^[\x21-\x7e]*$/;
 const ESCAPE = /%([0-9a-fA-F]{2})/g;
@@ -26,8 +34,9 @@ const UNRESERVED = /[A-Za-z0-9\-._~]/;
 /**
  * @param raw  the target of the request line
  * @param host  the `Host` header; an absolute-form target must name the same
+ * @param slashes  take escaped slashes, and tell of them: whoever asks for it refuses them where they are not wanted
  */
-export function readTarget(raw: string, host: string): TargetReading {
+export function readTarget(raw: string, host: string, slashes = false): TargetReading {
   const local = raw.startsWith('/') ? raw : originForm(raw, host);
   if (local === null) return { fault: 'The target must be a path on this host.' };
   const mark = local.indexOf('?');
@@ -45,22 +54,26 @@ export function readTarget(raw: string, host: string): TargetReading {
     return UNRESERVED.test(character) ? character : escape.toUpperCase();
   });
   // Both spellings are looked at: `%25a%41` is an escape escaped twice only once `%41` is read.
-  if (ESCAPE_REFUSED.test(path) || ESCAPE_REFUSED.test(canonical))
-    return { fault: 'The path holds an escape that is not accepted: %2e, %2f, %5c, %3b, %00, or one escaped twice.' };
+  const slash = canonical.includes(SLASH);
+  if (ESCAPE_REFUSED.test(path) || ESCAPE_REFUSED.test(canonical) || (slash && !slashes)) return { fault: ESCAPE_FAULT };
   const segments: string[] = [];
   for (const segment of canonical.slice(1).split('/')) {
-    const text = unescapeText(segment);
+    const text = unescapeText(slash ? segment.replaceAll(SLASH, '%252F') : segment);
     if (text === null) return { fault: 'The path is not UTF-8.' };
     segments.push(text);
   }
-  return ambiguous(segments) ?? { target: { path: canonical, segments, query } };
+  return ambiguous(segments, slash) ?? { target: slash ? { path: canonical, segments, query, slash } : { path: canonical, segments, query } };
 }
 
+/** A provider that reads an escaped slash as one would climb by `a%2F..%2Fb`. */
+const DOTS = /(?:^|%2F)\.\.?(?:%2F|$)/;
+
 /** `.`, `..` and an empty segment before the last: servers resolve, merge or keep them. */
-function ambiguous(segments: readonly string[]): { fault: string } | null {
+function ambiguous(segments: readonly string[], slash = false): { fault: string } | null {
   for (let i = 0; i < segments.length; i++) {
     const segment = segments[i] as string;
-    if (segment === '.' || segment === '..' || (segment === '' && i < segments.length - 1)) return { fault: 'The path holds an empty, `.` or `..` segment.' };
+    if (segment === '.' || segment === '..' || (segment === '' && i < segments.length - 1) || (slash && DOTS.test(segment)))
+      return { fault: 'The path holds an empty, `.` or `..` segment.' };
   }
   return null;
 }

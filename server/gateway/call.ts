@@ -43,6 +43,8 @@ export interface Call {
   segments: readonly string[];
   served: Served | null;
   params: Readonly<Record<string, string>>;
+  /** The same as the path spells them, where the gateway passes them on unread; else null. */
+  written: Readonly<Record<string, string>> | null;
   taken: number;
 
   // authenticate, authorize
@@ -133,6 +135,7 @@ export function openCall(id: string, caller: Caller, fields: Fields, admittedAt:
     segments: [],
     served: null,
     params: NO_PARAMS,
+    written: null,
     taken: 0,
     credential: null,
     signature: null,

@@ -25,6 +25,8 @@ export interface Table {
   readonly connections: ReadonlyMap<string, LiveConnection>;
   /** Gateways that the public listener does not serve. */
   readonly privateOnly: ReadonlySet<string>;
+  /** Labels under which a path may hold an escaped slash. */
+  readonly slashLabels: ReadonlySet<string>;
   /** Hex SHA-256 of an AppCode. */
   readonly byHash: ReadonlyMap<string, LiveCredential>;
   readonly byAppKey: ReadonlyMap<string, LiveCredential>;
@@ -159,7 +161,8 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing, constants: Co
       { id, networks: networksOf(networks), groups: groupsOf.get(gatewayId) ?? NO_GROUPS },
     ]),
   );
-  return { builtAt: snapshot.builtAt, groups, connections, privateOnly, byHash, byAppKey, byCredentialId };
+  const slashLabels = new Set(snapshot.groups.flatMap(({ label, gatewayId }) => (parametersOf.get(gatewayId)?.api_uri_no_escape ? [label] : [])));
+  return { builtAt: snapshot.builtAt, groups, connections, privateOnly, slashLabels, byHash, byAppKey, byCredentialId };
 }
 
 const networksOf = (entries: readonly string[]): AddressPolicy | null => (entries.length === 0 ? null : { kind: 'PERMIT', ranges: compileAddresses(entries) });

@@ -137,7 +137,9 @@ describe('parameters of a gateway', function () {
         const behind = /Not yet confirmed by gw-stuck: 2 of 3 gateway processes have said that they serve it\./;
         await set('backend_timeout', '9000');
         const { text } = await world.provider.get(world.page);
-        expect(text).to.match(new RegExp(`backend_timeout is changed\\. ${behind.source}`)).and.not.include('In force');
+        expect(text)
+          .to.match(new RegExp(`backend_timeout is changed\\. ${behind.source}`))
+          .and.not.include('In force');
         const [change] = (await services.catalog.parameters.list(world.actor, world.gatewayId)).changes;
         const back = { changeId: change?.id ?? '', rev: await world.rev() };
         expect((await world.provider.post(`/gateways/${world.gatewayId}/parameter-reversions`, back)).status).to.equal(303);
@@ -230,6 +232,17 @@ describe('parameters of a gateway', function () {
         expect(await events()).to.equal('data: 1\n\ndata: 2\n\n');
         await reset('sse_strategy');
         await reset('backend_timeout');
+      });
+
+      it(`api_uri_no_escape, engine ${engine}: an escaped slash is a part of its segment`, async () => {
+        const slashed = () => statusOf(world.call(engine, '/app/a%2Fb', { headers: code() }));
+        expect(await slashed()).to.equal(400);
+        await set('api_uri_no_escape', 'on');
+        expect(await slashed()).to.equal(200);
+        expect(world.upstream.seen.at(-1)?.url).to.equal('/app/a%2Fb');
+        expect(await statusOf(world.call(engine, '/app/a%2F..%2Fb', { headers: code() }))).to.equal(400);
+        await reset('api_uri_no_escape');
+        expect(await slashed()).to.equal(400);
       });
 
       it(`app_api_key, engine ${engine}: the AppKey alone, in header or query`, async () => {

@@ -1,6 +1,6 @@
 import { admits } from '../../domain/address.ts';
-import { matchRoute } from '../../domain/route.ts';
-import { hostName } from '../../domain/target.ts';
+import { matchRoute, writtenParams } from '../../domain/route.ts';
+import { ESCAPE_FAULT, hostName } from '../../domain/target.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Call } from '../call.ts';
 import type { Filter } from '../filter.ts';
@@ -11,7 +11,7 @@ const DEFAULT_STAGE = 'RELEASE';
 
 /**
  * From host or label, environment, method and path to the published API. Needs: `target`. Sets: `label`, `path`, `segments`, `served`,
- * `via`, `params`, `taken`, `query`, and `clientAddress` where a parameter of the gateway picks it. For a preflight the method asked about is looked up.
+ * `via`, `params`, `written`, `taken`, `query`, and `clientAddress` where a parameter of the gateway picks it. For a preflight the method asked about is looked up.
  */
 export function makeFindRoute({ table, domain }: { table: () => Table; domain: string }): Filter {
   const suffix = domain === '' ? '' : `.${domain.toLowerCase()}`;
@@ -20,6 +20,7 @@ export function makeFindRoute({ table, domain }: { table: () => Table; domain: s
     locate(call, suffix);
     const compiled = table();
     const groups = call.way.address === null ? compiled.groups : overConnection(call, call.way.address, compiled);
+    if (call.target.slash && !compiled.slashLabels.has(call.label)) throw new AppError('invalid-request', ESCAPE_FAULT);
     const environments = groups.get(call.label);
     const router = environments?.get(call.fields.stage === '' ? DEFAULT_STAGE : call.fields.stage);
     if (!environments) throw new AppError('api-not-found', 'No group of APIs has this address.');
@@ -31,6 +32,7 @@ export function makeFindRoute({ table, domain }: { table: () => Table; domain: s
     call.served = match.value;
     call.params = match.params;
     call.taken = match.taken;
+    if (match.value.parameters.api_uri_no_escape && match.places.length > 0) call.written = writtenParams(call.path, match);
     call.query = call.target.query;
     const { real_ip_from_xff: index } = match.value.parameters;
     if (index !== null) call.clientAddress = pickedAddress(call, index);

@@ -1,6 +1,6 @@
 import { nominated } from '../../domain/headers.ts';
 import { isLoopback, parseAddress } from '../../domain/address.ts';
-import { isHost, readTarget } from '../../domain/target.ts';
+import { ESCAPE_FAULT, isHost, readTarget } from '../../domain/target.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { METHODS } from '../../domain/api-definition.ts';
 import type { Call } from '../call.ts';
@@ -26,8 +26,9 @@ export const guardRequest: Filter = (call) => {
   if (fields.host === '' ? caller.httpVersionMinor !== 0 : !isHost(fields.host)) throw new AppError('invalid-request', 'The Host header must name this host.');
   call.contentLength = lengthOf(call);
   if (fields.expect !== '' && fields.expect.toLowerCase() !== '100-continue') throw new AppError('invalid-request', 'Only Expect: 100-continue is understood.');
-  const reading = readTarget(url, fields.host);
+  const reading = readTarget(url, fields.host, true);
   if (reading.fault !== undefined) throw new AppError('invalid-request', reading.fault);
+  if (reading.target.slash && reading.target.segments[0] === '-') throw new AppError('invalid-request', ESCAPE_FAULT);
   call.target = reading.target;
   call.clientAddress = clientAddress(call);
 };

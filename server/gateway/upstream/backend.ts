@@ -62,11 +62,20 @@ const escapePath = (text: string): string => encodeURIComponent(text).replace(/%
  * The path for the provider.
  * @param path  the caller's, canonical, behind the label
  * @param taken  segments that the frontend's path took; what a prefix match left over is appended
+ * @param written  the parameters are as the path spells them
  */
-export function backendPath(backend: CompiledBackend, path: string, params: Readonly<Record<string, string>>, taken: number, prefix: boolean): string {
+export function backendPath(
+  backend: CompiledBackend,
+  path: string,
+  params: Readonly<Record<string, string>>,
+  taken: number,
+  prefix: boolean,
+  written: boolean,
+): string {
   if (backend.path === null) return path;
   let text = '';
-  for (const piece of backend.path) text += 'text' in piece ? piece.text : `/${(params[piece.param] ?? '').split('/').map(escapePath).join('/')}`;
+  for (const piece of backend.path)
+    text += 'text' in piece ? piece.text : `/${written ? params[piece.param] : (params[piece.param] ?? '').split('/').map(escapePath).join('/')}`;
   if (!prefix) return text;
   const rest = path.slice(1).split('/').slice(taken).join('/');
   if (path.slice(1).split('/').length <= taken) return text;

@@ -11,7 +11,14 @@ import type { UpstreamRequest } from './engine.ts';
 export function upstreamRequest(call: Call, served: Served): UpstreamRequest {
   const { backend } = served;
   if (backend.sealed) throw new AppError('gateway-fault', undefined, { cause: new Error(`no key of SECRET_KEYS opens a hidden value of ${served.api.id}`) });
-  const path = backendPath(backend, call.path, call.params, call.taken, served.api.definition.frontend.match === 'prefix');
+  const path = backendPath(
+    backend,
+    call.path,
+    call.written ?? call.params,
+    call.taken,
+    served.api.definition.frontend.match === 'prefix',
+    call.written !== null,
+  );
   const query = backend.query === '' ? call.query : call.query === '' ? backend.query : `${call.query}&${backend.query}`;
   const declared = served.declaredCredentials;
   const headers = passedToUpstream(

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Frontend } from '../../../server/domain/api.ts';
-import { compileRoutes, matchRoute, parsePath } from '../../../server/domain/route.ts';
+import { compileRoutes, matchRoute, parsePath, writtenParams } from '../../../server/domain/route.ts';
 import { readTarget } from '../../../server/domain/target.ts';
 
 const route = (method: Frontend['method'], path: string, match: Frontend['match'] = 'exact') => ({
@@ -87,5 +87,30 @@ describe('routes', () => {
         ),
       ),
     );
+  });
+});
+
+describe('routes and escaped slashes', () => {
+  const find = (routes: ReturnType<typeof route>[], path: string) => {
+    const reading = readTarget(path, 'h', true);
+    if (reading.fault !== undefined) throw new Error(reading.fault);
+    const { target } = reading;
+    const match = matchRoute(compileRoutes(routes), 'GET', target.segments);
+    return match && { ...match, written: writtenParams(target.path, match) };
+  };
+
+  it('keep one segment one segment: neither reads as the other', () => {
+    const routes = [route('GET', '/a/b'), route('GET', '/c%2Fd'), route('GET', '/{one}/x')];
+    expect(find(routes, '/a%2Fb')).to.equal(null);
+    expect(find(routes, '/a/b')?.value).to.equal('GET /a/b');
+    expect(find(routes, '/c%2fd')?.value).to.equal('GET /c%2Fd');
+    expect(find(routes, '/c/d')).to.equal(null);
+    expect(find(routes, '/a%2Fb/x')).to.deep.include({ value: 'GET /{one}/x', params: { one: 'a%2Fb' } });
+    expect(find(routes, '/a%2Fb%2Fx')).to.equal(null);
+  });
+  it('are written as they came, also over several segments', () => {
+    const routes = [route('GET', '/f/{name}/v/{rest+}'), route('GET', '/g/{one}/{two}')];
+    expect(find(routes, '/f/a%2Fb%2C/v/x%2Fy/z%40')?.written).to.deep.equal({ name: 'a%2Fb%2C', rest: 'x%2Fy/z%40' });
+    expect(find(routes, '/g/1%2F2/%c3%a9')).to.deep.include({ params: { one: '1%2F2', two: 'é' }, written: { one: '1%2F2', two: '%C3%A9' } });
   });
 });

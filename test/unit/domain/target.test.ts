@@ -53,6 +53,36 @@ describe('request targets', () => {
     ])
       expect(readTarget(raw, 'api.test:8080'), raw).to.have.property('fault');
   });
+  it('may hold escaped slashes where asked for: within their segment, in one spelling, and nothing that climbs', () => {
+    const slashed = (raw: string) => {
+      const reading = readTarget(raw, 'h', true);
+      return reading.fault === undefined ? reading.target : undefined;
+    };
+    expect(slashed('/l/a%2fb%2Fc/%c3%A9')).to.deep.equal({ path: '/l/a%2Fb%2Fc/%C3%A9', segments: ['l', 'a%2Fb%2Fc', 'é'], query: '', slash: true });
+    expect(slashed('/l/https:%2F%2Fh')?.segments).to.deep.equal(['l', 'https:%2F%2Fh']);
+    expect(slashed('/l/a.%2F.b')?.segments).to.deep.equal(['l', 'a.%2F.b']);
+    expect(slashed('/l/a')).to.deep.equal({ path: '/l/a', segments: ['l', 'a'], query: '' });
+    for (const raw of [
+      '/l/..%2fb',
+      '/l/a%2f..',
+      '/l/a%2F..%2Fb',
+      '/l/.%2Fb',
+      '/l/a%2F.',
+      '/l/%2e%2e%2fb',
+      '/l/a%2f%2e%2e',
+      '/l/a%252fb',
+      '/l/a%25%32fb',
+      '/l/a%2f%5cb',
+      '/l/a%2f\\b',
+      '/l/a%2f%00',
+      '/l/a%2f;b',
+      '/l/a%c0%afb',
+      '/l/a%2',
+      '/l//a%2fb',
+      '/l/%2f/../b',
+    ])
+      expect(readTarget(raw, 'h', true), raw).to.have.property('fault');
+  });
   it('may be absolute if they name this host', () => {
     expect(target('http://API.test:8080/l/a?b')).to.deep.equal({ path: '/l/a', segments: ['l', 'a'], query: 'b' });
   });
