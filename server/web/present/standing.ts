@@ -25,5 +25,9 @@ export function standingModel(standing: Standing | null): StandingModel {
   if (waiting.length === 0) return { tone: 'success', open: false, text: `In force: confirmed by ${all} of ${all} ${processes}.` };
   const named = waiting.slice(0, NODES_NAMED_MAX).join(', ');
   const more = waiting.length > NODES_NAMED_MAX ? ` and ${waiting.length - NODES_NAMED_MAX} more` : '';
-  return { tone: 'warning', open: true, text: `Not yet confirmed by ${named}${more}: ${confirmed.length} of ${all} ${processes} have said that they serve it.` };
+  return {
+    tone: 'warning',
+    open: true,
+    text: `Not yet confirmed by ${named}${more}: ${confirmed.length} of ${all} ${processes} have said that they serve it.`,
+  };
 }
