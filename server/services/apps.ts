@@ -6,6 +6,7 @@ import { AppError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Store } from '../store/index.ts';
 import type { AppDoc, BindingDoc } from '../store/apps.ts';
+import { noRoom } from './access-names.ts';
 import type { Audit } from './audit.ts';
 import type { Changes } from './changes.ts';
 
@@ -92,8 +93,6 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
     get: (actor, appId) => ownApp(store, actor, appId),
 
     async create(actor, { name, description }, requestId = ids.uuid()) {
-      const held = (await store.apps.appsOf(actor.organizationId)).filter(({ deletedAt }) => deletedAt === null);
-      if (held.length >= APPS_MAX) throw new AppError('conflict', `An organization may have ${APPS_MAX} apps. Delete one that is no longer used.`);
       const now = clock.now();
       const app: AppDoc = {
         _id: idOfRequest('app', actor.organizationId, requestId),
@@ -104,7 +103,9 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
         deletedAt: null,
         rev: 0,
       };
-      if (!(await store.apps.addApp(app))) return ownApp(store, actor, app._id);
+      const outcome = await store.apps.addApp(app, APPS_MAX);
+      if (outcome === 'full') throw noRoom(`${APPS_MAX} apps`, 'Delete one that is no longer used.');
+      if (outcome !== 'added') return ownApp(store, actor, app._id);
       await audit.append(actor, { action: 'market:apps:create', resource: `app:${app._id}`, after: { name, description } });
       return app;
     },
@@ -132,7 +133,8 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
       // Keys go first: were we stopped half-way, the app is still there to be deleted again, and nothing of it works.
       await store.apps.revokeAllOf(appId, now);
       await store.apps.releaseAllOf(appId, now);
-      await store.apps.updateApp(appId, app.rev, { deletedAt: now });
+      // Somebody who renamed it meanwhile does not keep it.
+      if (!(await store.apps.deleteApp(appId, app.rev, now)) && (await store.apps.app(appId))?.deletedAt === null) throw new AppError('conflict');
       await audit.append(actor, { action: 'market:apps:delete', resource: `app:${appId}`, before: { name: app.name, ...effect } });
       await changes.announced(await changes.announce('catalogue-changed', { what: 'app', id: appId }));
       return effect;

@@ -22,6 +22,7 @@ import { makeNotifications } from './notifications.ts';
 import { makeEndpoints } from './endpoints.ts';
 import { makeImporting } from './openapi-import.ts';
 import { makeDocumentReader } from './openapi/read.ts';
+import { makeOrganizationQuotas } from './organization-quotas.ts';
 import { keyAgeDaysMax, makeOrganizationRules, unmetByKey } from './organization-rules.ts';
 import { makeOutbound } from './outbound.ts';
 import { makePasskeys } from './passkeys.ts';
@@ -129,6 +130,7 @@ export function makeServices(ground: Ground) {
   };
   const members = makeMembers({ store, clock, audit, access, tokens, notifications });
   const serviceAccounts = makeServiceAccounts({ store, clock, ids, audit, access });
+  const organizationQuotas = makeOrganizationQuotas({ store });
   const accessKeys = makeAccessKeys({ store, audit, clock, ids, notifications, secretKeys, keyAgeDaysMax });
   const keyActors = makeKeyActors({ store, clock, access, secretKeys, keyAgeDaysMax, restrictionsOf: unmetByKey });
   const keyWarnings = makeKeyWarnings({ store, clock, notifications, keyAgeDaysMax });
@@ -232,6 +234,7 @@ export function makeServices(ground: Ground) {
     metering,
     notifications,
     operations,
+    organizationQuotas,
     organizationRules,
     overview,
     passkeys,

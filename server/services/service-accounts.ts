@@ -6,6 +6,7 @@ import { isDuplicateKey } from '../store/connect.ts';
 import type { Store } from '../store/index.ts';
 import type { ServiceAccountDoc } from '../store/service-accounts.ts';
 import type { Access } from './access.ts';
+import { nameTaken, noRoom } from './access-names.ts';
 import type { Audit } from './audit.ts';
 
 /** An organization has this many at a time. */
@@ -46,7 +47,6 @@ export function makeServiceAccounts({
   access: Pick<Access, 'checkRights'>;
 }) {
   const own = (actor: Actor, id: string) => ownServiceAccount(store, actor, id);
-  const taken = () => new AppError('invalid-form', undefined, { fields: { name: 'This name is taken in your organization.' } });
   const known = async (actor: Actor) => (await store.serviceAccounts.ofOrganization(actor.organizationId)).filter(({ live }) => live);
 
   async function checked(actor: Actor, { name, purpose, policies, groups }: ServiceAccountFields) {
@@ -68,8 +68,6 @@ export function makeServiceAccounts({
 
     async create(actor: Actor, fields: ServiceAccountFields): Promise<ServiceAccountDoc> {
       const values = await checked(actor, fields);
-      if ((await known(actor)).length >= SERVICE_ACCOUNTS_MAX)
-        throw new AppError('conflict', `An organization may have ${SERVICE_ACCOUNTS_MAX} service accounts. Delete one that is no longer used.`);
       const account: ServiceAccountDoc = {
         _id: ids.next('sva'),
         organizationId: actor.organizationId,
@@ -81,7 +79,9 @@ export function makeServiceAccounts({
         createdBy: actor.userId,
         rev: 1,
       };
-      if (!(await store.serviceAccounts.add(account)) && !(await store.serviceAccounts.account(account._id))) throw taken();
+      const outcome = await store.serviceAccounts.add(account, SERVICE_ACCOUNTS_MAX);
+      if (outcome === 'taken') throw nameTaken();
+      if (outcome === 'full') throw noRoom(`${SERVICE_ACCOUNTS_MAX} service accounts`, 'Delete one that is no longer used.');
       await audit.append(actor, { action: 'market:serviceAccounts:create', resource: `serviceAccount:${account._id}`, after: shown(values) });
       return account;
     },
@@ -91,7 +91,7 @@ export function makeServiceAccounts({
       const account = await own(actor, id);
       const values = await checked(actor, fields);
       const changed = await store.serviceAccounts.update(id, rev, values).catch((error: unknown) => {
-        throw isDuplicateKey(error) ? taken() : error;
+        throw isDuplicateKey(error) ? nameTaken() : error;
       });
       if (!changed) throw new AppError('conflict');
       await audit.append(actor, { action: 'market:serviceAccounts:update', resource: `serviceAccount:${id}`, before: shown(account), after: shown(values) });
@@ -115,7 +115,10 @@ export function makeServiceAccounts({
       const account = await own(actor, id);
       const now = clock.now();
       await store.accessKeys.revokeAllOf(actor.organizationId, id, now);
-      if (!(await store.serviceAccounts.update(id, account.rev, { live: false, deletedAt: now })) && (await store.serviceAccounts.account(id))?.live)
+      if (
+        !(await store.serviceAccounts.update(id, account.rev, { live: false, deletedAt: now, slot: null })) &&
+        (await store.serviceAccounts.account(id))?.live
+      )
         throw new AppError('conflict');
       // A key that was made while we deleted it.
       await store.accessKeys.revokeAllOf(actor.organizationId, id, now);

@@ -1,5 +1,5 @@
 import { Schema, type Connection } from 'mongoose';
-import { insertOnce } from './connect.ts';
+import { addPlaced, ONE_SLOT } from './slots.ts';
 
 /** A policy an organization wrote for itself. */
 export interface PolicyDoc {
@@ -11,6 +11,8 @@ export interface PolicyDoc {
   description: string;
   /** The document as JSON text, as it was typed: keys with dots and `$` are no business of the store. */
   text: string;
+  /** Its place among those an organization has room for. */
+  slot?: number;
   createdAt: number;
   rev: number;
 }
@@ -24,6 +26,8 @@ export interface UserGroupDoc {
   description: string;
   /** Preset names and `pol_…`. */
   policies: string[];
+  /** Its place among those an organization has room for. */
+  slot?: number;
   createdAt: number;
   rev: number;
 }
@@ -34,9 +38,20 @@ const options = { strict: 'throw', versionKey: false } as const;
 
 export function makeAccessStore(connection: Connection) {
   const policies = new Schema<PolicyDoc>(
-    { _id: text, organizationId: text, name: text, nameKey: text, description: { type: String, default: '' }, text, createdAt: number, rev: number },
+    {
+      _id: text,
+      organizationId: text,
+      name: text,
+      nameKey: text,
+      description: { type: String, default: '' },
+      text,
+      slot: number,
+      createdAt: number,
+      rev: number,
+    },
     { ...options, collection: 'policies' },
   );
+  policies.index({ organizationId: 1, slot: 1 }, ONE_SLOT);
   policies.index({ organizationId: 1, nameKey: 1 }, { unique: true });
   const groups = new Schema<UserGroupDoc>(
     {
@@ -46,19 +61,24 @@ export function makeAccessStore(connection: Connection) {
       nameKey: text,
       description: { type: String, default: '' },
       policies: { type: [String], required: true },
+      slot: number,
       createdAt: number,
       rev: number,
     },
     { ...options, collection: 'userGroups' },
   );
+  groups.index({ organizationId: 1, slot: 1 }, ONE_SLOT);
   groups.index({ organizationId: 1, nameKey: 1 }, { unique: true });
   const Policies = connection.model('Policy', policies);
   const Groups = connection.model('UserGroup', groups);
 
   return {
     models: [Policies, Groups],
-    /** False: the name is taken in this organization. */
-    addPolicy: (policy: PolicyDoc) => insertOnce(() => Policies.create(policy)),
+    /** `taken`: the name is, in this organization. @param limit  how many an organization has room for */
+    addPolicy(policy: PolicyDoc, limit: number) {
+      const { organizationId, nameKey } = policy;
+      return addPlaced(Policies, policy, { organizationId }, limit, async () => (await Policies.exists({ organizationId, nameKey })) !== null);
+    },
     policy: (id: string) => Policies.findById(id).lean<PolicyDoc>(),
     policies: (ids: string[]) => Policies.find({ _id: { $in: ids } }).lean<PolicyDoc[]>(),
     policiesOf: (organizationId: string) => Policies.find({ organizationId }).lean<PolicyDoc[]>(),
@@ -67,7 +87,11 @@ export function makeAccessStore(connection: Connection) {
       (await Policies.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
     removePolicy: async (id: string, rev: number) => (await Policies.deleteOne({ _id: id, rev })).deletedCount === 1,
 
-    addGroup: (group: UserGroupDoc) => insertOnce(() => Groups.create(group)),
+    /** `taken`: the name is, in this organization. @param limit  how many an organization has room for */
+    addGroup(group: UserGroupDoc, limit: number) {
+      const { organizationId, nameKey } = group;
+      return addPlaced(Groups, group, { organizationId }, limit, async () => (await Groups.exists({ organizationId, nameKey })) !== null);
+    },
     group: (id: string) => Groups.findById(id).lean<UserGroupDoc>(),
     groups: (ids: string[]) => Groups.find({ _id: { $in: ids } }).lean<UserGroupDoc[]>(),
     groupsOf: (organizationId: string) => Groups.find({ organizationId }).lean<UserGroupDoc[]>(),

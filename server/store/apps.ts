@@ -1,5 +1,6 @@
 import { Schema, type Connection } from 'mongoose';
 import { insertOnce } from './connect.ts';
+import { addPlaced, ONE_SLOT } from './slots.ts';
 
 export interface AppDoc {
   _id: string;
@@ -8,6 +9,8 @@ export interface AppDoc {
   description: string;
   createdAt: number;
   deletedAt: number | null;
+  /** Its place among those an organization has room for; given back when it is deleted. */
+  slot?: number | null;
   rev: number;
 }
 
@@ -71,9 +74,10 @@ const options = { strict: 'throw', versionKey: false, minimize: false } as const
 
 export function makeAppsStore(connection: Connection) {
   const apps = new Schema<AppDoc>(
-    { _id: text, organizationId: text, name: text, description: { type: String, default: '' }, createdAt: number, deletedAt: time, rev: number },
+    { _id: text, organizationId: text, name: text, description: { type: String, default: '' }, createdAt: number, deletedAt: time, slot: time, rev: number },
     options,
   );
+  apps.index({ organizationId: 1, slot: 1 }, ONE_SLOT);
   apps.index({ organizationId: 1, createdAt: 1 });
   const credentials = new Schema<CredentialDoc>(
     {
@@ -146,12 +150,16 @@ export function makeAppsStore(connection: Connection) {
 
   return {
     models: [Apps, Credentials, Bindings, Authorizations],
-    addApp: (app: AppDoc) => insertOnce(() => Apps.create(app)),
+    /** @param limit  how many an organization has room for */
+    addApp: (app: AppDoc, limit: number) => addPlaced(Apps, app, { organizationId: app.organizationId }, limit),
     app: (id: string) => Apps.findById(id).lean<AppDoc>(),
     apps: (ids: string[]) => Apps.find({ _id: { $in: ids } }).lean<AppDoc[]>(),
     appsOf: (organizationId: string) => Apps.find({ organizationId }).lean<AppDoc[]>(),
-    updateApp: async (id: string, rev: number, change: Partial<Pick<AppDoc, 'name' | 'description' | 'deletedAt'>>) =>
+    updateApp: async (id: string, rev: number, change: Partial<Pick<AppDoc, 'name' | 'description'>>) =>
       (await Apps.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    /** Gives its place back. False: it was changed or deleted meanwhile. */
+    deleteApp: async (id: string, rev: number, deletedAt: number) =>
+      (await Apps.updateOne({ _id: id, rev, deletedAt: null }, { $set: { deletedAt, slot: null, rev: rev + 1 } })).modifiedCount === 1,
     addCredential: (credential: CredentialDoc) => insertOnce(() => Credentials.create(credential)),
     credential: (id: string) => Credentials.findById(id).lean<CredentialDoc>(),
     credentialsOf: (appId: string) => Credentials.find({ appId }).lean<CredentialDoc[]>(),

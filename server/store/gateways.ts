@@ -1,8 +1,8 @@
 import { Schema, type Connection } from 'mongoose';
 import type { GatewayParameters } from '../domain/gateway-parameters.ts';
 import { EDITION_NAMES, WINDOW_START_DEFAULT, type Edition, type Tag } from '../domain/gateway-rules.ts';
-import { insertOnce, isDuplicateKey } from './connect.ts';
-import { placeAll } from './slots.ts';
+import { insertOnce } from './connect.ts';
+import { addPlaced, ONE_SLOT } from './slots.ts';
 
 /** The decision to delete a gateway, and what it held then. */
 export interface DeletionMark {
@@ -37,6 +37,8 @@ export interface GatewayDoc {
   /** All it held is gone. The record stays, so that bills, usage and the audit log can name it. */
   gone?: boolean;
   goneAt?: number | null;
+  /** Its place among those an organization has room for; given back when its deletion is confirmed. */
+  slot?: number | null;
   createdAt: number;
   rev: number;
 }
@@ -88,11 +90,14 @@ export function makeGatewaysStore(connection: Connection) {
       confirmed: { type: Boolean, default: false },
       gone: { type: Boolean, default: false },
       goneAt: { type: Number, default: null },
+      slot: { type: Number, default: null },
       createdAt: number,
       rev: number,
     },
     options,
   );
+  // This index, not a count beforehand, keeps an organization within its gateways.
+  gateways.index({ organizationId: 1, slot: 1 }, ONE_SLOT);
   gateways.index({ organizationId: 1, gone: 1 });
   gateways.index({ gone: 1 });
   gateways.index({ deleting: 1 }, { partialFilterExpression: { deleting: true }, name: 'deleting' });
@@ -125,7 +130,8 @@ export function makeGatewaysStore(connection: Connection) {
 
   return {
     models: [Gateways, Groups, Environments],
-    addGateway: (gateway: GatewayDoc) => insertOnce(() => Gateways.create(gateway)),
+    /** @param limit  how many an organization has room for */
+    addGateway: (gateway: GatewayDoc, limit: number) => addPlaced(Gateways, gateway, { organizationId: gateway.organizationId }, limit),
     gateway: (id: string) => Gateways.findById(id).lean<GatewayDoc>(),
     gatewaysOf: (organizationId: string) => Gateways.find({ organizationId, gone: false }).lean<GatewayDoc[]>(),
     allGateways: () => Gateways.find({ gone: false }).lean<GatewayDoc[]>(),
@@ -140,9 +146,9 @@ export function makeGatewaysStore(connection: Connection) {
     /** The deciding write of a deletion: of several at once, and of a change at the same time, one takes effect. */
     markDeletion: async (id: string, rev: number, deletion: DeletionMark) =>
       (await Gateways.updateOne({ _id: id, rev, deletion: null }, { $set: { deletion, deleting: true, rev: rev + 1 } })).modifiedCount === 1,
-    /** False: it was confirmed before, or taken back. */
+    /** Gives its place back. False: it was confirmed before, or taken back. */
     confirmDeletion: async (id: string) =>
-      (await Gateways.updateOne({ _id: id, deleting: true, confirmed: false }, { $set: { confirmed: true } })).modifiedCount === 1,
+      (await Gateways.updateOne({ _id: id, deleting: true, confirmed: false }, { $set: { confirmed: true, slot: null } })).modifiedCount === 1,
     /** Take a decision back that is not confirmed. */
     unmarkDeletion: async (id: string) =>
       (await Gateways.updateOne({ _id: id, deleting: true, confirmed: false }, { $set: { deletion: null, deleting: false } })).modifiedCount === 1,
@@ -153,22 +159,8 @@ export function makeGatewaysStore(connection: Connection) {
     /** Nothing can be left any more of what was written across the end. */
     forgetDeletion: async (id: string) => void (await Gateways.updateOne({ _id: id, gone: true, deleting: true }, { $set: { deleting: false } })),
     /** @returns `taken`: the label is, on the platform; `full`: the gateway has `limit` groups */
-    async addGroup(group: GroupDoc, limit: number): Promise<'added' | 'full' | 'taken'> {
-      const { stand, full } = await placeAll([group], limit, group._id, {
-        taken: async (from, to) =>
-          (await Groups.find({ gatewayId: group.gatewayId, slot: { $gte: from, $lt: to } }, { slot: 1 }).lean<{ slot: number }[]>()).map(({ slot }) => slot),
-        async insert([placed]) {
-          try {
-            await Groups.create({ ...group, slot: placed?.slot ?? 0 });
-          } catch (error) {
-            if (!isDuplicateKey(error)) throw error;
-          }
-          const holder = await Groups.findOne({ label: group.label }, { _id: 1 }).lean<{ _id: string }>();
-          return { stand: new Set(holder?._id === group._id ? [group] : []), refused: new Set(holder && holder._id !== group._id ? [group] : []) };
-        },
-      });
-      return stand.size > 0 ? 'added' : full.length > 0 ? 'full' : 'taken';
-    },
+    addGroup: (group: GroupDoc, limit: number) =>
+      addPlaced(Groups, group, { gatewayId: group.gatewayId }, limit, async () => (await Groups.exists({ label: group.label })) !== null),
     group: (id: string) => Groups.findById(id).lean<GroupDoc>(),
     groupByLabel: (label: string) => Groups.findOne({ label }).lean<GroupDoc>(),
     groups: (ids: string[]) => Groups.find({ _id: { $in: ids } }).lean<GroupDoc[]>(),

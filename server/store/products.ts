@@ -2,6 +2,7 @@ import { Schema, type Connection } from 'mongoose';
 import type { ProductStatus } from '../domain/lifecycles.ts';
 import type { PlanDocument } from '../domain/plan.ts';
 import { insertOnce } from './connect.ts';
+import { addPlaced, ONE_SLOT } from './slots.ts';
 
 export interface ProductDoc {
   _id: string;
@@ -27,6 +28,8 @@ export interface ProductDoc {
   statusReason: string;
   submittedAt: number | null;
   listedAt: number | null;
+  /** Its place among those an organization has room for; given back when it is retired. */
+  slot?: number | null;
   createdAt: number;
   updatedAt: number;
   rev: number;
@@ -95,6 +98,7 @@ export function makeProductsStore(connection: Connection) {
       statusReason: optional,
       submittedAt: time,
       listedAt: time,
+      slot: time,
       createdAt: number,
       updatedAt: number,
       rev: number,
@@ -102,6 +106,7 @@ export function makeProductsStore(connection: Connection) {
     options,
   );
   products.index({ slug: 1 }, { unique: true });
+  products.index({ organizationId: 1, slot: 1 }, ONE_SLOT);
   products.index({ organizationId: 1 });
   products.index({ status: 1 });
   const plans = new Schema<PlanDoc>(
@@ -144,8 +149,9 @@ export function makeProductsStore(connection: Connection) {
 
   return {
     models: [Products, Plans, PlanVersions],
-    /** False: the slug is taken. */
-    addProduct: (product: ProductDoc) => insertOnce(() => Products.create(product)),
+    /** `taken`: the slug is. @param limit  how many an organization has room for */
+    addProduct: (product: ProductDoc, limit: number) =>
+      addPlaced(Products, product, { organizationId: product.organizationId }, limit, async () => (await Products.exists({ slug: product.slug })) !== null),
     product: (id: string) => Products.findById(id).lean<ProductDoc>(),
     productBySlug: (slug: string) => Products.findOne({ slug }).lean<ProductDoc>(),
     products: (ids: string[]) => Products.find({ _id: { $in: ids } }).lean<ProductDoc[]>(),

@@ -1,5 +1,5 @@
 import { Schema, type Connection } from 'mongoose';
-import { insertOnce } from './connect.ts';
+import { addPlaced, ONE_SLOT } from './slots.ts';
 
 /** A member that is no person: programs act as it, by access keys. It cannot sign in and gets no mail. */
 export interface ServiceAccountDoc {
@@ -18,6 +18,8 @@ export interface ServiceAccountDoc {
   deletedAt: number | null;
   /** Not deleted. */
   live: boolean;
+  /** Its place among those an organization has room for; given back when it is deleted. */
+  slot?: number | null;
   createdAt: number;
   createdBy: string;
   rev: number;
@@ -40,6 +42,7 @@ export function makeServiceAccountsStore(connection: Connection) {
       disabledAt: time,
       deletedAt: time,
       live: { type: Boolean, required: true },
+      slot: time,
       createdAt: number,
       createdBy: { type: String, default: '' },
       rev: number,
@@ -47,13 +50,17 @@ export function makeServiceAccountsStore(connection: Connection) {
     { collection: 'serviceAccounts', strict: 'throw', versionKey: false },
   );
   schema.index({ organizationId: 1, nameKey: 1 }, { unique: true, partialFilterExpression: { live: true } });
+  schema.index({ organizationId: 1, slot: 1 }, ONE_SLOT);
   schema.index({ organizationId: 1 });
   const Accounts = connection.model('ServiceAccount', schema);
 
   return {
     models: [Accounts],
-    /** False: the name is taken in this organization. */
-    add: (account: ServiceAccountDoc) => insertOnce(() => Accounts.create(account)),
+    /** `taken`: the name is, in this organization. @param limit  how many an organization has room for */
+    add(account: ServiceAccountDoc, limit: number) {
+      const { organizationId, nameKey } = account;
+      return addPlaced(Accounts, account, { organizationId }, limit, async () => (await Accounts.exists({ organizationId, nameKey, live: true })) !== null);
+    },
     account: (id: string) => Accounts.findById(id).lean<ServiceAccountDoc>(),
     accounts: (ids: string[]) => Accounts.find({ _id: { $in: ids } }).lean<ServiceAccountDoc[]>(),
     /** Deleted ones among them: records of what they did name them. */
@@ -62,7 +69,7 @@ export function makeServiceAccountsStore(connection: Connection) {
     update: async (
       id: string,
       rev: number,
-      change: Partial<Pick<ServiceAccountDoc, 'deletedAt' | 'disabledAt' | 'groups' | 'live' | 'name' | 'nameKey' | 'policies' | 'purpose'>>,
+      change: Partial<Pick<ServiceAccountDoc, 'deletedAt' | 'disabledAt' | 'groups' | 'live' | 'name' | 'nameKey' | 'policies' | 'purpose' | 'slot'>>,
     ) => (await Accounts.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
     leaveGroup: async (organizationId: string, groupId: string) =>
       void (await Accounts.updateMany({ organizationId, groups: groupId }, { $pull: { groups: groupId } })),

@@ -1,9 +1,63 @@
+import { insertOnce } from './connect.ts';
 import { chunks } from './publications.ts';
 
 /** Numbers that are looked at together: whoever seeks a free one reads at most so many, unless that stretch is full. */
 const STRETCH = 250;
 /** A place lost to another is sought again; each loss means that somebody else got one. */
 const TRIES_MAX = 200;
+
+/** Unique by owner and number. Partial: what gave its place back has none. */
+export const ONE_SLOT = { unique: true, partialFilterExpression: { slot: { $gte: 0 } }, name: 'one_slot' } as const;
+
+/** A document with a place among those of its owner, from 0; given when it is stored, null once it was given back. */
+export interface Placed {
+  _id: string;
+  slot?: number | null;
+}
+
+/** Does it take a place among those of its owner? */
+export const holdsPlace = ({ slot }: Pick<Placed, 'slot'>): boolean => typeof slot === 'number';
+
+/** What a model of mongoose gives, as far as it is needed here. */
+interface PlacedModel<D> {
+  exists(filter: object): PromiseLike<unknown>;
+  create(doc: D): Promise<unknown>;
+  find(filter: object, projection: object): { lean(): PromiseLike<readonly unknown[]> };
+}
+
+/** What became of a document that needed a place. `present`: its id stood before; `taken`: another document has one of its unique keys; `full`: no place is left. */
+export type Placement = 'added' | 'full' | 'present' | 'taken';
+
+/**
+ * Insert one document at a free place of its owner.
+ *
+ * @param owner  whose places they are, as the index `ONE_SLOT` begins
+ * @param isTaken  whether another document has one of the other unique keys, for those that have some
+ */
+export async function addPlaced<D extends Placed>(
+  model: PlacedModel<D>,
+  doc: D,
+  owner: Readonly<Record<string, string>>,
+  limit: number,
+  isTaken: () => Promise<boolean> = async () => false,
+): Promise<Placement> {
+  const isPresent = async () => (await model.exists({ _id: doc._id })) !== null;
+  if (await isPresent()) return 'present';
+  let inserted = false;
+  const { stand, full } = await placeAll([doc], limit, doc._id, {
+    taken: async (from, to) => {
+      const rows = (await model.find({ ...owner, slot: { $gte: from, $lt: to } }, { slot: 1 }).lean()) as readonly { slot: number }[];
+      return rows.map(({ slot }) => slot);
+    },
+    async insert([placed]) {
+      inserted = await insertOnce(() => model.create({ ...doc, slot: placed?.slot ?? 0 }));
+      if (inserted || (await isPresent())) return { stand: new Set([doc]), refused: new Set() };
+      return { stand: new Set(), refused: new Set((await isTaken()) ? [doc] : []) };
+    },
+  });
+  if (stand.size > 0) return inserted ? 'added' : 'present';
+  return full.length > 0 ? 'full' : 'taken';
+}
 
 /** What takes a numbered place: `taken` reads the numbers in use in [from, to), `insert` answers with what stands afterwards. */
 export interface SlotKeeper<T> {

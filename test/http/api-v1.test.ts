@@ -330,6 +330,21 @@ describe('the management API', function () {
     expect(new Set(seen).size).to.equal(seen.length);
   });
 
+  it('tells what an organization and its gateways have used of what they have room for', async () => {
+    const quotasAt = async (path: string) => {
+      const { items } = (await api.send('GET', path)).json as { items: { kind: string; used: number; limit: number }[] };
+      return new Map(items.map(({ kind, used, limit }) => [kind, [used, limit]]));
+    };
+    const held = await world.portal.composition.store.apps.appsOf(owner.organizationId);
+    const apps = [held.filter(({ deletedAt }) => deletedAt === null).length, 200];
+    const ofOrganization = await quotasAt('/organization/quotas');
+    expect([...ofOrganization.keys()]).to.deep.equal(['gateways', 'products', 'apps', 'policies', 'user_groups', 'service_accounts']);
+    expect(ofOrganization.get('apps')).to.deep.equal(apps);
+    const [gateway] = await world.services.catalog.gateways.list(owner);
+    const ofGateway = await quotasAt(`/gateways/${gateway?._id}/quotas`);
+    expect([ofGateway.get('apis')?.[1], ofGateway.get('apps')]).to.deep.equal([250, apps]);
+  });
+
   it('lets a key replace and end itself', async () => {
     const { token, id } = await tokenOf(world.services, owner);
     const rotated = await bearerClient(origin, token).send('POST', `/keys/${id}/rotation`, { overlap: '15m' });

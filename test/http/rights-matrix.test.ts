@@ -321,16 +321,19 @@ describe('every route', function () {
     const { store, ids, clock } = portal.composition;
     const faults = await failing(ofOrganizations, async (route) => {
       const policyId = ids.next('pol');
-      await store.access.addPolicy({
-        _id: policyId,
-        organizationId: owner.organizationId,
-        name: policyId,
-        nameKey: policyId,
-        description: '',
-        text: JSON.stringify({ Version: '1.1', Statement: [{ Effect: 'Allow', Action: [route.action, ...NEEDED] }] }),
-        createdAt: clock.now(),
-        rev: 1,
-      });
+      await store.access.addPolicy(
+        {
+          _id: policyId,
+          organizationId: owner.organizationId,
+          name: policyId,
+          nameKey: policyId,
+          description: '',
+          text: JSON.stringify({ Version: '1.1', Statement: [{ Effect: 'Allow', Action: [route.action, ...NEEDED] }] }),
+          createdAt: clock.now(),
+          rev: 1,
+        },
+        10_000,
+      );
       await store.accounts.setRights(owner.organizationId, holder.userId, { policies: [policyId], groups: [] });
       const named = route.method === 'post' && DESTROYS.test(route.path) ? await newThingsFor(route.path) : things;
       const answer = await ask(holder, route, named);

@@ -150,7 +150,7 @@ export async function billingWorld(): Promise<BillingWorld> {
       rev: 0,
     });
   }
-  await store.apps.addApp({ _id: 'app_1', organizationId: BUYER, name: 'App', description: '', createdAt: now, deletedAt: null, rev: 0 });
+  await store.apps.addApp({ _id: 'app_1', organizationId: BUYER, name: 'App', description: '', createdAt: now, deletedAt: null, rev: 0 }, 10);
 
   const boundary = async (subscriptionId: string, index: number): Promise<number> => {
     const before = index === 0 ? null : await store.periods.get(subscriptionId, index - 1);
@@ -177,31 +177,34 @@ export async function billingWorld(): Promise<BillingWorld> {
       const reading = parsePlanDocument(document);
       if (reading.fault) throw new Error(reading.fault.path);
       const [productId, planId] = [ids.next('prd'), ids.next('plan')];
-      await store.products.addProduct({
-        _id: productId,
-        slug: productId,
-        organizationId: PROVIDER,
-        gatewayId: 'gw_1',
-        environmentId: 'env_1',
-        groupId: 'grp_1',
-        apiIds: [`api_${productId}`],
-        name: 'Cities',
-        tagline: '',
-        description: '',
-        category: '',
-        tags: [],
-        logo: null,
-        terms: '',
-        dataSource: '',
-        dataLicence: '',
-        status: 'listed',
-        statusReason: '',
-        submittedAt: null,
-        listedAt: now,
-        createdAt: now,
-        updatedAt: now,
-        rev: 0,
-      });
+      await store.products.addProduct(
+        {
+          _id: productId,
+          slug: productId,
+          organizationId: PROVIDER,
+          gatewayId: 'gw_1',
+          environmentId: 'env_1',
+          groupId: 'grp_1',
+          apiIds: [`api_${productId}`],
+          name: 'Cities',
+          tagline: '',
+          description: '',
+          category: '',
+          tags: [],
+          logo: null,
+          terms: '',
+          dataSource: '',
+          dataLicence: '',
+          status: 'listed',
+          statusReason: '',
+          submittedAt: null,
+          listedAt: now,
+          createdAt: now,
+          updatedAt: now,
+          rev: 0,
+        },
+        10_000,
+      );
       await store.products.addPlanVersion({
         _id: `${planId}_v1`,
         planId,

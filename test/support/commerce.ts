@@ -112,7 +112,7 @@ export async function testWorld(clock: TestClock = testClock()): Promise<TestWor
         deletedAt: null,
         rev: 0,
       };
-      await store.apps.addApp(app);
+      await store.apps.addApp(app, 10_000);
       return app;
     },
     async product(provider, slug, plans, apiIds = [ids.next('api')]) {
@@ -141,7 +141,7 @@ export async function testWorld(clock: TestClock = testClock()): Promise<TestWor
         updatedAt: 1,
         rev: 0,
       };
-      await store.products.addProduct(product);
+      await store.products.addProduct(product, 10_000);
       const made: Record<string, PlanDoc> = {};
       for (const [ordinal, [name, given]] of Object.entries(plans).entries()) {
         const planId = ids.next('plan');

@@ -12,6 +12,7 @@ import {
 import { slugFault, slugOf } from '../../domain/slug.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { EnvironmentDoc, GatewayDoc, GroupDoc } from '../../store/gateways.ts';
+import { noRoom } from '../access-names.ts';
 import { touchCatalogue } from './directory.ts';
 import { faulty, ownGateway, ownGroup, refuseFaults, seesGateway, seesGroup, stillOpen, type CatalogDependencies, type ListingDependencies } from './own.ts';
 
@@ -86,8 +87,6 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
       checkGateway(fields);
       const { name, description, edition = 'basic', windowStart = WINDOW_START_DEFAULT, tags = [] } = fields;
       if (actor.organizationId === '') throw new AppError('forbidden');
-      if ((await gateways.gatewaysOf(actor.organizationId)).filter(({ deletion }) => !deletion).length >= GATEWAYS_MAX)
-        throw new AppError('conflict', `Your organization has all ${GATEWAYS_MAX} gateways it may have.`);
       const gateway: GatewayDoc = {
         _id: ids.next('gw'),
         organizationId: actor.organizationId,
@@ -103,7 +102,10 @@ export function makeGateways({ store, clock, ids, audit, changes }: CatalogDepen
       };
       // The environment first: were we stopped in between, it belongs to a gateway that never came to be, and nobody sees it.
       await gateways.addEnvironment({ _id: ids.next('env'), gatewayId: gateway._id, name: RELEASE, createdAt: clock.now() });
-      await gateways.addGateway(gateway);
+      if ((await gateways.addGateway(gateway, GATEWAYS_MAX)) === 'full') {
+        await gateways.removeEnvironmentsOf(gateway._id);
+        throw noRoom(`${GATEWAYS_MAX} gateways`, 'Delete one that is no longer used.');
+      }
       await audit.append(actor, {
         action: 'apig:instances:create',
         resource: `gateway:${gateway._id}`,
@@ -162,8 +164,8 @@ export function makeGroups({ store, clock, ids, audit, changes, directory }: Lis
               .slice(0, 4)
               .padEnd(4, 'x')}`;
       const outcome = await gateways.addGroup({ ...group, label }, GROUPS_MAX);
-      if (outcome === 'added') return { ...group, label };
-      if (outcome === 'full') throw new AppError('conflict', `This gateway is full: all ${GROUPS_MAX.toLocaleString('en')} groups it has room for are used.`);
+      if (outcome === 'added' || outcome === 'present') return { ...group, label };
+      if (outcome === 'full') throw faulty({ name: `This gateway is full: all ${GROUPS_MAX.toLocaleString('en')} groups it has room for are used.` });
       if (fixed) throw faulty({ label: 'Another group has this label.' });
     }
     throw new AppError('conflict', 'No free label was found. Choose one yourself.');

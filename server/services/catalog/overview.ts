@@ -1,10 +1,10 @@
 import type { Actor } from '../../domain/actor.ts';
-import { APIS_PER_GROUP_MAX, apisLimit, GATEWAYS_MAX, GROUPS_MAX, TAGS_MAX } from '../../domain/gateway-rules.ts';
+import { APIS_PER_GROUP_MAX, apisLimit, GROUPS_MAX, TAGS_MAX } from '../../domain/gateway-rules.ts';
 import type { SellerProfile } from '../../store/accounts.ts';
 import type { GatewayDoc, GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
 import { isServed } from '../../store/publications.ts';
-import { PRODUCTS_MAX } from './products.ts';
+import { makeOrganizationQuotas, type OrganizationQuotaKind } from '../organization-quotas.ts';
 import { ownGateway, seesGateway, seesGroup, seesProduct, type ListingDependencies } from './own.ts';
 
 export interface GroupCounts {
@@ -13,9 +13,8 @@ export interface GroupCounts {
   readonly live: number;
 }
 
-export const QUOTA_KINDS = ['apis', 'groups', 'apisOfGroup', 'tags', 'gateways', 'products'] as const;
 export interface Quota {
-  readonly kind: (typeof QUOTA_KINDS)[number];
+  readonly kind: 'apis' | 'apisOfGroup' | 'groups' | 'tags' | OrganizationQuotaKind;
   readonly used: number;
   readonly limit: number;
   /** The group that comes nearest; null where it is not of one group. */
@@ -38,6 +37,7 @@ export interface Overview {
 }
 
 export function makeOverview({ store, directory }: Pick<ListingDependencies, 'store' | 'directory'>): Overview {
+  const organizationQuotas = makeOrganizationQuotas({ store });
   const groupsOf = (gatewayId: string) => directory.read(gatewayId, 'groups', () => store.gateways.groupsOf(gatewayId));
   const placesOf = (gatewayId: string) => directory.read(gatewayId, 'places', () => store.apis.placesOfGateway(gatewayId));
 
@@ -84,12 +84,7 @@ export function makeOverview({ store, directory }: Pick<ListingDependencies, 'st
 
     async quotas(actor, gatewayId) {
       const gateway = await ownGateway(store, actor, gatewayId);
-      const [groups, places, gateways, products] = await Promise.all([
-        groupsOf(gatewayId),
-        placesOf(gatewayId),
-        store.gateways.gatewaysOf(gateway.organizationId),
-        store.products.productsOf(gateway.organizationId),
-      ]);
+      const [groups, places, shared] = await Promise.all([groupsOf(gatewayId), placesOf(gatewayId), organizationQuotas.list(actor)]);
       const sizes = new Map<string, number>();
       for (const { groupId } of places) sizes.set(groupId, (sizes.get(groupId) ?? 0) + 1);
       const sizeOf = ({ _id }: GroupDoc) => sizes.get(_id) ?? 0;
@@ -102,8 +97,10 @@ export function makeOverview({ store, directory }: Pick<ListingDependencies, 'st
           quota('groups', groups.length, GROUPS_MAX),
           quota('apisOfGroup', largest ? sizeOf(largest) : 0, APIS_PER_GROUP_MAX, largest && seesGroup(actor, gateway, largest) ? largest : null),
           quota('tags', gateway.tags.length, TAGS_MAX),
-          quota('gateways', gateways.filter(({ deletion }) => !deletion).length, GATEWAYS_MAX),
-          quota('products', products.filter(({ status }) => status !== 'retired').length, PRODUCTS_MAX),
+          // What is made of a gateway, or calls it, is shared by all gateways of the organization.
+          ...shared
+            .filter(({ kind }) => kind === 'gateways' || kind === 'products' || kind === 'apps')
+            .map(({ kind, used, limit }) => quota(kind, used, limit)),
         ],
       };
     },

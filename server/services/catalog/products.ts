@@ -9,6 +9,7 @@ import type { ApiDoc } from '../../store/apis.ts';
 import { isDuplicateKey } from '../../store/connect.ts';
 import type { GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
+import { noRoom } from '../access-names.ts';
 import { RELEASE } from './gateways.ts';
 import { faulty, ownGroup, ownProduct, refuseFaults, seesProduct, stillOpen, type CatalogDependencies } from './own.ts';
 import { fieldsOf, readinessOf } from './product-readiness.ts';
@@ -116,13 +117,8 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
       const group = await store.gateways.group(groupId);
       await ownGroup(store, actor, group?.gatewayId ?? '', groupId);
       check(fields);
-      const [environment, held] = await Promise.all([
-        store.gateways.environmentByName(group?.gatewayId ?? '', RELEASE),
-        products.productsOf(actor.organizationId),
-      ]);
+      const environment = await store.gateways.environmentByName(group?.gatewayId ?? '', RELEASE);
       if (!group || !environment) throw new AppError('not-found');
-      if (held.filter(({ status }) => status !== 'retired').length >= PRODUCTS_MAX)
-        throw new AppError('conflict', `Your organization has all ${PRODUCTS_MAX} products it may have. Retire one, or delete a draft.`);
       const now = clock.now();
       const product: ProductDoc = {
         _id: ids.next('prd'),
@@ -144,7 +140,9 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
         rev: 1,
       };
       if (slugFault(product.slug) !== undefined) throw faulty({ slug: 'Choose an address: none can be made of the name.' });
-      if (!(await products.addProduct(product)) && !(await products.product(product._id))) throw faulty({ slug: 'Another product has this address.' });
+      const outcome = await products.addProduct(product, PRODUCTS_MAX);
+      if (outcome === 'taken') throw faulty({ slug: 'Another product has this address.' });
+      if (outcome === 'full') throw noRoom(`${PRODUCTS_MAX} products`, 'Retire one, or delete a draft.');
       await stillOpen(store, product.gatewayId);
       await audit.append(actor, {
         action: 'market:products:create',
@@ -233,7 +231,7 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
         if (product.status === 'listed') await move(actor, closed, 'listed', 'market:products:update', {}, null);
         throw new AppError('conflict', `${after} live subscriptions use this product. It can be retired when there are none.`);
       }
-      await move(actor, closed, 'retired', 'market:products:update', {}, product.status);
+      await move(actor, closed, 'retired', 'market:products:update', { slot: null }, product.status);
     },
 
     async discard(actor, productId) {

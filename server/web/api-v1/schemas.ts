@@ -3,6 +3,7 @@ import { ACCESS_KEY_KINDS, KEY_LIVES_DAYS } from '../../domain/access-key.ts';
 import { ACTIONS } from '../../domain/actions.ts';
 import { ROTATION_OVERLAPS, type RotationOverlap } from '../../domain/credential.ts';
 import { EDITION_NAMES } from '../../domain/gateway-rules.ts';
+import { QUOTA_KINDS } from './quota-list.ts';
 
 /** What is answered and taken, by the names it has in the document. */
 export const named = new Map<string, z.ZodType>();
@@ -66,6 +67,9 @@ export const Api = name(
   }),
 );
 export const ApiList = listOf('Api', Api);
+
+const Quota = name('Quota', z.strictObject({ kind: z.enum(QUOTA_KINDS), used: z.int(), limit: z.int() }));
+export const QuotaList = listOf('Quota', Quota);
 
 const Credential = z.strictObject({
   id: z.string(),

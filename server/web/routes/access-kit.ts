@@ -1,5 +1,5 @@
 import type { Actor } from '../../domain/actor.ts';
-import { ROLES } from '../../services/access.ts';
+import { ROLES } from '../../services/access-policies.ts';
 import type { Services } from '../../services/index.ts';
 import type { PolicyDoc, UserGroupDoc } from '../../store/access.ts';
 import type { FieldSpec } from '../present/form.ts';

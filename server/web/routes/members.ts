@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isAllowed, PRESETS } from '../../domain/rights.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { AppError } from '../../kernel/errors.ts';
-import { ROLES } from '../../services/access.ts';
+import { ROLES } from '../../services/access-policies.ts';
 import type { Services } from '../../services/index.ts';
 import type { PolicyDoc } from '../../store/access.ts';
 import { flash } from '../flash.ts';

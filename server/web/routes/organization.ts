@@ -7,6 +7,7 @@ import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may, open } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
+import { quotaModel } from '../present/quotas.ts';
 import { page } from '../render.ts';
 import { body, orAgain } from './provider-kit.ts';
 
@@ -18,19 +19,20 @@ const FIELDS = {
 } satisfies Record<string, Record<string, FieldSpec>>;
 
 /** The organization: its name, and joining one. Its members are in `members.ts`. */
-export function organizationRoutes({ accounts, members: people }: Pick<Services, 'accounts' | 'members'>): Router {
+export function organizationRoutes({ accounts, members: people, organizationQuotas }: Pick<Services, 'accounts' | 'members' | 'organizationQuotas'>): Router {
   const router = Router();
 
   const profile = async (req: Request, res: Response, faults?: Record<string, string>) => {
     const actor = actorOf(req);
     const organization = await accounts.organization(actor.organizationId);
     if (!organization) throw new AppError('not-found');
-    const owner = await accounts.user(organization.ownerId);
+    const [owner, quotas] = await Promise.all([accounts.user(organization.ownerId), organizationQuotas.list(actor)]);
     page(
       res,
       'organization/profile',
       {
         organization: { id: organization._id, name: organization.name, createdAt: organization.createdAt },
+        quotas: quotas.map(quotaModel),
         owner: owner?.name ?? '',
         owns: organization.ownerId === actor.userId,
         rights: actor.policies.flatMap((held) =>

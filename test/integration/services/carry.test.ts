@@ -88,15 +88,10 @@ describe('what invoices carry on (rule N16)', function () {
     await world.endPeriod(running, 0);
     const next = await world.store.subscriptions.get(running);
     expect([await left(), next?.status]).to.deep.equal([[], 'active']);
-    await world.store.apps.addApp({
-      _id: 'app_2',
-      organizationId: BUYER,
-      name: 'Other',
-      description: '',
-      createdAt: world.clock.now(),
-      deletedAt: null,
-      rev: 0,
-    });
+    await world.store.apps.addApp(
+      { _id: 'app_2', organizationId: BUYER, name: 'Other', description: '', createdAt: world.clock.now(), deletedAt: null, rev: 0 },
+      10,
+    );
     const other = await world.subscribe((await world.plan()).planId);
     expect(await world.invoice(other, 0)).to.include({ carriedInMinor: 0n, chargeMinor: 1000n });
     world.usage.record(running, 1, 34);

@@ -153,7 +153,7 @@ describe('publishing an API', function () {
       deletedAt: null,
       rev: 0,
     };
-    await store.apps.addApp(app);
+    await store.apps.addApp(app, 10);
     const { _id } = await catalog.authorizations.grant(atlas, api._id, app._id);
     expect((await catalog.authorizations.ofApi(atlas, api._id)).map(({ appName, organizationName }) => [appName, organizationName])).to.deep.equal([
       ['Harbor mobile', 'Harbor Apps'],

@@ -30,7 +30,7 @@ describe('deleting a gateway', function () {
     await catalog.publishing.publish(atlas, gateway._id, [api._id], 'first');
     const appId = ids.next('app');
     const app = { _id: appId, organizationId: harbor.organizationId, name: 'Map', description: '', createdAt: clock.now(), deletedAt: null, rev: 1 };
-    await store.apps.addApp(app);
+    await store.apps.addApp(app, 10);
     await catalog.authorizations.grant(atlas, api._id, appId);
     await store.documents.add({ groupId: drafts._id, ordinal: 1, kind: 'document', gzip: Buffer.from('x'), importedAt: 1 });
     for (const [organizationId, address] of [

@@ -127,7 +127,7 @@ describe('what a gateway has room for', function () {
     );
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.length(2);
     const more = catalog.groups.create(atlas, gateway._id, { name: 'One more', description: '', label: '' });
-    expect((await refusal(more)).detail).to.contain('all 1,500 groups it has room for are used');
+    expect((await refusal(more)).fields['name']).to.contain('all 1,500 groups it has room for are used');
   });
 
   it('is shown with what is used', async () => {

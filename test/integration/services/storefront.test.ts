@@ -85,8 +85,8 @@ describe('the directory of the storefront, on the store', () => {
       live,
       { ...live, _id: 'pub_2', apiId: 'api_2', definition: definition('GET', '/not-sold'), routeKey: 'GET /not-sold' },
     ]);
-    await store.products.addProduct(product('first', 'listed'));
-    await store.products.addProduct(product('hidden', 'draft'));
+    await store.products.addProduct(product('first', 'listed'), 10);
+    await store.products.addProduct(product('hidden', 'draft'), 10);
     await store.products.addPlan({
       _id: 'plan_1',
       productId: 'prd_first',
@@ -155,7 +155,7 @@ describe('the directory of the storefront, on the store', () => {
     expect(readings).to.equal(before);
   });
   it('reads again when something changed, many announcements at once', async () => {
-    await store.products.addProduct(product('second', 'deprecated'));
+    await store.products.addProduct(product('second', 'deprecated'), 10);
     version++;
     const before = readings;
     for (let n = 0; n < 20; n++) announce();
@@ -164,7 +164,7 @@ describe('the directory of the storefront, on the store', () => {
     expect(readings - before, 'readings for twenty announcements').to.be.within(1, 3);
   });
   it('finds a change whose announcement was lost', async () => {
-    await store.products.addProduct(product('third', 'listed'));
+    await store.products.addProduct(product('third', 'listed'), 10);
     version++;
     await eventually(async () => (await storefront.listing('third')) !== undefined);
   });

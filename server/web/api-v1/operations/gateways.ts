@@ -1,7 +1,8 @@
 import type { Services } from '../../../services/index.ts';
 import type { GatewayDoc } from '../../../store/gateways.ts';
 import { jsonTime, operation, paged, PageQuery, type Operation } from '../operation.ts';
-import { ApiList, Gateway, GatewayList } from '../schemas.ts';
+import { quotaList } from '../quota-list.ts';
+import { ApiList, Gateway, GatewayList, QuotaList } from '../schemas.ts';
 
 const gatewayJson = ({ _id, name, description, edition, tags, maintenance, windowStart, createdAt }: GatewayDoc) => ({
   id: _id,
@@ -35,6 +36,18 @@ export function gatewayOperations({ catalog }: Pick<Services, 'catalog'>): reado
       summary: 'One gateway.',
       answer: Gateway,
       run: async ({ actor, part }) => gatewayJson(await catalog.gateways.get(actor, part('id'))),
+    }),
+    operation({
+      method: 'get',
+      path: '/gateways/{id}/quotas',
+      action: 'apig:instances:get',
+      id: 'listGatewayQuotas',
+      summary: 'What a gateway, and its organization, have used of what they have room for.',
+      answer: QuotaList,
+      async run({ actor, part }) {
+        const { quotas } = await catalog.overview.quotas(actor, part('id'));
+        return quotaList(quotas);
+      },
     }),
     operation({
       method: 'get',

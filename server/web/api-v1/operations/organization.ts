@@ -8,7 +8,8 @@ import type { Services } from '../../../services/index.ts';
 import type { AuditDoc } from '../../../store/audit.ts';
 import type { ServiceAccountDoc } from '../../../store/service-accounts.ts';
 import { cursor, jsonTime, jsonTimeOrNull, operation, PAGE, paged, PageQuery, readCursor, spanOf, type Operation } from '../operation.ts';
-import { AuditRecordList, Me, NewServiceAccountBody, ServiceAccount, ServiceAccountBody, ServiceAccountList, StateBody, time } from '../schemas.ts';
+import { quotaList } from '../quota-list.ts';
+import { AuditRecordList, Me, NewServiceAccountBody, QuotaList, ServiceAccount, ServiceAccountBody, ServiceAccountList, StateBody, time } from '../schemas.ts';
 
 const AUDIT_DAYS = 90;
 const AuditQuery = z.strictObject({
@@ -54,8 +55,9 @@ export function organizationOperations({
   accounts,
   audit,
   clock,
+  organizationQuotas,
   serviceAccounts,
-}: Pick<Services, 'accessKeys' | 'accounts' | 'audit' | 'clock' | 'serviceAccounts'>): readonly Operation[] {
+}: Pick<Services, 'accessKeys' | 'accounts' | 'audit' | 'clock' | 'organizationQuotas' | 'serviceAccounts'>): readonly Operation[] {
   async function me(actor: Actor) {
     const isProgram = actor.userId.startsWith('sva_');
     const [organization, key, user, account] = await Promise.all([
@@ -88,6 +90,15 @@ export function organizationOperations({
       summary: 'As whom this key acts, for which organization, and what it may do now.',
       answer: Me,
       run: ({ actor }) => me(actor),
+    }),
+    operation({
+      method: 'get',
+      path: '/organization/quotas',
+      action: 'market:organization:get',
+      id: 'listOrganizationQuotas',
+      summary: 'What the organization has used of what it has room for.',
+      answer: QuotaList,
+      run: async ({ actor }) => quotaList(await organizationQuotas.list(actor)),
     }),
     operation({
       method: 'get',
