@@ -1,22 +1,23 @@
--- A batch of this holder is stored: its units pass from what the holder holds to what the store holds. Twice is once, by the batch's number.
--- KEYS epoch, counter   ARGV epoch, holder, number of the batch, units
--- While the counter is cold its total is the sum of what is held, and the store's share is added when it is warmed.
+-- Batches of this holder are stored: their units pass from what the holder holds to what the store holds. Twice is once, by the batch's number.
+-- KEYS epoch, counters   ARGV epoch, holder, then for each counter: number of the batch, units
+-- While a counter is cold its total is the sum of what is held, and the store's share is added when it is warmed.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
-if redis.call('HGET', KEYS[2], 'epoch') ~= ARGV[1] then return 0 end
-local holder, number, units = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local moved = tonumber(redis.call('HGET', KEYS[2], 'moved:' .. holder) or '-1')
-if moved >= number then return 0 end
-local held = tonumber(redis.call('HGET', KEYS[2], 'held:' .. holder) or '0')
-local from = math.min(held, units)
-if from > 0 then redis.call('HINCRBY', KEYS[2], 'held:' .. holder, string.format('%.0f', -from)) end
-redis.call('HSET', KEYS[2], 'moved:' .. holder, number)
-if redis.call('HEXISTS', KEYS[2], 'cold') == 1 then
-  redis.call('HINCRBY', KEYS[2], 'total', string.format('%.0f', -from))
-  redis.call('HSET', KEYS[2], 'passed:' .. holder, number)
-  return 1
+local holder = ARGV[2]
+local function move(key, number, units)
+  local epoch, moved, held, cold, stored =
+    unpack(redis.call('HMGET', key, 'epoch', 'moved:' .. holder, 'held:' .. holder, 'cold', 'stored:' .. holder))
+  if epoch ~= ARGV[1] or tonumber(moved or '-1') >= number then return end
+  local from = math.min(tonumber(held or '0'), units)
+  if from > 0 then redis.call('HINCRBY', key, 'held:' .. holder, string.format('%.0f', -from)) end
+  redis.call('HSET', key, 'moved:' .. holder, number)
+  local change = units - from
+  if cold then
+    redis.call('HSET', key, 'passed:' .. holder, number)
+    change = -from
+  elseif number <= tonumber(stored or '-1') then
+    change = -from
+  end
+  if change ~= 0 then redis.call('HINCRBY', key, 'total', string.format('%.0f', change)) end
 end
-local stored = tonumber(redis.call('HGET', KEYS[2], 'stored:' .. holder) or '-1')
-local change = units - from
-if number <= stored then change = -from end
-if change ~= 0 then redis.call('HINCRBY', KEYS[2], 'total', string.format('%.0f', change)) end
+for i = 2, #KEYS do move(KEYS[i], tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])) end
 return 1

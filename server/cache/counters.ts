@@ -19,8 +19,8 @@ export interface Counters {
   lease(request: LeaseRequest): Promise<LeaseAnswer>;
   /** Units leased and not spent. False: another epoch, there is nothing to return. */
   giveBack(epoch: string, name: string, holder: string, units: number): Promise<boolean>;
-  /** False: another epoch. Repeating it is harmless. */
-  move(epoch: string, name: string, holder: string, batch: number, units: number): Promise<boolean>;
+  /** At most `MOVES_AT_ONCE`; those of one counter in the order of their batches. False: another epoch. Repeating it is harmless. */
+  move(epoch: string, holder: string, moves: readonly Move[]): Promise<boolean>;
   post(epoch: string, name: string, holder: string, units: number, batch: number, ttlMs: number): Promise<boolean>;
   /** `open`, `again` when the store must be read once more, `lost` when the epoch changed. `stored`: last batch per holder among `units`. */
   warm(epoch: string, name: string, ttlMs: number, units: bigint, stored: ReadonlyMap<string, number>): Promise<'open' | 'again' | 'lost'>;
@@ -42,6 +42,16 @@ export interface Counters {
   onRecall(listener: (name: string) => void): void;
   close(): Promise<void>;
 }
+
+/** Units of one counter whose batch is stored. */
+export interface Move {
+  readonly name: string;
+  readonly batch: number;
+  readonly units: number;
+}
+
+/** A script holds everybody up while it runs. */
+export const MOVES_AT_ONCE = 100;
 
 export interface LeaseRequest {
   readonly epoch: string;
@@ -136,7 +146,11 @@ export function makeCounters({ url, prefix, onAway }: { url: string; prefix: str
       return { granted: Number(granted), total: Number(total), cold: Number(cold) === 1 };
     },
     giveBack: async (epoch, name, holder, units) => Number(await run('return', [epochKey, counterKey(name)], [epoch, holder, units])) >= 0,
-    move: async (epoch, name, holder, batch, units) => Number(await run('move', [epochKey, counterKey(name)], [epoch, holder, batch, units])) >= 0,
+    async move(epoch, holder, moves) {
+      const keys = moves.map(({ name }) => counterKey(name));
+      const args = moves.flatMap(({ batch, units }) => [batch, units]);
+      return Number(await run('move', [epochKey, ...keys], [epoch, holder, ...args])) >= 0;
+    },
     post: async (epoch, name, holder, units, batch, ttlMs) =>
       Number(await run('post', [epochKey, counterKey(name), namesKey(holder), holdersKey], [epoch, holder, name, units, batch, ttlMs])) >= 0,
     async warm(epoch, name, ttlMs, units, stored) {

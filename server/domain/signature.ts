@@ -1,5 +1,6 @@
-import { createHmac, hash, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { headerName } from './headers.ts';
+import { hmacHex, type HmacKey } from './hmac.ts';
 
 /**
  * SDK-HMAC-SHA256, as the reference system's official signers make it. The signature covers method, path, query, named headers and
@@ -21,8 +22,8 @@ export interface SignatureClaim {
   readonly appKey: string;
   /** Lower case, as listed. */
   readonly signedHeaders: readonly string[];
-  /** 32 bytes. */
-  readonly signature: Buffer;
+  /** 64 hexadecimal digits, lower case. */
+  readonly signature: string;
 }
 
 export interface SignedRequest {
@@ -39,8 +40,20 @@ type Fault = { readonly fault: string };
 /** Does this `Authorization` claim a signature, ours or a relative of it? */
 export const claimsSignature = (authorization: string): boolean => OTHER_ALGORITHMS.test(authorization);
 
+/** As nearly all signers write it. */
+const USUAL_CLAIM = /^SDK-HMAC-SHA256 Access=([A-Za-z0-9_-]{8,200}), SignedHeaders=([a-z0-9-]+(?:;[a-z0-9-]+)*), Signature=([0-9a-f]{64})$/;
+
 /** Read `SDK-HMAC-SHA256 Access=…, SignedHeaders=a;b, Signature=…`. */
 export function readClaim(authorization: string): SignatureClaim | Fault {
+  const usual = USUAL_CLAIM.exec(authorization);
+  if (usual === null) return readUnusualClaim(authorization);
+  const signedHeaders = (usual[2] as string).split(';');
+  return signedHeaders.length > SIGNED_HEADERS_MAX ? NO_SIGNED_HEADERS : { appKey: usual[1] as string, signedHeaders, signature: usual[3] as string };
+}
+
+const NO_SIGNED_HEADERS: Fault = { fault: 'Authorization must hold SignedHeaders=<names joined by ;>.' };
+
+function readUnusualClaim(authorization: string): SignatureClaim | Fault {
   const algorithm = OTHER_ALGORITHMS.exec(authorization)?.[1] ?? '';
   if (algorithm !== ALGORITHM) return { fault: `The algorithm ${algorithm.slice(0, 40)} is not supported; sign with ${ALGORITHM}.` };
   const fields = new Map<string, string>();
@@ -57,20 +70,26 @@ export function readClaim(authorization: string): SignatureClaim | Fault {
     .filter((name) => name !== '');
   const signature = fields.get('Signature') ?? '';
   if (!/^[A-Za-z0-9_-]{8,200}$/.test(appKey)) return { fault: 'Authorization must hold Access=<AppKey>.' };
-  if (signedHeaders.length === 0 || signedHeaders.length > SIGNED_HEADERS_MAX) return { fault: 'Authorization must hold SignedHeaders=<names joined by ;>.' };
+  if (signedHeaders.length === 0 || signedHeaders.length > SIGNED_HEADERS_MAX) return NO_SIGNED_HEADERS;
   if (!/^[0-9a-f]{64}$/i.test(signature)) return { fault: 'Signature must be 64 hexadecimal digits.' };
-  return { appKey, signedHeaders, signature: Buffer.from(signature, 'hex') };
+  return { appKey, signedHeaders, signature: signature.toLowerCase() };
 }
 
 /**
  * The instant an `X-Sdk-Date` (`20060102T150405Z`) names, epoch ms; NaN when it names none.
  */
 export function readSdkDate(text: string): number {
+  if (text === dateText) return dateAt;
   const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
   if (!parts) return Number.NaN;
   const [, year, month, day, hour, minute, second] = parts;
-  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  dateAt = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  dateText = text;
+  return dateAt;
 }
+
+/** Neighbouring calls mostly name the same second. */
+let [dateText, dateAt] = ['', Number.NaN];
 
 const sdkDate = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
 
@@ -91,7 +110,7 @@ export function dateFault(date: string, realNow: number): string | null {
 export function signatureFault(
   claim: SignatureClaim,
   request: SignedRequest,
-  { date, payload, bodyEmpty, secret }: { date: string; payload: string; bodyEmpty: boolean; secret: KeyObject | string },
+  { date, payload, bodyEmpty, secret }: { date: string; payload: string; bodyEmpty: boolean; secret: HmacKey },
 ): string | null {
   const headers = canonicalHeaders(claim.signedHeaders, request.rawHeaders, false);
   if (typeof headers !== 'string') return headers.fault;
@@ -109,12 +128,17 @@ export function signatureFault(
   return `verify signature failed, canonical request:${canonical.replaceAll('\n', '|')}`;
 }
 
-function fits(signature: Buffer, date: string, canonicalRequest: string, secret: KeyObject | string): boolean {
+function fits(signature: string, date: string, canonicalRequest: string, secret: HmacKey): boolean {
   // Everything but header values is ASCII, and those are bytes read as Latin-1: so the hash is over the bytes as sent.
-  const digest = hash('sha256', Buffer.from(canonicalRequest, 'latin1'), 'hex');
-  const expected = createHmac('sha256', secret).update(`${ALGORITHM}\n${date}\n${digest}`).digest();
-  return timingSafeEqual(expected, signature);
+  const digest = hash('sha256', NOT_ASCII.test(canonicalRequest) ? Buffer.from(canonicalRequest, 'latin1') : canonicalRequest, 'hex');
+  expected.write(hmacHex(secret, `${ALGORITHM}\n${date}\n${digest}`), 'latin1');
+  claimed.write(signature, 'latin1');
+  return timingSafeEqual(expected, claimed);
 }
+
+const NOT_ASCII = /[^\0-\x7f]/;
+/** Filled anew for each comparison, which nothing interrupts. */
+const [expected, claimed] = [Buffer.alloc(64), Buffer.alloc(64)];
 
 /** RFC 3986: everything but unreserved characters as `%XX`. */
 export const escapeText = (text: string): string =>
@@ -133,8 +157,11 @@ const perSegment = (path: string, spell: (segment: string) => string): string =>
   return uri.endsWith('/') ? uri : `${uri}/`;
 };
 
+const UNRESERVED_PATH = /^[A-Za-z0-9\-._~/]*$/;
+
 /** Each segment percent-encoded once, always ending in `/`. */
-export const canonicalUri = (rawPath: string): string => perSegment(rawPath, (segment) => escapeText(decoded(segment)));
+export const canonicalUri = (rawPath: string): string =>
+  UNRESERVED_PATH.test(rawPath) ? (rawPath.endsWith('/') ? rawPath : `${rawPath}/`) : perSegment(rawPath, (segment) => escapeText(decoded(segment)));
 
 /** The Node signer encodes an encoded path once more, or the decoded path after the URL parser escaped some characters in it. */
 const PARSER_ESCAPED = /[ "'<>\\^`{|}]/g;
@@ -161,19 +188,29 @@ export function canonicalQuery(rawQuery: string): string {
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function canonicalHeaders(names: readonly string[], rawHeaders: readonly string[], masked: boolean): string | Fault {
-  const values = new Map<string, string>();
+function canonicalHeaders(signedHeaders: readonly string[], rawHeaders: readonly string[], masked: boolean): string | Fault {
+  const names = inOrder(signedHeaders);
+  const values = names.map((): string | null => null);
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const { lower } = headerName(rawHeaders[i] as string);
+    const at = names.indexOf(headerName(rawHeaders[i] as string).lower);
+    if (at < 0) continue;
     const value = (rawHeaders[i + 1] as string).trim();
-    const before = values.get(lower);
-    values.set(lower, before === undefined ? value : `${before},${value}`);
+    const before = values[at] ?? null;
+    values[at] = before === null ? value : `${before},${value}`;
   }
   let text = '';
-  for (const name of [...names].sort(compare)) {
-    const value = values.get(name);
-    if (value === undefined) return { fault: `The header ${name} is listed in SignedHeaders, but was not sent.` };
+  for (const [i, name] of names.entries()) {
+    // Listed twice, found once.
+    if (name === names[i - 1]) values[i] = values[i - 1] ?? null;
+    const value = values[i] ?? null;
+    if (value === null) return { fault: `The header ${name} is listed in SignedHeaders, but was not sent.` };
     text += `${name}:${masked && headerName(name).request === 'credential' && !name.startsWith('x-sdk-') ? '[hidden]' : value}\n`;
   }
   return text;
+}
+
+/** Most signers list them sorted. */
+function inOrder(names: readonly string[]): readonly string[] {
+  for (let i = 1; i < names.length; i++) if (compare(names[i - 1] as string, names[i] as string) > 0) return [...names].sort(compare);
+  return names;
 }

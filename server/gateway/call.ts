@@ -1,7 +1,7 @@
 import type { Target } from '../domain/target.ts';
 import type { CallBody } from './body.ts';
 import type { Caller } from './front/caller.ts';
-import type { Held } from './ports.ts';
+import type { Held, Recorded } from './ports.ts';
 import type { CurrentTerms, Grant, LiveCredential, Served } from './table.ts';
 
 /** How a call came in: what is true of everything that arrives at one listener. */
@@ -72,8 +72,8 @@ export interface Call {
   answered: boolean;
   /** The outcome is written; nothing is settled twice. */
   finished: boolean;
-  /** It has a record, whose end is noted once the last bytes left. */
-  recorded: boolean;
+  /** Its record, whose end is noted once the last bytes left; null when it has none. */
+  recorded: Recorded | null;
   /** The caller left. */
   gone: boolean;
   receipt: number;
@@ -152,7 +152,7 @@ export function openCall(id: string, caller: Caller, fields: Fields, admittedAt:
     bytesOut: 0,
     answered: false,
     finished: false,
-    recorded: false,
+    recorded: null,
     gone: false,
     receipt: 0,
     place: -1,

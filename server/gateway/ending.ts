@@ -69,13 +69,13 @@ export function makeEnding({ limits, meter, clock, buffers, node, boot, onEnd }:
       buffers.release(call);
       const { held } = call;
       // Forwarded or answered for the provider, or refused to a subscription that is known: these have a record.
-      call.recorded = call.served !== null && (call.forwarded || !outcome.startsWith('refused.') || (call.grant?.subscriptionId ?? null) !== null);
-      const written = call.recorded ? meter.record(recordOf(call, outcome, status)) : null;
+      const counts = call.served !== null && (call.forwarded || !outcome.startsWith('refused.') || (call.grant?.subscriptionId ?? null) !== null);
+      call.recorded = counts ? meter.record(recordOf(call, outcome, status)) : null;
       if (held) limits.settle(held, outcome);
-      return written;
+      return call.recorded?.kept ?? null;
     },
     ended(call) {
-      if (call.recorded) meter.ended(call.id);
+      if (call.recorded !== null) meter.ended(call.recorded);
     },
     receipt(call, subscriptionId, highestPrice) {
       call.receipt = meter.nextReceipt(subscriptionId);

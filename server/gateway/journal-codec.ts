@@ -5,8 +5,8 @@ import type { Outcome } from '../domain/metering.ts';
 
 /**
  * The journal's bytes. A file is a row of groups; a group is what one write carried:
- *   4 bytes length of the text, 4 bytes CRC-32 of it (little endian), the text in UTF-8.
- * The text is lines, as `domain/call-lines` spells and reads them.
+ *   4 bytes length of the text, never 0, 4 bytes CRC-32 of it (little endian), the text in UTF-8.
+ * Behind the last group there may be zeros. The text is lines, as `domain/call-lines` spells and reads them.
  * A torn group is dropped whole: none of its answers was let go, because they wait for the write.
  */
 export const GROUP_HEAD_BYTES = 8;
@@ -27,8 +27,10 @@ export function decodeGroups(file: Buffer): { texts: string[]; goodBytes: number
   const texts: string[] = [];
   let at = 0;
   while (at + GROUP_HEAD_BYTES <= file.length) {
-    const end = at + GROUP_HEAD_BYTES + file.readUInt32LE(at);
-    if (end > file.length || end - at > GROUP_BYTES_MAX) break;
+    const length = file.readUInt32LE(at);
+    const end = at + GROUP_HEAD_BYTES + length;
+    // Zeros are room that was made ahead.
+    if (length === 0 || end > file.length || end - at > GROUP_BYTES_MAX) break;
     const body = file.subarray(at + GROUP_HEAD_BYTES, end);
     if (crc32(body) !== file.readUInt32LE(at + 4)) break;
     texts.push(body.toString());

@@ -1,10 +1,12 @@
-import { close, fdatasync, fsync, ftruncate, open, readdirSync, statSync, write } from 'node:fs';
+import { close, constants, fdatasync, fsync, ftruncate, open, readdirSync, statSync, write } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** What the journal asks of the disk; tests hand in one that fails. */
 export interface Disk {
   open(path: string): Promise<number>;
+  /** The same file once more, for writes that are on disk when they return; null where the system has none. */
+  openSynced(path: string): Promise<number | null>;
   /** All of `buffer` at `position`, or an error. */
   write(file: number, buffer: Buffer, position: number): Promise<void>;
   sync(file: number): Promise<void>;
@@ -28,6 +30,8 @@ export const realDisk: Disk = {
     await syncAll(folder).finally(() => closeFile(folder));
     return file;
   },
+  // Elsewhere a write of this kind promises less than `fdatasync`, which asks the drive as well.
+  openSynced: (path) => (process.platform === 'linux' ? openFile(path, constants.O_WRONLY | constants.O_DSYNC) : Promise.resolve(null)),
   write: (file, buffer, position) =>
     new Promise((resolve, reject) => {
       const next = (at: number) =>

@@ -78,12 +78,23 @@ interface Segment {
 interface Running extends OpenSegment {
   readonly segment: Segment;
   readonly file: number;
+  /** Null where every group is synced by itself. */
+  readonly syncedFile: number | null;
   readonly openedAt: number;
+  /** Something in the file is not on disk yet. */
   unsynced: boolean;
+  /** Zeros are written ahead up to here. */
+  roomTo: number;
 }
 
 const SEGMENT_BYTES_MAX = 4 * 1_048_576;
 const SEGMENT_CALLS_MAX = 4_000;
+/**
+ * A file that holds this much gets room ahead, as much at a time: a group written over zeros changes nothing but its own bytes, where one that
+ * makes the file longer has the file system write its own journal as well. Quiet gateways write no zeros.
+ */
+const ROOM_BYTES = 128 * 1_024;
+const ZEROS = Buffer.alloc(ROOM_BYTES);
 export const LOOSE_SYNC_MS = 80;
 /** Sealed batches kept in memory; while the store is away for longer, the files hold the rest. */
 const BATCHES_KEPT_MAX = 16;
@@ -106,11 +117,19 @@ export function makeSegments({ folder, node, boot, disk, clock, log, sealMs, rec
     const number = next;
     const path = join(folder, fileName(boot, number));
     const file = await disk.open(path);
+    const syncedFile = await disk.openSynced(path).catch(() => null);
     next += 1;
     const segment: Segment = { number, path, bytes: 0, open: 0, lastEnd: 0, sealed: false, released: false };
     segments.set(number, segment);
     const builder = batchBuilder({ node, boot, segment: number, receivedAt });
-    return (running = { number, segment, file, builder, openedAt: clock.monotonic(), told: new Set(), logged: new Set(), unsynced: false });
+    const openedAt = clock.monotonic();
+    return (running = { number, segment, file, syncedFile, builder, openedAt, told: new Set(), logged: new Set(), unsynced: false, roomTo: 0 });
+  }
+
+  async function makeRoom(at: Running, from: number): Promise<void> {
+    await disk.write(at.file, ZEROS, from);
+    at.unsynced = true;
+    at.roomTo = from + ZEROS.length;
   }
 
   function syncSoon(): void {
@@ -156,17 +175,24 @@ export function makeSegments({ folder, node, boot, disk, clock, log, sealMs, rec
     open,
     async append(bytes, sync) {
       const at = await open();
-      const { segment, file } = at;
+      const { segment, file, syncedFile } = at;
       try {
-        await disk.write(file, bytes, segment.bytes);
-        if (sync) await disk.sync(file);
+        if (segment.bytes >= ROOM_BYTES && segment.bytes + bytes.length > at.roomTo) await makeRoom(at, segment.bytes + bytes.length);
+        // A synced write syncs its own bytes alone: what is loose before them goes first, or a power failure could leave a hole there.
+        if (sync && syncedFile !== null && !at.unsynced && syncing === null) await disk.write(syncedFile, bytes, segment.bytes);
         else {
+          await disk.write(file, bytes, segment.bytes);
           at.unsynced = true;
-          syncSoon();
+          if (!sync) syncSoon();
+          else {
+            await disk.sync(file);
+            at.unsynced = false;
+          }
         }
       } catch (error) {
         // Whatever a failed write left behind the last good group would end the reading of the file there.
         await disk.truncate(file, segment.bytes).catch(() => undefined);
+        at.roomTo = 0;
         throw error;
       }
       segment.bytes += bytes.length;
@@ -179,12 +205,14 @@ export function makeSegments({ folder, node, boot, disk, clock, log, sealMs, rec
     },
     async seal() {
       if (!running) return;
-      const { number, segment, file, builder, unsynced } = running;
+      const { number, segment, file, syncedFile, builder, unsynced, roomTo } = running;
       running = null;
       await syncing;
       try {
+        if (roomTo > segment.bytes) await disk.truncate(file, segment.bytes);
         if (unsynced) await disk.sync(file);
         await disk.close(file);
+        if (syncedFile !== null) await disk.close(syncedFile);
       } catch (error) {
         log.error({ err: error, path: segment.path }, 'journal segment could not be closed in order');
       }

@@ -9,8 +9,8 @@ import { encodeGroup } from './journal-codec.ts';
 import { journalFiles, realDisk, type Disk, type JournalFile } from './journal-files.ts';
 import { lockFolder } from './journal-lock.ts';
 import { LOOSE_SYNC_MS, makeSegments, type Sealed } from './journal-segments.ts';
-import type { Meter } from './ports.ts';
-import { makeByCallId } from './by-call-id.ts';
+import type { Meter, Recorded } from './ports.ts';
+import { makeRow, type Placed } from './row.ts';
 
 export interface Journal extends Meter {
   readonly node: string;
@@ -51,7 +51,7 @@ export interface JournalOptions {
   readonly skewMs?: () => number;
 }
 
-interface Pending {
+interface Pending extends Recorded, Placed {
   readonly n: number;
   readonly record: CallRecord;
   readonly shared: Shared;
@@ -86,7 +86,8 @@ export function openJournal(options: JournalOptions): Journal {
   const leftovers = journalFiles(folder);
   const boot = Math.max(clock.real(), ...leftovers.map((file) => file.boot + 1));
   const segments = makeSegments({ folder, node, boot, disk, clock, log, sealMs, receivedAt: () => clock.now() + skewMs(), onFault: () => (failing = true) });
-  const pendingByCall = makeByCallId<Pending>();
+  /** Recorded, and not known to have ended. */
+  const open = makeRow<Pending>();
   const receipts = new Map<string, number>();
   const shared = sharedRows();
   let calls = 0;
@@ -150,7 +151,7 @@ export function openJournal(options: JournalOptions): Journal {
         }
         for (const pending of taken.records) {
           pending.dropped = true;
-          pendingByCall.delete(pending.record.callId);
+          open.remove(pending);
         }
         // These answers are out: their marks wait for the disk.
         group.ended.unshift(...taken.ended);
@@ -177,7 +178,7 @@ export function openJournal(options: JournalOptions): Journal {
     const ended = taken.ended.filter((pending) => !pending.dropped);
     if (ended.length > 0) text += `E${ended.map((pending) => pending.n).join(',')}\n`;
     try {
-      await segments.append(encodeGroup(text), strict && taken.records.length > 0);
+      if (text !== '') await segments.append(encodeGroup(text), strict && taken.records.length > 0);
     } catch (error) {
       for (const id of newlyTold) told.delete(id);
       throw error;
@@ -221,16 +222,17 @@ export function openJournal(options: JournalOptions): Journal {
     leftovers,
     record(record) {
       calls += 1;
-      const pending: Pending = { n: calls, record, shared: shared(record), line: '', segment: 0, dropped: false };
-      pendingByCall.set(record.callId, pending);
+      const pending: Pending = { n: calls, record, shared: shared(record), kept: group.kept, line: '', segment: 0, dropped: false, place: -1 };
+      open.add(pending);
       group.records.push(pending);
       schedule();
-      return group.kept;
+      return pending;
     },
-    ended(callId) {
-      const pending = pendingByCall.get(callId);
-      if (!pending) return;
-      pendingByCall.delete(callId);
+    ended(recorded) {
+      const pending = recorded as Pending;
+      // Its end was noted, or it was given up.
+      if (pending.place < 0) return;
+      open.remove(pending);
       group.ended.push(pending);
       schedule();
     },
@@ -254,12 +256,8 @@ export function openJournal(options: JournalOptions): Journal {
     release: (segment) => segments.release(segment),
     oldestUnsealed(since) {
       let oldest = segments.current()?.builder.minTs ?? Number.MAX_SAFE_INTEGER;
-      const look = ({ record }: Pending) => {
-        if (record.admittedAt >= since && record.admittedAt < oldest) oldest = record.admittedAt;
-      };
-      pendingByCall.forEach(look);
-      group.ended.forEach(look);
-      committing.forEach(look);
+      for (const pendings of [open, group.ended, committing])
+        for (const { record } of pendings) if (record.admittedAt >= since && record.admittedAt < oldest) oldest = record.admittedAt;
       return oldest;
     },
     recovered: (bytes) => void (leftoverBytes -= bytes),

@@ -20,14 +20,19 @@ export interface Limits {
   view(subscription: SnapshotSubscription, window: SnapshotWindow, plan: SnapshotPlanVersion): Promise<LimitFigures>;
 }
 
-export interface Meter {
+/** A record that was handed over. */
+export interface Recorded {
   /**
-   * Resolves when the record is kept: handed to the kernel, and on disk too while METER_STRICT. The last bytes of the answer wait for it.
-   * @throws AppError cannot-count when it cannot be kept: the answer must not be completed
+   * Resolves when it is kept: handed to the kernel, and on disk too while METER_STRICT. The last bytes of the answer wait for it. Rejects with
+   * AppError cannot-count when it cannot be kept: the answer must not be completed.
    */
-  record(record: CallRecord): Promise<void>;
+  readonly kept: Promise<void>;
+}
+
+export interface Meter {
+  record(record: CallRecord): Recorded;
   /** The answer of this call is out, or its caller is gone. Without it the call counts as *delivery unknown*. */
-  ended(callId: string): void;
+  ended(recorded: Recorded): void;
   /** Gap-free in its stream: one subscription on one boot. Every number taken is recorded. */
   nextReceipt(subscriptionId: string): number;
   /** False while nothing can be recorded: metered calls get 0701. */

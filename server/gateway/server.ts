@@ -23,7 +23,7 @@ import { makeRefuseReplay } from './filters/refuse-replay.ts';
 import { makeTakeLimits } from './filters/take-limits.ts';
 import { validateRequest } from './filters/validate-request.ts';
 import { makeListener, type Listener, type ListenerOptions } from './front/listener.ts';
-import { makeLiveCalls, type LiveCalls } from './live-calls.ts';
+import { makeRow, type Row } from './row.ts';
 import { makePipeline } from './pipeline.ts';
 import type { Limits, Meter, Replays, Snapshots } from './ports.ts';
 import { compileTable, type Table } from './table.ts';
@@ -70,7 +70,7 @@ export interface Gateway {
 export function makeGateway(dependencies: GatewayDependencies): Gateway {
   keepCallsYoung();
   const { config, boot, clock, log, snapshots, limits, meter, replays, timeouts = {} } = dependencies;
-  const live = makeLiveCalls();
+  const live = makeRow<Call>();
   const constants = makeConstantOpener(config.secretKeys);
   const compile = (snapshot: Snapshot): Table => compileTable(snapshot, config.secretKeys, constants);
   let compiled = compile(snapshots.current());
@@ -160,7 +160,7 @@ function makeEngine(name: Config['gatewayEngine'], guard: AddressGuard): Engine 
 }
 
 /** A revocation ends what it hits also in mid-answer: a stream must not outlive its credential, nor the way it came by. */
-function endRevoked(live: LiveCalls, tunnels: ReadonlyMap<Call, Tunnel>, { byCredentialId, connections, privateOnly }: Table): void {
+function endRevoked(live: Row<Call>, tunnels: ReadonlyMap<Call, Tunnel>, { byCredentialId, connections, privateOnly }: Table): void {
   const isGranted = ({ credential, served }: Call): boolean => {
     if (credential === null || served === null) return true;
     const { id, environmentId } = served.api;

@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { compileAddresses, type AddressPolicy } from '../domain/address.ts';
 import { openSecret, type KeyRing } from '../domain/credential.ts';
+import { hmacKey, type HmacKey } from '../domain/hmac.ts';
 import { parameterValues, type ParameterValues } from '../domain/gateway-parameters.ts';
 import { planOf, type Plan } from '../domain/plan.ts';
 import { compileRoutes, type Router } from '../domain/route.ts';
@@ -71,6 +72,8 @@ export interface LiveCredential {
   readonly app: LiveApp;
   /** Opened at the first signature; null when no key of ours opens it. */
   secret(): KeyObject | null;
+  /** The same, made ready for verifying signatures. */
+  signingKey(): HmacKey | null;
 }
 
 export interface LiveApp {
@@ -130,7 +133,7 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing, constants: Co
   for (const row of snapshot.credentials) {
     let app = apps.get(row.appId);
     if (!app) apps.set(row.appId, (app = { id: row.appId, organizationId: row.organizationId, grants: new Map() }));
-    const credential = { row, app, secret: lazySecret(row, keyRing) };
+    const credential = { row, app, ...lazySecret(row, keyRing) };
     byCredentialId.set(row.id, credential);
     if (row.hash !== null) byHash.set(row.hash, credential);
     if (row.appKey !== null) byAppKey.set(row.appKey, credential);
@@ -185,14 +188,25 @@ function compileServed(api: SnapshotApi, label: string, parameters: ParameterVal
   };
 }
 
-function lazySecret(row: SnapshotCredential, keyRing: KeyRing): () => KeyObject | null {
+function lazySecret(row: SnapshotCredential, keyRing: KeyRing): Pick<LiveCredential, 'secret' | 'signingKey'> {
   let opened: KeyObject | null | undefined;
-  return () => {
+  let ready: HmacKey | null | undefined;
+  const secret = () => {
     if (opened === undefined) {
-      const secret = row.secretCipher === null || row.appKey === null ? null : openSecret(keyRing, row.secretCipher, row.appKey);
-      opened = secret === null ? null : createSecretKey(Buffer.from(secret, 'utf8'));
+      const text = row.secretCipher === null || row.appKey === null ? null : openSecret(keyRing, row.secretCipher, row.appKey);
+      opened = text === null ? null : createSecretKey(Buffer.from(text, 'utf8'));
     }
     return opened;
+  };
+  return {
+    secret,
+    signingKey() {
+      if (ready === undefined) {
+        const key = secret();
+        ready = key === null ? null : hmacKey(key.export());
+      }
+      return ready;
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Counters } from '../cache/counters.ts';
+import { MOVES_AT_ONCE, type Counters } from '../cache/counters.ts';
 import type { Members } from './limits-members.ts';
 
 /** Units on their way from what this process holds to the store's share: once a batch is stored, its units are no longer held. */
@@ -22,7 +22,7 @@ export interface MovesOptions {
 }
 
 export function makeMoves({ counters, members, holder }: MovesOptions): Moves {
-  const moves: { name: string; units: number; batch: number; epoch: string; done(): void }[] = [];
+  let moves: { name: string; units: number; batch: number; epoch: string; done(): void }[] = [];
   let lastBatch = 0;
   let moving = false;
   /** While holdings are posted: a batch stored meanwhile is moved under the new epoch, where its number tells whether the post held it. */
@@ -32,13 +32,16 @@ export function makeMoves({ counters, members, holder }: MovesOptions): Moves {
     if (moving) return;
     moving = true;
     try {
-      for (let next = moves[0]; next; next = moves[0]) {
+      while (moves.length > 0) {
         const epoch = members.epoch();
         if (epoch === null) return;
+        const first = moves.slice(0, MOVES_AT_ONCE);
         // Under another epoch the posted holdings left these units out already, and the store's share holds them.
-        if (next.epoch === epoch && !(await counters.move(epoch, next.name, holder, next.batch, next.units))) return members.lost();
-        moves.shift();
-        next.done();
+        const due = first.filter((move) => move.epoch === epoch);
+        if (due.length > 0 && !(await counters.move(epoch, holder, due))) return members.lost();
+        // By name: while Redis answered, a new epoch may have taken them out of the line.
+        moves = moves.filter((move) => !first.includes(move));
+        for (const { done } of first) done();
       }
     } catch {
       // Kept in line: the next tick tries again, and a move that was made is recognised by its number.

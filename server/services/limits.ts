@@ -1,4 +1,4 @@
-import type { Counters } from '../cache/counters.ts';
+import { MOVES_AT_ONCE, type Counters } from '../cache/counters.ts';
 import type { LimitFigures } from '../domain/headers.ts';
 import type { Place, SealedBatch } from '../domain/batches.ts';
 import { placesOf } from '../domain/batches.ts';
@@ -275,8 +275,9 @@ export function makeLimits(options: LimitsOptions): Limits {
     },
     async recovered(batch) {
       const epoch = epochOrThrow();
-      for (const place of placesOf(batch.entries)) {
-        if (!(await counters.move(epoch, nameOf(place), `${batch.node}-${batch.boot}`, batch.segment, Number(place.units)))) throw new AppError('cannot-count');
+      const moves = placesOf(batch.entries).map((place) => ({ name: nameOf(place), batch: batch.segment, units: Number(place.units) }));
+      for (let at = 0; at < moves.length; at += MOVES_AT_ONCE) {
+        if (!(await counters.move(epoch, `${batch.node}-${batch.boot}`, moves.slice(at, at + MOVES_AT_ONCE)))) throw new AppError('cannot-count');
       }
     },
     async released(dead) {

@@ -1,7 +1,7 @@
 import type { LimitFigures } from '../../server/domain/headers.ts';
 import type { CallRecord, Outcome } from '../../server/domain/metering.ts';
 import type { Snapshot } from '../../server/domain/snapshot.ts';
-import type { Held, Limits, Meter, Replays, Snapshots, TakeRequest } from '../../server/gateway/ports.ts';
+import type { Held, Limits, Meter, Replays, Snapshots, TakeRequest, Recorded } from '../../server/gateway/ports.ts';
 import { AppError } from '../../server/kernel/errors.ts';
 
 /** Limits that count in memory: `quota` calls for each subscription, hard. */
@@ -36,14 +36,20 @@ export function countingLimits({ quota = 1_000_000, delayed = false }: { quota?:
 export function memoryMeter({ hold }: { hold?: (record: CallRecord) => Promise<void> } = {}) {
   const records: CallRecord[] = [];
   const ended: string[] = [];
+  const ids = new Map<Recorded, string>();
   const receipts = new Map<string, number>();
   const state = { ready: true };
   const meter: Meter = {
-    async record(record) {
-      await hold?.(record);
-      records.push(record);
+    record(record) {
+      const keep = async () => {
+        await hold?.(record);
+        records.push(record);
+      };
+      const recorded = { kept: keep() };
+      ids.set(recorded, record.callId);
+      return recorded;
     },
-    ended: (callId) => void ended.push(callId),
+    ended: (recorded) => void ended.push(ids.get(recorded) ?? 'never recorded'),
     nextReceipt(subscriptionId) {
       const next = (receipts.get(subscriptionId) ?? 0) + 1;
       receipts.set(subscriptionId, next);

@@ -1,4 +1,5 @@
-import { createHash, createSecretKey } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { hmacKey } from '../../domain/hmac.ts';
 import { EMPTY_SHA256, UNSIGNED_PAYLOAD, dateFault, readClaim, signatureFault } from '../../domain/signature.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { BodyBuffers } from '../body.ts';
@@ -7,7 +8,7 @@ import type { LiveCredential, Table } from '../table.ts';
 
 const refused = (detail: string) => new AppError('authentication-failed', detail);
 /** An unknown key is checked against this, so that it takes as long as a known one with a wrong secret. */
-const NOBODY = createSecretKey(Buffer.alloc(32));
+const NOBODY = hmacKey(Buffer.alloc(32));
 
 export interface SignatureDependencies {
   readonly table: () => Table;
@@ -41,13 +42,13 @@ export function makeSignatures({ table, onUnknown, realNow, buffers }: Signature
         rawQuery: mark < 0 ? '' : path.slice(mark + 1),
         rawHeaders: call.caller.rawHeaders,
       },
-      { date, payload, bodyEmpty: call.contentLength === 0, secret: credential?.secret() ?? NOBODY },
+      { date, payload, bodyEmpty: call.contentLength === 0, secret: credential?.signingKey() ?? NOBODY },
     );
     if (!credential) throw refused(`app not found, appkey ${claim.appKey}`);
     if (fault !== null) throw refused(fault);
     // Only who holds the secret is told that it has expired.
     if (credential.row.notAfter !== null && call.admittedAt >= credential.row.notAfter) throw refused('The credential has expired.');
-    call.signature = claim.signature.toString('hex');
+    call.signature = claim.signature;
     return credential;
   }
 

@@ -3,6 +3,7 @@ import type { Request, RequestHandler } from 'express';
 import type { Attempts } from '../../cache/attempts.ts';
 import type { Replays } from '../../cache/replays.ts';
 import { networkOf } from '../../domain/address.ts';
+import { hmacKey } from '../../domain/hmac.ts';
 import { EMPTY_SHA256, SIGNATURE_LIFE_MS, UNSIGNED_PAYLOAD, claimsSignature, dateFault, readClaim, signatureFault } from '../../domain/signature.ts';
 import { isHost, readTarget } from '../../domain/target.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -81,11 +82,11 @@ export function authenticate({ access, keyActors, attempts, replays, clock }: Au
         rawQuery: mark < 0 ? '' : req.originalUrl.slice(mark + 1),
         rawHeaders: req.rawHeaders,
       },
-      { date, payload, bodyEmpty: body.length === 0, secret: found?.secret ?? NOBODY },
+      { date, payload, bodyEmpty: body.length === 0, secret: hmacKey(found?.secret ?? NOBODY) },
     );
     if (!found) throw refused(`There is no access key ${claim.appKey}.`);
     if (fault !== null) throw refused(fault);
-    if (!SAFE.has(req.method)) await onlyOnce(claim.signature.toString('hex'));
+    if (!SAFE.has(req.method)) await onlyOnce(claim.signature);
     return found.key;
   }
 

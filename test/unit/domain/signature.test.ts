@@ -1,5 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import { expect } from 'chai';
+import { hmacKey } from '../../../server/domain/hmac.ts';
 import fc from 'fast-check';
 import {
   ALGORITHM,
@@ -26,19 +27,19 @@ const sign = (canonical: string, date = DATE) =>
 describe('the official vectors', () => {
   it('GET with a query and an empty body', () => {
     const request = { method: 'GET', rawPath: '/path', rawQuery: 'limit=1', rawHeaders: ['X-Sdk-Date', DATE] };
-    const terms = { date: DATE, payload: EMPTY_SHA256, bodyEmpty: true, secret: 'SecretKey' };
+    const terms = { date: DATE, payload: EMPTY_SHA256, bodyEmpty: true, secret: hmacKey('SecretKey') };
     expect(signatureFault(claimOf('5a2ce64c865e0e6046321c6f3d5a77ba8413eeaf355c3166c03d58d02ac79624'), request, terms)).to.equal(null);
   });
   it('POST with a body', () => {
     const request = { method: 'POST', rawPath: '/path', rawQuery: 'key=value', rawHeaders: ['X-Sdk-Date', DATE] };
-    const terms = { date: DATE, payload: sha256('{"Name":"test","Id":1}\n'), bodyEmpty: false, secret: 'SecretKey' };
+    const terms = { date: DATE, payload: sha256('{"Name":"test","Id":1}\n'), bodyEmpty: false, secret: hmacKey('SecretKey') };
     expect(signatureFault(claimOf('cecc2af119b18ab70b4d094c0750f3b42c02f254903179a0fc2cc72fc9db4f59'), request, terms)).to.equal(null);
   });
   it('host among the signed headers, query keys in another order', () => {
     const date = '20191111T093443Z';
     const request = { method: 'GET', rawPath: '/app1', rawQuery: 'b=2&a=1', rawHeaders: ['Host', 'api.example.com', 'X-Sdk-Date', date] };
     const claim = claimOf('62c30a953cc0036094ed5c123c9924a147cc07414b60ce9dad7075a0c9d91672', 'host;x-sdk-date');
-    expect(signatureFault(claim, request, { date, payload: EMPTY_SHA256, bodyEmpty: true, secret: 'SecretKey' })).to.equal(null);
+    expect(signatureFault(claim, request, { date, payload: EMPTY_SHA256, bodyEmpty: true, secret: hmacKey('SecretKey') })).to.equal(null);
   });
   it('the query as the Go signer writes it', () => {
     const query = 'limit=1&enable=true&test=%E4%B8%80%20(%26%3D%3F!%23%25.*)&path=/a/123&multi=3&multi=1&multi=2';
@@ -54,7 +55,7 @@ describe('signatures', () => {
     rawQuery: '',
     rawHeaders: ['Host', 'h', 'X-Sdk-Date', DATE, 'Cookie', 'private'],
   };
-  const terms = { date: DATE, payload: EMPTY_SHA256, bodyEmpty: true, secret: 'SecretKey' };
+  const terms = { date: DATE, payload: EMPTY_SHA256, bodyEmpty: true, secret: hmacKey('SecretKey') };
   const canonical = (uri: string, payload = EMPTY_SHA256) => `GET\n${uri}\n\nhost:h\nx-sdk-date:${DATE}\n\nhost;x-sdk-date\n${payload}`;
 
   it('fit the path as written, encoded once more, or escaped by the parser and then encoded', () => {
@@ -80,6 +81,14 @@ describe('signatures', () => {
     const signature = sign(`GET\n/a%20b/%C3%A9/\n\nx-name:grün 一\n\nx-name\n${EMPTY_SHA256}`);
     expect(signatureFault(claimOf(signature, 'x-name'), raw, terms)).to.equal(null);
   });
+  it('fit headers listed in any order, sent in pieces, or listed twice', () => {
+    const raw = { ...request, rawHeaders: ['Host', 'h', 'X-Part', 'one', 'X-Sdk-Date', DATE, 'x-part', 'two'] };
+    const lines = (names: string) => `GET\n/a%20b/%C3%A9/\n\nhost:h\nx-part:one,two\nx-sdk-date:${DATE}\n\n${names}\n${EMPTY_SHA256}`;
+    for (const names of ['host;x-part;x-sdk-date', 'x-sdk-date;host;x-part'])
+      expect(signatureFault(claimOf(sign(lines(names)), names), raw, terms), names).to.equal(null);
+    const twice = `GET\n/a%20b/%C3%A9/\n\nhost:h\nhost:h\n\nhost;host\n${EMPTY_SHA256}`;
+    expect(signatureFault(claimOf(sign(twice), 'host;host'), raw, terms)).to.equal(null);
+  });
   it('change with every part they cover', () => {
     const change = fc.constantFrom('method', 'rawPath', 'rawQuery', 'header', 'payload', 'date', 'secret');
     fc.assert(
@@ -96,7 +105,7 @@ describe('signatures', () => {
           ...terms,
           ...(part === 'payload' && { payload: sha256(text) }),
           ...(part === 'date' && { date: `${text}` }),
-          ...(part === 'secret' && { secret: `SecretKey${text}` }),
+          ...(part === 'secret' && { secret: hmacKey(`SecretKey${text}`) }),
         };
         return signatureFault(claim, changed, other) !== null;
       }),
@@ -111,7 +120,12 @@ describe('a claim', () => {
   });
   it('is refused when a part is missing, doubled or malformed', () => {
     const whole = ['Access=AccessKey', 'SignedHeaders=host', `Signature=${'0'.repeat(64)}`];
-    expect(readClaim(`${ALGORITHM} ${whole.join(', ')}`)).to.not.have.property('fault');
+    const claim = { appKey: 'AccessKey', signedHeaders: ['host'], signature: '0'.repeat(64) };
+    // As the official signers write it, and as others may.
+    for (const text of [whole.join(', '), whole.toReversed().join(','), whole.join(' ,  ').replace('=host', '=Host;')])
+      expect(readClaim(`${ALGORITHM} ${text}`), text).to.deep.equal(claim);
+    const many = Array.from({ length: 101 }, (_, n) => `h${n}`).join(';');
+    expect(readClaim(`${ALGORITHM} Access=AccessKey, SignedHeaders=${many}, Signature=${'0'.repeat(64)}`)).to.have.property('fault');
     for (const parts of [
       whole.slice(1),
       whole.slice(0, 2),

@@ -37,9 +37,14 @@ describe('journal', () => {
     });
     return { journal, sealed };
   };
+  /** Resolves when it is on disk. */
+  const keep = async (journal: Journal, over: Parameters<typeof callRecord>[0]) => {
+    const recorded = journal.record(callRecord(over));
+    await recorded.kept;
+    return recorded;
+  };
   const finish = async (journal: Journal, ...ids: string[]) => {
-    await Promise.all(ids.map((callId) => journal.record(callRecord({ callId }))));
-    for (const id of ids) journal.ended(id);
+    for (const recorded of await Promise.all(ids.map((callId) => keep(journal, { callId })))) journal.ended(recorded);
   };
   const idsOf = (batches: readonly SealedBatch[]) => batches.flatMap(({ log }) => readLog(log).map(({ callId, outcome }) => `${callId} ${outcome}`));
   /** What a recovery of the folder would store. */
@@ -53,8 +58,7 @@ describe('journal', () => {
   it('folds the calls that ended into one immutable batch, named by node, boot and segment', async () => {
     const { journal, sealed } = start();
     await finish(journal, 'call_1', 'call_2');
-    await journal.record(callRecord({ callId: 'call_3', outcome: '404', status: 404 }));
-    journal.ended('call_3');
+    journal.ended(await keep(journal, { callId: 'call_3', outcome: '404', status: 404 }));
     await journal.seal();
     expect(sealed).to.have.length(1);
     expect(sealed[0]).to.include({ id: `gw1.${journal.boot}.1.0`, calls: 3 });
@@ -67,32 +71,32 @@ describe('journal', () => {
 
   it('leaves a call whose answer has not ended to the segment that notes its end', async () => {
     const { journal, sealed } = start();
-    await journal.record(callRecord({ callId: 'call_slow' }));
+    const slow = await keep(journal, { callId: 'call_slow' });
     await finish(journal, 'call_quick');
     await journal.seal();
     expect(idsOf(sealed)).to.deep.equal(['call_quick 200']);
     expect(readdirSync(journal.folder).filter((name) => name.endsWith('.journal'))).to.have.length(1);
-    journal.ended('call_slow');
+    journal.ended(slow);
     await journal.seal();
     expect(idsOf(sealed)).to.deep.equal(['call_quick 200', 'call_slow 200']);
   });
 
   it('makes the same batches from the files as it made while running', async () => {
     const { journal, sealed } = start();
-    await journal.record(callRecord({ callId: 'call_0', units: { requests: 5 } }));
+    const first = await keep(journal, { callId: 'call_0', units: { requests: 5 } });
     for (let i = 1; i <= 30; i += 1) {
       await finish(journal, `call_${i}`);
-      if (i === 20) journal.ended('call_0');
+      if (i === 20) journal.ended(first);
       if (i % 10 === 0) await journal.seal();
     }
     const folder = mkdtempSync(join(tmpdir(), 'copy-'));
     // Released files go, so the running journal is compared with one whose store was away.
     const again = openJournal({ dataDir: folder, node: 'gw1', clock, log: pino({ level: 'silent' }), strict: true, bytesMax: 1e9, sealMs: 60_000 });
     open.push(again);
-    await again.record(callRecord({ callId: 'call_0', units: { requests: 5 } }));
+    const firstAgain = await keep(again, { callId: 'call_0', units: { requests: 5 } });
     for (let i = 1; i <= 30; i += 1) {
       await finish(again, `call_${i}`);
-      if (i === 20) again.ended('call_0');
+      if (i === 20) again.ended(firstAgain);
       if (i % 10 === 0) await again.seal();
     }
     expect(recover(again.folder)).to.deep.equal(sealed);
@@ -116,8 +120,8 @@ describe('journal', () => {
   it('calls what nobody saw end delivery unknown, once the gateway is gone', async () => {
     const { journal } = start();
     await finish(journal, 'call_1');
-    await journal.record(callRecord({ callId: 'call_2' }));
-    await journal.record(callRecord({ callId: 'call_3', outcome: 'refused.quota-exceeded', units: {} }));
+    await keep(journal, { callId: 'call_2' });
+    await keep(journal, { callId: 'call_3', outcome: 'refused.quota-exceeded', units: {} });
     await journal.stop();
     expect(idsOf(recover(journal.folder))).to.deep.equal(['call_1 200', 'call_2 unknown', 'call_3 refused.quota-exceeded']);
   });
@@ -143,6 +147,57 @@ describe('journal', () => {
           .split('\n')
           .filter((line) => line.startsWith('[')).length,
       );
+    }
+  });
+
+  it('makes room ahead in a long file, and reads nothing into it', async () => {
+    const { journal, sealed } = start();
+    const file = () => readFileSync(journalFiles(journal.folder)[0]?.path ?? '');
+    const ids = Array.from({ length: 40 }, (_, i) => `call_${i}`);
+    for (const callId of ids) journal.ended(await keep(journal, { callId, path: `/${'p'.repeat(8_000)}` }));
+    await keep(journal, { callId: 'call_last' });
+    const killed = file();
+    expect(killed.length - decodeGroups(killed).goodBytes, 'zeros behind the last group').to.be.above(1_000);
+    expect(idsOf(recover(journal.folder)).slice(0, 40)).to.deep.equal(ids.map((id) => `${id} 200`));
+    await journal.seal();
+    expect(idsOf(sealed)).to.deep.equal(ids.map((id) => `${id} 200`));
+    expect(file().length, 'sealed').to.equal(decodeGroups(file()).goodBytes);
+  });
+
+  it('has on disk before an answer goes what stands before its record in the file', async () => {
+    // What a power failure leaves: bytes that a sync, or a synced write of their own, has covered.
+    const synced = new Uint8Array(1_000_000);
+    let written: [number, number][] = [];
+    const cover = ([from, to]: [number, number]) => synced.fill(1, from, to);
+    const loose = new Set<number>();
+    const disk: Disk = {
+      ...realDisk,
+      async open(path) {
+        const handle = await realDisk.open(path);
+        loose.add(handle);
+        return handle;
+      },
+      async write(handle, buffer, at) {
+        await realDisk.write(handle, buffer, at);
+        if (loose.has(handle)) written.push([at, at + buffer.length]);
+        else cover([at, at + buffer.length]);
+      },
+      async sync(handle) {
+        // All that was written when it began, whatever other sync is under way.
+        const covered = [...written];
+        await realDisk.sync(handle);
+        covered.forEach(cover);
+        written = written.filter((one) => !covered.includes(one));
+      },
+    };
+    const { journal } = start({ disk });
+    const file = () => readFileSync(journalFiles(journal.folder)[0]?.path ?? '');
+    for (let i = 0; i < 60; i += 1) {
+      const recorded = await keep(journal, { callId: `call_${i}`, path: `/${'p'.repeat(5_000)}` });
+      expect(synced.subarray(0, decodeGroups(file()).goodBytes).indexOf(0), `record ${i}`).to.equal(-1);
+      journal.ended(recorded);
+      // Every third end stands alone, in a group that nobody waits for.
+      if (i % 3 === 0) await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     }
   });
 
@@ -180,7 +235,7 @@ describe('journal', () => {
     const { journal, sealed } = start({ disk, giveUpMs: 50 });
     await finish(journal, 'call_1');
     full = true;
-    const fault = await journal.record(callRecord({ callId: 'call_2' })).catch((error: unknown) => error);
+    const fault = await keep(journal, { callId: 'call_2' }).catch((error: unknown) => error);
     expect(fault).to.be.instanceOf(AppError).with.property('code', 'cannot-count');
     expect(journal.ready()).to.equal(false);
     full = false;
