@@ -48,7 +48,7 @@ export interface AppOptions {
 /** The portal: a request gets an id, headers, a session, an actor; then one of the routes; then, if need be, an error page. */
 export function makeApp(options: AppOptions): Express {
   const { accounts, log, ids, webUrl } = options;
-  const sessionStore = new PortalSessions(options.sessionsStore, options.now);
+  const sessionStore = new PortalSessions(options.sessionsStore, options.now, (length) => ids.bytes(length));
   const passport = makePassport(accounts, options.passkeys);
   const app = express();
   app.disable('x-powered-by');

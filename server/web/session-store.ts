@@ -1,5 +1,6 @@
 import { Store, type SessionData } from 'express-session';
-import { sha256Hex } from '../kernel/ids.ts';
+import { openSecret, SEAL_IV_BYTES, sealSecret, type KeyRing } from '../domain/credential.ts';
+import { sha256Hex, type Ids } from '../kernel/ids.ts';
 import type { SessionsStore } from '../store/sessions.ts';
 
 /** A session is gone this long after its last use. */
@@ -7,6 +8,18 @@ export const SESSION_LIFE_MS = 14 * 86_400_000;
 
 /** What names a session in forms and in the store: its id stays in the cookie. */
 export const handleOf = (sessionId: string): string => sha256Hex(sessionId);
+
+/**
+ * What a session holds is sealed under its own id, which the browser alone has: a copy of the database tells no state of a sign-on that is under way, and
+ * nothing that was left for the next page.
+ */
+const ringOf = (sid: string): KeyRing => [{ id: 'sid', key: Buffer.from(sha256Hex(`session data ${sid}`), 'hex') }];
+
+/** @param iv  SEAL_IV_BYTES random bytes */
+export const sealSession = (sid: string, data: string, iv: Buffer): string => sealSecret(ringOf(sid), data, handleOf(sid), iv);
+
+/** Sessions of earlier releases stand in clear until they are written again. */
+export const openSession = (sid: string, stored: string): string | null => (stored.startsWith('{') ? stored : openSecret(ringOf(sid), stored, handleOf(sid)));
 
 type Answer<T> = (error?: unknown, value?: T) => void;
 const answer = <T>(work: Promise<T>, done?: Answer<T>): void =>
@@ -20,6 +33,7 @@ export class PortalSessions extends Store {
   constructor(
     private readonly sessions: SessionsStore,
     private readonly now: () => number,
+    private readonly bytes: Ids['bytes'],
   ) {
     super();
   }
@@ -53,7 +67,8 @@ export class PortalSessions extends Store {
     const found = await this.sessions.session(handleOf(sid));
     // The store forgets what has expired a little later.
     if (!found || found.expiresAt.getTime() <= this.now()) return null;
-    return { ...(JSON.parse(found.data) as SessionData), seen: { at: found.seenAt, address: found.address } };
+    const data = openSession(sid, found.data);
+    return data === null ? null : { ...(JSON.parse(data) as SessionData), seen: { at: found.seenAt, address: found.address } };
   }
 
   private async write(sid: string, session: SessionData): Promise<void> {
@@ -68,7 +83,7 @@ export class PortalSessions extends Store {
       agent: opened?.agent ?? '',
       seenAt: at,
       address: opened?.address ?? '',
-      data: JSON.stringify(session),
+      data: sealSession(sid, JSON.stringify(session), this.bytes(SEAL_IV_BYTES)),
       expiresAt: new Date(at + SESSION_LIFE_MS),
     });
   }

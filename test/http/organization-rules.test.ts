@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
+import { openSession, sealSession } from '../../server/web/session-store.ts';
 import { turnOn } from '../support/authenticator.ts';
-import type { Visitor } from '../support/browserless.ts';
+import { sessionIdOf, type Visitor } from '../support/browserless.ts';
 import { PASSWORD, startPortal, type Portal } from '../support/portal.ts';
 
 describe('rules of an organization', () => {
@@ -106,9 +107,10 @@ describe('rules of an organization', () => {
     expect((await owner.get('/organization/members')).status).to.equal(200);
     const { sessions } = portal.composition.store;
     for (const session of await sessions.ofUser(owner.userId)) {
-      const data = JSON.parse(session.data) as { opened: { at: number } };
+      const sid = sessionIdOf(owner);
+      const data = JSON.parse(openSession(sid, session.data) ?? '') as { opened: { at: number } };
       data.opened.at -= 8 * 3_600_000 + 1;
-      await sessions.put({ ...session, data: JSON.stringify(data) });
+      await sessions.put({ ...session, data: sealSession(sid, JSON.stringify(data), randomBytes(12)) });
     }
     const answer = await owner.get('/organization/members');
     expect([answer.status, answer.text.includes('sign in again after 8 h')]).to.deep.equal([403, true]);

@@ -47,3 +47,9 @@ export function visitor(origin: string): Visitor {
     },
   };
 }
+
+/** The session's id as the cookie carries it, in front of its signature; empty without a session. */
+export const sessionIdOf = ({ cookies }: Pick<Visitor, 'cookies'>): string =>
+  decodeURIComponent(cookies.get('tollgate') ?? '')
+    .slice(2)
+    .split('.')[0] ?? '';

@@ -19,16 +19,23 @@ export interface SignOnWorld {
 const HOME = '/organization/single-sign-on';
 export const revOf = (text: string): string => /name="rev" value="(\d+)"/.exec(text)?.[1] ?? '';
 
+/** Somebody of the platform alone, signed in. */
+export async function signedInOperator({ composition, visitor }: Portal): Promise<Visitor> {
+  const { services, store } = composition;
+  const email = 'olga@platform.test';
+  const made = await services.accounts.register({ email, password: PASSWORD, name: 'Olga', organization: 'Olga' });
+  if (!made) throw new Error('no operator');
+  await services.accounts.addOperators(made.user);
+  await store.accounts.removeMembership(made.organization._id, made.user._id);
+  const operator = visitor();
+  await operator.post('/sign-in', { email, password: PASSWORD });
+  return operator;
+}
+
 export async function startSignOnWorld(): Promise<SignOnWorld> {
   const issuer = await startIssuer();
   const portal = await startPortal({ UPSTREAM_ALLOW: issuer.place });
-  const { services } = portal.composition;
-  const made = await services.accounts.register({ email: 'olga@platform.test', password: PASSWORD, name: 'Olga', organization: 'Olga' });
-  if (!made) throw new Error('no operator');
-  await services.accounts.addOperators(made.user);
-  await portal.composition.store.accounts.removeMembership(made.organization._id, made.user._id);
-  const operator = portal.visitor();
-  await operator.post('/sign-in', { email: 'olga@platform.test', password: PASSWORD });
+  const operator = await signedInOperator(portal);
   let domains = 0;
 
   async function setRules(owner: Visitor, rules: Record<string, string | readonly string[]>): Promise<Answer> {
