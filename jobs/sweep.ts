@@ -13,7 +13,8 @@ export const sweep: Job<'sweep'> = {
     for (const eventId of await inbox.unhandled(SYSTEM, UNHANDLED_MS)) await queue.enqueue('handle-inbound-event', { eventId });
     for (const invoiceId of await invoicing.dueInvoices(clock.now(), STUCK_MS)) await queue.enqueue('collect-invoice', { invoiceId });
     for (const gatewayId of await catalog.deletion.unfinished(SYSTEM)) await queue.enqueue('delete-gateway', { gatewayId });
-    await subscriptions.sweep(clock.now());
     await catalog.publishing.settleAbandoned(SYSTEM);
+    // The last: it may ask Stripe, which may be away.
+    await subscriptions.sweep(clock.now());
   },
 };

@@ -1,4 +1,5 @@
-import { Worker } from 'bullmq';
+import { DelayedError, Worker, type Job as BullJob } from 'bullmq';
+import { AppError } from '../server/kernel/errors.ts';
 import { asConnection, queueClient, queuePrefix, type QueueConnection } from '../server/queue/connection.ts';
 import { JOBS, JOB_NAMES, type JobName, type JobPayloads } from '../server/queue/jobs.ts';
 import type { JobWorld } from './job.ts';
@@ -23,8 +24,23 @@ export function startWorker(connection: QueueConnection, world: JobWorld, { sche
   client.connect().catch(() => undefined);
 
   const run = <N extends JobName>(name: N, payload: JobPayloads[N]): Promise<void> => REGISTRY[name].run(payload, world);
+  /**
+   * A job that meets Stripe's circuit open is put off, which uses up none of its tries: nothing was asked. Whoever finds it open comes again a little
+   * after it may be well, spread over a second half of the wait. A job of one try comes round by itself, and would only be in its own way.
+   */
+  async function putOff(job: BullJob, token: string | undefined, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'payments-paused' || (job.opts.attempts ?? 1) < 2) throw error;
+      const waitMs = (error.retryAfterSeconds ?? 1) * 1_000;
+      world.log.info({ job: job.name, id: job.id, waitMs }, 'put off: payments are paused');
+      await job.moveToDelayed(world.clock.real() + waitMs + spread(job.id ?? '', waitMs / 2), token);
+      throw new DelayedError();
+    }
+  }
   const workers = JOB_NAMES.map((name) => {
-    const worker = new Worker(name, (job) => run(name, job.data as JobPayloads[typeof name]), {
+    const worker = new Worker(name, (job, token) => putOff(job, token, () => run(name, job.data as JobPayloads[typeof name])), {
       connection: asConnection(client),
       prefix: queuePrefix(connection),
       concurrency: JOBS[name].concurrency,
@@ -50,4 +66,11 @@ export function startWorker(connection: QueueConnection, world: JobWorld, { sche
       if (client.isOpen) client.destroy();
     },
   };
+}
+
+/** By its name, so that jobs put off together do not come back together. */
+function spread(id: string, rangeMs: number): number {
+  let sum = 0;
+  for (const character of id) sum = (sum * 31 + character.charCodeAt(0)) % 1_000;
+  return Math.ceil((sum * rangeMs) / 1_000);
 }

@@ -1,3 +1,4 @@
+import { makeCircuitBoard } from './cache/circuits.ts';
 import { makeRedis } from './cache/redis.ts';
 import { makeRoster } from './cache/roster.ts';
 import { makeSignals } from './cache/signals.ts';
@@ -7,6 +8,8 @@ import { makeIds, type Ids } from './kernel/ids.ts';
 import { makeLog, type Log } from './kernel/log.ts';
 import { makeLifecycle } from './lifecycle.ts';
 import { makeMailer } from './mail/mailer.ts';
+import { makePaymentsCircuit } from './payments-circuit.ts';
+import { behindCircuit } from './stripe/circuit.ts';
 import { makeSimulatorControl } from './stripe/simulator.ts';
 import { makePayments } from './stripe/payments.ts';
 import { makeQueue } from './queue/queue.ts';
@@ -65,12 +68,18 @@ export async function compose(config: Config, role: string, overrides: Overrides
     lifecycle.add({ name: 'clock', stop: () => clearInterval(timer) });
   }
 
-  const payments = makePayments({ secretKey: config.stripe.secretKey, apiBase: config.stripe.apiBase === '' ? undefined : config.stripe.apiBase });
+  const circuits = makeCircuitBoard({ redis });
+  const circuit = makePaymentsCircuit({ board: circuits, clock, ids, lifecycle, log, role });
+  const payments = behindCircuit(
+    makePayments({ secretKey: config.stripe.secretKey, apiBase: config.stripe.apiBase === '' ? undefined : config.stripe.apiBase }),
+    circuit,
+  );
   const queue = makeQueue({ url: config.redisUrl, prefix: config.redisPrefix }, { onAway });
   lifecycle.add({ name: 'queue', stop: () => queue.close() });
   const roster = makeRoster({ redis });
   const services = makeServices({
     payments,
+    circuits,
     queue,
     simulator: config.stripe.apiBase === '' ? null : makeSimulatorControl(config.stripe.apiBase),
     latenessSeconds: config.latenessSeconds,
@@ -91,5 +100,5 @@ export async function compose(config: Config, role: string, overrides: Overrides
   });
   lifecycle.add({ name: 'clock control', stop: () => services.clockControl.stop() });
   lifecycle.add({ name: 'storefront', stop: () => services.storefront.stop() });
-  return { config, log, lifecycle, clock, ids, store, redis, signals, queue, payments, roster, services };
+  return { config, log, lifecycle, clock, ids, store, redis, signals, queue, payments, circuit, roster, services };
 }

@@ -9,6 +9,7 @@ import { openJournal } from './gateway/journal.ts';
 import { makeReplay } from './gateway/journal-codec.ts';
 import { makeGateway } from './gateway/server.ts';
 import { makeOps } from './ops.ts';
+import { observeCircuit } from './payments-circuit.ts';
 import { makeLimits } from './services/limits.ts';
 import { makeShipping } from './services/shipping.ts';
 import { makeSnapshots } from './services/snapshots.ts';
@@ -30,7 +31,17 @@ const SIGN_IN_CODE = { points: 10, seconds: 3_600 };
 const KEYS_REFUSED = { points: 60, seconds: 900 };
 
 /** The portal: pages, forms, webhooks. */
-export async function startWeb({ config, log, lifecycle, clock, ids, store, redis, services }: Composition): Promise<{ port: number; opsPort: number }> {
+export async function startWeb({
+  config,
+  log,
+  lifecycle,
+  clock,
+  ids,
+  store,
+  redis,
+  circuit,
+  services,
+}: Composition): Promise<{ port: number; opsPort: number }> {
   const attempts = {
     account: makeAttempts({ redis, name: 'account', ...SIGN_IN.account }),
     address: makeAttempts({ redis, name: 'address', ...SIGN_IN.address }),
@@ -76,6 +87,7 @@ export async function startWeb({ config, log, lifecycle, clock, ids, store, redi
     ...(config.sandbox && { extra: sandboxOps(services) }),
   });
   if (config.sandbox) services.clockControl.watch();
+  observeCircuit(ops.metrics, circuit);
   const opsPort = await ops.listen(config.opsPorts.web);
   lifecycle.add({ name: 'ops', stop: () => ops.close() });
   const port = await listen(server, config.webPort);
@@ -159,7 +171,18 @@ export async function startGateway({
 }
 
 /** Background work. */
-export async function startJobs({ config, log, lifecycle, clock, store, redis, queue, payments, services }: Composition): Promise<{ opsPort: number }> {
+export async function startJobs({
+  config,
+  log,
+  lifecycle,
+  clock,
+  store,
+  redis,
+  queue,
+  payments,
+  circuit,
+  services,
+}: Composition): Promise<{ opsPort: number }> {
   const { auditRetention, catalog, inbox, invoicing, keyWarnings, subscriptions, usageTotals } = services;
   const worker = startWorker(
     { url: config.redisUrl, prefix: config.redisPrefix },
@@ -174,6 +197,7 @@ export async function startJobs({ config, log, lifecycle, clock, store, redis, q
       stripe: async () => (await payments.reachable()) || 'does not answer',
     },
   });
+  observeCircuit(ops.metrics, circuit);
   const opsPort = await ops.listen(config.opsPorts.worker);
   lifecycle.add({ name: 'ops', stop: () => ops.close() });
   log.info({ opsPort }, 'worker runs');

@@ -67,26 +67,40 @@ export function addTotal(totals: Map<string, Total>, more: Total): void {
   totals.set(id, { sub: more.sub, window: more.window, meter: more.meter, day: more.day, hours });
 }
 
+/** What an entry adds to a meter of its hour. */
+function quantitiesOf({ outcome, calls, units, bytesIn, bytesOut }: CountedEntry, rule: BillingRule | undefined, meter: string): HourTotal {
+  const billed = rule !== undefined && isBillableOutcome(rule, outcome);
+  const kept = keepsPlace(outcome as Outcome);
+  const count = units[meter] ?? 0n;
+  const ofCalls = meter === REQUESTS_METER ? { calls, billableCalls: billed ? calls : 0n, failed: kept ? 0n : calls, bytesIn, bytesOut } : {};
+  return { ...NO_USAGE, billable: billed ? count : 0n, places: kept ? count : 0n, ...ofCalls };
+}
+
+export const dayOf = (hour: number): number => Math.floor(hour / DAY_MS) * DAY_MS;
+
+/** The same on the meter that every call counts on, and the hour of the day. */
+export const requestsOf = (entry: CountedEntry, rule: BillingRule | undefined): { readonly hour: number; readonly quantities: HourTotal } => ({
+  hour: (entry.hour - dayOf(entry.hour)) / HOUR_MS,
+  quantities: quantitiesOf(entry, rule, REQUESTS_METER),
+});
+
 /**
  * Fold entries into totals by id: sums alone, so that any order and any split of the entries gives the same (invariant I2). Calls without
  * a subscription have no total: they are counted in the batches, and nobody is billed for them.
  */
 export function totalsOf(entries: Iterable<CountedEntry>, ruleOf: RuleOf): Map<string, Total> {
   const totals = new Map<string, { total: Omit<Total, 'hours'>; hours: Map<number, HourTotal> }>();
-  for (const { sub, window, hour, outcome, calls, units, bytesIn, bytesOut } of entries) {
+  for (const entry of entries) {
+    const { sub, window, hour, units } = entry;
     if (sub === '') continue;
     const rule = ruleOf(sub, window);
-    const billed = rule !== undefined && isBillableOutcome(rule, outcome);
-    const kept = keepsPlace(outcome as Outcome);
-    const day = Math.floor(hour / DAY_MS) * DAY_MS;
+    const day = dayOf(hour);
     for (const meter of new Set([REQUESTS_METER, ...Object.keys(units)])) {
       const id = totalId({ sub, window, meter, day });
       const held = totals.get(id) ?? { total: { sub, window, meter, day }, hours: new Map<number, HourTotal>() };
       totals.set(id, held);
-      const count = units[meter] ?? 0n;
-      const ofCalls = meter === REQUESTS_METER ? { calls, billableCalls: billed ? calls : 0n, failed: kept ? 0n : calls, bytesIn, bytesOut } : {};
       const at = (hour - day) / HOUR_MS;
-      held.hours.set(at, plus(held.hours.get(at) ?? NO_USAGE, { ...NO_USAGE, billable: billed ? count : 0n, places: kept ? count : 0n, ...ofCalls }));
+      held.hours.set(at, plus(held.hours.get(at) ?? NO_USAGE, quantitiesOf(entry, rule, meter)));
     }
   }
   return new Map([...totals].map(([id, { total, hours }]) => [id, { ...total, hours }]));
@@ -97,6 +111,8 @@ export interface TotalDifference {
   readonly sub: string;
   readonly window: string;
   readonly meter: string;
+  /** Which part of it, such as `operation GET /things`; empty: all of it. */
+  readonly part: string;
   /** Start of the hour, epoch ms. */
   readonly hour: number;
   readonly quantity: keyof HourTotal;
@@ -104,21 +120,28 @@ export interface TotalDifference {
   readonly inBatches: bigint;
 }
 
-/** Where totals and what the batches say differ, in the order of time. */
-export function differencesOf(totals: ReadonlyMap<string, Total>, batches: ReadonlyMap<string, Total>): TotalDifference[] {
-  const differences: TotalDifference[] = [];
-  for (const id of new Set([...totals.keys(), ...batches.keys()])) {
-    const [kept, true_] = [totals.get(id), batches.get(id)];
-    const about = kept ?? true_;
-    if (!about) continue;
-    for (const hour of new Set([...(kept?.hours.keys() ?? []), ...(true_?.hours.keys() ?? [])])) {
-      for (const quantity of QUANTITIES) {
-        const inTotals = kept?.hours.get(hour)?.[quantity] ?? 0n;
-        const inBatches = true_?.hours.get(hour)?.[quantity] ?? 0n;
-        if (inTotals === inBatches) continue;
-        differences.push({ sub: about.sub, window: about.window, meter: about.meter, hour: about.day + hour * HOUR_MS, quantity, inTotals, inBatches });
-      }
-    }
-  }
-  return differences.sort((a, b) => a.hour - b.hour || (a.meter < b.meter ? -1 : a.meter > b.meter ? 1 : 0));
+/** Where two counts of the same hours differ. */
+export function hourDifferences(
+  about: Pick<TotalDifference, 'meter' | 'part' | 'sub' | 'window'> & { readonly day: number },
+  kept: ReadonlyMap<number, HourTotal> | undefined,
+  counted: ReadonlyMap<number, HourTotal> | undefined,
+): TotalDifference[] {
+  const { sub, window, meter, part, day } = about;
+  return [...new Set([...(kept?.keys() ?? []), ...(counted?.keys() ?? [])])].flatMap((hour) =>
+    QUANTITIES.flatMap((quantity) => {
+      const inTotals = kept?.get(hour)?.[quantity] ?? 0n;
+      const inBatches = counted?.get(hour)?.[quantity] ?? 0n;
+      return inTotals === inBatches ? [] : [{ sub, window, meter, part, hour: day + hour * HOUR_MS, quantity, inTotals, inBatches }];
+    }),
+  );
 }
+
+/** Where totals and what the batches say differ, in the order of time. */
+export const differencesOf = (totals: ReadonlyMap<string, Total>, batches: ReadonlyMap<string, Total>): TotalDifference[] =>
+  [...new Set([...totals.keys(), ...batches.keys()])]
+    .flatMap((id) => {
+      const [kept, counted] = [totals.get(id), batches.get(id)];
+      const about = kept ?? counted;
+      return about ? hourDifferences({ ...about, part: '' }, kept?.hours, counted?.hours) : [];
+    })
+    .sort((a, b) => a.hour - b.hour || (a.meter < b.meter ? -1 : a.meter > b.meter ? 1 : 0));

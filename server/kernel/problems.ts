@@ -54,6 +54,7 @@ export const PROBLEMS = define({
   'own-product': { status: 409, title: 'Your own product', help: 'Your organization sells this API, so it cannot buy it: money would only go in a circle. To call it free of charge, authorize one of your apps on the API’s page under Gateways.' },
   'payment-declined': { status: 402, title: 'Payment declined', help: 'The card was declined. The subscription waits for you: try another card.' },
   'payment-due': { status: 402, title: 'Payment due', help: 'The subscription is suspended because a payment is open. Its owner can pay on the subscription’s page.', apig: 'APIG.0502', responseType: 'PAYMENT_REQUIRED' },
+  'payments-paused': { status: 503, title: 'Payments are unavailable for a moment', help: 'The payment service is not well at the moment, so it is not asked. Nothing was sent to it and nothing was charged. Try again after the time in Retry-After; what is due is collected by itself as soon as it is well.' },
   'quota-exceeded': { status: 429, title: 'Quota used up', help: 'The calls included in the plan are used up for this period. Wait for the next period or change the plan.', apig: 'APIG.0501', responseType: 'QUOTA_EXCEEDED' },
   'sign-in-failed': { status: 401, title: 'Sign-in failed', help: 'E-mail and password do not match. Check both, or reset the password.' },
   'sign-in-required': { status: 401, title: 'Please sign in', help: 'This page needs an account.' },

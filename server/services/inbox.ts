@@ -193,7 +193,7 @@ export function makeInbox({ store, payments, handlers, enqueue, audit, clock, lo
 
   async function failed(event: InboxDoc, error: unknown): Promise<void> {
     const reason = shorten(error instanceof AppError ? `${error.code}: ${causeOf(error)}` : String(error));
-    if (error instanceof AppError && error.code === 'dependency-away') {
+    if (error instanceof AppError && (error.code === 'dependency-away' || error.code === 'payments-paused')) {
       // Nothing is wrong with the event. It waits for as long as the other side needs.
       await store.inbox.notePostponed(event._id, reason);
       throw error;

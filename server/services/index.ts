@@ -1,3 +1,4 @@
+import type { CircuitBoard } from '../cache/circuits.ts';
 import type { Roster } from '../cache/roster.ts';
 import type { Signals } from '../cache/signals.ts';
 import type { KeyRing } from '../domain/credential.ts';
@@ -65,6 +66,7 @@ export interface Ground {
   readonly log: Log;
   readonly mailer: Mailer;
   readonly payments: Payments;
+  readonly circuits: Pick<CircuitBoard, 'open'>;
   readonly platformFeeBps: bigint;
   /** Addresses for private connections, as they are given out. */
   readonly privateAddresses: readonly string[];
@@ -96,6 +98,7 @@ export function makeServices(ground: Ground) {
     log,
     mailer,
     payments,
+    circuits,
     platformFeeBps,
     privateAddresses,
     queue,
@@ -189,7 +192,7 @@ export function makeServices(ground: Ground) {
   };
   const inbox = makeInbox({ store, payments, handlers, enqueue: (eventId) => queue.enqueue('handle-inbound-event', { eventId }), audit, clock, log });
   const overview = makeOverview({ subscriptions, metering, invoicing, store });
-  const operations = makeOperations({ store, invoicing, inbox, metering, usageTotals, queue, audit, clock });
+  const operations = makeOperations({ store, invoicing, inbox, metering, usageTotals, circuits, queue, audit, clock });
   const jobsUnderWay = () =>
     queue.counts().then(
       (counts) => counts.reduce((sum, { waiting, active }) => sum + waiting + active, 0),

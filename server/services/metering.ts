@@ -1,8 +1,9 @@
 import { isOperator, type Actor } from '../domain/actor.ts';
 import { isBillableOutcome } from '../domain/billable.ts';
-import { keepsPlace, type Outcome, outcomeReason } from '../domain/metering.ts';
+import { type Outcome, outcomeReason } from '../domain/metering.ts';
 import { REQUESTS_METER } from '../domain/plan.ts';
-import { DAY_MS, HOUR_MS, sumOf, windowKey } from '../domain/usage-totals.ts';
+import type { Dimension } from '../domain/usage-splits.ts';
+import { DAY_MS, dayOf, HOUR_MS, sumOf, windowKey, type HourTotal } from '../domain/usage-totals.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Store } from '../store/index.ts';
@@ -17,10 +18,10 @@ const BATCH_SPAN_MS = DAY_MS;
 const LIVE_MS = 15_000;
 const CALLS_MAX = 1_000;
 
-export type UsageDimension = 'app' | 'credential' | 'operation' | 'outcome' | 'hour' | 'day' | 'subscription';
+export type UsageDimension = Dimension | 'hour' | 'day' | 'subscription';
 
 export interface UsageRow {
-  /** Value of the dimension: an id, an operation, an outcome, or an instant in epoch ms as text. */
+  /** Value of the dimension: an id, an operation, an outcome, or an instant in epoch ms as text; `OTHER_VALUE` for those beyond the room of a day. */
   readonly key: string;
   readonly calls: bigint;
   /** Calls that the plan of their window bills (rule N14). */
@@ -44,7 +45,7 @@ export type Metering = ReturnType<typeof makeMetering>;
 
 export interface MeteringDependencies {
   readonly store: Pick<Store, 'subscriptions' | 'usage'>;
-  readonly totals: Pick<UsageTotals, 'ofDays' | 'ofWindow' | 'rulesOf'>;
+  readonly totals: Pick<UsageTotals, 'ofDays' | 'ofWindow' | 'rulesOf' | 'splits'>;
   readonly audit: Audit;
   readonly clock: Clock;
 }
@@ -94,30 +95,27 @@ export function makeMetering({ store, totals, audit, clock }: MeteringDependenci
     readonly to: number;
   }
 
+  function addHour(rows: Rows, key: string, { from, to }: Span, at: number, quantities: HourTotal): void {
+    const { billable, billableCalls, calls, failed, bytesIn, bytesOut } = quantities;
+    if (at + HOUR_MS <= from || at >= to || calls === 0n) return;
+    rows.add(key, { calls, billable: billableCalls, units: billable, failed, bytesIn, bytesOut });
+  }
+
   async function fromTotals(rows: Rows, id: string, { from, to, by }: Span & { readonly by: 'day' | 'hour' | 'subscription' }): Promise<void> {
-    for (const { day, meter, hours } of (await totals.ofDays(id, Math.floor(from / DAY_MS) * DAY_MS, to)).totals) {
+    for (const { day, meter, hours } of (await totals.ofDays(id, dayOf(from), to)).totals) {
       // Calls stand on this meter, whatever else is counted.
       if (meter !== REQUESTS_METER) continue;
-      for (const [hour, { billable, billableCalls, calls, failed, bytesIn, bytesOut }] of hours) {
+      for (const [hour, quantities] of hours) {
         const at = day + hour * HOUR_MS;
-        if (at + HOUR_MS <= from || at >= to || calls === 0n) continue;
-        rows.add(by === 'day' ? String(day) : by === 'hour' ? String(at) : id, { calls, billable: billableCalls, units: billable, failed, bytesIn, bytesOut });
+        addHour(rows, by === 'day' ? String(day) : by === 'hour' ? String(at) : id, { from, to }, at, quantities);
       }
     }
   }
 
-  /** By what totals do not tell apart. */
-  async function fromBatches(rows: Rows, id: string, { from, to, by }: Span & { readonly by: 'app' | 'credential' | 'operation' | 'outcome' }): Promise<void> {
-    const entries = (await store.usage.batchesOf(id, from - BATCH_SPAN_MS, to))
-      .flatMap((batch) => batch.entries)
-      .filter((entry) => entry.sub === id && entry.hour + HOUR_MS > from && entry.hour < to);
-    const ruleOf = await totals.rulesOf(entries.map(({ window }) => windowKey(id, window)));
-    for (const entry of entries) {
-      const { calls, bytesIn, bytesOut } = entry;
-      const rule = ruleOf(id, entry.window);
-      const billed = rule !== undefined && isBillableOutcome(rule, entry.outcome);
-      const [billable, units] = billed ? [calls, entry.units[REQUESTS_METER] ?? 0n] : [0n, 0n];
-      rows.add(entry[by], { calls, billable, units, failed: keepsPlace(entry.outcome as Outcome) ? 0n : calls, bytesIn, bytesOut });
+  /** By what splits tell apart. */
+  async function fromSplits(rows: Rows, id: string, { from, to, by }: Span & { readonly by: Dimension }): Promise<void> {
+    for (const { day, by: parts } of await totals.splits.ofDays(id, dayOf(from), to, by)) {
+      for (const [value, hours] of parts[by]) for (const [hour, quantities] of hours) addHour(rows, value, { from, to }, day + hour * HOUR_MS, quantities);
     }
   }
 
@@ -148,7 +146,7 @@ export function makeMetering({ store, totals, audit, clock }: MeteringDependenci
       const { by } = query;
       for (const id of query.subscriptionIds) {
         if (by === 'day' || by === 'hour' || by === 'subscription') await fromTotals(rows, id, { ...query, by });
-        else await fromBatches(rows, id, { ...query, by });
+        else await fromSplits(rows, id, { ...query, by });
       }
       return { rows: rows.sorted(), asOf };
     },

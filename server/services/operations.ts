@@ -1,3 +1,4 @@
+import type { CircuitBoard, OpenCircuit } from '../cache/circuits.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
@@ -25,13 +26,14 @@ export interface OperationsDependencies {
   readonly inbox: Inbox;
   readonly metering: Metering;
   readonly usageTotals: Pick<UsageTotals, 'auditAll' | 'findings' | 'recount'>;
+  readonly circuits: Pick<CircuitBoard, 'open'>;
   readonly queue: Queue;
   readonly audit: Audit;
   readonly clock: Clock;
 }
 
 /** What an operator sees and may push: periods, queues, webhooks, nodes. Rights are checked on the routes, every push is in the audit log. */
-export function makeOperations({ store, invoicing, inbox, metering, usageTotals, queue, audit, clock }: OperationsDependencies) {
+export function makeOperations({ store, invoicing, inbox, metering, usageTotals, circuits, queue, audit, clock }: OperationsDependencies) {
   async function named(periods: readonly PeriodDoc[]) {
     const subscriptions = new Map((await store.subscriptions.many([...new Set(periods.map((p) => p.subscriptionId))])).map((s) => [s._id, s]));
     const of = <T extends { _id: string }>(documents: readonly T[]) => new Map(documents.map((document) => [document._id, document]));
@@ -111,10 +113,10 @@ export function makeOperations({ store, invoicing, inbox, metering, usageTotals,
 
     async queues(_actor: Actor) {
       try {
-        return { available: true, queues: await queue.counts(), failures: await queue.failures() };
+        return { available: true, queues: await queue.counts(), failures: await queue.failures(), circuits: await circuits.open() };
       } catch {
         // Redis away is a state of this page, not a fault of it.
-        return { available: false, queues: [], failures: [] };
+        return { available: false, queues: [], failures: [], circuits: [] };
       }
     },
 
@@ -127,8 +129,11 @@ export function makeOperations({ store, invoicing, inbox, metering, usageTotals,
     /** @param number  of the page, from 1 */
     async webhooks(actor: Actor, number: number) {
       const now = clock.real();
+      // Without Redis nobody can say; the page of the queues tells of that.
+      const paused: OpenCircuit[] = await circuits.open().catch(() => []);
       const { events, total, open, dead } = await inbox.page(actor, { from: now - WEBHOOK_DAYS * DAY_MS, to: now + 1 }, number, WEBHOOKS_PAGE_SIZE);
       return {
+        circuits: paused,
         days: WEBHOOK_DAYS,
         counts: { open, done: total - open - dead, dead },
         total,

@@ -1,27 +1,28 @@
 import type { Actor } from '../domain/actor.ts';
-import type { BillingRule } from '../domain/billable.ts';
-import { addTotal, DAY_MS, differencesOf, NO_USAGE, totalsOf, windowKey, type RuleOf, type Total, type TotalDifference } from '../domain/usage-totals.ts';
+import { addTotal, DAY_MS, totalsOf, windowKey, type Total, type TotalDifference } from '../domain/usage-totals.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Store } from '../store/index.ts';
-import { bootId, type UsageBatchDoc, type UsageBootDoc } from '../store/usage.ts';
+import type { UsageBatchDoc, UsageBootDoc } from '../store/usage.ts';
 import type { TotalsFindingDoc, UsageTotalDoc } from '../store/usage-totals.ts';
 import type { Audit } from './audit.ts';
 import { mustOperate } from './operators.ts';
+import { asTotals, makeComparison } from './usage/comparison.ts';
+import { makeRulesOf } from './usage/rules.ts';
+import { makeUsageSplits } from './usage/splits.ts';
 
 /** Batches of one boot that are read at once. */
 const BATCHES_MAX = 64;
+/** Batches that one roll-up splits, so that the totals are not kept waiting while a database is split for the first time. */
+const SPLIT_AT_ONCE_MAX = 1_024;
 /** How many numbers back a batch that came late is noticed by itself; the audit finds any. */
 const RECENT_MAX = 32;
-/** Rules of windows in memory; those of a window that was used never change. */
-const RULES_MAX = 50_000;
 const FINDING_ROWS_MAX = 100;
 const AUDITED_BACK_MS = 3 * DAY_MS;
 const AUDITED_AHEAD_MS = 400 * DAY_MS;
-const CORRECTIONS_MAX = 10;
 
 export interface UsageTotalsDependencies {
-  readonly store: Pick<Store, 'periods' | 'products' | 'usage' | 'usageTotals'>;
+  readonly store: Pick<Store, 'periods' | 'products' | 'usage' | 'usageSplits' | 'usageTotals'>;
   readonly audit: Audit;
   readonly clock: Clock;
   readonly log: Log;
@@ -38,26 +39,9 @@ export interface Counted {
 
 /** Totals of what was used: advanced batch by batch by whoever comes, read together with the batches that are not in them yet, compared with all of them. */
 export function makeUsageTotals({ store, audit, clock, log }: UsageTotalsDependencies) {
-  const known = new Map<string, BillingRule>();
-
-  /** Rules of these windows, each by the plan version of its window (rule N14). */
-  async function rulesOf(windows: Iterable<string>): Promise<RuleOf> {
-    const missing = [...new Set(windows)].filter((key) => !known.has(key));
-    if (missing.length > 0) {
-      if (known.size > RULES_MAX) known.clear();
-      const periods = await store.periods.many([...new Set(missing.map(periodIdOf))]);
-      const wanted = periods.flatMap(({ subscriptionId, index, windows: parts }) =>
-        parts.map(({ changeIndex, planVersionId }) => ({ key: windowKey(subscriptionId, `${index}.${changeIndex}`), planVersionId })),
-      );
-      const versions = new Map((await store.products.planVersions([...new Set(wanted.map((one) => one.planVersionId))])).map((one) => [one._id, one.document]));
-      for (const { key, planVersionId } of wanted) {
-        const document = versions.get(planVersionId);
-        // Only what was asked for: a window that nobody used may still get another version.
-        if (document && missing.includes(key)) known.set(key, { billableStatuses: document.billable_statuses, billAborted: document.bill_aborted });
-      }
-    }
-    return (sub, window) => known.get(windowKey(sub, window));
-  }
+  const rulesOf = makeRulesOf({ store });
+  const comparison = makeComparison({ store, rulesOf });
+  const splits = makeUsageSplits({ store, rulesOf });
 
   async function countBatch(boot: UsageBootDoc, batch: UsageBatchDoc): Promise<void> {
     const totals = totalsOf(batch.entries, await rulesOf(batch.windows));
@@ -100,53 +84,10 @@ export function makeUsageTotals({ store, audit, clock, log }: UsageTotalsDepende
       log.warn({ batch: batch._id }, 'a batch came after later ones: its windows are counted anew');
       for (const key of batch.windows) {
         const [sub = '', window = ''] = key.split('|');
-        if (sub !== '') await recountWindow(sub, window);
+        if (sub !== '') await comparison.recount(sub, window);
       }
     }
     await store.usage.noteLate(boot._id, number);
-  }
-
-  /** What the totals of a window should hold: the batches up to the marks they carry. Those beyond are not counted yet, which is no fault. */
-  async function compare(sub: string, window: string) {
-    const through = new Map<string, number>((await store.usage.openBoots()).map((boot) => [boot._id, boot.through]));
-    const kept = new Map((await store.usageTotals.ofWindow(sub, window)).map((total) => [total._id, total]));
-    const ruleOf = await rulesOf([windowKey(sub, window)]);
-    const right = new Map<string, Total>();
-    const marks = new Map<string, Record<string, number>>();
-    const closed = new Map<string, number>();
-    for await (const { node, boot, number, entries } of store.usage.eachOfWindow(sub, window)) {
-      const id = bootId(node, boot);
-      if (!through.has(id) && !closed.has(id)) for (const found of await store.usage.boots([id])) closed.set(id, found.through);
-      const mine = entries.filter((entry) => entry.sub === sub && entry.window === window);
-      for (const [totalOf, total] of totalsOf(mine, ruleOf)) {
-        const mark = kept.get(totalOf)?.counted[id] ?? 0;
-        if (number > Math.max(mark, through.get(id) ?? closed.get(id) ?? 0)) continue;
-        addTotal(right, total);
-        const held = marks.get(totalOf) ?? { ...kept.get(totalOf)?.counted };
-        marks.set(totalOf, { ...held, [id]: Math.max(held[id] ?? 0, number) });
-      }
-    }
-    return { kept, right, marks };
-  }
-
-  async function recountWindow(sub: string, window: string): Promise<TotalDifference[]> {
-    for (let tries = 0; tries < CORRECTIONS_MAX; tries += 1) {
-      const { kept, right, marks } = await compare(sub, window);
-      const wrong = differencesOf(asTotals(kept), right);
-      if (wrong.length === 0) return [];
-      for (const id of new Set([...kept.keys(), ...right.keys()])) {
-        const [stands, should] = [kept.get(id), right.get(id)];
-        const hours = Object.fromEntries([...(should?.hours ?? [])].map(([hour, quantities]) => [String(hour), { ...quantities }]));
-        if (stands) await store.usageTotals.correct(id, stands.rev, { hours, counted: marks.get(id) ?? stands.counted });
-        else if (should) {
-          const { sub: s, window: w, meter, day } = should;
-          await store.usageTotals.insert({ _id: id, sub: s, window: w, windowKey: windowKey(s, w), meter, day, hours, counted: marks.get(id) ?? {}, rev: 1 });
-        }
-      }
-    }
-    // Somebody counted on at each try: what is left is reported, and a person starts again.
-    const { kept, right } = await compare(sub, window);
-    return differencesOf(asTotals(kept), right);
   }
 
   /** Totals as stored, and the batches of `sub` that each does not hold yet: exact at every moment, because a total carries what it holds. */
@@ -174,8 +115,7 @@ export function makeUsageTotals({ store, audit, clock, log }: UsageTotalsDepende
 
   /** Compare one window and keep what was found, for the operator's page. */
   async function lookAt(sub: string, window: string): Promise<TotalDifference[]> {
-    const { kept, right } = await compare(sub, window);
-    const differences = differencesOf(asTotals(kept), right);
+    const differences = await comparison.differences(sub, window);
     const _id = windowKey(sub, window);
     if (differences.length === 0) await store.usageTotals.dropFinding(_id);
     else await store.usageTotals.setFinding({ _id, sub, window, at: clock.now(), count: differences.length, rows: differences.slice(0, FINDING_ROWS_MAX) });
@@ -184,14 +124,16 @@ export function makeUsageTotals({ store, audit, clock, log }: UsageTotalsDepende
 
   return {
     rulesOf,
+    splits,
 
-    /** Count what no total holds yet. May be run by any number of processes at once, and again. @returns how many batches were counted */
+    /** Count what no total holds yet, and split some of what no split holds yet. May be run by any number of processes at once, and again. @returns how many batches were counted */
     async rollUp(): Promise<number> {
       let counted = 0;
       for (let found = 1; found > 0; counted += found) {
         found = 0;
         for (const boot of await store.usage.openBoots()) found += await advance(boot);
       }
+      await splits.advance(SPLIT_AT_ONCE_MAX);
       return counted;
     },
 
@@ -241,7 +183,7 @@ export function makeUsageTotals({ store, audit, clock, log }: UsageTotalsDepende
     async recount(actor: Actor, sub: string, window: string): Promise<TotalDifference[]> {
       mustOperate(actor);
       const before = await lookAt(sub, window);
-      await recountWindow(sub, window);
+      await comparison.recount(sub, window);
       const after = await lookAt(sub, window);
       await audit.append(actor, {
         action: 'platform:totals:update',
@@ -251,19 +193,4 @@ export function makeUsageTotals({ store, audit, clock, log }: UsageTotalsDepende
       return after;
     },
   };
-}
-
-const periodIdOf = (key: string): string => {
-  const [sub = '', window = ''] = key.split('|');
-  return `${sub}_${window.split('.')[0] ?? ''}`;
-};
-
-/** As the domain knows them; quantities that the store left out are zero. */
-function asTotals(documents: ReadonlyMap<string, UsageTotalDoc>): Map<string, Total> {
-  return new Map(
-    [...documents].map(([id, { sub, window, meter, day, hours }]) => [
-      id,
-      { sub, window, meter, day, hours: new Map(Object.entries(hours).map(([hour, quantities]) => [Number(hour), { ...NO_USAGE, ...quantities }])) },
-    ]),
-  );
 }

@@ -23,6 +23,7 @@ import { makeSignOnStore } from './sign-on.ts';
 import { makeSpentStore } from './spent.ts';
 import { makeSubscriptionsStore } from './subscriptions.ts';
 import { makeUsageStore } from './usage.ts';
+import { makeUsageSplitsStore } from './usage-splits.ts';
 import { makeUsageTotalsStore } from './usage-totals.ts';
 
 export type Store = ReturnType<typeof makeStore>;
@@ -81,6 +82,7 @@ function makeStore(connection: Connection) {
     spent: makeSpentStore(connection),
     subscriptions: makeSubscriptionsStore(connection),
     usage: makeUsageStore(connection),
+    usageSplits: makeUsageSplitsStore(connection),
     usageTotals: makeUsageTotalsStore(connection),
   };
   return {

@@ -103,6 +103,10 @@ export interface UsageBootDoc {
   ended: boolean;
   /** False: ended, and counted to the end. */
   open: boolean;
+  /** Every batch up to this number is in the splits. Missing in a boot that began before there were splits: none is. */
+  split?: number;
+  /** False: ended, and in the splits to the end. */
+  splitOpen?: boolean;
 }
 
 const loggedCall = (record: CallRecord): LoggedCall => ({
@@ -177,10 +181,13 @@ export function makeUsageStore(connection: Connection) {
       recent: { type: [Number], required: true },
       ended: { type: Boolean, required: true },
       open: { type: Boolean, required: true },
+      split: Number,
+      splitOpen: Boolean,
     },
     { ...options, collection: 'usageBoots' },
   );
   boots.index({ open: 1 });
+  boots.index({ splitOpen: 1 });
 
   const Batches = connection.model('UsageBatch', batches);
   const Logs = connection.model('CallLog', logs);
@@ -192,8 +199,8 @@ export function makeUsageStore(connection: Connection) {
   async function register({ node, boot }: Pick<UsageBatchDoc, 'boot' | 'node'>): Promise<void> {
     const _id = bootId(node, boot);
     if (known.has(_id)) return;
-    if (!(await insertOnce(() => Boots.create({ _id, node, boot, through: 0, recent: [], ended: false, open: true })))) {
-      await Boots.updateOne({ _id }, { $set: { ended: false, open: true } });
+    if (!(await insertOnce(() => Boots.create({ _id, node, boot, through: 0, recent: [], ended: false, open: true, split: 0, splitOpen: true })))) {
+      await Boots.updateOne({ _id }, { $set: { ended: false, open: true, splitOpen: true } });
     }
     known.add(_id);
   }
@@ -222,6 +229,14 @@ export function makeUsageStore(connection: Connection) {
     /** A batch that came late is counted. */
     noteLate: async (id: string, number: number) => void (await Boots.updateOne({ _id: id }, { $addToSet: { recent: number } })),
     closeBoot: async (id: string) => (await Boots.updateOne({ _id: id, ended: true, open: true }, { $set: { open: false } })).modifiedCount === 1,
+    /** Boots that may have batches which are not in the splits; those that know of no splits have all of theirs. */
+    splitBoots: () => Boots.find({ splitOpen: { $in: [true, null] } } as never).lean<UsageBootDoc[]>(),
+    /** Split further, if nobody else was faster. */
+    advanceSplit: async (id: string, from: number, to: number) =>
+      (await Boots.updateOne({ _id: id, split: from === 0 ? { $in: [0, null] } : from } as never, { $set: { split: to } })).modifiedCount === 1,
+    closeSplit: async (id: string) =>
+      (await Boots.updateOne({ _id: id, ended: true, open: false, splitOpen: { $in: [true, null] } } as never, { $set: { splitOpen: false } }))
+        .modifiedCount === 1,
     /** Numbers of a boot's batches from `from` on. */
     numbersOf: async ({ node, boot }: Pick<UsageBatchDoc, 'boot' | 'node'>, from: number) =>
       (await Batches.find({ node, boot, number: { $gte: from, $lte: NUMBER_MAX } }, { number: 1 }).lean<{ number: number }[]>())

@@ -57,6 +57,14 @@ export function mapStripeError(error: unknown): unknown {
   return away(error);
 }
 
+/** Stripe is unwell: no answer, one of its own faults, or too many requests for it. Not a lock on one object, a wrong key or anything that it decided. */
+export function isUnwell(error: unknown): boolean {
+  const cause = error instanceof AppError ? error.cause : error;
+  if (cause instanceof Stripe.errors.StripeRateLimitError) return cause.code !== 'lock_timeout';
+  if (cause instanceof Stripe.errors.StripeConnectionError) return true;
+  return cause instanceof Stripe.errors.StripeError && (cause.statusCode ?? 0) >= 500;
+}
+
 /** The object is not in a state that allows the request. */
 const STATE_CODES: ReadonlySet<string> = new Set([
   'invoice_not_editable',

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Model } from 'mongoose';
 import { connectStore, isDuplicateKey } from '../../server/store/connect.ts';
 import { openStore, type Store } from '../../server/store/index.ts';
+import { NO_PARTS } from '../../server/domain/usage-splits.ts';
 import { definition } from '../support/catalog-world.ts';
 import { testMongo } from '../support/engines.ts';
 
@@ -267,8 +268,12 @@ describe('store contract', () => {
       'serviceAccounts.update': ['ServiceAccount', { rev: 1 }, (id, writer) => store.serviceAccounts.update(id, 1, { purpose: `writer ${writer}` })],
       'subscriptions.update': ['Subscription', { rev: 4, status: 'pending' }, (id) => store.subscriptions.update(id, 4, { status: 'active' })],
       'usage.advanceBoot': ['UsageBoot', { through: 4, recent: [4] }, (id) => store.usage.advanceBoot(id, 4, { through: 5, recent: [4, 5] })],
+      'usage.advanceSplit': ['UsageBoot', { split: 4 }, (id) => store.usage.advanceSplit(id, 4, 5)],
       'usage.closeBoot': ['UsageBoot', { ended: true, open: true }, (id) => store.usage.closeBoot(id)],
+      'usage.closeSplit': ['UsageBoot', { ended: true, open: false, splitOpen: true }, (id) => store.usage.closeSplit(id)],
       'usage.retire': ['Watermark', { retired: false }, (id, writer) => store.usage.retire(id, `writer ${writer}`)],
+      'usageSplits.add': ['UsageSplit', { rev: 3, by: {}, counted: {} }, (id) => store.usageSplits.add(id, NO_PARTS, { boot: 'gw1-1', number: 1 }, 3)],
+      'usageSplits.correct': ['UsageSplit', { rev: 3, by: {}, counted: {} }, (id) => store.usageSplits.correct(id, 3, { by: NO_PARTS }, {})],
       'usageTotals.correct': ['UsageTotal', { rev: 3, hours: {}, counted: {} }, (id) => store.usageTotals.correct(id, 3, { hours: {}, counted: {} })],
     };
 

@@ -46,6 +46,8 @@ export interface FakeUsage {
 }
 
 export interface BillingWorld {
+  /** Of the database, for a second connection. */
+  readonly uri: string;
   readonly store: Store;
   readonly stripe: TestStripe;
   readonly clock: Clock;
@@ -164,6 +166,7 @@ export async function billingWorld(): Promise<BillingWorld> {
   };
 
   return {
+    uri: mongo.uri,
     store,
     stripe,
     clock,

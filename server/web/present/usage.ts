@@ -1,3 +1,4 @@
+import { OTHER_VALUE, VALUES_MAX } from '../../domain/usage-splits.ts';
 import type { UsageDimension, UsageRow } from '../../services/metering.ts';
 import { barChart, type ChartModel } from './chart.ts';
 import { address } from './pagination.ts';
@@ -114,8 +115,10 @@ export const secondWords = (at: number): string => `${dateWords(at)}, ${iso(at).
 
 /** Rows by name, most calls first. */
 export function usageRows(rows: readonly UsageRow[], names: ReadonlyMap<string, string>, by: Split) {
-  const nameOf = (key: string): string =>
-    by === 'outcome' ? outcomeWords(key) : by === 'operation' ? key : (names.get(key) ?? (key === '' ? 'without one' : key));
+  const nameOf = (key: string): string => {
+    if (key === OTHER_VALUE) return `all others (of days with more than ${VALUES_MAX} different ones)`;
+    return by === 'outcome' ? outcomeWords(key) : by === 'operation' ? key : (names.get(key) ?? (key === '' ? 'without one' : key));
+  };
   return [...rows]
     .sort((a, b) => (a.calls < b.calls ? 1 : a.calls > b.calls ? -1 : a.key < b.key ? -1 : 1))
     .map((row) => ({ ...row, name: nameOf(row.key), bytes: row.bytesOut }));

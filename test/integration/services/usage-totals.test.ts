@@ -7,7 +7,7 @@ import { makeLog } from '../../../server/kernel/log.ts';
 import { makeAudit } from '../../../server/services/audit.ts';
 import { makeCarry } from '../../../server/services/billing/carry.ts';
 import { makeIssue } from '../../../server/services/billing/issue.ts';
-import { makeMetering } from '../../../server/services/metering.ts';
+import { makeMetering, type UsageDimension } from '../../../server/services/metering.ts';
 import { makeUsageTotals, type UsageTotals } from '../../../server/services/usage-totals.ts';
 import type { Store } from '../../../server/store/index.ts';
 import type { UsageBatchDoc, UsageEntry } from '../../../server/store/usage.ts';
@@ -96,7 +96,7 @@ describe('usage totals', function () {
       const metering = meteringOf();
       const range = { subscriptionIds: [sub], from: world.clock.now() - 48 * HOUR_MS, to: world.clock.now() + 96 * HOUR_MS };
       const actor = { ...operator, organizationId: 'org_buyer' };
-      const by = async (dimension: 'day' | 'hour' | 'outcome' | 'subscription') => {
+      const by = async (dimension: UsageDimension) => {
         const { rows } = await metering.usage(actor, { ...range, by: dimension });
         const sum = (quantity: 'billable' | 'calls' | 'failed' | 'units') => rows.reduce((all, row) => all + row[quantity], 0n);
         return [sum('calls'), sum('billable'), sum('units'), sum('failed')];
@@ -109,6 +109,9 @@ describe('usage totals', function () {
         hour: await by('hour'),
         subscription: await by('subscription'),
         outcome: await by('outcome'),
+        operation: await by('operation'),
+        app: await by('app'),
+        credential: await by('credential'),
       };
     };
     const before = await read();
@@ -121,6 +124,9 @@ describe('usage totals', function () {
       hour: usage,
       subscription: usage,
       outcome: usage,
+      operation: usage,
+      app: usage,
+      credential: usage,
     });
     await totals.rollUp();
     expect(await inTotals()).to.equal(28n);
@@ -130,7 +136,7 @@ describe('usage totals', function () {
   it('survive a kill between any two writes, and a write that the driver repeats', async () => {
     const name = newBoot();
     await store3(name, [1, 2, 4, 8, 16]);
-    for (let dies = 1; dies <= 6; dies += 1) {
+    for (let dies = 1; dies <= 16; dies += 1) {
       let left = dies;
       const step =
         <A extends unknown[], R>(verb: (...args: A) => Promise<R>) =>
@@ -143,6 +149,7 @@ describe('usage totals', function () {
         ...store,
         usage: { ...store.usage, advanceBoot: step(store.usage.advanceBoot) },
         usageTotals: { ...store.usageTotals, add: step(store.usageTotals.add) },
+        usageSplits: { ...store.usageSplits, add: step(store.usageSplits.add), insert: step(store.usageSplits.insert) },
       } as Store;
       await another(dying)
         .rollUp()

@@ -109,7 +109,7 @@ export function billingOperations({
       path: '/usage',
       action: 'market:usage:get',
       id: 'getUsage',
-      summary: 'Calls over a time, by what they have in common; the greatest number of calls first.',
+      summary: 'Calls over a time, by what they have in common; the greatest number of calls first. `(others)`: values beyond the first 200 of a day.',
       query: UsageQuery,
       answer: Usage,
       async run({ actor, query }) {
