@@ -35,4 +35,7 @@ export const PLATFORM_ORGANIZATION = 'org_platform';
 
 export const SYSTEM: Actor = { kind: 'system', userId: '', organizationId: '', policies: [], address: '', requestId: 'system' };
 
+/** Does a service account act, a member that is a program? Its id says so, whichever key it came with. */
+export const isServiceAccount = ({ userId }: Pick<Actor, 'userId'>): boolean => userId.startsWith('sva_');
+
 export const isOperator = (actor: Actor): boolean => actor.kind === 'system' || actor.organizationId === PLATFORM_ORGANIZATION;

@@ -1,5 +1,5 @@
 import { ACCESS_KEYS_MAX, endAfter, freePlaces, lifeFault, otherHalf, type AccessKeyKind, type HolderKind } from '../domain/access-key.ts';
-import type { Actor } from '../domain/actor.ts';
+import { isServiceAccount, type Actor } from '../domain/actor.ts';
 import {
   ROTATION_OVERLAPS,
   SEAL_IV_BYTES,
@@ -58,7 +58,7 @@ interface Holder {
 }
 
 /** Whose keys the actor's own ones are: a program's are those of whom it acts as. */
-const selfOf = ({ userId }: Actor): Holder => ({ kind: userId.startsWith('sva_') ? 'service-account' : 'user', id: userId });
+const selfOf = (actor: Actor): Holder => ({ kind: isServiceAccount(actor) ? 'service-account' : 'user', id: actor.userId });
 
 /** The keys that programs come with: made, rotated, revoked. Who comes with one is `key-actors`. */
 export function makeAccessKeys({ store, audit, clock, ids, notifications, secretKeys, keyAgeDaysMax }: AccessKeysDependencies) {

@@ -104,7 +104,6 @@ export function makeAccounts({
   const addOrganization = (name: string, ownerId: string): Promise<OrganizationDoc> =>
     found({ _id: ids.next('org'), name, kind: 'customer' }, ownerId, ['Administrator']);
 
-  /** The organization whose log tells what a person does before one is chosen: the oldest membership's. Empty: there is none. */
   const homeOf = async (userId: string): Promise<string> =>
     (await accounts.membershipsOfUser(userId)).sort((a, b) => a.createdAt - b.createdAt)[0]?.organizationId ?? '';
 
@@ -223,6 +222,9 @@ export function makeAccounts({
       ),
 
     user: (id: string) => accounts.user(id),
+
+    /** The organization whose log tells what a person does before one is chosen: the oldest membership's. Empty: there is none. */
+    homeOf,
 
     /** Ends every session of the user. @returns the user as he is now, for a new one */
     async changePassword(actor: Actor, current: string, next: string): Promise<UserDoc> {

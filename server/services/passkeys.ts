@@ -55,7 +55,7 @@ export function makePasskeys({
   webUrl,
 }: {
   store: Pick<Store, 'accounts' | 'passkeys' | 'spent'>;
-  accounts: Pick<Accounts, 'provePassword' | 'user'>;
+  accounts: Pick<Accounts, 'homeOf' | 'provePassword' | 'user'>;
   secondFactor: Pick<SecondFactor, 'prove'>;
   notifications: Pick<Notifications, 'message'>;
   audit: Audit;
@@ -87,13 +87,12 @@ export function makePasskeys({
 
   /** Two authenticators with one key, or one that was set back: what the counter is for. */
   async function refuseCounter(actor: Actor, user: UserDoc, passkey: PasskeyDoc, counter: number): Promise<never> {
-    const [membership] = await store.accounts.membershipsOfUser(user._id);
     await audit.append(
       { ...actor, userId: user._id },
       {
         action: 'accounts:refuse-passkey',
         resource: `user:${user._id}`,
-        organizationId: membership?.organizationId ?? '',
+        organizationId: await accounts.homeOf(user._id),
         before: { passkey: passkey.name, counter: passkey.counter },
         after: { counter },
       },

@@ -147,7 +147,8 @@ describe('pages of access keys', function () {
     expect((await owner.post('/organization/service-accounts', { ...fields, name: 'New', policies: ['Operator'] })).status).to.equal(422);
     expect((await owner.post(path, { ...fields, rev: '1', purpose: 'first' })).status).to.equal(303);
     const late = await owner.post(path, { ...fields, rev: '1', purpose: 'second' });
-    expect([late.status, late.text.includes('Somebody else saved')]).to.deep.equal([409, true]);
+    expect([late.status, late.text.includes('Somebody else changed this service account')]).to.deep.equal([409, true]);
+    expect(late.text).to.include('its purpose “first”, and it holds nothing').and.include('value="second"');
   });
 
   it('end a person’s keys with the membership', async () => {

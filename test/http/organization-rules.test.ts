@@ -240,7 +240,7 @@ describe('the rights of a member, changed by two', () => {
     expect((await owner.post(path, { rev, policies: 'Billing' })).status).to.equal(303);
     const stale = await owner.post(path, { rev, policies: 'Administrator' });
     expect(stale.status).to.equal(409);
-    expect(stale.text).to.include('Now held: Billing');
+    expect(stale.text).to.include('Somebody else changed these rights').and.include('Now: this member holds Billing');
     expect((await accounts.membership(owner.organizationId, guest.userId))?.policies).to.deep.equal(['Billing']);
     expect((await owner.post(path, { policies: 'Administrator' })).status, 'without a revision').to.equal(409);
     await owner.post('/organization/groups', { name: 'Partners', description: '' });

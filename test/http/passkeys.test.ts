@@ -195,6 +195,18 @@ describe('passkeys over HTTP', () => {
       people.filter((location) => location === '/apps'),
       'one of several with the same count',
     ).to.have.length(1);
+    // Who belongs to several organizations has one home, the oldest membership, for this as for everything else of the account.
+    const home = await portal.member('Home');
+    await portal.composition.store.accounts.addMembership({
+      organizationId: home.organizationId,
+      userId: member.userId,
+      policies: [],
+      groups: [],
+      createdAt: 1,
+    });
+    expect(await signInWith(portal.visitor(), passkey, '/apps', { counter: 3 })).to.equal(REFUSED);
+    const told = (await changes(home.organizationId)).filter(({ action }) => action === 'accounts:refuse-passkey');
+    expect(told.map(({ after }) => after)).to.deep.equal([{ counter: 3 }]);
   });
 
   it('are added to one account only, for this site, unlocked, and without certificates to follow', async () => {

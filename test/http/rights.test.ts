@@ -141,7 +141,8 @@ describe('rights over HTTP', function () {
     const second = await owner.post(`/organization/policies/${id}`, { ...form, description: 'second', text: document(allow(['market:usage:get'])) });
     expect(second.status).to.equal(409);
     expect(second.text)
-      .to.include('Somebody else saved this policy')
+      .to.include('Somebody else changed this policy')
+      .and.include('Now: its name is “Shared”, and its document {&quot;Version&quot;')
       .and.include('value="second"')
       .and.include('market:usage:get')
       .and.include('name="rev" value="2"');
@@ -150,7 +151,65 @@ describe('rights over HTTP', function () {
     const group = idOf((await owner.post('/organization/groups', { name: 'Shared', description: '' })).location);
     expect((await owner.post(`/organization/groups/${group}`, { name: 'Shared', description: 'first', rev: '1' })).status).to.equal(303);
     const late = await owner.post(`/organization/groups/${group}`, { name: 'Shared', description: 'second', policies: 'Billing', rev: '1' });
-    expect([late.status, late.text.includes('Somebody else saved this group'), late.text.includes('value="second"')]).to.deep.equal([409, true, true]);
+    expect([late.status, late.text.includes('Somebody else changed this group'), late.text.includes('value="second"')]).to.deep.equal([409, true, true]);
+    expect(late.text).to.include('Now: its name is “Shared”, its description “first”, and it holds nothing').and.include('name="rev" value="2"');
+  });
+
+  it('lets one of several at once win, on policies, groups and members alike; each other is told, and one record is written', async () => {
+    const { store } = portal.composition;
+    const policyId = await policy('Raced', document(allow(['apig:*'])));
+    const groupId = idOf((await owner.post('/organization/groups', { name: 'Raced', description: '' })).location);
+    const guest = await joined('Racer', { policies: ['Billing'] });
+    const texts = ['market:usage:get', 'market:apps:get', 'market:invoices:get', 'market:audit:get'];
+    const races = [
+      [
+        `/organization/policies/${policyId}`,
+        (i: number) => ({ editor: 'json', name: 'Raced', rev: '1', description: `d${i}`, text: document(allow([texts[i] ?? ''])) }),
+      ],
+      [`/organization/groups/${groupId}`, (i: number) => ({ name: 'Raced', description: `d${i}`, rev: '1' })],
+      [`/organization/members/${guest.userId}`, (i: number) => ({ rev: '1', policies: ['Developer', 'Billing', 'FullAccess', 'ReadOnlyAccess'][i] ?? '' })],
+    ] as const;
+    const changes = async (): Promise<number> =>
+      (await store.audit.ofOrganization(owner.organizationId, 0, Number.MAX_SAFE_INTEGER)).filter(({ outcome }) => outcome === 'done').length;
+    for (const [path, fields] of races) {
+      const before = await changes();
+      const answers = await Promise.all([0, 1, 2, 3].map((i) => owner.post(path, fields(i))));
+      expect(answers.map(({ status }) => status).sort(), path).to.deep.equal([303, 409, 409, 409]);
+      for (const { status, text } of answers) if (status === 409) expect(text, path).to.include('Somebody else changed').and.include('name="rev" value="2"');
+      expect(await changes(), path).to.equal(before + 1);
+    }
+    const [policyNow, groupNow, memberNow] = await Promise.all([
+      store.access.policy(policyId),
+      store.access.group(groupId),
+      store.accounts.membership(owner.organizationId, guest.userId),
+    ]);
+    expect([policyNow?.rev, groupNow?.rev, memberNow?.rev]).to.deep.equal([2, 2, 2]);
+  });
+
+  it('never leaves an organization without an administrator: whoever is the last one is its owner, and stays (invalid-form, conflict)', async () => {
+    const { accounts } = portal.composition.store;
+    const boss = await portal.member('Sole');
+    const own = `/organization/members/${boss.userId}`;
+    const page = (await boss.get(own)).text;
+    const rev = /name="rev"[^>]*value="([^"]*)"/.exec(page)?.[1] ?? '';
+    expect(page, 'no button for it').to.not.include(`action="${own}/removal"`);
+    const stripped = await boss.post(own, { rev, policies: 'Billing' });
+    expect([stripped.status, stripped.text.includes('The owner is always administrator')]).to.deep.equal([422, true]);
+    await boss.post(`${own}/removal`);
+    expect((await boss.get('/organization/members')).text).to.include('The owner cannot leave');
+    // Another administrator may go, give the right up, or send the other away: the owner always remains; also when all of it happens at once.
+    const second = await portal.member('Second');
+    await boss.post('/organization/members', { email: second.email, policies: ['Administrator'] });
+    await second.post(await linkTo(second.email));
+    const [away, , left] = await Promise.all([
+      second.post(`/organization/members/${boss.userId}/removal`),
+      second.post(`/organization/members/${second.userId}`, { rev: '1', policies: 'Billing' }),
+      second.post('/organization/leaving', { organizationId: boss.organizationId }),
+    ]);
+    expect([away.status, left.status].every((status) => status === 303 || status === 403 || status === 404 || status === 409)).to.equal(true);
+    expect((await accounts.organization(boss.organizationId))?.ownerId).to.equal(boss.userId);
+    expect((await accounts.membership(boss.organizationId, boss.userId))?.policies).to.include('Administrator');
+    expect((await boss.get('/organization/members')).status).to.equal(200);
   });
 
   it('keeps a policy that is held, says who holds it, and deletes it when nobody does', async () => {

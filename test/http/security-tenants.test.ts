@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { multipart } from '../support/multipart.ts';
+import { PASSWORD } from '../support/portal.ts';
 import type { Answer } from '../support/browserless.ts';
 import { startBuyerPortal, type BuyerPortal } from '../support/buyer-portal.ts';
 import type { Member } from '../support/portal.ts';
@@ -308,5 +309,25 @@ describe('security between organizations', function () {
       "default-src 'none'; sandbox",
     ]);
     for (const person of [stranger, portal.visitor()]) expect((await person.get(`/products/${ids['product']}/logo`)).status).to.equal(404);
+    // Within the organization too it is for who may read the product, and of the platform for who reviews.
+    const colleague = async (name: string, organizationId: string, policies: string[]): Promise<number> => {
+      const email = `${name}@example.test`;
+      await portal.composition.services.accounts.registerMember({ email, password: PASSWORD, name }, organizationId, policies);
+      const person = portal.visitor();
+      await person.post('/sign-in', { email, password: PASSWORD });
+      return (await person.get(`/products/${ids['product']}/logo`)).status;
+    };
+    expect(await colleague('biller', owner.organizationId, ['Billing'])).to.equal(404);
+    expect(await colleague('reader', owner.organizationId, ['ReadOnlyAccess'])).to.equal(200);
+    const chief = await portal.composition.services.accounts.register({
+      email: 'chief@example.test',
+      password: PASSWORD,
+      name: 'Chief',
+      organization: 'Chief',
+    });
+    if (!chief) throw new Error('taken');
+    await portal.composition.services.accounts.addOperators(chief.user);
+    expect(await colleague('janitor', 'org_platform', [])).to.equal(404);
+    expect(await colleague('reviewer', 'org_platform', ['Operator'])).to.equal(200);
   });
 });

@@ -2,6 +2,7 @@ import type { Actor } from '../../domain/actor.ts';
 import { readImage } from '../../domain/image.ts';
 import { canMove, type ProductStatus } from '../../domain/lifecycles.ts';
 import { PRODUCT_LIMITS, isUnsold, productFaults, type ProductFields, type ReadinessItem } from '../../domain/product-rules.ts';
+import { isAllowed } from '../../domain/rights.ts';
 import { slugFault, slugOf } from '../../domain/slug.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { sha256Hex } from '../../kernel/ids.ts';
@@ -45,7 +46,7 @@ export interface Products {
   retire(actor: Actor, productId: string): Promise<void>;
   /** Delete a draft that was never listed. */
   discard(actor: Actor, productId: string): Promise<void>;
-  /** For anybody who may see the page; undefined when there is none, or it is not listed and not the actor's. */
+  /** A listing's is for everybody; any other one's for who may read the product or reviews it. Undefined when there is none for the actor. */
   logo(actor: Actor, productId: string): Promise<NonNullable<ProductDoc['logo']> | undefined>;
 }
 
@@ -249,8 +250,8 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
       const shown =
         product.status === 'listed' ||
         product.status === 'deprecated' ||
-        product.organizationId === actor.organizationId ||
-        actor.organizationId === 'org_platform';
+        (product.organizationId === actor.organizationId && seesProduct(actor, product)) ||
+        isAllowed(actor, 'platform:reviews:get');
       if (!shown) return undefined;
       const { contentType, data, hash } = product.logo;
       // The store gives binary values in its own wrapping.

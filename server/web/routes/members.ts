@@ -13,7 +13,7 @@ import { formModel, type FieldSpec } from '../present/form.ts';
 import { rightsMatrix } from '../present/permissions.ts';
 import { page } from '../render.ts';
 import { groupBoxes, policyBoxes, policyNames } from './access-kit.ts';
-import { body, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
+import { afterRefusal, body, listed, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
 
 /** More columns than a table can show; the others are on their own pages. */
 const MATRIX_POLICIES_MAX = 8;
@@ -117,15 +117,11 @@ export function memberRoutes({ access, accounts, members: people }: Pick<Service
     const { user, membership } = found;
     const typed = faults.rights ? body(req) : membership;
     const policyName = policyNames(policies);
-    // Whoever saw what the other set may save over it; every other refusal keeps the revision the form was made from.
-    const stale = faults.rights !== undefined && status === 409;
     const now = [
       ...membership.policies.map(policyName),
       ...groups.filter(({ _id }) => membership.groups.includes(_id)).map(({ name }) => `the group “${name}”`),
-    ].join(', ');
-    const told = stale
-      ? [`Somebody else changed these rights after you opened this page. Now held: ${now || 'nothing'}. Yours are kept below; saving replaces theirs.`]
-      : Object.values(faults.rights ?? {});
+    ];
+    const told = afterRefusal(req, { status, faults: faults.rights ?? {}, what: 'these rights', rev: membership.rev, now: `this member holds ${listed(now)}` });
     page(
       res,
       'organization/member',
@@ -136,8 +132,8 @@ export function memberRoutes({ access, accounts, members: people }: Pick<Service
         owner: id === organization.ownerId,
         policies: policyBoxes(policies, many(typed.policies)),
         groups: groupBoxes(groups, many(typed.groups)),
-        faults: told.map((message) => ({ id: null, message })),
-        rev: faults.rights && !stale ? body(req)['rev'] : String(membership.rev),
+        faults: Object.values(told.faults).map((message) => ({ id: null, message })),
+        rev: faults.rights ? told.rev : String(membership.rev),
         inherited: groups
           .filter(({ _id }) => membership.groups.includes(_id))
           .map(({ _id, name, policies: through }) => ({ id: _id, name, policies: through.map(policyName).join(', ') || 'no policy' })),

@@ -9,7 +9,7 @@ import { actorOf, may } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
 import { signInOf } from '../sign-in.ts';
-import { body, orAgain, revisionOf } from './provider-kit.ts';
+import { afterRefusal, body, orAgain, revisionOf } from './provider-kit.ts';
 
 const KEY_DAYS_MAX = 3_650;
 const SIGN_IN_HOURS_MAX = 8_760;
@@ -76,18 +76,13 @@ export function organizationRulesRoutes({ organizationRules }: Pick<Services, 'o
   async function show(req: Request, res: Response, faults?: Record<string, string>, status = 200): Promise<void> {
     const actor = actorOf(req);
     const rules = await organizationRules.rules(actor);
-    // Whoever saw what the other set may save over it; every other refusal keeps the revision the form was made from.
-    const stale = status === 409;
-    const told = stale
-      ? { '': `Somebody else changed the rules after you opened this page. Now ${inWords(rules)}. Your entries are kept below; saving replaces theirs.` }
-      : faults;
-    const given = body(req)['rev'];
+    const told = faults && afterRefusal(req, { status, faults, what: 'the rules', rev: rules.rev, now: inWords(rules) });
     page(
       res,
       'organization/rules',
       {
-        form: formModel(FIELDS, faults ? body(req) : asTyped(rules), told),
-        rev: faults && !stale && typeof given === 'string' ? given : String(rules.rev),
+        form: formModel(FIELDS, faults ? body(req) : asTyped(rules), told?.faults),
+        rev: told?.rev ?? String(rules.rev),
         address: actor.address,
         mayUpdate: isAllowed(actor, 'market:organization:update'),
         words: inWords(rules),

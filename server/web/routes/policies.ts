@@ -16,7 +16,7 @@ import { documentPieces, statementWords } from '../present/permissions.ts';
 import { BLANK, isStatementField, readStatements, reshaped, statementModels, statementsOf, textOf, type StatementForm } from '../present/policy-form.ts';
 import { page } from '../render.ts';
 import { ROLE_WORDS, resourceChoices } from './access-kit.ts';
-import { body, part, press, revisionOf } from './provider-kit.ts';
+import { afterRefusal, body, part, press, revisionOf } from './provider-kit.ts';
 
 const TEXT_MAX = 100_000;
 
@@ -37,6 +37,8 @@ interface Draft {
   readonly text: string;
 }
 
+/** Of a policy that somebody else saved meanwhile, so much is told above the form. */
+const NOW_CHARS_MAX = 600;
 const KNOWN = new Set(['name', 'description', 'editor', 'press', 'rev', 'text']);
 
 function readDraft(req: Request): Draft {
@@ -169,13 +171,10 @@ export function policyRoutes(services: Pick<Services, 'access' | 'catalog' | 'me
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       if (error.code === 'conflict') {
-        // Whoever sends the form again has been told what he replaces.
         const now = policy && (await access.policy(actorOf(req), policy._id));
-        const said =
-          now && now.rev !== draft.rev
-            ? 'Somebody else saved this policy after you opened it. What you typed is still here, unsaved: look at the policy in another window, then save again to replace it.'
-            : error.detail;
-        return show(req, res, { ...draft, rev: now?.rev ?? draft.rev }, policy, [], { '': said }, 409);
+        const words = now ? `its name is “${now.name}”, and its document ${JSON.stringify(JSON.parse(now.text))}`.slice(0, NOW_CHARS_MAX) : '';
+        const told = afterRefusal(req, { status: 409, faults: { '': error.detail }, what: 'this policy', rev: now?.rev ?? 0, now: words });
+        return show(req, res, { ...draft, rev: now ? Number(told.rev) : draft.rev }, policy, [], told.faults, 409);
       }
       if (error.code !== 'invalid-form') throw error;
       const { text: _, ...fields } = error.fields;

@@ -16,6 +16,26 @@ export function revisionOf(req: Request): number {
   return Number(text);
 }
 
+/**
+ * A form that was refused, told right: where somebody else saved after it was made, what stands now in words, and the revision to save over it with. Whoever
+ * sends it again has seen what is replaced; after every other refusal the revision stays the one the form was made from.
+ * @param rev  as it is stored now
+ * @param now  what is stored now, in words: “named “Robot”, …”
+ */
+export function afterRefusal(
+  req: Request,
+  { status, faults, what, rev, now }: { status: number; faults: Record<string, string>; what: string; rev: number; now: string },
+): { readonly faults: Record<string, string>; readonly rev: string } {
+  const given = body(req)['rev'];
+  const stale = status === 409 && given !== String(rev);
+  if (!stale) return { faults, rev: typeof given === 'string' ? given : String(rev) };
+  const said = `Somebody else changed ${what} after you opened this page. Now: ${now}. What you typed is still here, unsaved: save again to replace theirs.`;
+  return { faults: { '': said }, rev: String(rev) };
+}
+
+/** A list in a sentence. */
+export const listed = (names: readonly string[]): string => names.join(', ') || 'nothing';
+
 /** A field that may stand once, several times or not at all: checkboxes. */
 export function many(value: unknown): string[] {
   return (Array.isArray(value) ? value : [value]).filter((one): one is string => typeof one === 'string' && one !== '');

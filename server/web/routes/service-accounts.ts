@@ -1,5 +1,6 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
+import type { Actor } from '../../domain/actor.ts';
 import { isAllowed } from '../../domain/rights.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
@@ -11,7 +12,7 @@ import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
 import { groupBoxes, policyBoxes, policyNames } from './access-kit.ts';
 import { keysModel, readNewKey, readRotation, showKeyOnce } from './key-kit.ts';
-import { body, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
+import { afterRefusal, body, listed, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
 
 const AccountForm = z.strictObject({
   name: field.title(64),
@@ -115,6 +116,11 @@ export function serviceAccountRoutes(
     );
   }
   const stored = ({ name, purpose, policies, groups, rev }: ServiceAccountDoc) => ({ name, purpose, policies, groups, rev });
+  async function inWords(actor: Actor, { name, purpose, policies, groups }: ServiceAccountDoc): Promise<string> {
+    const [own, within] = await Promise.all([access.policies(actor), access.groups(actor)]);
+    const held = [...policies.map(policyNames(own)), ...within.filter(({ _id }) => groups.includes(_id)).map((group) => `the group “${group.name}”`)];
+    return `its name is “${name}”, its purpose “${purpose}”, and it holds ${listed(held)}`;
+  }
   const found = (req: Request) => serviceAccounts.get(actorOf(req), part(req, 'id'));
   const addressOf = (req: Request) => `${LIST}/${encodeURIComponent(part(req, 'id'))}`;
 
@@ -145,12 +151,8 @@ export function serviceAccountRoutes(
       },
       async (faults, status) => {
         const now = await found(req);
-        // Whoever sends the form again has been told what he replaces.
-        const account =
-          status === 409
-            ? { '': 'Somebody else saved this service account after you opened it. What you typed is still here, unsaved: save again to replace it.' }
-            : faults;
-        await show(req, res, now, { ...body(req), ...(status === 409 && { rev: now.rev }) }, { account }, status);
+        const told = afterRefusal(req, { status, faults, what: 'this service account', rev: now.rev, now: await inWords(actorOf(req), now) });
+        await show(req, res, now, { ...body(req), rev: told.rev }, { account: told.faults }, status);
       },
     );
   });

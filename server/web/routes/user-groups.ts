@@ -9,7 +9,7 @@ import { actorOf, may } from '../guards.ts';
 import { formModel } from '../present/form.ts';
 import { page } from '../render.ts';
 import { NAME_FIELDS, policyBoxes, policyNames } from './access-kit.ts';
-import { body, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
+import { afterRefusal, body, listed, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
 
 const GroupForm = z.strictObject({
   name: field.title(64),
@@ -100,12 +100,10 @@ export function userGroupRoutes({ access, members }: Pick<Services, 'access' | '
       },
       async (faults, status) => {
         const now = await access.group(actorOf(req), group._id);
-        // Whoever sends the form again has been told what he replaces.
-        const said =
-          status === 409
-            ? { '': 'Somebody else saved this group after you opened it. What you typed is still here, unsaved: save again to replace it.' }
-            : faults;
-        await form(req, res, now, { ...body(req), ...(status === 409 && { rev: now.rev }) }, said, status);
+        const nameOf = policyNames(await access.policies(actorOf(req)));
+        const words = `its name is “${now.name}”, its description “${now.description}”, and it holds ${listed(now.policies.map(nameOf))}`;
+        const told = afterRefusal(req, { status, faults, what: 'this group', rev: now.rev, now: words });
+        await form(req, res, now, { ...body(req), rev: told.rev }, told.faults, status);
       },
     );
   });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { ACTIONS, expandAction, type Action } from '../../../server/domain/actions.ts';
 import type { Actor, HeldPolicy } from '../../../server/domain/actor.ts';
-import { SYSTEM } from '../../../server/domain/actor.ts';
+import { isServiceAccount, SYSTEM } from '../../../server/domain/actor.ts';
 import type { Policy, Statement } from '../../../server/domain/policy.ts';
 import { decide, explain, isAllowed, looksAtResources, PRESETS } from '../../../server/domain/rights.ts';
 
@@ -131,5 +131,13 @@ describe('decide', () => {
         return before || !after;
       }),
     );
+  });
+});
+
+describe('a service account', () => {
+  it('is told by its id, whatever it came with; people and the system are none', () => {
+    expect(isServiceAccount({ userId: 'sva_1' })).to.equal(true);
+    for (const userId of ['usr_1', '', 'usr_sva_1', 'sva']) expect(isServiceAccount({ userId }), userId).to.equal(false);
+    expect(isServiceAccount(SYSTEM)).to.equal(false);
   });
 });

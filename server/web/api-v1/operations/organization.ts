@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ACTIONS } from '../../../domain/actions.ts';
-import type { Actor } from '../../../domain/actor.ts';
+import { isServiceAccount, type Actor } from '../../../domain/actor.ts';
 import { isActionPattern } from '../../../domain/audit-filter.ts';
 import { isAllowed } from '../../../domain/rights.ts';
 import { AppError } from '../../../kernel/errors.ts';
@@ -59,7 +59,7 @@ export function organizationOperations({
   serviceAccounts,
 }: Pick<Services, 'accessKeys' | 'accounts' | 'audit' | 'clock' | 'organizationQuotas' | 'serviceAccounts'>): readonly Operation[] {
   async function me(actor: Actor) {
-    const isProgram = actor.userId.startsWith('sva_');
+    const isProgram = isServiceAccount(actor);
     const [organization, key, user, account] = await Promise.all([
       accounts.organization(actor.organizationId),
       accessKeys.get(actor, actor.key?.id ?? '', 'own'),
