@@ -27,6 +27,8 @@ import { portalRoutes } from './web/routes/index.ts';
 const SIGN_IN = { account: { points: 10, seconds: 900 }, address: { points: 60, seconds: 900 } };
 /** Codes of six digits are guessed by whoever has the password: counted by the account alone, from wherever they come. */
 const SIGN_IN_CODE = { points: 10, seconds: 3_600 };
+/** Of one account: asks for help, and links that are sent to it. Each is a mail to somebody. */
+const RECOVERY = { points: 5, seconds: 86_400 };
 /** Requests with a key that nobody was issued, from one address. */
 const KEYS_REFUSED = { points: 60, seconds: 900 };
 
@@ -46,6 +48,7 @@ export async function startWeb({
     account: makeAttempts({ redis, name: 'account', ...SIGN_IN.account }),
     address: makeAttempts({ redis, name: 'address', ...SIGN_IN.address }),
     code: makeAttempts({ redis, name: 'code', ...SIGN_IN_CODE }),
+    recovery: makeAttempts({ redis, name: 'recovery', ...RECOVERY }),
   };
   const app = makeApp({
     access: services.access,

@@ -19,6 +19,28 @@ export const NO_RULES: OrganizationRules = { rev: 0, twoFactor: false, addresses
 /** An organization that never set rules has none. */
 export const rulesOf = ({ rules }: { readonly rules?: OrganizationRules | null | undefined }): OrganizationRules => rules ?? NO_RULES;
 
+/** An operator lets people in past the rules, because they shut everybody out. Times: epoch ms of the real clock. */
+export interface RulesSuspension {
+  readonly at: number;
+  readonly until: number;
+  readonly reason: string;
+}
+
+export const SUSPENSION_HOURS_MAX = 24;
+
+/** The suspension that counts at a time; null: none does. */
+export const suspensionAt = ({ rulesSuspension }: { readonly rulesSuspension?: RulesSuspension | null | undefined }, at: number): RulesSuspension | null =>
+  rulesSuspension && at < rulesSuspension.until ? rulesSuspension : null;
+
+/** What requests have to fulfil at a time: nothing while it is suspended. How old keys may become stays: that shuts no person out. */
+export function rulesInForce(
+  organization: { readonly rules?: OrganizationRules | null | undefined; readonly rulesSuspension?: RulesSuspension | null | undefined },
+  at: number,
+): OrganizationRules {
+  const rules = rulesOf(organization);
+  return suspensionAt(organization, at) ? { ...NO_RULES, rev: rules.rev, keyAgeDaysMax: rules.keyAgeDaysMax } : rules;
+}
+
 /** How somebody came in, and from where this request comes. Times: epoch ms of the real clock. */
 export interface SignIn {
   readonly factors: readonly Factor[];

@@ -2,7 +2,7 @@ import type { Actor, HeldPolicy } from '../domain/actor.ts';
 import type { Action } from '../domain/actions.ts';
 import { tagValues } from '../domain/gateway-rules.ts';
 import type { Policy } from '../domain/policy.ts';
-import { rulesOf, unmetRules } from '../domain/organization-rules.ts';
+import { rulesInForce, unmetRules } from '../domain/organization-rules.ts';
 import type { Factor } from '../domain/sign-in.ts';
 import { decide, PRESETS, type Decision, type Target } from '../domain/rights.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -138,7 +138,7 @@ export function makeAccess({ store, clock, ids, audit }: { store: Store; clock: 
         ...(person && hasSecondFactor(person) ? ['totp' as const] : []),
         ...(passkeys.length > 0 ? ['passkey' as const] : []),
       ];
-      const unmet = unmetRules(rulesOf(organization), organization.name, { factors, address: asked.address, openedAt: asked.at, at: asked.at });
+      const unmet = unmetRules(rulesInForce(organization, asked.at), organization.name, { factors, address: asked.address, openedAt: asked.at, at: asked.at });
       const own = gateway?.organizationId === actor.organizationId ? gateway : null;
       return decide(
         {

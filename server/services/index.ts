@@ -16,7 +16,7 @@ import { makeAudit } from './audit.ts';
 import { makeCatalog } from './catalog.ts';
 import { makeChanges } from './changes.ts';
 import { makeCredentials } from './credentials.ts';
-import { makeLetters } from './letters.ts';
+import { makeLetters, makeReaders } from './letters.ts';
 import { makeKeyActors } from './key-actors.ts';
 import { makeKeyWarnings } from './key-warnings.ts';
 import { makeNotifications } from './notifications.ts';
@@ -27,6 +27,8 @@ import { makeOrganizationQuotas } from './organization-quotas.ts';
 import { keyAgeDaysMax, makeOrganizationRules, unmetByKey } from './organization-rules.ts';
 import { makeOutbound } from './outbound.ts';
 import { makePasskeys } from './passkeys.ts';
+import { makeRecovery } from './recovery.ts';
+import { makeRuleSuspensions } from './rule-suspensions.ts';
 import { makeSecondFactor } from './second-factor.ts';
 import { makeSessions } from './sessions.ts';
 import { makeServiceAccounts } from './service-accounts.ts';
@@ -121,7 +123,10 @@ export function makeServices(ground: Ground) {
   const accounts = makeAccounts({ store, clock, ids, audit, notifications, tokens });
   const secondFactor = makeSecondFactor({ store, accounts, clock, ids, audit, secretKeys });
   const passkeys = makePasskeys({ store, accounts, secondFactor, notifications, audit, clock, webUrl });
-  const organizationRules = makeOrganizationRules({ store, audit });
+  const readers = makeReaders({ store, access });
+  const recovery = makeRecovery({ store, accounts, audit, notifications, sendLetter, readers, tokens, clock, ids });
+  const organizationRules = makeOrganizationRules({ store, audit, clock });
+  const ruleSuspensions = makeRuleSuspensions({ store, audit, sendLetter, clock });
   const sessions = makeSessions({ store, clock, ids, audit });
   const guardedFetch = makeGuardedFetch(upstreamAllow);
   const signOn = makeSignOn({ store, access, audit, clock, ids, secretKeys, upstreamAllow });
@@ -242,6 +247,8 @@ export function makeServices(ground: Ground) {
     overview,
     passkeys,
     publicListener,
+    recovery,
+    ruleSuspensions,
     secondFactor,
     sessions,
     serviceAccounts,

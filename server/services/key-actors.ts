@@ -14,7 +14,7 @@ import type { Access } from './access.ts';
 const USE_NOTED_MS = 60_000;
 
 /** Rules of the organization that a request with a key does not fulfil, in words. */
-export type KeyRestrictions = (organization: OrganizationDoc, request: { readonly address: string }) => readonly string[];
+export type KeyRestrictions = (organization: OrganizationDoc, request: { readonly address: string; readonly at: number }) => readonly string[];
 
 export type KeyActors = ReturnType<typeof makeKeyActors>;
 
@@ -83,7 +83,7 @@ export function makeKeyActors({
         throw refused(`This access key is ${keyAgeDays(key, now)} days old, and the organization lets keys become ${ageMax} days old. Rotate it.`);
       const policies = ['Self', ...(await heldBy(key, organization))];
       if (key.lastUsedAt === null || now - key.lastUsedAt >= USE_NOTED_MS) await keys.noteUse(key._id, key.lastUsedAt, now, address);
-      const restrictions = restrictionsOf(organization, { address });
+      const restrictions = restrictionsOf(organization, { address, at: clock.real() });
       return {
         kind: 'key',
         userId: key.holderId,

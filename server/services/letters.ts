@@ -28,9 +28,11 @@ export interface LettersDependencies {
 
 const READERS_MAX = 20;
 
-export function makeLetters({ store, access, notifications, log }: LettersDependencies): SendLetter {
-  /** Addresses of members who may do it, the longest member first. */
-  async function readers(organizationId: string, action: Action): Promise<string[]> {
+/** Addresses of the members of an organization who may do something, the longest member first. */
+export type Readers = (organizationId: string, action: Action) => Promise<string[]>;
+
+export function makeReaders({ store, access }: Pick<LettersDependencies, 'access' | 'store'>): Readers {
+  return async (organizationId, action) => {
     const organization = await store.accounts.organization(organizationId);
     if (!organization) return [];
     const found: string[] = [];
@@ -42,8 +44,11 @@ export function makeLetters({ store, access, notifications, log }: LettersDepend
       if (user) found.push(user.email);
     }
     return found;
-  }
+  };
+}
 
+export function makeLetters({ store, access, notifications, log }: LettersDependencies): SendLetter {
+  const readers = makeReaders({ store, access });
   return async ({ organizationId, to, subject, lines, path }) => {
     try {
       for (const address of await readers(organizationId, to)) await notifications.message(address, subject, lines, path);

@@ -44,6 +44,19 @@ export function makeNotifications({
         [`Hello ${name},`, 'follow the link to choose a new password. It works once, for one hour. If you did not ask for it, do nothing.'],
         { label: 'Choose a new password', href: `${webUrl}/password-reset/${token}` },
       ),
+    /** @param by  who sends it, as the beginning of a sentence */
+    recover: (to: string, name: string, token: string, by: string, reason: string) =>
+      send(
+        to,
+        'Remove your second factor',
+        [
+          `Hello ${name},`,
+          `${by} sends you this link, with which you remove the second factor of your account: the codes of your authenticator app. The reason given: ${reason}`,
+          'Open it and confirm with your password. It works once, for 24 hours, and ends every session of your account.',
+          'If you did not ask for it, do not confirm: the page behind the link has a button that makes it void. Nothing happens without your password.',
+        ],
+        { label: 'Remove my second factor', href: `${webUrl}/recovery/${token}` },
+      ),
     invite: (to: string, organization: string, token: string) =>
       send(to, `Join ${organization} on Tollgate`, [`${organization} invites you to its organization on Tollgate. The link works for 7 days.`], {
         label: 'Accept the invitation',

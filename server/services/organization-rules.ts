@@ -1,6 +1,7 @@
 import type { Actor } from '../domain/actor.ts';
 import { isAddressEntry } from '../domain/address.ts';
-import { rulesOf, unmetRules, type OrganizationRules, type SignIn, type UnmetRule } from '../domain/organization-rules.ts';
+import { rulesInForce, rulesOf, suspensionAt, unmetRules, type OrganizationRules, type RulesSuspension, type SignIn, type UnmetRule } from '../domain/organization-rules.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { OrganizationDoc } from '../store/accounts.ts';
 import type { Store } from '../store/index.ts';
@@ -22,13 +23,16 @@ const OWN: Readonly<Record<UnmetRule['rule'], (signIn: SignIn) => string>> = {
 export const keyAgeDaysMax = (organization: Pick<OrganizationDoc, 'rules'> | null): number | null => organization?.rules?.keyAgeDaysMax ?? null;
 
 /** Of the rules, those that a program's access key can fail too: where it calls from. In words; empty when it fulfils them. */
-export const unmetByKey = (organization: Pick<OrganizationDoc, 'name' | 'rules'>, { address }: { readonly address: string }): readonly string[] =>
-  unmetRules({ ...rulesOf(organization), twoFactor: false, signInHoursMax: null }, organization.name, { factors: [], address, openedAt: 0, at: 0 }).map(
+export const unmetByKey = (
+  organization: Pick<OrganizationDoc, 'name' | 'rules' | 'rulesSuspension'>,
+  { address, at }: { readonly address: string; readonly at: number },
+): readonly string[] =>
+  unmetRules({ ...rulesInForce(organization, at), twoFactor: false, signInHoursMax: null }, organization.name, { factors: [], address, openedAt: at, at }).map(
     ({ words }) => words,
   );
 
 /** What an organization asks of every sign-in; enforced where a request gets its actor. */
-export function makeOrganizationRules({ store, audit }: { store: Pick<Store, 'accounts'>; audit: Audit }) {
+export function makeOrganizationRules({ store, audit, clock }: { store: Pick<Store, 'accounts'>; audit: Audit; clock: Pick<Clock, 'real'> }) {
   const { accounts } = store;
 
   async function organizationOf(actor: Actor): Promise<OrganizationDoc> {
@@ -38,13 +42,17 @@ export function makeOrganizationRules({ store, audit }: { store: Pick<Store, 'ac
   }
 
   return {
-    rules: async (actor: Actor): Promise<OrganizationRules> => rulesOf(await organizationOf(actor)),
+    /** The rules as they are set, and the suspension that counts now. */
+    async rules(actor: Actor): Promise<{ readonly rules: OrganizationRules; readonly suspension: RulesSuspension | null }> {
+      const organization = await organizationOf(actor);
+      return { rules: rulesOf(organization), suspension: suspensionAt(organization, clock.real()) };
+    },
 
     /** Of one sign-in, in words; empty when it fulfils all. */
-    unmet: (organization: OrganizationDoc, signIn: SignIn): readonly UnmetRule[] => unmetRules(rulesOf(organization), organization.name, signIn),
+    unmet: (organization: OrganizationDoc, signIn: SignIn): readonly UnmetRule[] => unmetRules(rulesInForce(organization, signIn.at), organization.name, signIn),
 
     /**
-     * In force from the next request of everybody.
+     * In force from the next request of everybody; a suspension ends with it.
      * @param rev  of the rules the form was made from
      * @param signIn  the author's: a rule it would not fulfil is refused, so that nobody shuts himself out
      * @throws invalid-form beside the field, conflict when somebody else saved meanwhile

@@ -8,6 +8,7 @@ import type { UserDoc } from '../store/accounts.ts';
 import type { Store } from '../store/index.ts';
 import type { Accounts } from './accounts.ts';
 import type { Audit } from './audit.ts';
+import { sessionSalt } from './sessions.ts';
 
 const RECOVERY_CODES = 10;
 /** 80 random bits: no slow hash is needed. */
@@ -106,9 +107,10 @@ export function makeSecondFactor({
     /** Ends every session of the user. @throws invalid-form beside `password` or `code` */
     async remove(actor: Actor, password: string, code: string): Promise<UserDoc> {
       const user = await proveBoth(actor, password, code);
-      if (!(await store.accounts.removeSecondFactor(user._id, user.secondFactor?.cipher ?? ''))) throw new AppError('conflict');
+      const salt = sessionSalt(ids);
+      if (!(await store.accounts.removeSecondFactor(user._id, user.secondFactor?.cipher ?? '', salt))) throw new AppError('conflict');
       await audit.append(actor, { action: 'market:account:update', resource: `user:${user._id}`, after: { secondFactor: 'off' } });
-      return { ...user, secondFactor: null };
+      return { ...user, secondFactor: null, sessionSalt: salt };
     },
   };
 }

@@ -9,6 +9,8 @@ import { sessionMark } from './accounts.ts';
 import type { Audit } from './audit.ts';
 
 const SALT_BYTES = 12;
+/** Of a user: in place of another one it ends every session. */
+export const sessionSalt = (ids: Pick<Ids, 'secret'>): string => ids.secret(SALT_BYTES);
 /** Of one user on one page; ending all others ends those too that are not shown. */
 export const SESSIONS_SHOWN_MAX = 100;
 
@@ -16,10 +18,10 @@ export const SESSIONS_SHOWN_MAX = 100;
 export async function renewSessionSalt(
   accounts: Pick<Store['accounts'], 'replaceSessionSalt'>,
   ids: Pick<Ids, 'secret'>,
-  { _id, sessionSalt = null }: Pick<UserDoc, '_id' | 'sessionSalt'>,
+  { _id, sessionSalt: present = null }: Pick<UserDoc, '_id' | 'sessionSalt'>,
 ): Promise<string | null> {
-  const fresh = ids.secret(SALT_BYTES);
-  return (await accounts.replaceSessionSalt(_id, sessionSalt, fresh)) ? fresh : null;
+  const fresh = sessionSalt(ids);
+  return (await accounts.replaceSessionSalt(_id, present, fresh)) ? fresh : null;
 }
 
 /** Where a user is signed in. A session is named by its handle, a hash of the id that the cookie holds. */
@@ -63,10 +65,10 @@ export function makeSessions({ store, clock, ids, audit }: { store: Pick<Store, 
      * @throws conflict when somebody else did it meanwhile
      */
     async revokeAll(actor: Actor, user: UserDoc): Promise<UserDoc> {
-      const sessionSalt = await renewSessionSalt(accounts, ids, user);
-      if (sessionSalt === null) throw new AppError('conflict');
+      const fresh = await renewSessionSalt(accounts, ids, user);
+      if (fresh === null) throw new AppError('conflict');
       await audit.append(actor, { action: 'market:account:update', resource: `user:${user._id}`, after: { otherSessions: 'ended' } });
-      return { ...user, sessionSalt };
+      return { ...user, sessionSalt: fresh };
     },
   };
 }

@@ -9,7 +9,7 @@ const TOKEN_BYTES = 32;
 export const deadLink = (): AppError => new AppError('not-found', 'This link has been used, has expired, or was never ours. Ask for a new one.');
 
 /** How long the link of a mail works. */
-const LIFE_MS: Readonly<Record<TokenDoc['purpose'], number>> = { invite: 7 * 86_400_000, reset: 3_600_000, verify: 48 * 3_600_000 };
+const LIFE_MS: Readonly<Record<TokenDoc['purpose'], number>> = { invite: 7 * 86_400_000, recover: 86_400_000, reset: 3_600_000, verify: 48 * 3_600_000 };
 
 export type Tokens = ReturnType<typeof makeTokens>;
 

@@ -1,5 +1,5 @@
 import { Schema, type Connection } from 'mongoose';
-import type { OrganizationRules } from '../domain/organization-rules.ts';
+import type { OrganizationRules, RulesSuspension } from '../domain/organization-rules.ts';
 import { insertOnce } from './connect.ts';
 
 export interface UserDoc {
@@ -15,6 +15,18 @@ export interface UserDoc {
   secondFactor?: SecondFactorDoc | null;
   /** Part of the session's mark: another one ends every session. */
   sessionSalt?: string | null;
+  /** Somebody who had the password asked to be freed of the second factor. */
+  recovery?: RecoveryAskDoc | null;
+}
+
+export interface RecoveryAskDoc {
+  /** Whose administrators were told; `org_platform`: the operators. */
+  to: string;
+  askedAt: number;
+  /** How the person says to be reached. */
+  words: string;
+  /** The password the ask was made with, as `passwordMark` names it; under another one it counts for nothing. */
+  mark: string;
 }
 
 export interface SecondFactorDoc {
@@ -53,6 +65,8 @@ export interface OrganizationDoc {
   auditGoneBefore?: number;
   /** What every sign-in has to fulfil; with a revision of its own. */
   rules?: OrganizationRules | null;
+  /** Set by an operator; over by itself, or once the rules are saved anew. */
+  rulesSuspension?: RulesSuspension | null;
 }
 
 export interface MembershipDoc {
@@ -72,12 +86,13 @@ export interface MembershipDoc {
 export interface TokenDoc {
   /** Hex SHA-256 of the token; the token itself is only in the mail. */
   _id: string;
-  purpose: 'verify' | 'reset' | 'invite';
+  purpose: 'invite' | 'recover' | 'reset' | 'verify';
   userId: string;
   email: string;
+  /** Of an invitation: which one invites. Of a recovery: who sent it, `org_platform` for an operator. */
   organizationId: string | null;
   policies: string[];
-  /** Of a reset: the password it replaces, as `passwordMark` names it; another one makes the link void. */
+  /** Of a reset: the password it replaces, as `passwordMark` names it; of a recovery: what `sessionMark` names. Another one makes the link void. */
   passwordMark: string;
   groups: string[];
   usedAt: number | null;
@@ -98,10 +113,12 @@ export function makeAccountsStore(connection: Connection) {
       createdAt: time,
       secondFactor: Schema.Types.Mixed,
       sessionSalt: String,
+      recovery: Schema.Types.Mixed,
     },
     { strict: 'throw', versionKey: false },
   );
   users.index({ email: 1 }, { unique: true });
+  users.index({ 'recovery.to': 1 });
   const organizations = new Schema<OrganizationDoc>(
     {
       _id: text,
@@ -117,6 +134,7 @@ export function makeAccountsStore(connection: Connection) {
       auditYears: Number,
       auditGoneBefore: Number,
       rules: { type: Schema.Types.Mixed, default: null },
+      rulesSuspension: Schema.Types.Mixed,
     },
     { strict: 'throw', versionKey: false },
   );
@@ -140,7 +158,7 @@ export function makeAccountsStore(connection: Connection) {
   const tokens = new Schema<TokenDoc>(
     {
       _id: text,
-      purpose: { type: String, enum: ['verify', 'reset', 'invite'], required: true },
+      purpose: { type: String, enum: ['invite', 'recover', 'reset', 'verify'], required: true },
       userId: { type: String, default: '' },
       email: text,
       organizationId: { type: String, default: null },
@@ -189,8 +207,12 @@ export function makeAccountsStore(connection: Connection) {
         .modifiedCount === 1,
     replaceRecovery: async (id: string, cipher: string, recovery: string[]) =>
       (await Users.updateOne({ _id: id, 'secondFactor.cipher': cipher }, { $set: { 'secondFactor.recovery': recovery } })).matchedCount === 1,
-    removeSecondFactor: async (id: string, cipher: string) =>
-      (await Users.updateOne({ _id: id, 'secondFactor.cipher': cipher }, { $set: { secondFactor: null } })).modifiedCount === 1,
+    /** The salt with it: a session from before it was on, under the mark of the password alone, must not come back to life. */
+    removeSecondFactor: async (id: string, cipher: string, sessionSalt: string) =>
+      (await Users.updateOne({ _id: id, 'secondFactor.cipher': cipher }, { $set: { secondFactor: null, sessionSalt, recovery: null } })).modifiedCount === 1,
+    askRecovery: async (id: string, recovery: RecoveryAskDoc) => void (await Users.updateOne({ _id: id }, { $set: { recovery } })),
+    /** Those who asked the administrators of an organization, or the operators. */
+    askedRecovery: (to: string) => Users.find({ 'recovery.to': to }).lean<UserDoc[]>(),
     /** Ends every session of the user. False: somebody else has done it meanwhile. */
     replaceSessionSalt: async (id: string, from: string | null, sessionSalt: string) =>
       (await Users.updateOne({ _id: id, sessionSalt: from }, { $set: { sessionSalt } })).modifiedCount === 1,
@@ -210,9 +232,14 @@ export function makeAccountsStore(connection: Connection) {
     /** Compare-and-set by `rev`. False: somebody else changed it meanwhile. @throws duplicate key when the seller's slug is taken */
     updateOrganization: async (id: string, rev: number, change: Partial<Omit<OrganizationDoc, '_id' | 'rev'>>) =>
       (await Organizations.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
-    /** False: the rules are not of the revision `from` any more; null: none were ever set. */
+    /** A suspension ends with it. False: the rules are not of the revision `from` any more; null: none were ever set. */
     setRules: async (id: string, from: number | null, rules: OrganizationRules) =>
-      (await Organizations.updateOne({ _id: id, 'rules.rev': from }, { $set: { rules } })).modifiedCount === 1,
+      (await Organizations.updateOne({ _id: id, 'rules.rev': from }, { $set: { rules, rulesSuspension: null } })).modifiedCount === 1,
+    /** Of the rules of this revision, the list of addresses alone. False: they are not of that revision any more. */
+    liftAddresses: async (id: string, rev: number) =>
+      (await Organizations.updateOne({ _id: id, 'rules.rev': rev }, { $set: { 'rules.addresses': [], 'rules.rev': rev + 1 } })).modifiedCount === 1,
+    setRulesSuspension: async (id: string, rulesSuspension: RulesSuspension | null) =>
+      void (await Organizations.updateOne({ _id: id }, { $set: { rulesSuspension } })),
     /** First one wins; read the organization again afterwards. */
     setStripeCustomer: async (id: string, stripeCustomerId: string) =>
       (await Organizations.updateOne({ _id: id, stripeCustomerId: null }, { $set: { stripeCustomerId } })).modifiedCount === 1,

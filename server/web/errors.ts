@@ -15,7 +15,7 @@ const wantsJson = (accept: string | undefined, path: string): boolean =>
   (accept !== undefined && /application\/(problem\+)?json/.test(accept) && !accept.includes('text/html'));
 
 /** Links of mails carry their secret in the path: whoever reads the log must not be able to follow them. */
-const loggable = (path: string): string => path.replace(/^\/(invitations|password-reset|verify)\/.*/is, '/$1/[secret]');
+const loggable = (path: string): string => path.replace(/^\/(invitations|password-reset|recovery|verify)\/.*/is, '/$1/[secret]');
 
 export const notFound: RequestHandler = () => {
   throw new AppError('not-found');

@@ -16,9 +16,13 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   '/account/passkeys/:id/name': 'test/http/passkeys.test.ts',
   '/account/passkeys/:id/removal': 'test/http/passkeys.test.ts',
   '/account/passkeys/challenge': 'a question to a device, kept in the session',
+  '/admin/accounts/:id/recovery': 'test/http/recovery.test.ts: one record in each organization concerned',
   '/admin/invoices/:id/replacement': 'test/integration/web/money-pages.test.ts',
   '/admin/invoices/:id/verification': 'test/integration/web/money-pages.test.ts',
   '/admin/nodes/:node/retirement': 'test/http/metering.test.ts: a gateway has to vanish',
+  '/admin/organizations/:id/address-rule/end': 'test/http/rule-suspensions.test.ts: one record in the log of either side',
+  '/admin/organizations/:id/suspension': 'test/http/rule-suspensions.test.ts',
+  '/admin/organizations/:id/suspension/end': 'test/http/rule-suspensions.test.ts',
   '/admin/periods/:id/closing': 'asks the job to look again; the job does what is due anyway',
   '/admin/queues/:name/retry': 'a job has to have failed',
   '/admin/totals/:subscriptionId/:window/recount': 'test/integration/web/operator-totals.test.ts',
@@ -354,6 +358,19 @@ describe('every change on the portal', function () {
     await does(owner, '/organization/invitations/:id/removal');
     ids['id'] = guest.userId;
     await fills(owner, '/organization/members/:id', '/organization/members/:id', { policies: ['Billing', 'Developer'] });
+    const loser = await services.accounts.registerMember({ email: 'loser@example.test', password: PASSWORD, name: 'Loser' }, owner.organizationId, []);
+    const lost: Person = Object.assign(portal.visitor(), { userId: loser?._id ?? '' });
+    await lost.post('/sign-in', { email: 'loser@example.test', password: PASSWORD });
+    await turnOn(lost);
+    const half = portal.visitor();
+    await half.post('/sign-in', { email: 'loser@example.test', password: PASSWORD });
+    await judge('/sign-in/recovery', await half.post('/sign-in/recovery', { words: 'Desk 12' }), lost.userId, 200);
+    ids['id'] = lost.userId;
+    await does(owner, '/organization/members/:id/recovery', { reason: 'Met her' });
+    await judge('/recovery/:token/refusal', await half.post(`${await mailed('loser@example.test')}/refusal`), lost.userId);
+    await owner.post(address('/organization/members/:id/recovery'), { reason: 'Met her again' });
+    await judge('/recovery/:token', await half.post(await mailed('loser@example.test'), { password: PASSWORD }), lost.userId);
+    ids['id'] = guest.userId;
     await fills(owner, '/organization/rules', '/organization/rules', { keyAgeDaysMax: '90' });
     const text = '{"Version":"1.1","Statement":[{"Effect":"Allow","Action":["apig:*"]}]}';
     const policyForm = (name: string) => ({ name, description: '', editor: 'json', text, press: 'save' });

@@ -175,10 +175,15 @@ describe('store contract', () => {
         { secondFactor: { cipher: 'c', confirmedAt: null, lastStep: 0, recovery: [] } },
         (id, writer) => store.accounts.confirmSecondFactor(id, { cipher: 'c', confirmedAt: writer + 1, lastStep: 7, recovery: [] }),
       ],
+      'accounts.liftAddresses': [
+        'Organization',
+        { rev: 0, rules: { rev: 1, twoFactor: false, addresses: ['10.0.0.1'], keyAgeDaysMax: null, signInHoursMax: null } },
+        (id) => store.accounts.liftAddresses(id, 1),
+      ],
       'accounts.removeSecondFactor': [
         'User',
         { secondFactor: { cipher: 'c', confirmedAt: 1, lastStep: 0, recovery: [] } },
-        (id) => store.accounts.removeSecondFactor(id, 'c'),
+        (id) => store.accounts.removeSecondFactor(id, 'c', 'salt'),
       ],
       'accounts.removeToken': ['Token', { usedAt: null }, (id) => store.accounts.removeToken(id)],
       'accounts.replacePassword': ['User', { passwordHash: 'old' }, (id, writer) => store.accounts.replacePassword(id, 'old', `new ${writer}`)],

@@ -40,6 +40,7 @@ const ORGANIZATION: readonly NavigationEntry[] = [
 ];
 const OPERATE: readonly NavigationEntry[] = [
   { text: 'Reviews', href: '/admin/reviews', icon: 'check', action: 'platform:reviews:get' },
+  { text: 'Accounts', href: '/admin/accounts', icon: 'people', action: 'platform:accounts:get' },
   { text: 'Domains', href: '/admin/domains', icon: 'building', action: 'platform:domains:get' },
   { text: 'Periods', href: '/admin/periods', icon: 'calendar', action: 'platform:periods:get' },
   { text: 'Held invoices', href: '/admin/invoices', icon: 'receipt', action: 'platform:invoices:get' },

@@ -21,12 +21,14 @@ import { invoiceRoutes } from './invoices.ts';
 import { keyRoutes } from './keys.ts';
 import { memberRoutes } from './members.ts';
 import { operationRoutes } from './operations.ts';
+import { operatorHelpRoutes } from './operator-help.ts';
 import { organizationRulesRoutes } from './organization-rules.ts';
 import { organizationRoutes } from './organization.ts';
 import { passkeyRoutes } from './passkeys.ts';
 import { planRoutes } from './plans.ts';
 import { policyRoutes } from './policies.ts';
 import { productRoutes } from './products.ts';
+import { recoveryRoutes } from './recovery.ts';
 import { reviewRoutes } from './reviews.ts';
 import { sellingRoutes } from './selling.ts';
 import { sessionRoutes } from './sessions.ts';
@@ -45,7 +47,7 @@ export interface PortalParts {
   readonly addresses: { readonly webUrl: string; readonly gatewayUrl: string };
   readonly services: Services;
   readonly passport: ReturnType<typeof makePassport>;
-  readonly attempts: { readonly account: Attempts; readonly address: Attempts; readonly code: Attempts };
+  readonly attempts: { readonly account: Attempts; readonly address: Attempts; readonly code: Attempts; readonly recovery: Attempts };
 }
 
 /** Every route of the portal: one line, one file, sorted. */
@@ -67,8 +69,9 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   importRoutes(services, addresses),
   invoiceRoutes(services),
   keyRoutes(services, addresses),
-  memberRoutes(services),
+  memberRoutes(services, attempts),
   operationRoutes(services),
+  operatorHelpRoutes(services, attempts),
   organizationRoutes(services),
   organizationRulesRoutes(services),
   passkeyRoutes(services, attempts),
@@ -78,6 +81,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   simulatorRoutes(services), // before policies: its address looks like one's
   policyRoutes(services),
   productRoutes(services, addresses),
+  recoveryRoutes(services, attempts),
   reviewRoutes(services, addresses),
   sellingRoutes(services),
   sessionRoutes(services),

@@ -3,9 +3,12 @@ import { z } from 'zod';
 import { isAllowed, PRESETS } from '../../domain/rights.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { AppError } from '../../kernel/errors.ts';
+import type { Attempts } from '../../cache/attempts.ts';
 import { ROLES } from '../../services/access-policies.ts';
 import type { Services } from '../../services/index.ts';
+import { OBSTACLE_WORDS } from '../../services/recovery.ts';
 import type { PolicyDoc } from '../../store/access.ts';
+import { count } from '../counted.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
@@ -14,6 +17,7 @@ import { rightsMatrix } from '../present/permissions.ts';
 import { page } from '../render.ts';
 import { groupBoxes, policyBoxes, policyNames } from './access-kit.ts';
 import { afterRefusal, body, listed, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
+import { REASON, ReasonForm } from './recovery.ts';
 
 /** More columns than a table can show; the others are on their own pages. */
 const MATRIX_POLICIES_MAX = 8;
@@ -26,11 +30,15 @@ const LeaveForm = z.strictObject({ organizationId: z.string().startsWith('org_',
 
 const FIELDS = {
   invite: { email: { label: 'E-mail address', type: 'email', required: true, autocomplete: 'off', maxlength: 254 } },
+  recovery: { reason: REASON },
   transfer: { name: { label: 'Name of the organization, to confirm', required: true, autocomplete: 'off', maxlength: 80 } },
 } satisfies Record<string, Record<string, FieldSpec>>;
 
 /** Members: what each holds, invitations, leaving, removing, and who owns the organization. */
-export function memberRoutes({ access, accounts, members: people }: Pick<Services, 'access' | 'accounts' | 'members'>): Router {
+export function memberRoutes(
+  { access, accounts, members: people, recovery }: Pick<Services, 'access' | 'accounts' | 'members' | 'recovery'>,
+  attempts: { readonly recovery: Attempts },
+): Router {
   const router = Router();
 
   const matrixOf = (own: readonly PolicyDoc[]) => ({
@@ -103,7 +111,12 @@ export function memberRoutes({ access, accounts, members: people }: Pick<Service
     ),
   );
 
-  const one = async (req: Request, res: Response, faults: { rights?: Record<string, string>; transfer?: Record<string, string> } = {}, status = 200) => {
+  interface Faults {
+    readonly recovery?: Record<string, string>;
+    readonly rights?: Record<string, string>;
+    readonly transfer?: Record<string, string>;
+  }
+  const one = async (req: Request, res: Response, faults: Faults = {}, status = 200) => {
     const actor = actorOf(req);
     const id = part(req, 'id');
     const [members, organization, policies, groups] = await Promise.all([
@@ -115,13 +128,15 @@ export function memberRoutes({ access, accounts, members: people }: Pick<Service
     const found = members.find(({ user }) => user._id === id);
     if (!found || !organization) throw new AppError('not-found');
     const { user, membership } = found;
+    const lost = await recovery.ofMember(actor, id);
     const typed = faults.rights ? body(req) : membership;
     const policyName = policyNames(policies);
     const now = [
       ...membership.policies.map(policyName),
       ...groups.filter(({ _id }) => membership.groups.includes(_id)).map(({ name }) => `the group “${name}”`),
     ];
-    const told = afterRefusal(req, { status, faults: faults.rights ?? {}, what: 'these rights', rev: membership.rev, now: `this member holds ${listed(now)}` });
+    const told =
+      faults.rights && afterRefusal(req, { status, faults: faults.rights, what: 'these rights', rev: membership.rev, now: `this member holds ${listed(now)}` });
     page(
       res,
       'organization/member',
@@ -132,13 +147,19 @@ export function memberRoutes({ access, accounts, members: people }: Pick<Service
         owner: id === organization.ownerId,
         policies: policyBoxes(policies, many(typed.policies)),
         groups: groupBoxes(groups, many(typed.groups)),
-        faults: Object.values(told.faults).map((message) => ({ id: null, message })),
-        rev: faults.rights ? told.rev : String(membership.rev),
+        faults: Object.values(told?.faults ?? {}).map((message) => ({ id: null, message })),
+        rev: told?.rev ?? String(membership.rev),
         inherited: groups
           .filter(({ _id }) => membership.groups.includes(_id))
           .map(({ _id, name, policies: through }) => ({ id: _id, name, policies: through.map(policyName).join(', ') || 'no policy' })),
         transfer: formModel(FIELDS.transfer, faults.transfer ? body(req) : {}, faults.transfer ?? {}, 'transfer-'),
         transferOpen: faults.transfer !== undefined,
+        recovery: formModel(FIELDS.recovery, faults.recovery ? body(req) : {}, faults.recovery ?? {}, 'recovery-'),
+        recoveryOpen: faults.recovery !== undefined,
+        mayRecover:
+          isAllowed(actor, 'market:members:recover') && (faults.recovery !== undefined || (lost.obstacle !== 'own' && lost.obstacle !== 'no-factor')),
+        obstacle: lost.obstacle && OBSTACLE_WORDS[lost.obstacle],
+        ask: lost.ask && { askedAt: lost.ask.askedAt, words: lost.ask.words },
         mayUpdate: isAllowed(actor, 'market:members:update'),
         mayRemove: isAllowed(actor, 'market:members:delete') && id !== organization.ownerId && id !== actor.userId,
         mayTransfer: actor.userId === organization.ownerId && id !== actor.userId && isAllowed(actor, 'market:organization:update'),
@@ -171,6 +192,18 @@ export function memberRoutes({ access, accounts, members: people }: Pick<Service
         res.redirect(303, '/organization/members');
       },
       (transfer, status) => one(req, res, { transfer }, status),
+    ),
+  );
+  router.post('/organization/members/:id/recovery', may('market:members:recover'), (req, res) =>
+    orAgain(
+      async () => {
+        const { reason } = parseForm(ReasonForm, req.body);
+        await count(attempts.recovery, `link ${actorOf(req).organizationId} ${part(req, 'id')}`);
+        await recovery.sendToMember(actorOf(req), part(req, 'id'), reason);
+        flash(req, 'success', 'The link is on its way to their own address. Nothing changes before they confirm it with their password.');
+        res.redirect(303, `/organization/members/${encodeURIComponent(part(req, 'id'))}`);
+      },
+      (faults, status) => one(req, res, { recovery: faults }, status),
     ),
   );
   const back = () => '/organization/members';

@@ -7,6 +7,7 @@ import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
+import { rulesInWords } from '../present/organization-rules.ts';
 import { page } from '../render.ts';
 import { signInOf } from '../sign-in.ts';
 import { afterRefusal, body, orAgain, revisionOf } from './provider-kit.ts';
@@ -65,18 +66,10 @@ export function organizationRulesRoutes({ organizationRules }: Pick<Services, 'o
   const router = Router();
 
   const asTyped = (rules: OrganizationRules) => ({ ...rules, addresses: rules.addresses.join('\n') });
-  const inWords = ({ twoFactor, addresses, signInHoursMax, keyAgeDaysMax }: OrganizationRules): string =>
-    [
-      `two-factor sign-in ${twoFactor ? 'is asked for' : 'is not asked for'}`,
-      addresses.length === 0 ? 'every address is admitted' : `admitted are ${addresses.slice(0, 5).join(', ')}${addresses.length > 5 ? ' …' : ''}`,
-      signInHoursMax === null ? 'sign-ins last' : `a sign-in lasts ${signInHoursMax} h`,
-      keyAgeDaysMax === null ? 'keys may have any age' : `keys may be ${keyAgeDaysMax} days old`,
-    ].join('; ');
-
   async function show(req: Request, res: Response, faults?: Record<string, string>, status = 200): Promise<void> {
     const actor = actorOf(req);
-    const rules = await organizationRules.rules(actor);
-    const told = faults && afterRefusal(req, { status, faults, what: 'the rules', rev: rules.rev, now: inWords(rules) });
+    const { rules, suspension } = await organizationRules.rules(actor);
+    const told = faults && afterRefusal(req, { status, faults, what: 'the rules', rev: rules.rev, now: rulesInWords(rules) });
     page(
       res,
       'organization/rules',
@@ -85,7 +78,8 @@ export function organizationRulesRoutes({ organizationRules }: Pick<Services, 'o
         rev: told?.rev ?? String(rules.rev),
         address: actor.address,
         mayUpdate: isAllowed(actor, 'market:organization:update'),
-        words: inWords(rules),
+        words: rulesInWords(rules),
+        suspension,
       },
       status,
     );

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { NO_RULES, unmetRules, type OrganizationRules, type SignIn } from '../../../server/domain/organization-rules.ts';
+import { NO_RULES, rulesInForce, suspensionAt, unmetRules, type OrganizationRules, type SignIn } from '../../../server/domain/organization-rules.ts';
 
 const HOUR_MS = 3_600_000;
 const signIn: SignIn = { factors: ['password'], address: '203.0.113.7', openedAt: 1_000, at: 1_000 };
@@ -30,5 +30,21 @@ describe('unmetRules', () => {
     const words = unmetRules({ rev: 1, twoFactor: true, addresses: ['10.0.0.1'], keyAgeDaysMax: null, signInHoursMax: 1 }, 'Atlas', { ...signIn, at: 9e9 });
     expect(words).to.have.length(3);
     for (const one of words) expect(one.words).to.match(/^Atlas /);
+  });
+});
+
+describe('rulesInForce', () => {
+  const rules: OrganizationRules = { rev: 4, twoFactor: true, addresses: ['10.0.0.1'], keyAgeDaysMax: 30, signInHoursMax: 8 };
+  const rulesSuspension = { at: 1_000, until: 2_000, reason: 'moved' };
+  it('are the rules, except for as long as they are suspended; how old keys may become stays', () => {
+    expect(rulesInForce({}, 1_500)).to.deep.equal(NO_RULES);
+    expect(rulesInForce({ rules }, 1_500)).to.deep.equal(rules);
+    for (const at of [1_000, 1_999]) expect(rulesInForce({ rules, rulesSuspension }, at)).to.deep.equal({ ...NO_RULES, rev: 4, keyAgeDaysMax: 30 });
+    expect(rulesInForce({ rules, rulesSuspension }, 2_000)).to.deep.equal(rules);
+    expect([suspensionAt({ rulesSuspension }, 1_999), suspensionAt({ rulesSuspension }, 2_000), suspensionAt({ rulesSuspension: null }, 1)]).to.deep.equal([
+      rulesSuspension,
+      null,
+      null,
+    ]);
   });
 });
