@@ -1,6 +1,15 @@
 import type { Actor } from '../domain/actor.ts';
 import { isAddressEntry } from '../domain/address.ts';
-import { rulesInForce, rulesOf, suspensionAt, unmetRules, type OrganizationRules, type RulesSuspension, type SignIn, type UnmetRule } from '../domain/organization-rules.ts';
+import {
+  rulesInForce,
+  rulesOf,
+  suspensionAt,
+  unmetRules,
+  type OrganizationRules,
+  type RulesSuspension,
+  type SignIn,
+  type UnmetRule,
+} from '../domain/organization-rules.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { OrganizationDoc } from '../store/accounts.ts';
@@ -49,7 +58,8 @@ export function makeOrganizationRules({ store, audit, clock }: { store: Pick<Sto
     },
 
     /** Of one sign-in, in words; empty when it fulfils all. */
-    unmet: (organization: OrganizationDoc, signIn: SignIn): readonly UnmetRule[] => unmetRules(rulesInForce(organization, signIn.at), organization.name, signIn),
+    unmet: (organization: OrganizationDoc, signIn: SignIn): readonly UnmetRule[] =>
+      unmetRules(rulesInForce(organization, signIn.at), organization.name, signIn),
 
     /**
      * In force from the next request of everybody; a suspension ends with it.

@@ -171,8 +171,7 @@ export function makeRecovery({
     },
 
     /** @throws not-found for a user of another organization, conflict in words for whatever stands against it */
-    sendToMember: async (actor: Actor, userId: string, reason: string): Promise<void> =>
-      send(actor, await memberOf(actor, userId), 'administrator', reason),
+    sendToMember: async (actor: Actor, userId: string, reason: string): Promise<void> => send(actor, await memberOf(actor, userId), 'administrator', reason),
 
     /** @throws not-found, conflict in words for whatever stands against it */
     sendToAccount: async (actor: Actor, userId: string, reason: string): Promise<void> => send(actor, await anybody(actor, userId), 'operator', reason),

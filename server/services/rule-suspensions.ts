@@ -44,7 +44,8 @@ export function makeRuleSuspensions({
   /** One whose rules an operator may touch: nobody loosens the rules that bind the operators in this way. */
   async function customer(actor: Actor, id: string): Promise<OrganizationDoc> {
     const organization = await organizationOf(actor, id);
-    if (organization._id === PLATFORM_ORGANIZATION) throw new AppError('conflict', 'The operators’ own rules are changed under Organization, by who may do so.');
+    if (organization._id === PLATFORM_ORGANIZATION)
+      throw new AppError('conflict', 'The operators’ own rules are changed under Organization, by who may do so.');
     return organization;
   }
 

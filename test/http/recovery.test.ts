@@ -92,7 +92,9 @@ describe('a lost second factor', function () {
       expect((await recordsOf(chief.organizationId, 'accounts:ask-recovery')).map(({ after, userId }) => [userId, after])).to.deep.equal([
         [member.userId, { asks: chief.organizationId, words: 'Desk 12, <b>second</b> floor' }],
       ]);
-      expect((await chief.get(pageOf(member))).text).to.include('data-name="recovery-ask"').and.include('Desk 12');
+      expect((await chief.get(pageOf(member))).text)
+        .to.include('data-name="recovery-ask"')
+        .and.include('Desk 12');
       expect((await operator.get('/admin/accounts')).text).to.not.include(member.email);
       expect(await hasFactor(member.userId)).to.equal(true);
 
@@ -100,7 +102,9 @@ describe('a lost second factor', function () {
       await users.updateOne({ _id: member.userId }, { $set: { 'recovery.askedAt': Date.now() - 25 * 3_600_000 } });
       const again = await (await halfway(member.email)).post('/sign-in/recovery', { words: 'Desk 12' });
       expect(again.text).to.include('The operators have been told');
-      expect((await operator.get('/admin/accounts')).text).to.include(member.email).and.include('Desk 12');
+      expect((await operator.get('/admin/accounts')).text)
+        .to.include(member.email)
+        .and.include('Desk 12');
       expect((await mailsTo(operator.email)).at(-1)?.text).to.include(`/admin/accounts/${member.userId}`);
       expect((await recordsOf('org_platform', 'accounts:ask-recovery')).map(({ resource }) => resource)).to.include(`user:${member.userId}`);
 
@@ -118,7 +122,9 @@ describe('a lost second factor', function () {
       await join(two.organizationId, one.userId);
       expect((await (await halfway(one.email)).post('/sign-in/recovery', { words: '+1 555 0101' })).text).to.include('The operators have been told');
       expect(await recordsOf(two.organizationId, 'accounts:ask-recovery'), 'every organization concerned').to.have.length(1);
-      expect((await operator.get('/admin/accounts')).text).to.include(alone.email).and.include(one.email);
+      expect((await operator.get('/admin/accounts')).text)
+        .to.include(alone.email)
+        .and.include(one.email);
     });
 
     it('so often and no more (too-many-attempts)', async () => {
@@ -144,7 +150,9 @@ describe('a lost second factor', function () {
       expect(await isSignedIn(member)).to.equal(true);
 
       const page = (await chief.get(pageOf(member))).text;
-      expect(page).to.include('every session of the account ends').and.include(`action="${pageOf(member)}/recovery"`);
+      expect(page)
+        .to.include('every session of the account ends')
+        .and.include(`action="${pageOf(member)}/recovery"`);
       const empty = await chief.post(`${pageOf(member)}/recovery`, { reason: '' });
       expect([empty.status, empty.text.includes('id="recovery-reason-error"')]).to.deep.equal([422, true]);
       expect((await send(chief, member, 'Spoke to Lia <in person>')).location).to.equal(pageOf(member));
@@ -202,7 +210,9 @@ describe('a lost second factor', function () {
         [other, other.organizationId],
       ] as const) {
         const page = (await person.get(pageOf(both))).text;
-        expect(page, home).to.include('an operator of the marketplace has to do it').and.not.include(`action="${pageOf(both)}/recovery"`);
+        expect(page, home)
+          .to.include('an operator of the marketplace has to do it')
+          .and.not.include(`action="${pageOf(both)}/recovery"`);
         const refused = await send(person, both);
         expect([refused.status, refused.text.includes('an operator of the marketplace has to do it')]).to.deep.equal([409, true]);
       }
@@ -295,7 +305,9 @@ describe('a lost second factor', function () {
       await turnOn(late);
       await sendAsOperator(late);
       const third = await lastLink(late.email);
-      const id = createHash('sha256').update(third.split('/').at(-1) ?? '').digest('hex');
+      const id = createHash('sha256')
+        .update(third.split('/').at(-1) ?? '')
+        .digest('hex');
       const tokens = portal.composition.store.connection.db!.collection<{ _id: string; expiresAt: Date }>('tokens');
       const expiresAt = (await tokens.findOne({ _id: id }))?.expiresAt.getTime() ?? 0;
       expect(expiresAt - Date.now()).to.be.within(23 * 3_600_000, 24 * 3_600_000);

@@ -143,7 +143,9 @@ describe('an organization behind its own rules', function () {
     expect((await operator.get('/admin/organizations/org_none')).status).to.equal(404);
     expect((await operator.get(`/admin/accounts?find=${owner.organizationId}`)).location).to.equal(home(owner));
     const own = '/admin/organizations/org_platform';
-    expect((await operator.get(own)).text).to.include('bind the operators themselves').and.not.include('data-name="suspension"');
+    expect((await operator.get(own)).text)
+      .to.include('bind the operators themselves')
+      .and.not.include('data-name="suspension"');
     expect((await operator.post(`${own}/suspension`, { hours: '1', reason: REASON })).status).to.equal(409);
     expect((await operator.post(`${own}/address-rule/end`, { reason: REASON })).status).to.equal(409);
     const none = await portal.member('Ruleless');

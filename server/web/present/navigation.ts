@@ -6,6 +6,8 @@ export interface NavigationEntry {
   readonly icon: string;
   /** What opening it asks for. */
   readonly action: Action;
+  /** Pages elsewhere that it leads to. */
+  readonly also?: string;
 }
 export interface NavigationSection {
   readonly title: string;
@@ -40,7 +42,7 @@ const ORGANIZATION: readonly NavigationEntry[] = [
 ];
 const OPERATE: readonly NavigationEntry[] = [
   { text: 'Reviews', href: '/admin/reviews', icon: 'check', action: 'platform:reviews:get' },
-  { text: 'Accounts', href: '/admin/accounts', icon: 'people', action: 'platform:accounts:get' },
+  { text: 'Accounts', href: '/admin/accounts', icon: 'people', action: 'platform:accounts:get', also: '/admin/organizations' },
   { text: 'Domains', href: '/admin/domains', icon: 'building', action: 'platform:domains:get' },
   { text: 'Periods', href: '/admin/periods', icon: 'calendar', action: 'platform:periods:get' },
   { text: 'Held invoices', href: '/admin/invoices', icon: 'receipt', action: 'platform:invoices:get' },
@@ -70,7 +72,7 @@ export function navigation(path: string, organization: Sides, may: May): readonl
   const sections = sectionsFor(organization, may);
   const current = sections
     .flatMap(({ entries }) => entries)
-    .filter(({ href }) => path === href || path.startsWith(`${href}/`))
+    .filter(({ href, also }) => path === href || path.startsWith(`${href}/`) || (also !== undefined && path.startsWith(`${also}/`)))
     .sort((a, b) => b.href.length - a.href.length)[0];
   return sections.map(({ title, entries }) => ({ title, entries: entries.map((entry) => ({ ...entry, current: entry === current })) }));
 }

@@ -156,8 +156,7 @@ export function memberRoutes(
         transferOpen: faults.transfer !== undefined,
         recovery: formModel(FIELDS.recovery, faults.recovery ? body(req) : {}, faults.recovery ?? {}, 'recovery-'),
         recoveryOpen: faults.recovery !== undefined,
-        mayRecover:
-          isAllowed(actor, 'market:members:recover') && (faults.recovery !== undefined || (lost.obstacle !== 'own' && lost.obstacle !== 'no-factor')),
+        mayRecover: isAllowed(actor, 'market:members:recover') && (faults.recovery !== undefined || (lost.obstacle !== 'own' && lost.obstacle !== 'no-factor')),
         obstacle: lost.obstacle && OBSTACLE_WORDS[lost.obstacle],
         ask: lost.ask && { askedAt: lost.ask.askedAt, words: lost.ask.words },
         mayUpdate: isAllowed(actor, 'market:members:update'),

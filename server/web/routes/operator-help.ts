@@ -18,7 +18,10 @@ const SuspensionForm = ReasonForm.extend({
   hours: z
     .string()
     .trim()
-    .refine((text) => /^[0-9]{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= SUSPENSION_HOURS_MAX, `Write a whole number from 1 to ${SUSPENSION_HOURS_MAX}`)
+    .refine(
+      (text) => /^[0-9]{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= SUSPENSION_HOURS_MAX,
+      `Write a whole number from 1 to ${SUSPENSION_HOURS_MAX}`,
+    )
     .transform(Number),
 });
 const FIND_CHARS_MAX = 254;
@@ -28,10 +31,25 @@ const WHY: FieldSpec = {
   help: 'Who asked, and how you made sure that they speak for the organization. Its administrators and both audit logs get it.',
 };
 const FIELDS = {
-  find: { find: { label: 'E-mail address of an account, or id of an organization', type: 'search', maxlength: FIND_CHARS_MAX, placeholder: 'name@example.com' } },
+  find: {
+    find: {
+      label: 'E-mail address of an account, or id of an organization',
+      type: 'search',
+      required: true,
+      maxlength: FIND_CHARS_MAX,
+      placeholder: 'name@example.com',
+    },
+  },
   recovery: { reason: REASON },
   suspension: {
-    hours: { label: 'For', inputmode: 'numeric', suffix: 'hours', required: true, maxlength: 2, help: `1 to ${SUSPENSION_HOURS_MAX}; then the rules count again by themselves.` },
+    hours: {
+      label: 'For',
+      inputmode: 'numeric',
+      suffix: 'hours',
+      required: true,
+      maxlength: 2,
+      help: `1 to ${SUSPENSION_HOURS_MAX}; then the rules count again by themselves.`,
+    },
     reason: WHY,
   },
   addresses: { reason: WHY },
@@ -62,7 +80,13 @@ export function operatorHelpRoutes(
       'admin/accounts',
       {
         form: formModel(FIELDS.find, { find: typed }, faults),
-        asked: (await recovery.asked(actor)).map(({ user, ask }) => ({ id: user._id, name: user.name, email: user.email, askedAt: ask.askedAt, words: ask.words })),
+        asked: (await recovery.asked(actor)).map(({ user, ask }) => ({
+          id: user._id,
+          name: user.name,
+          email: user.email,
+          askedAt: ask.askedAt,
+          words: ask.words,
+        })),
       },
       faults ? 404 : 200,
     );

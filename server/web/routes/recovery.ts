@@ -87,7 +87,11 @@ export function recoveryRoutes(
   );
   router.post('/recovery/:token/refusal', open, async (req, res) => {
     await recovery.refuse(actorOf(req), part(req, 'token'));
-    flash(req, 'success', 'The link is void; your second factor stays. Somebody gave your name: tell your administrator, and choose a new password if in doubt.');
+    flash(
+      req,
+      'success',
+      'The link is void; your second factor stays. Somebody gave your name: tell your administrator, and choose a new password if in doubt.',
+    );
     res.redirect(303, '/sign-in');
   });
 
