@@ -21,6 +21,7 @@ import { makeKeyActors } from './key-actors.ts';
 import { makeKeyWarnings } from './key-warnings.ts';
 import { makeNotifications } from './notifications.ts';
 import { makeEndpoints } from './endpoints.ts';
+import { makeIdempotency } from './idempotency.ts';
 import { makeImporting } from './openapi-import.ts';
 import { makeDocumentReader } from './openapi/read.ts';
 import { makeOrganizationQuotas } from './organization-quotas.ts';
@@ -142,6 +143,7 @@ export function makeServices(ground: Ground) {
   const accessKeys = makeAccessKeys({ store, audit, clock, ids, notifications, secretKeys, keyAgeDaysMax });
   const keyActors = makeKeyActors({ store, clock, access, secretKeys, keyAgeDaysMax, restrictionsOf: unmetByKey });
   const keyWarnings = makeKeyWarnings({ store, clock, notifications, keyAgeDaysMax });
+  const idempotency = makeIdempotency({ store, clock, ids });
   const apps = makeApps({ store, audit, clock, ids, changes });
   const catalog = makeCatalog({
     store,
@@ -231,6 +233,7 @@ export function makeServices(ground: Ground) {
     credentials,
     earnings,
     endpoints,
+    idempotency,
     ids,
     importing,
     inbox,

@@ -9,6 +9,7 @@ import { connectStore } from './connect.ts';
 import { makeDocumentsStore } from './documents.ts';
 import { makeEndpointsStore } from './endpoints.ts';
 import { makeGatewaysStore } from './gateways.ts';
+import { makeIdempotencyStore } from './idempotency.ts';
 import { makeInboxStore } from './inbox.ts';
 import { makeInvoicesStore } from './invoices.ts';
 import { makeLedgerStore } from './ledger.ts';
@@ -68,6 +69,7 @@ function makeStore(connection: Connection) {
     documents: makeDocumentsStore(connection),
     endpoints: makeEndpointsStore(connection),
     gateways: makeGatewaysStore(connection),
+    idempotency: makeIdempotencyStore(connection),
     inbox: makeInboxStore(connection),
     invoices: makeInvoicesStore(connection),
     ledger: makeLedgerStore(connection),

@@ -54,7 +54,19 @@ export function openApiDocument(operations: readonly Operation[], webUrl: string
   };
 }
 
-function documented({ id, summary, action, path, query, body, status, answer }: Operation): Json {
+/** Of requests that are sent again because their answer was lost. */
+const REPETITION: Json = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description:
+    'A value of your own for this one request, for example a UUID. Sent again with the same key within 24 hours, byte for byte, it is not done again: it is answered as the first time, with `Idempotent-Replayed: true`. ' +
+    'Where the first answer held a secret, that is kept nowhere: the answer is 409, and `Location` names what was made, to rotate or delete it. 409 with `Retry-After` while the first one is at work; ' +
+    '422 for another request under the same key. A request that was refused leaves its key free.',
+  schema: { type: 'string', pattern: '^[!-~]{1,255}$', maxLength: 255 },
+};
+
+function documented({ id, method, summary, action, path, query, body, status, answer }: Operation): Json {
   const inPath = [...path.matchAll(/\{([a-z_]+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
   const inQuery = Object.entries(query.shape).map(([name, schema]) => {
     const { description, default: preset, ...rest } = jsonSchema(schema as z.ZodType, 'output') as { description?: string; default?: unknown };
@@ -66,6 +78,7 @@ function documented({ id, summary, action, path, query, body, status, answer }: 
       schema: { ...rest, ...(preset !== undefined && { default: preset }) },
     };
   });
+  const parameters = [...inPath, ...inQuery, ...(method === 'post' ? [REPETITION] : [])];
   const refusals = [...REFUSALS, ...(body ? OF_BODIES : [])];
   const byStatus = new Map<number, ProblemCode>();
   for (const code of refusals) if (!byStatus.has(PROBLEMS[code].status)) byStatus.set(PROBLEMS[code].status, code);
@@ -73,7 +86,7 @@ function documented({ id, summary, action, path, query, body, status, answer }: 
     operationId: id,
     summary,
     description: `Needs the action \`${action}\`.`,
-    ...(inPath.length + inQuery.length > 0 && { parameters: [...inPath, ...inQuery] }),
+    ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: { required: true, content: { 'application/json': { schema: refOf(body) } } } }),
     responses: {
       [status]: { description: status === 204 ? 'Done.' : 'The answer.', ...(answer && { content: { 'application/json': { schema: refOf(answer) } } }) },

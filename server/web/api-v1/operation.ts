@@ -21,6 +21,11 @@ export interface Operation {
   readonly status: 200 | 201 | 204;
   /** Null: no body (204). */
   readonly answer: z.ZodType | null;
+  /**
+   * Where an answer shows a secret: the address, below `/api/v1`, of what was made, with its id as `{made}`. A request that is repeated under its
+   * `Idempotency-Key` is told this alone, and the secret is kept nowhere.
+   */
+  readonly place: { readonly path: string; readonly within: 'credential' | 'key' } | null;
   readonly run: (input: Input<never, never>) => Promise<unknown>;
 }
 
@@ -30,6 +35,8 @@ export interface Input<Q, B> {
   readonly part: (name: string) => string;
   readonly query: Q;
   readonly body: B;
+  /** Names what is made; set by the `Idempotency-Key`, so that a second run after a crash makes nothing more. */
+  readonly requestId: string | undefined;
 }
 
 const NOTHING = z.strictObject({});
@@ -41,11 +48,12 @@ export function operation<Q extends z.ZodObject = typeof NOTHING, B extends z.Zo
     readonly body?: B;
     readonly status?: 200 | 201 | 204;
     readonly answer?: z.ZodType;
+    readonly place?: Operation['place'];
     readonly run: (input: Input<z.output<Q>, z.output<B>>) => Promise<unknown>;
   },
 ): Operation {
-  const { query, body, answer = null, status = answer === null ? 204 : 200, run, ...rest } = given;
-  return { ...rest, query: query ?? NOTHING, body: body ?? null, answer, status, run: run as Operation['run'] };
+  const { query, body, answer = null, place = null, status = answer === null ? 204 : 200, run, ...rest } = given;
+  return { ...rest, query: query ?? NOTHING, body: body ?? null, answer, place, status, run: run as Operation['run'] };
 }
 
 /**

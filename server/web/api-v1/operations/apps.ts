@@ -88,9 +88,11 @@ export function appOperations({ apps, clock, credentials }: Pick<Services, 'apps
       body: NewCredentialBody,
       status: 201,
       answer: IssuedCredential,
-      run: async ({ actor, part, body: { kind, name, life_days: lifeDays } }) =>
+      place: { path: '/apps/{id}/credentials/{made}', within: 'credential' },
+      run: async ({ actor, part, body: { kind, name, life_days: lifeDays }, requestId }) =>
         issuedJson(
           await credentials.issue(actor, {
+            ...(requestId !== undefined && { requestId }),
             appId: part('id'),
             kind: kind === 'app_code' ? 'code' : 'key',
             name,
@@ -107,7 +109,8 @@ export function appOperations({ apps, clock, credentials }: Pick<Services, 'apps
       body: RotationBody,
       status: 201,
       answer: IssuedCredential,
-      run: async (input) => issuedJson(await credentials.rotate(input.actor, (await credentialOf(input)).id, input.body.overlap)),
+      place: { path: '/apps/{id}/credentials/{made}', within: 'credential' },
+      run: async (input) => issuedJson(await credentials.rotate(input.actor, (await credentialOf(input)).id, input.body.overlap, input.requestId)),
     }),
     operation({
       method: 'delete',

@@ -49,7 +49,9 @@ export function keyOperations({ accessKeys }: Pick<Services, 'accessKeys'>): rea
       body: NewKeyBody,
       status: 201,
       answer: IssuedAccessKey,
-      run: async ({ actor, body: { kind, name, life_days: lifeDays } }) => issuedJson(await accessKeys.createOwn(actor, { kind, name, lifeDays })),
+      place: { path: '/keys/{made}', within: 'key' },
+      run: async ({ actor, body: { kind, name, life_days: lifeDays }, requestId }) =>
+        issuedJson(await accessKeys.createOwn(actor, { kind, name, lifeDays, ...(requestId !== undefined && { requestId }) })),
     }),
     operation({
       method: 'post',
@@ -60,7 +62,8 @@ export function keyOperations({ accessKeys }: Pick<Services, 'accessKeys'>): rea
       body: RotationBody,
       status: 201,
       answer: IssuedAccessKey,
-      run: async ({ actor, part, body }) => issuedJson(await accessKeys.rotate(actor, part('id'), 'own', body.overlap)),
+      place: { path: '/keys/{made}', within: 'key' },
+      run: async ({ actor, part, body, requestId }) => issuedJson(await accessKeys.rotate(actor, part('id'), 'own', body.overlap, requestId)),
     }),
     operation({
       method: 'delete',
@@ -89,7 +92,8 @@ export function keyOperations({ accessKeys }: Pick<Services, 'accessKeys'>): rea
       body: RotationBody,
       status: 201,
       answer: IssuedAccessKey,
-      run: async ({ actor, part, body }) => issuedJson(await accessKeys.rotate(actor, part('id'), 'organization', body.overlap)),
+      place: { path: '/organization/keys/{made}', within: 'key' },
+      run: async ({ actor, part, body, requestId }) => issuedJson(await accessKeys.rotate(actor, part('id'), 'organization', body.overlap, requestId)),
     }),
     operation({
       method: 'delete',
@@ -108,8 +112,9 @@ export function keyOperations({ accessKeys }: Pick<Services, 'accessKeys'>): rea
       body: NewKeyBody,
       status: 201,
       answer: IssuedAccessKey,
-      run: async ({ actor, part, body: { kind, name, life_days: lifeDays } }) =>
-        issuedJson(await accessKeys.createFor(actor, part('id'), { kind, name, lifeDays })),
+      place: { path: '/organization/keys/{made}', within: 'key' },
+      run: async ({ actor, part, body: { kind, name, life_days: lifeDays }, requestId }) =>
+        issuedJson(await accessKeys.createFor(actor, part('id'), { kind, name, lifeDays, ...(requestId !== undefined && { requestId }) })),
     }),
   ];
 }
