@@ -37,6 +37,7 @@ const VERBS: Readonly<Record<string, string>> = {
   grantAppAccess: 'authorize apps',
   relieveAppAccess: 'withdraw authorizations',
   offline: 'take offline',
+  recover: 'help with lost second factors',
   submit: 'send to review',
 };
 

@@ -24,6 +24,7 @@ const ANYBODY: readonly Stop[] = [
   ['sign-in-sso', '/sign-in/sso'],
   ['sign-up', '/sign-up'],
   ['password-reset', '/password-reset'],
+  ['sign-in-recovery', '/sign-in/recovery'],
   ['terms', '/terms'],
   ['privacy', '/privacy'],
   ['sandbox', '/sandbox'],
@@ -73,6 +74,9 @@ const LISTS: Readonly<Record<Exclude<Guide, 'anybody'>, readonly Stop[]>> = {
   ].map(stop),
   operator: [
     ['reviews', '/admin/reviews'],
+    ['accounts', '/admin/accounts'],
+    ['account-help', '/admin/accounts?find=buyer%40demo.test'],
+    ['organization-help', '/admin/organizations/org_platform'],
     ['domains', '/admin/domains'],
     ['periods', '/admin/periods'],
     ['queues', '/admin/queues'],
