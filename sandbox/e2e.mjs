@@ -14,11 +14,11 @@ export async function runJourneys(args) {
   if (!readdirSync(join(ROOT, 'test', 'e2e')).some((name) => name.endsWith('.test.ts'))) throw new Fault('test/e2e holds no journey.');
   return runTests('e2e', args, {
     async prepare({ children, dataDir, env }) {
-      const [privatePort, ...found] = await freePorts(PORTS.length + 1);
+      const [privatePort, issuerPort, ...found] = await freePorts(PORTS.length + 2);
       const ports = Object.fromEntries(PORTS.map(({ name }, index) => [name, found[index]]));
-      const rest = { ...env, PORT: '', GATEWAY_PRIVATE_LISTEN: `127.0.0.1:${privatePort}` }; // every port is given
+      const rest = { ...env, PORT: '', GATEWAY_PRIVATE_LISTEN: `127.0.0.1:${privatePort}`, UPSTREAM_ALLOW: `127.0.0.1:${issuerPort}` }; // every port is given
       const marketplace = await startMarketplace({ ports, dataDir, env: { ...rest, LOG_LEVEL: env.LOG_LEVEL ?? 'warn' }, children });
-      return { ...marketplace.env, CHROMIUM_PATH: chromium, DEMO_FILE: join(dataDir, 'demo.json') };
+      return { ...marketplace.env, CHROMIUM_PATH: chromium, DEMO_FILE: join(dataDir, 'demo.json'), ISSUER_PORT: String(issuerPort) };
     },
   });
 }

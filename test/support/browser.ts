@@ -50,6 +50,8 @@ export interface Demo {
 export const demo = (): Demo => JSON.parse(readFileSync(required('DEMO_FILE'), 'utf8')) as Demo;
 export const webUrl = (): string => required('WEB_URL');
 export const gatewayUrl = (): string => required('GATEWAY_URL');
+/** Where a journey may have an OpenID issuer of its own: the portal may call it. */
+export const issuerPort = (): number => Number(required('ISSUER_PORT'));
 export const upstreamUrl = (name: 'countries' | 'cities' | 'currencies' | 'httpbin'): string =>
   `http://127.0.0.1:${required('UPSTREAM_PORTS').split(',')[['countries', 'cities', 'currencies', 'httpbin'].indexOf(name)]}`;
 
@@ -81,7 +83,8 @@ export async function visit(browser: Browser, { javaScript, width, dark = false 
   context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const faults: string[] = [];
-  const known = new Set([webUrl(), process.env.STRIPE_API_BASE, gatewayUrl()].flatMap((url) => (url ? [new URL(url).host] : [])));
+  const issuer = `http://127.0.0.1:${issuerPort()}`;
+  const known = new Set([webUrl(), process.env.STRIPE_API_BASE, gatewayUrl(), issuer].flatMap((url) => (url ? [new URL(url).host] : [])));
   page.on('pageerror', (error) => faults.push(`script: ${error.message}`));
   page.on('console', (message) => {
     // A 4xx that a journey provokes is told by its page; what the browser adds to it is no fault of the page.

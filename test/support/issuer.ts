@@ -65,22 +65,37 @@ class Memory {
     for (const [key, payload] of Memory.kept) if (payload['grantId'] === grantId) Memory.kept.delete(key);
   }
 }
+/** The way back to our callback names another issuer. */
+function sayOtherName(res: ServerResponse, site: string, name: string): void {
+  const set = res.setHeader.bind(res);
+  res.setHeader = (header, value) => {
+    if (header.toLowerCase() !== 'location' || !String(value).startsWith(site)) return set(header, value);
+    const url = new URL(String(value));
+    url.searchParams.set('iss', name);
+    return set(header, url.href);
+  };
+}
 const LIVES = Object.fromEntries(['AccessToken', 'AuthorizationCode', 'Grant', 'IdToken', 'Interaction', 'Session'].map((name) => [name, 600]));
 
-/** An OpenID provider (oidc-provider) over real HTTP on loopback. Nobody types a password there: whoever comes is `person`. */
-export async function startIssuer() {
+/**
+ * An OpenID provider (oidc-provider) over real HTTP on loopback. Nobody types a password there: whoever comes is `person`.
+ * @param site  origin of the portal that is its client
+ */
+export async function startIssuer({ port: wanted = 0, site = SITE.origin }: { port?: number; site?: string } = {}) {
   let person: Person = { sub: 'nobody' };
   let refusal: { error: string; error_description: string } | null = null;
   let forger: Forger | null = null;
+  let alias: string | null = null;
   let key = rsa();
   let kid = 'k1';
   let handle: (req: IncomingMessage, res: ServerResponse) => void = (_req, res) => void res.writeHead(503).end();
   const asked: string[] = [];
   const server = createServer((req, res) => {
     asked.push(`${req.method} ${req.url?.split('?')[0]}`);
+    if (alias !== null) sayOtherName(res, site, alias);
     handle(req, res);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(wanted, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const issuer = `http://127.0.0.1:${port}`;
 
@@ -88,7 +103,7 @@ export async function startIssuer() {
     const provider = new Provider(issuer, {
       adapter: Memory,
       ttl: LIVES,
-      clients: [{ client_id: CLIENT.id, client_secret: CLIENT.secret, redirect_uris: [`${SITE.origin}/sign-in/sso/callback`] }],
+      clients: [{ client_id: CLIENT.id, client_secret: CLIENT.secret, redirect_uris: [`${site}/sign-in/sso/callback`] }],
       jwks: { keys: [{ ...key.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' }] },
       cookies: { keys: [randomBytes(16).toString('hex')] },
       features: { devInteractions: { enabled: false } },
@@ -127,6 +142,10 @@ export async function startIssuer() {
     get key(): KeyObject {
       return key;
     },
+    /** Who signs in from now on. */
+    expect(who: Person): void {
+      person = who;
+    },
     /** A browser without a session there follows the way from our page to our callback. @returns its path and query */
     async walk(address: string, who: Person): Promise<string> {
       person = who;
@@ -135,7 +154,7 @@ export async function startIssuer() {
       for (let step = 0; step < 6; step += 1) {
         const answer = await browser.get(location);
         if (answer.location === null) throw new Error(`the issuer answered ${answer.status}: ${answer.text.slice(0, 300)}`);
-        if (answer.location.startsWith(SITE.origin)) return answer.location.slice(SITE.origin.length);
+        if (answer.location.startsWith(site)) return answer.location.slice(site.length);
         location = answer.location;
       }
       throw new Error('the issuer leads in a circle');
@@ -145,6 +164,10 @@ export async function startIssuer() {
     },
     forge(by: Forger | null): void {
       forger = by;
+    },
+    /** Under which name it sends people back (RFC 9207); null: its own. */
+    callItself(name: string | null): void {
+      alias = name;
     },
     /** New keys; tokens signed by those of before are not to be believed any more. */
     rotate(): void {
