@@ -130,8 +130,9 @@ describe('a lost second factor', function () {
     it('so often and no more (too-many-attempts)', async () => {
       const member = await portal.member('Often');
       await turnOn(member);
+      const people = [await halfway(member.email), await halfway(member.email)];
       const statuses = [];
-      for (let i = 0; i < 6; i += 1) statuses.push((await (await halfway(member.email)).post('/sign-in/recovery', { words: `call ${i}` })).status);
+      for (let i = 0; i < 6; i += 1) statuses.push((await people[i % 2]?.post('/sign-in/recovery', { words: `call ${i}` }))?.status);
       expect(statuses).to.deep.equal([200, 200, 200, 200, 200, 429]);
     });
   });
