@@ -15,6 +15,7 @@ import { makePayments } from './stripe/payments.ts';
 import { makeQueue } from './queue/queue.ts';
 import { CLOCK_OFFSET, makeServices } from './services/index.ts';
 import { openStore, openStoreLater } from './store/index.ts';
+import { DatabaseTooNew, type MigrationNews } from './store/migrations/run.ts';
 import { NOBODY, renderer } from './web/render.ts';
 
 /** Replaced by tests; everything else is made from the configuration. */
@@ -28,6 +29,13 @@ const CLOCK_POLL_MS = 1_000;
 /** How long a start waits for an engine that it can do without. */
 const ENGINES_MS = 2_000;
 
+const MIGRATION_WORDS: Readonly<Record<MigrationNews['state'], string>> = {
+  begun: 'the database is brought further',
+  done: 'the database is one step further',
+  running: 'the database is brought further',
+  waiting: 'another process brings the database further',
+};
+
 export type Composition = Awaited<ReturnType<typeof compose>>;
 
 /**
@@ -40,8 +48,17 @@ export async function compose(config: Config, role: string, overrides: Overrides
   const clock = overrides.clock ?? makeClock();
   const ids = overrides.ids ?? makeIds();
 
-  const store = role === 'gateway' ? await openStoreLater(config.mongodbUri, { waitMs: ENGINES_MS }) : await openStore(config.mongodbUri);
+  const tell = (news: MigrationNews) => log.info({ step: `${news.step} of ${news.steps}`, what: news.name, documents: news.done }, MIGRATION_WORDS[news.state]);
+  const store =
+    role === 'gateway'
+      ? await openStoreLater(config.mongodbUri, { waitMs: ENGINES_MS })
+      : await openStore(config.mongodbUri, { migrating: { owner: ids.uuid(), real: clock.real, tell } });
   lifecycle.add({ name: 'store', stop: () => store.close() });
+  // A gateway that finds a database of before waits for those who bring it further, and serves what it knew meanwhile. Of a later one nobody here knows the meaning.
+  if (role === 'gateway')
+    await store.checkVersion().catch((error: unknown) => {
+      if (error instanceof DatabaseTooNew) throw error;
+    });
   const onAway = (error: Error) => log.warn({ err: error.message }, 'redis is away');
   const redis = makeRedis({ url: config.redisUrl, prefix: config.redisPrefix, onAway });
   lifecycle.add({ name: 'redis', stop: () => redis.close() });

@@ -132,7 +132,7 @@ export async function startGateway({
     storedCount: ({ subscriptionId, window, meter }) => metering.storedPlaces(subscriptionId, window, meter),
   });
   const shipping = makeShipping({ store, journal, limits, clock, log, makeReplay: (boot) => makeReplay({ node, boot, receivedAt: () => clock.now() }) });
-  const snapshots = makeSnapshots({ store, changes, signals, roster, clock, log, node, folder });
+  const snapshots = makeSnapshots({ store, changes, signals, roster, clock, log, node, folder, checkVersion: () => store.checkVersion() });
   limits.start();
   shipping.start();
   lifecycle.add({

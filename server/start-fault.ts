@@ -34,7 +34,7 @@ export function startFault(error: unknown): string | undefined {
   }
   const unwritable = path === undefined ? undefined : UNWRITABLE[code ?? ''];
   if (unwritable) return `DATA_DIR: ${path} cannot be written: ${unwritable}`;
-  if (error.name === 'JournalLocked' || error instanceof PrivateListenError) return error.message;
+  if (error.name === 'DatabaseTooNew' || error.name === 'JournalLocked' || error instanceof PrivateListenError) return error.message;
   // By name and not by class: the driver stays inside the store.
   if (/^Mongo\w*(ServerSelection|Network|Parse|Server)Error$/.test(error.name) || syscall?.startsWith('query'))
     return `MONGODB_URI: the database cannot be used: ${error.message}`;

@@ -42,6 +42,7 @@ export const checkMongo = ({ mongodbUri }: Pick<Config, 'mongodbUri'>, now: () =
       const pingMs = await store.ping(() => performance.now());
       const { version } = (await admin.serverInfo()) as { version: string };
       const found = [finding('MongoDB', 'ok', `${withoutPassword(mongodbUri)} answers in ${pingMs.toFixed(1)} ms, version ${version}`)];
+      found.push(versionFinding(await store.version()));
       const missing = await missingIndexes(store);
       found.push(
         missing.length === 0
@@ -55,6 +56,14 @@ export const checkMongo = ({ mongodbUri }: Pick<Config, 'mongodbUri'>, now: () =
       await store.close();
     }
   });
+
+function versionFinding({ version, known }: { version: number | null; known: number }): Finding {
+  const name = 'Database';
+  if (version === null) return finding(name, 'warning', `without a version; the portal or the worker brings it to ${known} when it starts`);
+  if (version > known) return finding(name, 'fault', `at version ${version}, but this program knows ${known}: a later version of it has been here`);
+  if (version < known) return finding(name, 'warning', `at version ${version} of ${known}; the portal or the worker brings it further when it starts`);
+  return finding(name, 'ok', `at version ${version}, as this program needs it`);
+}
 
 function clockFinding(offsetMs: number): Finding {
   const text = `${Math.abs(offsetMs / 1_000).toFixed(1)} s ${offsetMs < 0 ? 'ahead of' : 'behind'} the database’s`;

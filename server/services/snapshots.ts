@@ -44,9 +44,22 @@ export interface SnapshotsDependencies {
   /** Folder of this node: the last snapshot is kept in it, secrets still encrypted. */
   readonly folder: string;
   readonly pollMs?: number;
+  /** @throws while what is kept cannot be read rightly by this program */
+  readonly checkVersion?: () => Promise<void>;
 }
 
-export function makeSnapshots({ store, changes, signals, roster, clock, log, node, folder, pollMs = POLL_MS }: SnapshotsDependencies): SnapshotService {
+export function makeSnapshots({
+  store,
+  changes,
+  signals,
+  roster,
+  clock,
+  log,
+  node,
+  folder,
+  pollMs = POLL_MS,
+  checkVersion,
+}: SnapshotsDependencies): SnapshotService {
   const file = join(folder, 'snapshot.json');
   const listeners: ((snapshot: Snapshot) => void)[] = [];
   let current = EMPTY_SNAPSHOT;
@@ -54,6 +67,7 @@ export function makeSnapshots({ store, changes, signals, roster, clock, log, nod
   let readAt = Number.NEGATIVE_INFINITY;
   let fromDisk = false;
   let away = false;
+  let isRead = false;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | null = null;
   let again = false;
@@ -69,6 +83,9 @@ export function makeSnapshots({ store, changes, signals, roster, clock, log, nod
   async function look(): Promise<void> {
     const standing = await changes.version();
     if (standing === version && clock.monotonic() - readAt < REFRESH_MS) return;
+    // Once it can, it can: no process lives through two versions of itself.
+    if (!isRead) await checkVersion?.();
+    isRead = true;
     const snapshot = await readSnapshot(store, clock.now());
     publish(snapshot);
     version = standing;

@@ -1,4 +1,6 @@
 import type { Connection } from 'mongoose';
+import { makeClock } from '../kernel/clock.ts';
+import { makeIds } from '../kernel/ids.ts';
 import { makeAccessStore } from './access.ts';
 import { makeAccessKeysStore } from './access-keys.ts';
 import { makeAccountsStore } from './accounts.ts';
@@ -14,6 +16,8 @@ import { makeInboxStore } from './inbox.ts';
 import { makeInvoicesStore } from './invoices.ts';
 import { makeLedgerStore } from './ledger.ts';
 import { makeMailsStore } from './mails.ts';
+import { MIGRATIONS } from './migrations/index.ts';
+import { checkVersion, migrate, versionOf, type MigratingOptions } from './migrations/run.ts';
 import { makePasskeysStore } from './passkeys.ts';
 import { makePeriodsStore } from './periods.ts';
 import { makeProductsStore } from './products.ts';
@@ -30,13 +34,20 @@ import { makeUsageTotalsStore } from './usage-totals.ts';
 export type Store = ReturnType<typeof makeStore>;
 
 /**
- * Everything that is kept. Connects, makes what indexes are missing (they hold invariants, so nothing starts without them).
- * @throws MongooseServerSelectionError within 3 s when the store does not answer
+ * Everything that is kept. Connects, brings what earlier versions kept into today's shape, and makes what indexes are missing (they hold invariants, so
+ * nothing starts without them).
+ * @throws MongooseServerSelectionError within 3 s when the store does not answer; DatabaseTooNew when a later version has been here
  */
-export async function openStore(uri: string, options: { maxPoolSize?: number } = {}): Promise<Store> {
+export async function openStore(uri: string, { migrating, ...options }: { maxPoolSize?: number; migrating?: MigratingOptions } = {}): Promise<Store> {
   const connection = await connectStore(uri, options).asPromise();
   const store = makeStore(connection);
-  await store.createIndexes();
+  try {
+    await migrate(connection, store.settings, migrating ?? { owner: makeIds().uuid(), real: makeClock().real });
+    await store.createIndexes();
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
   return store;
 }
 
@@ -90,6 +101,10 @@ function makeStore(connection: Connection) {
   return {
     ...parts,
     connection,
+    /** @throws DatabaseTooNew, DatabaseTooOld when this program cannot read rightly what is kept */
+    checkVersion: () => checkVersion(parts.settings),
+    /** Of the database, and what this program knows. */
+    version: async () => ({ version: await versionOf(parts.settings), known: MIGRATIONS.length }),
     async createIndexes() {
       for (const { models } of Object.values(parts)) for (const model of models) await model.createIndexes();
     },
