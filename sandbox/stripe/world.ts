@@ -76,6 +76,8 @@ export interface World {
 
 type Tables = { [K in Kind]: Map<string, Kinds[K]> } & { answered: Map<string, Answered> };
 
+const withRealTime = (answered: Omit<Answered, 'realAt'> & { readonly realAt?: number }): Answered => ({ ...answered, realAt: answered.realAt ?? answered.at });
+
 const emptyTables = (): Tables => ({ ...Object.fromEntries(KINDS.map((kind) => [kind, new Map()])), answered: new Map() }) as unknown as Tables;
 
 export function openWorld({ folder, clock, secret }: { folder: string | undefined; clock: Clock; secret: (bytes: number) => string }): World {
@@ -87,7 +89,7 @@ export function openWorld({ folder, clock, secret }: { folder: string | undefine
     for (const [kind, id, object] of objects) {
       if (kind === 'clock') clock.setOffset(Math.max(clock.offsetMs(), object as number));
       else if (object === null) table(kind)?.delete(id);
-      else table(kind)?.set(id, object);
+      else table(kind)?.set(id, kind === 'answered' ? withRealTime(object as Answered) : object);
     }
   };
   const journal = openJournal(folder, {
@@ -95,7 +97,8 @@ export function openWorld({ folder, clock, secret }: { folder: string | undefine
     restore: (state) => {
       for (const [kind, things] of Object.entries(state as Record<string, Thing[]>)) {
         if (kind === 'clock') clock.setOffset(Math.max(clock.offsetMs(), Number(things[0]!.id)));
-        else for (const thing of things) table(kind)?.set(thing.id, thing);
+        // Answers of before came without the machine's time: they would be remembered for ever.
+        else for (const thing of things) table(kind)?.set(thing.id, kind === 'answered' ? withRealTime(thing as unknown as Answered) : thing);
       }
     },
   });

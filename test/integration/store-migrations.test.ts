@@ -102,7 +102,9 @@ describe('a database of an earlier version', function () {
       expect(trail.every(({ outcome }) => outcome === 'done')).to.equal(true);
       // Usage that was in no total is counted once; what was carried is open for the next invoice, and that alone.
       await services.usageTotals.rollUp();
-      expect((await services.usageTotals.auditWindow({ ...actor, organizationId: 'org_platform', policies: ['Operator'] }, EARLIER.subscription, '0.0')).length).to.equal(0);
+      expect(
+        (await services.usageTotals.auditWindow({ ...actor, organizationId: 'org_platform', policies: ['Operator'] }, EARLIER.subscription, '0.0')).length,
+      ).to.equal(0);
       expect(await services.metering.placesOf(EARLIER.subscription, '0.0')).to.deep.equal({ requests: 7n });
       const open = await store.invoices.openCarries('org_earlier');
       expect(open.map(({ _id, carriedMinor }) => [_id, carriedMinor])).to.deep.equal([[EARLIER.credit, 45n]]);

@@ -20,10 +20,6 @@ const FIELDS: readonly (readonly [collection: string, field: string, values: Rea
 export const laterFields: Migration = {
   name: 'fields that came later',
   async run(database, progress) {
-    let done = 0;
-    for (const [collection, field, values] of FIELDS) {
-      done += await fillIn(database, collection, field, values);
-      await progress(done);
-    }
+    for (const [collection, field, values] of FIELDS) await progress(await fillIn(database, collection, field, values));
   },
 };

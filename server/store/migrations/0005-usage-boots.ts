@@ -15,12 +15,11 @@ export const usageBoots: Migration = {
           .toArray()
       ).map(({ _id }) => _id),
     );
-    let done = 0;
     for (const [_id, { node, boot }] of runs) {
       if (known.has(_id)) continue;
       // Ended as far as anybody knows: a run that still writes opens its record again.
       await insertOnce(() => of(database, 'usageBoots').insertOne({ _id, node, boot, through: 0, recent: [], ended: true, open: true }));
-      await progress((done += 1));
+      await progress(1);
     }
   },
 };

@@ -85,12 +85,12 @@ export async function migrate(
     let done = 0;
     let toldAt = real();
     tell(news('begun', 0));
-    await run(database as NonNullable<typeof database>, async (count) => {
-      done = count;
-      if (!(await take(news('running', count)))) throw new LeaseLost();
+    await run(database as NonNullable<typeof database>, async (more) => {
+      done += more;
+      if (!(await take(news('running', done)))) throw new LeaseLost();
       if (real() - toldAt < TELL_MS) return;
       toldAt = real();
-      tell(news('running', count));
+      tell(news('running', done));
     });
     if (!(await take(news('done', done)))) throw new LeaseLost();
     await settings.raise(VERSION, step);

@@ -7,8 +7,8 @@ export type Earlier = { readonly _id: string } & Readonly<Record<string, unknown
 /** Documents that are read and written together: a step that is cut short has the rest still before it. */
 const BATCH = 500;
 
-/** Called after every batch. @throws when somebody else goes on with it */
-export type Progress = (done: number) => Promise<void>;
+/** Called after every batch with how many documents it changed. @throws when somebody else goes on with it */
+export type Progress = (more: number) => Promise<void>;
 
 /**
  * Brings documents of an earlier version into the shape of a later one. May be cut short anywhere, repeated, and run by two at once: it looks for what lacks something
@@ -44,7 +44,7 @@ export async function writeAll(database: Database, collection: string, writes: r
   for (let at = 0; at < writes.length; at += BATCH) {
     const some = writes.slice(at, at + BATCH);
     await of(database, collection).bulkWrite(some.map((one) => ({ updateOne: one })) as never, { ordered: true });
-    await progress(at + some.length);
+    await progress(some.length);
   }
 }
 
