@@ -24,7 +24,7 @@ export interface Unpaid {
 }
 
 /**
- * When a renewal that failed is given up and its subscription canceled (rule N22): on day 21, or later if the last try came later. After a hard
+ * When a renewal that failed is given up, its subscription canceled (rule N22) and its invoice written off: on day 21, or later if the last try came later. After a hard
  * decline there are no tries and the days run on all the same.
  *
  * @returns epoch ms; null while it is not failing, or another try is due first

@@ -9,6 +9,10 @@ export interface EarningsDependencies {
   readonly clock: Pick<Clock, 'now'>;
 }
 
+/** Causes of what was written off, and of its way back. */
+const LOST = 'writeoff.';
+const REVERSED = 'writeoff.reversed.';
+
 export type Earnings = ReturnType<typeof makeEarnings>;
 
 /** The books. Each posting carries its cause as its key, so whoever repeats it adds nothing (invariant I9). */
@@ -19,6 +23,17 @@ export function makeEarnings({ store, clock }: EarningsDependencies) {
     const sum = moved.reduce((total, { amountMinor }) => total + amountMinor, 0n);
     if (sum !== 0n) throw new RangeError(`entries of ${cause} do not sum to zero`);
     await store.ledger.post({ _id: cause, currency, entries: moved, at, bookedAt: clock.now() });
+  }
+
+  async function reverse(cause: string, by: string, at: number): Promise<void> {
+    const booked = await store.ledger.get(cause);
+    if (!booked) return;
+    await post(
+      by,
+      booked.currency,
+      at,
+      booked.entries.map(({ account, amountMinor }) => ({ account, amountMinor: -amountMinor })),
+    );
   }
 
   /** What the buyer owes for the lines, to whom it belongs. What was carried in was booked with the invoice it came from. */
@@ -52,21 +67,58 @@ export function makeEarnings({ store, clock }: EarningsDependencies) {
       }
     },
 
-    /** What was booked for it comes back, if anything was. */
-    async voided(invoice: InvoiceDoc): Promise<void> {
-      const booked = await store.ledger.get(`inv.finalized.${invoice._id}`);
-      if (!booked) return;
+    /**
+     * What could not be collected is owed to nobody any more (docs/decisions/0021): the buyer's debt goes, with it the seller's share and the taxes, which
+     * were never received; the platform's fee is its own loss.
+     * @param carried  the invoices whose debts and credits this one was to collect as well
+     */
+    async writtenOff(invoice: InvoiceDoc, carried: readonly string[]): Promise<void> {
+      const booked = await store.ledger.many([invoice._id, ...carried].map((id) => `inv.finalized.${id}`));
+      const lost = new Map<string, bigint>([[`receivable:${invoice.organizationId}`, -invoice.chargeMinor]]);
+      for (const { account, amountMinor } of booked.flatMap(({ entries }) => entries)) {
+        if (account.startsWith('receivable:')) continue;
+        const bearer = account === 'platform_revenue' ? 'writeoff' : account;
+        lost.set(bearer, (lost.get(bearer) ?? 0n) - amountMinor);
+      }
       await post(
-        `void.${invoice._id}`,
+        `${LOST}${invoice._id}`,
         invoice.currency,
         clock.now(),
-        booked.entries.map(({ account, amountMinor }) => ({ account, amountMinor: -amountMinor })),
+        [...lost].map(([account, amountMinor]) => ({ account, amountMinor })),
       );
     },
+
+    /** It was paid after all, or withdrawn: what was written off is as it was, if it was. */
+    recovered: (invoice: InvoiceDoc): Promise<void> => reverse(`${LOST}${invoice._id}`, `${REVERSED}${invoice._id}`, invoice.paidAt ?? clock.now()),
+
+    /** What was booked for it comes back, if anything was. */
+    voided: (invoice: InvoiceDoc): Promise<void> => reverse(`inv.finalized.${invoice._id}`, `void.${invoice._id}`, clock.now()),
 
     /** Postings that moved an account in [from, to), oldest first. */
     async statement(account: string, from: number, to: number) {
       return (await store.ledger.ofAccount(account, from, to)).sort((a, b) => a.at - b.at || (a._id < b._id ? -1 : 1));
+    },
+
+    /**
+     * What could not be collected in [from, to), newest first: of each invoice what the buyer owed, what of it was the seller's and what the platform's.
+     * One that was paid after all, or withdrawn, says so.
+     */
+    async writeOffs(from: number, to: number) {
+      const postings = (await store.ledger.ofAccount('writeoff', from, to)).filter(({ _id }) => !_id.startsWith(REVERSED));
+      const reversed = new Set((await store.ledger.many(postings.map(({ _id }) => _id.replace(LOST, REVERSED)))).map(({ _id }) => _id));
+      const sum = (entries: readonly LedgerEntry[], account: string) =>
+        entries.filter((entry) => entry.account.split(':')[0] === account).reduce((all, { amountMinor }) => all + amountMinor, 0n);
+      return postings
+        .sort((a, b) => b.at - a.at || (a._id < b._id ? -1 : 1))
+        .map(({ _id, at, currency, entries }) => ({
+          invoiceId: _id.slice(LOST.length),
+          at,
+          currency,
+          owedMinor: -sum(entries, 'receivable'),
+          sellerMinor: sum(entries, 'provider_payable'),
+          platformMinor: sum(entries, 'writeoff'),
+          isBack: reversed.has(_id.replace(LOST, REVERSED)),
+        }));
     },
 
     /** What a provider earned and is owed, per currency, over [from, to). Credits make an account negative; owed is shown positive. */

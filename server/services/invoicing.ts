@@ -14,7 +14,7 @@ import { mustOperate } from './operators.ts';
 import { makeTimeline, type Timeline } from './timeline.ts';
 import { makeCarry } from './billing/carry.ts';
 import { makeClose, type BoundaryFollower, type Closing } from './billing/close.ts';
-import { isPutOff, makeCollect, type InvoiceFollowers } from './billing/collect.ts';
+import { isGivenUp, isPutOff, makeCollect, type InvoiceFollowers } from './billing/collect.ts';
 import { invoiceId, makeIssue } from './billing/issue.ts';
 import { makeReview } from './billing/review.ts';
 import type { UsageReader } from './billing/usage-reader.ts';
@@ -117,7 +117,8 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
   /** As far as it comes by itself; one that waits is tried again when its day has come or there is another card. */
   async function bringForward(id: string, now: number): Promise<InvoiceDoc> {
     const invoice = await collect.run(id);
-    return (await collect.isDue(invoice, now)) ? collect.retry(id) : invoice;
+    if (await collect.isDue(invoice, now)) return collect.retry(id);
+    return isGivenUp(invoice, now) ? collect.giveUp(id) : invoice;
   }
 
   /** Ours for the buyer, the seller and operators; unknown to everybody else. */
@@ -193,7 +194,7 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
     async dueInvoices(now: number, stuckMs = 0): Promise<string[]> {
       const stuck = (await store.invoices.unsettled()).filter((invoice) => invoice.stepAt <= now - stuckMs && !isPutOff(invoice, now));
       const open = await store.invoices.inStatus('open');
-      const due = await Promise.all(open.map((invoice) => collect.isDue(invoice, now)));
+      const due = await Promise.all(open.map(async (invoice) => isGivenUp(invoice, now) || collect.isDue(invoice, now)));
       return [...stuck, ...open.filter((_, index) => due[index])].map(({ _id }) => _id);
     },
 

@@ -22,7 +22,7 @@ export function makeSubscriptionLetters({ store, sendLetter }: { readonly store:
       send(subscription, (name) => `Calls to ${name} are refused`, ['An invoice is still unpaid. Everything goes on as soon as it is paid.']),
     endedUnpaid: (subscription: SubscriptionDoc) =>
       send(subscription, (name) => `The subscription to ${name} has ended`, [
-        'Its invoice could not be collected after several tries. What is owed stays owed. You may subscribe again at any time.',
+        'Its invoice could not be collected after several tries. You can still pay it on its page. You may subscribe again at any time.',
       ]),
     restored: (subscription: SubscriptionDoc) => send(subscription, (name) => `The payment for ${name} went through`, ['Calls are served.']),
   };

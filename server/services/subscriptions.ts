@@ -224,6 +224,9 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
       return life.pastDue(invoice.subscriptionId, period?.startAt ?? invoice.issuedAt, reason);
     },
 
+    /** An invoice is written off: its subscription ends, if it waits for a payment (rule N22). */
+    onInvoiceGivenUp: ({ subscriptionId }: Pick<InvoiceDoc, 'subscriptionId'>): Promise<SubscriptionDoc> => life.endUnpaid(subscriptionId),
+
     /** Boundary `index` of the subscription has come. */
     atBoundary: life.atBoundary,
 

@@ -8,7 +8,8 @@ export type InvoiceStatus = (typeof INVOICE_STATUSES)[number];
 
 /**
  * In this order. `discarding`: what differs at Stripe is taken back there, to be made anew; `costing`: what Stripe kept of it is looked up; `releasing`: what was
- * carried into a void one is free again; `waiting`: for a card or a confirmation; `review`: for a person.
+ * carried into a void one is free again; `giving-up`: it could not be collected, and Stripe is told so; `writing-off`: the books are told; `waiting`: for a card
+ * or a confirmation; `review`: for a person.
  */
 export const INVOICE_STEPS = [
   'issued',
@@ -23,6 +24,8 @@ export const INVOICE_STEPS = [
   'settling',
   'costing',
   'releasing',
+  'giving-up',
+  'writing-off',
   'waiting',
   'review',
   'done',

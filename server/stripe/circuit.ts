@@ -76,6 +76,7 @@ export function behindCircuit(payments: Payments, circuit: CircuitBreaker): Paym
     expireCheckout: guarded(payments.expireCheckout),
     finalizeInvoice: guarded(payments.finalizeInvoice),
     findInvoiceByMetadata: guarded(payments.findInvoiceByMetadata),
+    markUncollectible: guarded(payments.markUncollectible),
     payInvoice: guarded(payments.payInvoice),
     readBalance: guarded(payments.readBalance),
     readCheckout: guarded(payments.readCheckout),

@@ -7,3 +7,10 @@ export const isStripeHost = (apiBase: string | undefined): boolean => {
   const url = URL.canParse(apiBase) ? new URL(apiBase) : null;
   return url?.protocol === 'https:' && url.hostname === 'api.stripe.com' && url.port === '';
 };
+
+/** Where the SDK sends its requests. */
+export function hostOf(apiBase: string): { host: string; port: number; protocol: 'http' | 'https' } {
+  const { hostname, port, protocol } = new URL(apiBase);
+  const scheme = protocol === 'https:' ? 'https' : 'http';
+  return { host: hostname, protocol: scheme, port: port === '' ? (scheme === 'https' ? 443 : 80) : Number(port) };
+}

@@ -2,7 +2,7 @@ import Stripe from 'stripe';
 import { AppError } from '../kernel/errors.ts';
 import { HANDLED_EVENT_TYPES, toInboundEvent } from './events.ts';
 import { mapStripeError, outcomeOfRefusal } from './failures.ts';
-import { isStripeHost, isTestMode } from './keys.ts';
+import { hostOf, isStripeHost, isTestMode } from './keys.ts';
 import { addFee, checkoutOf, feeOf, invoiceOf, lineOf, methodOf, safeNumber } from './mapping.ts';
 import type { Checkout, FeeAmount, PaymentOutcome, Payments, StripeInvoice } from './port.ts';
 
@@ -62,6 +62,17 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
   }
 
   const readInvoice = (id: string): Promise<StripeInvoice> => ask(async () => whole(await stripe.invoices.retrieve(id)));
+  /** Move an invoice on from a status; one that has left it by now is answered as it stands. */
+  async function moveFrom(status: StripeInvoice['status'], id: string, request: () => Promise<Stripe.Invoice>): Promise<StripeInvoice> {
+    try {
+      return await whole(await request());
+    } catch (error) {
+      const present = error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing' ? await readInvoice(id) : null;
+      if (present && present.status !== status) return present;
+      throw mapStripeError(error);
+    }
+  }
+
   const readCheckout = (id: string): Promise<Checkout> =>
     ask(async () => checkoutOf(await stripe.checkout.sessions.retrieve(id, { expand: ['setup_intent'] })));
 
@@ -181,19 +192,16 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
 
     readInvoice,
 
-    async finalizeInvoice({ stripeInvoiceId, number, idempotencyKey }) {
-      try {
+    finalizeInvoice: ({ stripeInvoiceId, number, idempotencyKey }) =>
+      moveFrom('draft', stripeInvoiceId, async () => {
         const present = await stripe.invoices.retrieve(stripeInvoiceId);
-        if (present.status !== 'draft') return await whole(present);
+        if (present.status !== 'draft') return present;
         if (present.number !== number) await stripe.invoices.update(stripeInvoiceId, { number }, { idempotencyKey: `${idempotencyKey}.number` });
-        return await whole(await stripe.invoices.finalizeInvoice(stripeInvoiceId, { auto_advance: false }, { idempotencyKey }));
-      } catch (error) {
-        const present =
-          error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== 'resource_missing' ? await readInvoice(stripeInvoiceId) : null;
-        if (present && present.status !== 'draft') return present;
-        throw mapStripeError(error);
-      }
-    },
+        return stripe.invoices.finalizeInvoice(stripeInvoiceId, { auto_advance: false }, { idempotencyKey });
+      }),
+
+    markUncollectible: ({ stripeInvoiceId, idempotencyKey }) =>
+      moveFrom('open', stripeInvoiceId, () => stripe.invoices.markUncollectible(stripeInvoiceId, {}, { idempotencyKey })),
 
     async payInvoice({ stripeInvoiceId, paymentMethodId, idempotencyKey }): Promise<PaymentOutcome> {
       try {
@@ -287,10 +295,4 @@ export function makePayments({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, retri
       }
     },
   };
-}
-
-function hostOf(apiBase: string): { host: string; port: number; protocol: 'http' | 'https' } {
-  const { hostname, port, protocol } = new URL(apiBase);
-  const scheme = protocol === 'https:' ? 'https' : 'http';
-  return { host: hostname, protocol: scheme, port: port === '' ? (scheme === 'https' ? 443 : 80) : Number(port) };
 }

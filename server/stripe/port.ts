@@ -50,6 +50,8 @@ export interface Payments {
   payInvoice(attempt: PayInvoiceRequest): Promise<PaymentOutcome>;
   /** What Stripe kept of a paid invoice, from the balance transactions of its payments. */
   readProcessingFee(stripeInvoiceId: string): Promise<ProcessingFee>;
+  /** open → uncollectible: given up, but the buyer can still pay it. One that left open already is answered as it is. */
+  markUncollectible(step: { stripeInvoiceId: string; idempotencyKey: string }): Promise<StripeInvoice>;
   /** open | uncollectible → void. A void one is answered as it is. @throws conflict on a paid one */
   voidInvoice(step: { stripeInvoiceId: string; idempotencyKey: string }): Promise<StripeInvoice>;
   /** Remove a draft with its items. One that is gone already is success. @throws conflict when it left draft */

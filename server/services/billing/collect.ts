@@ -1,4 +1,4 @@
-import { nextAttempt } from '../../domain/dunning.ts';
+import { givenUpAt, nextAttempt } from '../../domain/dunning.ts';
 import { invoiceNumber } from '../../domain/invoice-words.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { AppError } from '../../kernel/errors.ts';
@@ -8,15 +8,18 @@ import type { InvoiceChange, InvoiceDoc, InvoiceStep } from '../../store/invoice
 import type { PaymentOutcome, Payments, StripeInvoice } from '../../stripe/payments.ts';
 import type { Earnings } from '../earnings.ts';
 import type { Carry } from './carry.ts';
+import { makeDraft } from './draft.ts';
 import { giveNumber } from './numbering.ts';
 import { makePayer } from './payer.ts';
-import { differences, stripeLines } from './stripe-lines.ts';
-import { METADATA_KEY, goneAsNull, makeWithdraw } from './withdraw.ts';
+import { makeWithdraw } from './withdraw.ts';
+import { makeWriteOff } from './write-off.ts';
 
 /** What an invoice's fate means for its subscription. Each may be called any number of times. */
 export interface InvoiceFollowers {
   onInvoicePaid(invoice: InvoiceDoc): Promise<unknown>;
   onInvoiceFailed(invoice: InvoiceDoc, reason: string): Promise<unknown>;
+  /** It is not tried any more. */
+  onInvoiceGivenUp(invoice: InvoiceDoc): Promise<unknown>;
 }
 
 export interface CollectDependencies {
@@ -39,12 +42,17 @@ const COSTING_AGAIN_MS = 600_000;
 /** Steps of one invoice, and the writes another worker may win meanwhile. */
 const MOVES_MAX = 40;
 
-const GONE = 'it is not there any more';
 /** Nothing more happens by itself. */
 const RESTING: ReadonlySet<InvoiceStep> = new Set(['waiting', 'review', 'done']);
 
 /** Nothing to do for it before a later hour. */
 export const isPutOff = ({ step, nextAttemptAt }: InvoiceDoc, now: number): boolean => step === 'costing' && nextAttemptAt !== null && nextAttemptAt > now;
+
+/** Its tries and its days are over (rule N22); an invoice 0 has no subscription to end, and ends with its purchase. */
+export const isGivenUp = (invoice: InvoiceDoc, now: number): boolean => {
+  const at = invoice.step === 'waiting' && invoice.periodIndex > 0 ? givenUpAt(invoice) : null;
+  return at !== null && at <= now;
+};
 
 /**
  * The way of an invoice through Stripe. Every step stores what it is about to do, asks under a key made of invoice, step and content, and
@@ -52,6 +60,7 @@ export const isPutOff = ({ step, nextAttemptAt }: InvoiceDoc, now: number): bool
  */
 export function makeCollect({ store, payments, earnings, carry, clock, log, followers }: CollectDependencies) {
   const { customerOf, cardOf, attemptKeyOf } = makePayer({ store, payments });
+  const writeOff = makeWriteOff({ store, earnings });
 
   async function read(id: string): Promise<InvoiceDoc> {
     const invoice = await store.invoices.get(id);
@@ -64,46 +73,6 @@ export function makeCollect({ store, payments, earnings, carry, clock, log, foll
   const isOld = (invoice: InvoiceDoc): boolean => clock.now() - invoice.stepAt > KEY_AGE_MS_MAX;
   const move = (invoice: InvoiceDoc, step: InvoiceStep, change: InvoiceChange = {}): Promise<boolean> =>
     store.invoices.advance(invoice._id, invoice.step, { unsettled: !RESTING.has(step), ...change, step, stepAt: clock.now() });
-
-  async function create(invoice: InvoiceDoc): Promise<void> {
-    const customerId = await customerOf(invoice);
-    const before = isOld(invoice) ? await payments.findInvoiceByMetadata({ customerId, key: METADATA_KEY, value: invoice._id }) : null;
-    const created =
-      before ??
-      (await payments.createInvoice({
-        customerId,
-        currency: invoice.currency,
-        metadata: { [METADATA_KEY]: invoice._id, tollgate_subscription: invoice.subscriptionId },
-        idempotencyKey: key(invoice, 'create'),
-      }));
-    await move(invoice, 'adding', { stripeInvoiceId: created.id });
-  }
-
-  /** One item per line. What stands there already, from a run that was cut short, is left alone. */
-  async function addLines(invoice: InvoiceDoc, stripeInvoiceId: string): Promise<void> {
-    const customerId = await customerOf(invoice);
-    const present = new Set((await payments.readInvoice(stripeInvoiceId)).lines.map(({ lineKey }) => lineKey));
-    for (const line of stripeLines(invoice)) {
-      if (present.has(line.key)) continue;
-      await payments.addInvoiceItem({
-        stripeInvoiceId,
-        customerId,
-        amountMinor: line.amountMinor,
-        currency: invoice.currency,
-        description: line.text,
-        lineKey: line.key,
-        idempotencyKey: key(invoice, 'item', line.key),
-      });
-    }
-    await move(invoice, 'verifying');
-  }
-
-  /** Nothing is finalized that differs from ours, however small the difference (F33). */
-  async function verify(invoice: InvoiceDoc, stripeInvoiceId: string): Promise<void> {
-    const found = await payments.readInvoice(stripeInvoiceId).catch(goneAsNull);
-    const wrong = found ? differences(invoice, found) : GONE;
-    return wrong === '' ? void (await move(invoice, 'numbering')) : hold(invoice, wrong);
-  }
 
   async function hold(invoice: InvoiceDoc, wrong: string): Promise<void> {
     const { _id: invoiceId, stripeInvoiceId } = invoice;
@@ -153,7 +122,7 @@ export function makeCollect({ store, payments, earnings, carry, clock, log, foll
       lastFailure: reason,
       waitingFor,
       stripeUrl,
-      nextAttemptAt: nextAttempt(attempts, clock.now(), hard),
+      nextAttemptAt: invoice.status === 'uncollectible' ? null : nextAttempt(attempts, clock.now(), hard),
     });
   }
 
@@ -164,11 +133,13 @@ export function makeCollect({ store, payments, earnings, carry, clock, log, foll
         await move(invoice, 'settling', { status: 'paid', paidAt: found.paidAt ?? clock.now(), lastFailure: '', waitingFor: null, nextAttemptAt: null });
         return true;
       case 'void':
-        await earnings.voided(invoice);
+        await writeOff.voided(invoice);
         await move(invoice, 'releasing', { status: 'void', void: true, nextAttemptAt: null });
         return true;
       case 'uncollectible':
-        if (invoice.status !== 'uncollectible') await move(invoice, 'waiting', { status: 'uncollectible', nextAttemptAt: null });
+        // Known already: it can be paid, or taken back, as an open one can.
+        if (invoice.status === 'uncollectible') return false;
+        await move(invoice, 'writing-off', { status: 'uncollectible', nextAttemptAt: null });
         return true;
       case 'draft':
       case 'open':
@@ -176,7 +147,22 @@ export function makeCollect({ store, payments, earnings, carry, clock, log, foll
     }
   }
 
+  /** Nothing is tried any more, here or at Stripe; whoever marked it there by hand did the same. */
+  async function giveUp(invoice: InvoiceDoc, stripeInvoiceId: string): Promise<void> {
+    const found = await payments.markUncollectible({ stripeInvoiceId, idempotencyKey: key(invoice, 'give-up') });
+    // Opened again by nobody: a state that is not ended is looked at once more when the step is repeated.
+    if (!(await mirror(invoice, found))) throw new AppError('conflict', undefined, { cause: new Error(`${invoice._id} is ${found.status} at Stripe`) });
+  }
+
+  /** Moved to before it is booked, and left only afterwards: a payment that comes at this moment finds it written off, and takes that back. */
+  async function bookLoss(invoice: InvoiceDoc): Promise<void> {
+    await writeOff.book(invoice);
+    await followers().onInvoiceGivenUp(invoice);
+    await move(invoice, 'waiting');
+  }
+
   async function settle(invoice: InvoiceDoc): Promise<void> {
+    await earnings.recovered(invoice);
     await earnings.paid(invoice);
     await followers().onInvoicePaid(invoice);
     await move(invoice, invoice.chargeMinor > 0n ? 'costing' : 'done');
@@ -189,7 +175,8 @@ export function makeCollect({ store, payments, earnings, carry, clock, log, foll
     await move(invoice, 'done', { nextAttemptAt: null });
   }
 
-  const { discard, withdraw } = makeWithdraw({ payments, earnings, customerOf, key, move, mirror, hold });
+  const { create, addLines, verify } = makeDraft({ payments, customerOf, key, isOld, move, hold });
+  const { discard, withdraw } = makeWithdraw({ payments, voided: writeOff.voided, customerOf, key, move, mirror, hold });
 
   async function step(invoice: InvoiceDoc): Promise<void> {
     const stripeInvoiceId = invoice.stripeInvoiceId ?? '';
@@ -220,6 +207,10 @@ export function makeCollect({ store, payments, earnings, carry, clock, log, foll
         return void (await move(invoice, 'done'));
       case 'costing':
         return cost(invoice, stripeInvoiceId);
+      case 'giving-up':
+        return giveUp(invoice, stripeInvoiceId);
+      case 'writing-off':
+        return bookLoss(invoice);
       case 'waiting':
       case 'review':
       case 'done':
@@ -237,10 +228,10 @@ export function makeCollect({ store, payments, earnings, carry, clock, log, foll
     throw new AppError('internal', undefined, { cause: new Error(`${id} does not come to rest`) });
   }
 
-  /** How a waiting invoice stands at Stripe now; anything else is run on. */
+  /** As far as it comes by itself, and if it waits then, how it stands at Stripe now. */
   async function refresh(id: string): Promise<InvoiceDoc> {
-    const invoice = await read(id);
-    if (invoice.step !== 'waiting' || !invoice.stripeInvoiceId) return run(id);
+    const invoice = await run(id);
+    if (invoice.step !== 'waiting' || !invoice.stripeInvoiceId) return invoice;
     return (await mirror(invoice, await payments.readInvoice(invoice.stripeInvoiceId))) ? run(id) : invoice;
   }
 
@@ -252,7 +243,7 @@ export function makeCollect({ store, payments, earnings, carry, clock, log, foll
     /** Try again now, unless the same attempt was answered already: another card, another visit to Checkout, or simply another time. */
     async retry(id: string): Promise<InvoiceDoc> {
       const invoice = await refresh(id);
-      if (invoice.step !== 'waiting' || invoice.status !== 'open') return invoice;
+      if (invoice.step !== 'waiting' || (invoice.status !== 'open' && invoice.status !== 'uncollectible')) return invoice;
       if (invoice.attemptKey === (await attemptKeyOf(invoice))) return invoice;
       await move(invoice, 'paying');
       return run(id);
@@ -274,6 +265,14 @@ export function makeCollect({ store, payments, earnings, carry, clock, log, foll
       if (invoice.step !== 'waiting' || invoice.status !== 'open' || invoice.periodIndex === 0) return false;
       if (invoice.nextAttemptAt !== null && invoice.nextAttemptAt <= now) return true;
       return !invoice.attemptKey.endsWith(`.${(await cardOf(invoice)) ?? 'none'}`);
+    },
+
+    /** It could not be collected in all its time (rule N22): given up, unless it turns out to be paid. */
+    async giveUp(id: string): Promise<InvoiceDoc> {
+      const invoice = await refresh(id);
+      if (!isGivenUp(invoice, clock.now())) return invoice;
+      await move(invoice, 'giving-up');
+      return run(id);
     },
 
     /** Nothing of it is to be charged any more. `paid`: too late. */

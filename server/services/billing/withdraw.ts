@@ -1,7 +1,6 @@
 import { AppError } from '../../kernel/errors.ts';
 import type { InvoiceChange, InvoiceDoc, InvoiceStep } from '../../store/invoices.ts';
 import type { Payments, StripeInvoice } from '../../stripe/payments.ts';
-import type { Earnings } from '../earnings.ts';
 
 export const METADATA_KEY = 'tollgate_invoice';
 const PAID_THERE = 'it is paid there; put that right at Stripe first';
@@ -9,7 +8,8 @@ const PAID_THERE = 'it is paid there; put that right at Stripe first';
 /** What collecting lends to taking back: its keys, its one conditional write, and what a state of Stripe's means. */
 export interface WithdrawDependencies {
   readonly payments: Pick<Payments, 'discardDraft' | 'findInvoiceByMetadata' | 'readInvoice' | 'voidInvoice'>;
-  readonly earnings: Pick<Earnings, 'voided'>;
+  /** In the books. */
+  voided(invoice: InvoiceDoc): Promise<void>;
   customerOf(invoice: InvoiceDoc): Promise<string>;
   key(invoice: InvoiceDoc, ...parts: string[]): string;
   move(invoice: InvoiceDoc, step: InvoiceStep, change?: InvoiceChange): Promise<boolean>;
@@ -24,7 +24,7 @@ export function goneAsNull(error: unknown): null {
 }
 
 /** Takes invoices back at Stripe. Each verb may be repeated from wherever it was cut short. */
-export function makeWithdraw({ payments, earnings, customerOf, key, move, mirror, hold }: WithdrawDependencies) {
+export function makeWithdraw({ payments, voided, customerOf, key, move, mirror, hold }: WithdrawDependencies) {
   async function atStripe(invoice: InvoiceDoc): Promise<StripeInvoice | null> {
     if (invoice.stripeInvoiceId) return payments.readInvoice(invoice.stripeInvoiceId).catch(goneAsNull);
     // Between the intent and the answer there may be a draft whose id never arrived.
@@ -39,15 +39,15 @@ export function makeWithdraw({ payments, earnings, customerOf, key, move, mirror
       const found = await atStripe(invoice);
       if (found && (await mirror(invoice, found))) return;
       if (found?.status === 'draft') await payments.discardDraft(found.id);
-      if (found?.status === 'open') {
+      if (found?.status === 'open' || found?.status === 'uncollectible') {
         // Paid in this very moment: the next look finds it so.
-        const voided = await payments.voidInvoice({ stripeInvoiceId: found.id, idempotencyKey: key(invoice, 'void') }).catch((error: unknown) => {
+        const taken = await payments.voidInvoice({ stripeInvoiceId: found.id, idempotencyKey: key(invoice, 'void') }).catch((error: unknown) => {
           if (error instanceof AppError && error.code === 'conflict') return null;
           throw error;
         });
-        if (!voided) return;
+        if (!taken) return;
       }
-      await earnings.voided(invoice);
+      await voided(invoice);
       await move(invoice, 'releasing', { status: 'void', void: true, nextAttemptAt: null });
     },
 

@@ -49,7 +49,7 @@ function outcomeWords({ status, chargeMinor, carriedMinor, waitingFor, lastFailu
     case 'void':
       return 'Withdrawn: nothing is owed.';
     case 'uncollectible':
-      return `The payment could not be collected. ${lastFailure}`.trim();
+      return `The payment could not be collected, and nothing is tried any more: it is written off. It can still be paid. ${lastFailure}`.trim();
     case 'needs_review':
       return 'We are checking it before anything is charged. You will hear from us.';
   }
@@ -61,7 +61,7 @@ export const invoiceModel = (invoice: InvoiceDoc, parties: Parties) => ({
   ...parties,
   outcome: outcomeWords(invoice),
   waitingFor: invoice.waitingFor,
-  stripeUrl: invoice.status === 'open' ? invoice.stripeUrl : null,
+  stripeUrl: invoice.status === 'open' || invoice.status === 'uncollectible' ? invoice.stripeUrl : null,
   subtotalMinor: invoice.subtotalMinor,
   carriedInMinor: invoice.carriedInMinor,
   carriedMinor: invoice.carriedMinor,

@@ -31,6 +31,7 @@ export function earningsRoutes({ invoicing, earnings, clock }: Pick<Services, 'i
         issuedAt: invoice.issuedAt,
         state: invoice.status,
         currency: invoice.currency,
+        writtenOff: invoice.status === 'uncollectible',
         productId: invoice.productId,
         grossMinor: invoice.subtotalMinor,
         feeMinor: sum(invoice.lines, 'feeMinor'),

@@ -11,13 +11,18 @@ const FIELDS = {
   reason: { label: 'Why', type: 'textarea', rows: 3, required: true, maxlength: REVIEW_REASON_MAX, help: 'It is kept in the audit log.' },
 } satisfies Record<string, FieldSpec>;
 
-/** Invoices that were stopped because Stripe shows something else (F33), and the two ways on. */
-export function heldInvoiceRoutes({ operations }: Pick<Services, 'operations'>): Router {
+const WRITE_OFFS_DAYS = 400;
+
+/** Invoices that were stopped because Stripe shows something else (F33), and the two ways on; and those that were written off. */
+export function heldInvoiceRoutes({ clock, earnings, operations }: Pick<Services, 'clock' | 'earnings' | 'operations'>): Router {
   const router = Router();
 
   router.get('/admin/invoices', may('platform:invoices:get'), async (req, res) => {
-    const held = await operations.heldInvoices(actorOf(req));
+    const until = clock.now() + 1;
+    const [held, writeOffs] = await Promise.all([operations.heldInvoices(actorOf(req)), earnings.writeOffs(until - WRITE_OFFS_DAYS * 86_400_000, until)]);
     page(res, 'admin/invoices', {
+      days: WRITE_OFFS_DAYS,
+      writeOffs,
       invoices: held.map(({ invoice, buyerName, productName }) => ({
         id: invoice._id,
         buyerName,

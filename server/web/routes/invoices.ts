@@ -128,7 +128,7 @@ export function invoiceRoutes({
       mayPay: isAllowed(actor, 'market:invoices:pay'),
       requestId: ids.uuid(),
       open: invoices
-        .filter(({ status }) => status === 'open')
+        .filter(({ status }) => status === 'open' || status === 'uncollectible')
         .map((invoice) => ({ ...invoiceRow(invoice), product: names.get(invoice.subscriptionId) ?? '', failure: invoice.lastFailure })),
       kept: leftOver.map((invoice) => ({
         ...invoiceRow(invoice),

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { InvoiceDoc, InvoiceLine } from '../../../server/store/invoices.ts';
-import { BUYER, LATENESS_SECONDS, PROVIDER, billingWorld, type BillingWorld } from '../../support/billing-world.ts';
+import { BUYER, LATENESS_SECONDS, PROVIDER, billingWorld, buyer, type BillingWorld } from '../../support/billing-world.ts';
 import { naiveRate, nearest, ratio, type NaivePrice } from '../../support/naive-money.ts';
 
 /** What the accountant knows of a plan: the paper it was sold on, nothing of ours. */
@@ -127,6 +127,8 @@ describe('the books of half a year, audited by a computation of their own', func
   const accounts: Account[] = [];
   const paidIn: Record<string, bigint> = {};
   const feesIn: Record<string, bigint> = {};
+  /** Given up, and not paid since. */
+  const lostIn: Record<string, bigint> = {};
 
   const use = (account: Account, period: number, calls: Calls): void => {
     const all = (account.used[period] ??= {});
@@ -199,11 +201,19 @@ describe('the books of half a year, audited by a computation of their own', func
     for (const currency of Object.keys(STEP)) {
       const ours = invoices.filter((invoice) => invoice.currency === currency);
       const sold = total(ours.map(({ subtotalMinor }) => BigInt(subtotalMinor)));
-      const [paid, fees] = [paidIn[currency] ?? 0n, feesIn[currency] ?? 0n];
+      const [paid, fees, lost] = [paidIn[currency] ?? 0n, feesIn[currency] ?? 0n, lostIn[currency] ?? 0n];
       // I10, and what is owed is exactly what is carried.
-      expect(balance(`receivable:${BUYER}`, currency), `receivable ${currency}`).to.equal(sold - paid);
-      expect(sold - paid, `carried ${currency}`).to.equal(total(accounts.filter(({ terms }) => terms.currency === currency).map(({ carried }) => carried)));
-      expect(-balance(`provider_payable:${PROVIDER}`, currency) - balance('platform_revenue', currency), `shares ${currency}`).to.equal(sold);
+      expect(balance(`receivable:${BUYER}`, currency), `receivable ${currency}`).to.equal(sold - paid - lost);
+      expect(sold - paid - lost, `carried ${currency}`).to.equal(
+        total(accounts.filter(({ terms }) => terms.currency === currency).map(({ carried }) => carried)),
+      );
+      // The seller is owed nothing of what was lost; the platform's part of it stands against its revenue.
+      const shares = -balance(`provider_payable:${PROVIDER}`, currency) - balance('platform_revenue', currency) - balance('writeoff', currency);
+      expect(shares, `shares ${currency}`).to.equal(sold - lost);
+      const fee = (some: readonly InvoiceDoc[]) => total(some.flatMap(({ lines }) => lines).map(({ feeMinor }) => BigInt(feeMinor)));
+      const given = ours.filter(({ status }) => status === 'uncollectible');
+      const before = ours.filter(({ _id }) => given.some(({ carriedFrom }) => carriedFrom.includes(_id)));
+      expect(balance('writeoff', currency), `loss ${currency}`).to.equal(fee([...given, ...before]));
       expect(balance('processing_fees', currency), `fees ${currency}`).to.equal(fees);
       expect(balance('stripe_clearing', currency), `clearing ${currency}`).to.equal(paid - fees);
       const there = [...available, ...pending].filter((one) => one.currency === currency);
@@ -258,6 +268,43 @@ describe('the books of half a year, audited by a computation of their own', func
       }
       await auditBooks();
     }
+  });
+
+  it('writes off what cannot be collected in 21 days, and puts it back when it is paid after all', async () => {
+    const at = Date.parse('2031-03-31T06:45:00Z');
+    for (const account of accounts) use(account, 6, { '200': 3_333, '404': 21 });
+    world.travel(at + LATENESS_SECONDS * 1000);
+    world.stripe.world.planDeclines('insufficient_funds', 1_000);
+    for (const day of [0, 2, 7, 14, 21]) {
+      world.travel(at + LATENESS_SECONDS * 1000 + day * 86_400_000);
+      for (let round = 0; round < 3; round += 1) expect((await world.invoicing.round()).failed).to.deep.equal([]);
+    }
+    while (world.stripe.world.read().takePlannedDecline() !== null);
+    const last = new Map(await Promise.all(accounts.map(async ({ id }) => [id, (await world.store.invoices.get(`inv_${id}_7`))!] as const)));
+    for (const account of accounts) {
+      const { status, chargeMinor, carriedMinor, currency, stripeInvoiceId, attempts } = last.get(account.id)!;
+      account.carried = carriedMinor;
+      expect({ status, attempts }, account.terms.name).to.deep.equal(
+        chargeMinor > 0n ? { status: 'uncollectible', attempts: 5 } : { status: 'paid', attempts: 0 },
+      );
+      if (chargeMinor === 0n) continue;
+      lostIn[currency] = (lostIn[currency] ?? 0n) + chargeMinor;
+      expect(await world.stripe.sdk.invoices.retrieve(stripeInvoiceId ?? '')).to.include({ status: 'uncollectible', amount_remaining: Number(chargeMinor) });
+      expect((await world.store.subscriptions.get(account.id))?.status).to.equal('canceled');
+    }
+    expect(Object.keys(lostIn).sort()).to.include.members(['isk', 'jpy', 'kwd', 'usd']);
+    await auditBooks();
+
+    for (const name of ['starter', 'tiers', 'cliff', 'packages']) {
+      const { id } = accounts.find(({ terms }) => terms.name === name)!;
+      const { chargeMinor, currency } = last.get(id)!;
+      expect(await world.invoicing.retry(buyer, `inv_${id}_7`), name).to.include({ status: 'paid' });
+      lostIn[currency] = lostIn[currency]! - chargeMinor;
+      paidIn[currency] = (paidIn[currency] ?? 0n) + chargeMinor;
+      feesIn[currency] = (feesIn[currency] ?? 0n) + stripeKeeps(chargeMinor, currency);
+      expect((await world.store.subscriptions.get(id))?.status, 'ended is ended').to.equal('canceled');
+    }
+    await auditBooks();
   });
 
   const DEARER: Terms = {

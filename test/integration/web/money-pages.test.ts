@@ -83,6 +83,33 @@ describe('pages about money that stands still', function () {
     ]);
   });
 
+  it('an invoice that was written off says so to its buyer, its seller and the operators, and can still be paid', async () => {
+    const { earnings } = portal.composition.services;
+    const lines = first.lines.map((line) => ({ ...line }));
+    await add(7, {
+      status: 'uncollectible',
+      step: 'waiting',
+      waitingFor: 'card',
+      lastFailure: 'Your card was declined.',
+      issuedAt: first.issuedAt + 3,
+      paidAt: null,
+      lines,
+    });
+    const invoice = (await portal.composition.store.invoices.get(`inv_${first.subscriptionId}_7`))!;
+    await earnings.finalized(invoice);
+    await earnings.writtenOff(invoice, []);
+    const bought = (await buyer.get(`/invoices/${invoice._id}`)).text;
+    expect(bought).to.contain('it is written off. It can still be paid. Your card was declined.').and.contain('Try the card again');
+    expect((await buyer.get('/billing')).text).to.contain(`/invoices/${invoice._id}`);
+    const seller = portal.visitor();
+    await seller.post('/sign-in', { email: 'atlas1@example.test', password: PASSWORD });
+    expect((await seller.get('/earnings')).text).to.contain('Written off: not owed to you unless it is paid after all');
+    const row = async () => /<table data-name="write-offs">[\s\S]*?<\/table>/.exec((await operator.get('/admin/invoices')).text)?.[0] ?? '';
+    for (const part of [invoice._id, 'data value="1000"', 'Still owed']) expect(await row()).to.contain(part);
+    await earnings.recovered(invoice);
+    expect(await row()).to.contain('put back');
+  });
+
   it('every page says “test payments” unless the key is live', async () => {
     const pages = ['/', '/apis', '/apis/cities', '/sign-in', '/sign-up', '/docs', '/nowhere'];
     const visitor = portal.visitor();

@@ -1,0 +1,151 @@
+import { expect } from 'chai';
+import { makeEarnings } from '../../../server/services/earnings.ts';
+import { BUYER, billingWorld, buyer, PROVIDER, STARTER, type BillingWorld } from '../../support/billing-world.ts';
+
+const DAY_MS = 86_400_000;
+
+describe('invoices that cannot be collected', function () {
+  this.timeout(120_000);
+  let world: BillingWorld;
+  beforeEach(async () => (world = await billingWorld()));
+  afterEach(() => world.close());
+
+  const entriesOf = async (cause: string) =>
+    Object.fromEntries(((await world.store.ledger.get(cause))?.entries ?? []).map(({ account, amountMinor }) => [account, amountMinor]));
+  const balances = async () =>
+    Object.fromEntries(
+      await Promise.all(
+        [`receivable:${BUYER}`, `provider_payable:${PROVIDER}`, 'platform_revenue', 'writeoff', 'stripe_clearing'].map(
+          async (account) => [account.split(':')[0], await world.balance(account)] as const,
+        ),
+      ),
+    );
+  /** A renewal whose card is lost; the day on which it is given up has come. */
+  const failing = async (): Promise<string> => {
+    const id = await world.subscribe((await world.plan()).planId);
+    world.stripe.world.planDeclines('lost_card', 1);
+    await world.endPeriod(id, 0);
+    world.travel(world.clock.now() + 21 * DAY_MS);
+    return id;
+  };
+  const LOSS = { [`receivable:${BUYER}`]: -1000n, [`provider_payable:${PROVIDER}`]: 800n, writeoff: 200n };
+
+  it('I9, I10: are written off on day 21, once, whoever comes: the debt and the seller’s share go, the platform bears its fee', async () => {
+    const id = await failing();
+    const before = await balances();
+    await Promise.all([world.invoicing.round(), world.process().invoicing.round()]);
+    await world.invoicing.round();
+    const invoice = await world.invoice(id, 1);
+    expect(invoice).to.include({ status: 'uncollectible', step: 'waiting', unsettled: false, nextAttemptAt: null });
+    expect((await world.stripe.sdk.invoices.retrieve(invoice.stripeInvoiceId ?? '')).status).to.equal('uncollectible');
+    expect(await entriesOf(`writeoff.${invoice._id}`)).to.deep.equal(LOSS);
+    expect(await balances()).to.deep.equal({ ...before, receivable: 0n, provider_payable: before['provider_payable']! + 800n, writeoff: 200n });
+    expect(await world.store.subscriptions.get(id)).to.include({ status: 'canceled', live: false });
+    const { writeOffs } = makeEarnings({ store: world.store, clock: world.clock });
+    expect(await writeOffs(0, world.clock.now() + 1)).to.deep.equal([
+      { invoiceId: invoice._id, at: world.clock.now(), currency: 'usd', owedMinor: 1000n, sellerMinor: 800n, platformMinor: 200n, isBack: false },
+    ]);
+  });
+
+  it('are put back when they are paid after all: by the buyer here, or on Stripe’s own page', async () => {
+    for (const where of ['here', 'at Stripe'] as const) {
+      const id = await failing();
+      await world.invoicing.round();
+      const before = await balances();
+      const { _id, stripeInvoiceId } = await world.invoice(id, 1);
+      if (where === 'here') await world.invoicing.retry(buyer, _id);
+      else {
+        await world.stripe.sdk.invoices.pay(stripeInvoiceId ?? '', {});
+        await Promise.all([world.invoicing.onInvoicePaid(stripeInvoiceId ?? ''), world.process().invoicing.onInvoicePaid(stripeInvoiceId ?? '')]);
+      }
+      expect(await world.invoice(id, 1), where).to.include({ status: 'paid' });
+      const negated = Object.fromEntries(Object.entries(LOSS).map(([account, amount]) => [account, -amount]));
+      expect(await entriesOf(`writeoff.reversed.${_id}`), where).to.deep.equal(negated);
+      const after = await balances();
+      expect(after['receivable'], where).to.equal(0n);
+      expect(after['writeoff']! - before['writeoff']!, where).to.equal(-200n);
+      expect(after['provider_payable']! - before['provider_payable']!, where).to.equal(-800n);
+      expect(await world.store.subscriptions.get(id), 'a subscription that ended stays so').to.include({ status: 'canceled' });
+      expect(
+        (await makeEarnings({ store: world.store, clock: world.clock }).writeOffs(0, world.clock.now() + 1)).find((one) => one.invoiceId === _id),
+      ).to.include({ isBack: true });
+    }
+  });
+
+  it('follow a mark that was set in Stripe’s dashboard, and are nobody’s debt once they are voided there', async () => {
+    const id = await world.subscribe((await world.plan()).planId);
+    world.stripe.world.planDeclines('insufficient_funds', 1);
+    await world.endPeriod(id, 0);
+    const { _id, stripeInvoiceId } = await world.invoice(id, 1);
+    await world.stripe.sdk.invoices.markUncollectible(stripeInvoiceId ?? '');
+    await world.invoicing.onInvoiceUncollectible(stripeInvoiceId ?? '');
+    expect(await world.invoice(id, 1)).to.include({ status: 'uncollectible', step: 'waiting' });
+    expect(await entriesOf(`writeoff.${_id}`)).to.deep.equal(LOSS);
+    expect(await world.store.subscriptions.get(id)).to.include({ status: 'canceled' });
+    await world.stripe.sdk.invoices.voidInvoice(stripeInvoiceId ?? '');
+    await world.invoicing.onInvoiceVoided(stripeInvoiceId ?? '');
+    expect(await world.invoice(id, 1)).to.include({ status: 'void' });
+    // What is left is invoice 0, which was paid.
+    expect(await balances()).to.deep.equal({
+      receivable: 0n,
+      provider_payable: -800n,
+      platform_revenue: -200n,
+      writeoff: 0n,
+      stripe_clearing: 1000n - (await world.balance('processing_fees')),
+    });
+  });
+
+  it('take the small debts with them that they were to collect', async () => {
+    const { planId } = await world.plan({
+      ...STARTER,
+      base_amount: 30,
+      meters: [{ code: 'requests', price: { model: 'per_unit', unit_amount_decimal: '1' } }],
+    });
+    const id = await world.subscribe(planId);
+    expect(await world.invoice(id, 0)).to.include({ chargeMinor: 0n, carriedMinor: 30n });
+    world.usage.record(id, 0, 5);
+    world.stripe.world.planDeclines('lost_card', 1);
+    await world.endPeriod(id, 0);
+    expect(await world.invoice(id, 1)).to.include({ subtotalMinor: 35n, chargeMinor: 65n });
+    expect(await world.balance(`receivable:${BUYER}`)).to.equal(65n);
+    world.travel(world.clock.now() + 21 * DAY_MS);
+    await world.invoicing.round();
+    // 20 % of 30, 30 and 5: 6, 6 and 1.
+    expect(await entriesOf(`writeoff.inv_${id}_1`)).to.deep.equal({ [`receivable:${BUYER}`]: -65n, [`provider_payable:${PROVIDER}`]: 52n, writeoff: 13n });
+    expect(await balances()).to.include({ receivable: 0n, provider_payable: 0n, platform_revenue: -13n, writeoff: 13n });
+  });
+
+  it('F6: are written off once, whatever is cut short on the way: the answer of Stripe, the posting, the end of the subscription', async () => {
+    const id = await failing();
+    for (let at = 1; at <= 3; at += 1) {
+      const dying = world.process({
+        payments: (real) => ({
+          ...real,
+          async markUncollectible(step) {
+            const answer = await real.markUncollectible(step);
+            if (at === 1) throw new Error('killed');
+            return answer;
+          },
+        }),
+        store: (real) => ({
+          ...real,
+          ledger: {
+            ...real.ledger,
+            async post(transaction) {
+              if (at === 2) throw new Error('killed');
+              const posted = await real.ledger.post(transaction);
+              if (at === 3) throw new Error('killed');
+              return posted;
+            },
+          },
+        }),
+      });
+      expect((await dying.invoicing.round()).failed.join(), `killed at ${at}`).to.contain('killed');
+    }
+    await world.invoicing.round();
+    expect(await world.invoice(id, 1)).to.include({ status: 'uncollectible', step: 'waiting', unsettled: false });
+    expect(await entriesOf(`writeoff.inv_${id}_1`)).to.deep.equal(LOSS);
+    expect(await world.balance('writeoff')).to.equal(200n);
+    expect(await world.store.subscriptions.get(id)).to.include({ status: 'canceled' });
+  });
+});
