@@ -115,8 +115,11 @@ describe('every operation of the management API', function () {
     expect(faults).to.deep.equal([]);
     expect(await logged()).to.equal(after);
     // Lists hold nothing of others.
-    for (const one of operations.filter(({ path, action }) => !path.includes('{') && isReading(action) && !/\/(me|audit|keys|usage)$/.test(path)))
+    for (const one of operations.filter(({ path, action }) => !path.includes('{') && isReading(action) && !/\/(me|audit|keys|quotas|usage)$/.test(path)))
       expect((await ask(client, one)).json['items'], one.path).to.deep.equal([]);
+    const quotas = operations.filter(({ path }) => path === '/organization/quotas');
+    expect(quotas).to.have.length(1);
+    for (const one of quotas) expect(((await ask(client, one)).json['items'] as { used: number }[]).map(({ used }) => used)).to.deep.equal([0, 0, 0, 0, 0, 0]);
   });
 
   it('is closed to keys that are revoked, expired, or of somebody who left', async () => {

@@ -58,7 +58,9 @@ describe('store contract', () => {
       for (const [others] of uniques(model)) for (const field of Object.keys(others)) document[field] = fresh('other');
       for (const field of Object.keys(keys)) document[field] = value;
       for (const [field, condition] of Object.entries((options.partialFilterExpression ?? {}) as Fields)) {
-        if (typeof condition !== 'object') document[field] = condition; // `{$type: 'string'}` is met by the value itself
+        // `{$type: 'string'}` is met by the value itself.
+        if (typeof condition !== 'object') document[field] = condition;
+        else if (condition !== null && '$gte' in condition) document[field] = condition.$gte;
       }
       return document;
     }
@@ -211,6 +213,7 @@ describe('store contract', () => {
       'apis.updateApi': ['Api', { rev: 3 }, async (id) => (await store.apis.updateApi(id, 3, definition(`/${id}`), 1)) === 'done'],
       'accessKeys.revoke': ['AccessKey', { revokedAt: null, live: true }, (id, writer) => store.accessKeys.revoke(id, writer + 1)],
       'apps.revokeCredential': ['Credential', { revokedAt: null }, (id, writer) => store.apps.revokeCredential(id, writer + 1)],
+      'apps.deleteApp': ['App', { rev: 1, deletedAt: null }, (id, writer) => store.apps.deleteApp(id, 1, writer + 1)],
       'apps.setAuthorizationLive': ['Authorization', { live: false }, (id) => store.apps.setAuthorizationLive(id, true, null)],
       'apps.setBindingLive': ['Binding', { live: false }, (id) => store.apps.setBindingLive(id, true)],
       'apps.updateApp': ['App', { rev: 1, name: 'before' }, (id, writer) => store.apps.updateApp(id, 1, { name: `writer ${writer}` })],
@@ -284,8 +287,8 @@ describe('store contract', () => {
       'usageTotals.correct': ['UsageTotal', { rev: 3, hours: {}, counted: {} }, (id) => store.usageTotals.correct(id, 3, { hours: {}, counted: {} })],
     };
 
-    /** They answer whether something was there, not who was first. */
-    const REPEATABLE = new Set(['accounts.removeMembership']);
+    /** They answer whether something was there, or is still as it was read, and not who was first. */
+    const REPEATABLE = new Set(['accounts.removeMembership', 'apis.resealApi', 'apis.resealPublication']);
 
     for (const [name, [model, start, act]] of Object.entries(VERBS)) {
       it(`${name}: one of ${WRITERS} writers is told that it was the one`, async () => {
