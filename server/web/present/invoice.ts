@@ -49,7 +49,7 @@ function outcomeWords({ status, chargeMinor, carriedMinor, waitingFor, lastFailu
     case 'void':
       return 'Withdrawn: nothing is owed.';
     case 'uncollectible':
-      return `The payment could not be collected, and nothing is tried any more: it is written off. It can still be paid. ${lastFailure}`.trim();
+      return 'The payment could not be collected, and nothing is tried any more: it is written off. It can still be paid.';
     case 'needs_review':
       return 'We are checking it before anything is charged. You will hear from us.';
   }
