@@ -44,6 +44,8 @@ export interface SealedBatch {
   readonly calls: number;
   /** Calls as text, one a line, in the journal's own shape. */
   readonly log: string;
+  /** Gateways whose provider finds notes beside calls of it. */
+  readonly noted: readonly string[];
   readonly callsHash: string;
   readonly sha256: string;
 }
@@ -71,6 +73,7 @@ const TOO_OLD: Outcome = 'refused.too-old';
  */
 export function batchBuilder({ node, boot, segment, receivedAt }: { node: string; boot: number; segment: number; receivedAt: () => number }): BatchBuilder {
   const byKey = new Map<string, Tally>();
+  const noted = new Set<string>();
   let [calls, minTs, maxTs, log] = [0, Number.MAX_SAFE_INTEGER, 0, ''];
 
   return {
@@ -92,6 +95,7 @@ export function batchBuilder({ node, boot, segment, receivedAt }: { node: string
       tally.bytesIn += record.bytesIn;
       tally.bytesOut += record.bytesOut;
       for (const meter in record.units) tally.units[meter] = (tally.units[meter] ?? 0) + (record.units[meter] ?? 0);
+      if (record.notes !== undefined) noted.add(record.gatewayId);
       calls += 1;
       if (instant < minTs) minTs = instant;
       if (instant > maxTs) maxTs = instant;
@@ -108,6 +112,7 @@ export function batchBuilder({ node, boot, segment, receivedAt }: { node: string
         entries,
         calls,
         log,
+        noted: [...noted].sort(),
         callsHash,
         minTs: calls === 0 ? 0 : minTs,
         maxTs,

@@ -1,4 +1,4 @@
-import type { CallRecord, Outcome } from './metering.ts';
+import type { CallNotes, CallRecord, Outcome } from './metering.ts';
 
 /**
  * Calls as lines of text, in the journal and in the stored log alike:
@@ -39,8 +39,25 @@ export function sharedRows(): (record: CallRecord) => Shared {
   };
 }
 
-export const callLine = (n: number, shared: number, r: CallRecord, outcome: Outcome = r.outcome): string =>
-  `${JSON.stringify([n, shared, r.callId, r.admittedAt, outcome, r.path, r.status, r.bytesIn, r.bytesOut, r.upstreamMs, r.totalMs, packedUnits(r.units), r.receipt])}\n`;
+export function callLine(n: number, shared: number, r: CallRecord, outcome: Outcome = r.outcome): string {
+  const row: unknown[] = [
+    n,
+    shared,
+    r.callId,
+    r.admittedAt,
+    outcome,
+    r.path,
+    r.status,
+    r.bytesIn,
+    r.bytesOut,
+    r.upstreamMs,
+    r.totalMs,
+    packedUnits(r.units),
+    r.receipt,
+  ];
+  if (r.notes !== undefined) row.push(r.notes);
+  return `${JSON.stringify(row)}\n`;
+}
 
 /** Nearly every call has units of `requests` alone: then the number stands for itself. */
 function packedUnits(units: CallRecord['units']): number | CallRecord['units'] {
@@ -50,7 +67,7 @@ function packedUnits(units: CallRecord['units']): number | CallRecord['units'] {
 
 /** The last only of calls over a connection. */
 type SharedRow = [string, string, string, string, string, string, string | null, string, string, string, string?];
-type CallRow = [number, number, string, number, Outcome, string, number, number, number, number, number, number | Record<string, number>, number];
+type CallRow = [number, number, string, number, Outcome, string, number, number, number, number, number, number | Record<string, number>, number, CallNotes?];
 
 /** A call as read back, with its place in the journal. */
 export interface ReadCall {
@@ -106,6 +123,7 @@ const recordOf = (row: SharedRow, call: CallRow): CallRecord => ({
   totalMs: call[10],
   units: typeof call[11] === 'number' ? { requests: call[11] } : call[11],
   receipt: call[12],
+  ...(call[13] && { notes: call[13] }),
 });
 
 /** The calls of a stored log, in the order they ended. */

@@ -1,3 +1,4 @@
+import { LOG_FIELDS_MAX, logFields, readLogFields } from './custom-log.ts';
 import { headerName } from './headers.ts';
 
 /** Values of a gateway's parameters, under the names of the reference system. */
@@ -11,6 +12,8 @@ export interface ParameterValues {
   readonly backend_timeout: number;
   /** A header's name; empty = off. */
   readonly custom_auth_header: string;
+  /** `header:name, query:name, cookie:name`; empty = off. */
+  readonly custom_log: string;
   /** Level of compression; null = off. */
   readonly gzip: number | null;
   /** Calls a second. */
@@ -37,7 +40,8 @@ export type ParameterKind =
   | { readonly kind: 'index'; readonly unit: string; readonly min: number; readonly max: number }
   | { readonly kind: 'switch' }
   | { readonly kind: 'choice'; readonly choices: readonly string[] }
-  | { readonly kind: 'header' };
+  | { readonly kind: 'header' }
+  | { readonly kind: 'log-fields' };
 
 export interface Parameter {
   readonly value: ParameterKind;
@@ -104,6 +108,14 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     meaning: 'The header that holds a signature, a Bearer code or Basic in place of Authorization, which then is the API’s own.',
     example: 'X-Gateway-Auth: where the backend wants an Authorization of its own and the API declares it',
     seen: 'Credentials in Authorization are no longer read: 401 APIG.0303. The named header never reaches the backend.',
+  },
+  custom_log: {
+    value: { kind: 'log-fields' },
+    initial: '',
+    meaning:
+      'Values of headers, query parameters and cookies to note beside each call, for the list of calls of this gateway: at most 2 KB a call, kept as long as the calls are.',
+    example: 'header:user-agent, query:page, cookie:theme',
+    seen: 'Nothing. What may hold a credential (Authorization, apikey, tokens, cookies of sessions …) cannot be named here.',
   },
   gzip: {
     value: { kind: 'index', unit: '', min: 1, max: 9 },
@@ -193,6 +205,8 @@ export function parameterRange({ value }: Parameter): string {
       return value.choices.join(' or ');
     case 'header':
       return 'the name of a header that begins with X-, or empty for off';
+    case 'log-fields':
+      return `up to ${LOG_FIELDS_MAX} of header:name, query:name or cookie:name, or empty for off`;
   }
 }
 
@@ -217,6 +231,8 @@ export function readParameter(name: ParameterName, typed: string): { readonly va
       return form.choices.includes(text) ? { value: text as ParameterValue } : { fault: 'Choose one of the offered values.' };
     case 'header':
       return readHeaderName(text);
+    case 'log-fields':
+      return readLogFields(typed);
   }
 }
 
@@ -226,6 +242,13 @@ function readHeaderName(text: string): { readonly value: string } | { readonly f
   if (!HEADER_NAME.test(text)) return { fault: 'A header’s name that begins with X-: letters, digits and hyphens, at most 64 characters.' };
   const { lower, request } = headerName(text);
   return request === 'pass' || lower === 'x-auth-token' ? { value: text } : { fault: 'The gateway reads this header for something else.' };
+}
+
+/** Why two parameters cannot have these values at once; null when they can. */
+export function parameterClash({ custom_auth_header, custom_log }: ParameterValues): string | null {
+  const clashes =
+    custom_auth_header !== '' && logFields(custom_log).some(({ in: place, name }) => place === 'header' && name === custom_auth_header.toLowerCase());
+  return clashes ? `${custom_auth_header} holds credentials by custom_auth_header, and custom_log would log it.` : null;
 }
 
 /** Put a value into what is stored; a default is not stored. Names this catalogue does not know stay. */

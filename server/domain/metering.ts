@@ -40,6 +40,14 @@ export interface CallRecord {
   readonly receipt: number;
   /** The accepted connection it came over; empty: the public listener. */
   readonly via: string;
+  /** Absent on nearly all calls. */
+  readonly notes?: CallNotes;
+}
+
+/** What its provider may read beside a call. */
+export interface CallNotes {
+  /** Values by `header:name`, where the gateway's parameter `custom_log` asks for them. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { CallRecord, Outcome } from '../domain/metering.ts';
 import { commitmentOf, receiptOf, streamOf } from '../domain/receipts.ts';
 import type { BodyBuffers } from './body.ts';
 import type { Call } from './call.ts';
+import { notesOf } from './notes.ts';
 import type { Limits, Meter } from './ports.ts';
 
 const PATH_RECORDED_MAX = 256;
@@ -35,7 +36,7 @@ export interface EndingDependencies {
 export function makeEnding({ limits, meter, clock, buffers, node, boot, onEnd }: EndingDependencies): Ending {
   const recordOf = (call: Call, outcome: Outcome, status: number): CallRecord => {
     const api = call.served?.api;
-    return {
+    const record: CallRecord = {
       callId: call.id,
       admittedAt: call.admittedAt,
       gatewayId: api?.gatewayId ?? '',
@@ -59,6 +60,9 @@ export function makeEnding({ limits, meter, clock, buffers, node, boot, onEnd }:
       receipt: call.receipt,
       via: call.via,
     };
+    const fields = call.served?.logFields ?? null;
+    const notes = fields === null ? null : notesOf(call, fields);
+    return notes === null ? record : { ...record, notes };
   };
 
   return {

@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { compileAddresses, type AddressPolicy } from '../domain/address.ts';
 import { openSecret, type KeyRing } from '../domain/credential.ts';
+import { logFields, type LogField } from '../domain/custom-log.ts';
 import { hmacKey, type HmacKey } from '../domain/hmac.ts';
 import { parameterValues, type ParameterValues } from '../domain/gateway-parameters.ts';
 import { planOf, type Plan } from '../domain/plan.ts';
@@ -59,6 +60,8 @@ export interface Served {
   readonly declaredCredentials: ReadonlySet<string> | null;
   /** Headers (lower case) that hold credentials by this gateway's parameters: they go no further. */
   readonly withheld: ReadonlySet<string> | null;
+  /** What the gateway's parameter `custom_log` has noted beside calls; null: nothing. */
+  readonly logFields: readonly LogField[] | null;
   readonly bodyBytesMax: number;
   readonly apiLimitPerSecond: number;
   /** Of the gateway's edition; 0: none. */
@@ -181,11 +184,19 @@ function compileServed(api: SnapshotApi, label: string, parameters: ParameterVal
     backend: compileBackend(definition, constants.of(api.id, definition.backendParameters), parameters.backend_timeout),
     declaredCredentials: declared.length > 0 ? new Set(declared.map(({ name }) => name.toLowerCase())) : null,
     withheld: parameters.custom_auth_header === '' ? null : new Set([parameters.custom_auth_header.toLowerCase()]),
+    logFields: logFieldsOf(parameters),
     bodyBytesMax: parameters.request_body_size * MEGABYTE,
     apiLimitPerSecond: parameters.ratelimit_api_limits,
     gatewayLimitPerSecond: gateway?.callsPerSecond ?? 0,
     maintenance: gateway?.maintenance === true,
   };
+}
+
+/** A header that holds credentials by another parameter is none to be logged. */
+function logFieldsOf({ custom_log, custom_auth_header }: ParameterValues): LogField[] | null {
+  if (custom_log === '') return null;
+  const fields = logFields(custom_log).filter(({ in: place, name }) => place !== 'header' || name !== custom_auth_header.toLowerCase());
+  return fields.length > 0 ? fields : null;
 }
 
 function lazySecret(row: SnapshotCredential, keyRing: KeyRing): Pick<LiveCredential, 'secret' | 'signingKey'> {

@@ -3,6 +3,7 @@ import { makeApis, type Apis } from './catalog/apis.ts';
 import { makeAuthorizations, type Authorizations } from './catalog/authorizations.ts';
 import { makeGatewayDeletion, type GatewayDeletion } from './catalog/deletion.ts';
 import { makeConstants, type Constants } from './catalog/constants.ts';
+import { makeCallNotes, type CallNotesReader } from './catalog/noted-calls.ts';
 import { makeDirectory } from './catalog/directory.ts';
 import { makeGateways, makeGroups, type Gateways, type Groups } from './catalog/gateways.ts';
 import { makeOverview, type Overview } from './catalog/overview.ts';
@@ -18,6 +19,7 @@ import { makeSellers, type Sellers } from './catalog/sellers.ts';
 export interface Catalog {
   readonly apis: Apis;
   readonly authorizations: Authorizations;
+  readonly callNotes: CallNotesReader;
   readonly constants: Constants;
   readonly deletion: GatewayDeletion;
   readonly gateways: Gateways;
@@ -38,6 +40,7 @@ export function makeCatalog({ secretKeys, ...given }: ReviewsDependencies & { re
   return {
     apis: makeApis(dependencies),
     authorizations: makeAuthorizations(dependencies),
+    callNotes: makeCallNotes(dependencies),
     constants,
     deletion: makeGatewayDeletion(dependencies),
     gateways: makeGateways(dependencies),

@@ -191,6 +191,6 @@ function documentsOf(batch: SealedBatch, clock: Clock): { usage: UsageBatchDoc; 
         bytesOut: entry.bytesOut,
       })),
     },
-    log: { _id: batch.id, subs, minTs: batch.minTs, expiresAt: new Date(clock.real() + LOG_KEPT_MS), lines: batch.log },
+    log: { _id: batch.id, subs, noted: [...batch.noted], minTs: batch.minTs, expiresAt: new Date(clock.real() + LOG_KEPT_MS), lines: batch.log },
   };
 }

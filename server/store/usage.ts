@@ -1,6 +1,6 @@
 import { Schema, type Connection } from 'mongoose';
 import { readLog } from '../domain/call-lines.ts';
-import type { CallRecord } from '../domain/metering.ts';
+import type { CallNotes, CallRecord } from '../domain/metering.ts';
 import { insertOnce } from './connect.ts';
 
 /** Calls that ended alike in one hour: the bill is computed from these. */
@@ -60,12 +60,16 @@ export interface LoggedCall {
   receipt: number;
   /** The connection it came over; empty: the public listener. */
   via: string;
+  gateway: string;
+  notes: CallNotes | null;
 }
 
 /** The single calls of a batch: a log, not the bill; ages out alone. */
 export interface CallLogLines {
   _id: string;
   subs: string[];
+  /** Gateways with notes beside calls of it. */
+  noted: string[];
   minTs: number;
   /** As the journal wrote them: a gateway stores thousands a second, and few are ever looked at. */
   lines: string;
@@ -128,6 +132,8 @@ const loggedCall = (record: CallRecord): LoggedCall => ({
   totalMs: record.totalMs,
   receipt: record.receipt,
   via: record.via,
+  gateway: record.gatewayId,
+  notes: record.notes ?? null,
 });
 
 const text = { type: String, required: true } as const;
@@ -162,10 +168,18 @@ export function makeUsageStore(connection: Connection) {
   // Unique, because a total knows what it holds by the number alone: a second batch of the same number would be lost to it.
   batches.index({ node: 1, boot: 1, number: 1 }, { unique: true });
   const logs = new Schema<CallLogLines>(
-    { _id: text, subs: { type: [String], required: true }, minTs: number, lines: text, expiresAt: { type: Date, required: true } },
+    {
+      _id: text,
+      subs: { type: [String], required: true },
+      noted: { type: [String], default: [] },
+      minTs: number,
+      lines: text,
+      expiresAt: { type: Date, required: true },
+    },
     { ...options, collection: 'callLogs' },
   );
   logs.index({ subs: 1, minTs: 1 });
+  logs.index({ noted: 1, minTs: 1 });
   logs.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
   const watermarks = new Schema<WatermarkDoc>(
     { _id: text, boot: text, flushedThrough: number, seenAt: number, retired: { type: Boolean, required: true }, retiredBy: { type: String, default: '' } },
@@ -260,6 +274,13 @@ export function makeUsageStore(connection: Connection) {
         ...log,
         calls: readLog(lines).map(loggedCall),
       })),
+    /** Calls of a gateway beside which something is noted, in batches that began in [from, to). */
+    notedCalls: async (gatewayId: string, from: number, to: number): Promise<LoggedCall[]> =>
+      (await Logs.find({ noted: gatewayId, minTs: { $gte: from, $lt: to } }).lean<CallLogLines[]>()).flatMap(({ lines = '' }) =>
+        readLog(lines)
+          .filter((record) => record.gatewayId === gatewayId && record.notes !== undefined)
+          .map(loggedCall),
+      ),
     watermarks: () => Watermarks.find().lean<WatermarkDoc[]>(),
     /** A node reports; a higher mark of the same boot never falls back, a new boot begins anew. */
     report: async ({ _id, ...report }: WatermarkDoc) => void (await Watermarks.updateOne({ _id }, { $set: report }, { upsert: true })),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { PARAMETER_NAMES } from '../../server/domain/gateway-parameters.ts';
+import type { AppError } from '../../server/kernel/errors.ts';
 import { ENGINES, parametersWorld, type Engine, type ParametersWorld } from '../support/parameters-world.ts';
 
 const MEGABYTE = 1_048_576;
@@ -11,6 +12,14 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 /** Each signature of its own: the date is signed. */
 let seconds = 0;
 const nextDate = () => `${new Date(Date.now() + (seconds += 1) * 1_000).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
+
+/** Records are stored some seconds after the call. */
+async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await holds()); tries++) {
+    if (tries > 600) throw new Error('never became true');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
 
 describe('parameters of a gateway', function () {
   this.timeout(180_000);
@@ -79,6 +88,8 @@ describe('parameters of a gateway', function () {
         ['custom_auth_header', 'Host'],
         ['custom_auth_header', 'X-Apig-AppCode'],
         ['real_ip_from_xff', '1000'],
+        ['custom_log', 'header:Authorization'],
+        ['custom_log', 'body:x'],
       ] as const) {
         const rev = await world.rev();
         const answer = await world.set(name, value);
@@ -207,6 +218,32 @@ describe('parameters of a gateway', function () {
         await refused(engine, '/app', { 'X-Gateway-Auth': bearer }, /./);
       });
 
+      it(`custom_log, engine ${engine}: the named values stand beside the call, for its provider alone`, async () => {
+        const call = (path: string, headers: Record<string, string> = {}) => world.call(engine, path, { headers: { ...code(), ...headers } });
+        const idOf = async (answer: Promise<Response>) => {
+          const response = await answer;
+          await response.arrayBuffer();
+          return response.headers.get('x-request-id') ?? '';
+        };
+        const notes = async (id: string) => {
+          const { calls } = await world.portal.composition.services.catalog.callNotes.list(world.actor, world.gatewayId);
+          return calls.find((one) => one.id === id)?.notes ?? null;
+        };
+        const before = await idOf(call('/app?page=1'));
+        await set('custom_log', 'header:X-Trace, query:page, cookie:theme');
+        const noted = await idOf(call('/app?page=2&page=3&other=4', { 'X-Trace': 'a<b>', Cookie: 'theme=dark; sid=s3cr3t-of-the-caller' }));
+        const without = await idOf(call('/app'));
+        await reset('custom_log');
+        const after = await idOf(call('/app?page=5'));
+        await eventually(async () => (await notes(noted)) !== null);
+        expect(await notes(noted)).to.deep.equal({ fields: { 'header:x-trace': 'a<b>', 'query:page': '2, 3', 'cookie:theme': 'dark' } });
+        expect([await notes(before), await notes(without), await notes(after)]).to.deep.equal([null, null, null]);
+        const { text } = await world.provider.get(`/gateways/${world.gatewayId}/calls`);
+        expect(text).to.include(noted).and.include('a&lt;b&gt;').and.not.include('s3cr3t').and.not.include(after);
+        const stranger = world.portal.composition.services.catalog.callNotes.list({ ...world.actor, organizationId: 'org_else' }, world.gatewayId);
+        expect(await stranger.catch((error: unknown) => (error as AppError).code)).to.equal('not-found');
+      });
+
       it(`gzip, engine ${engine}: compresses text for callers that accept it`, async () => {
         const coding = async (accepted: string) => {
           const response = await world.call(engine, `/app?${'long'.repeat(500)}`, { headers: { ...code(), 'Accept-Encoding': accepted } });
@@ -306,6 +343,17 @@ describe('parameters of a gateway', function () {
       expect(await statusOf(world.call('direct', `/app?apikey=${world.appKey}&apikey=${world.appKey}`))).to.equal(400);
       await reset('app_api_key');
       await reset('app_secret');
+    });
+
+    it('custom_log and custom_auth_header do not name the same header', async () => {
+      await set('custom_auth_header', 'X-Gateway-Proof');
+      const refusedLog = await world.set('custom_log', 'header:x-gateway-proof');
+      expect(refusedLog.status).to.equal(422);
+      expect(refusedLog.text).to.include('custom_log would log it');
+      await reset('custom_auth_header');
+      await set('custom_log', 'header:x-gateway-proof');
+      expect((await world.set('custom_auth_header', 'X-Gateway-Proof')).status).to.equal(422);
+      await reset('custom_log');
     });
 
     it('schemes in clear are refused where a trusted proxy says the caller came over http', async () => {

@@ -138,7 +138,7 @@ export async function startBuyerPortal(more: Record<string, string> = {}, log?: 
           sha256: _id,
         };
         await store.usage.addBatch(batch as Parameters<typeof store.usage.addBatch>[0]);
-        await store.usage.addLog({ _id, subs: [subscriptionId], minTs: hour, lines, expiresAt: new Date(clock.real() + 86_400_000) });
+        await store.usage.addLog({ _id, subs: [subscriptionId], noted: [], minTs: hour, lines, expiresAt: new Date(clock.real() + 86_400_000) });
       }
     },
     async stop() {

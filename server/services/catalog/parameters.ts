@@ -3,6 +3,7 @@ import {
   PARAMETERS,
   PARAMETER_NAMES,
   isParameterName,
+  parameterClash,
   parameterText,
   parameterValues,
   parameterWords,
@@ -85,6 +86,8 @@ export function makeParameters({ store, audit, changes }: CatalogDependencies): 
     if (gateway.rev !== rev) throw new AppError('conflict');
     if (sameValue(before, value)) return { name, changed: false, standing: await changes.standing() };
     const parameters = withParameter(gateway.parameters, name, value);
+    const clash = parameterClash(parameterValues(parameters));
+    if (clash !== null) throw faulty({ [name]: clash });
     if (!(await store.gateways.updateGateway(gateway._id, rev, { parameters }))) throw new AppError('conflict');
     const logged = (one: ParameterValue): Logged => ({ parameter: name, value: one });
     await audit.append(actor, {

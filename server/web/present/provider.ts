@@ -7,16 +7,17 @@ import type { UpstreamTestResult } from '../../services/upstream-test.ts';
 import type { GatewayDoc, GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
 
-export type GatewayTab = 'groups' | 'apis' | 'environments' | 'endpoints' | 'parameters' | 'quotas' | 'settings';
+export type GatewayTab = 'groups' | 'apis' | 'environments' | 'endpoints' | 'parameters' | 'calls' | 'quotas' | 'settings';
 
 export const gatewayTabs = ({ _id }: GatewayDoc, current: GatewayTab) =>
-  (['groups', 'apis', 'environments', 'endpoints', 'parameters', 'quotas', 'settings'] as const).map((tab) => ({
+  (['groups', 'apis', 'environments', 'endpoints', 'parameters', 'calls', 'quotas', 'settings'] as const).map((tab) => ({
     text: {
       groups: 'Groups',
       apis: 'APIs',
       environments: 'Environments',
       endpoints: 'Endpoints',
       parameters: 'Parameters',
+      calls: 'Calls',
       quotas: 'Quotas',
       settings: 'Settings',
     }[tab],

@@ -141,5 +141,7 @@ function fieldOf(name: ParameterName): FieldSpec {
       return { ...common, type: 'select', required: true, options: form.choices.map((value) => ({ value, label: value })) };
     case 'header':
       return { ...common, maxlength: 64, placeholder: 'X-…' };
+    case 'log-fields':
+      return { ...common, maxlength: 1_000, placeholder: 'header:user-agent, query:page' };
   }
 }

@@ -11,6 +11,7 @@ import { dashboardRoutes } from './dashboard.ts';
 import { docsRoutes } from './docs.ts';
 import { earningsRoutes } from './earnings.ts';
 import { endpointRoutes } from './endpoints.ts';
+import { gatewayCallRoutes } from './gateway-calls.ts';
 import { gatewayDeletionRoutes } from './gateway-deletion.ts';
 import { gatewayParameterRoutes } from './gateway-parameters.ts';
 import { gatewaySettingsRoutes } from './gateway-settings.ts';
@@ -61,6 +62,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   docsRoutes(addresses),
   earningsRoutes(services),
   endpointRoutes(services),
+  gatewayCallRoutes(services),
   gatewayDeletionRoutes(services),
   gatewayParameterRoutes(services),
   gatewaySettingsRoutes(services),
