@@ -1,4 +1,5 @@
 import { LOG_FIELDS_MAX, logFields, readLogFields } from './custom-log.ts';
+import type { ClientCertificate } from './gateway-secrets.ts';
 import { headerName } from './headers.ts';
 
 /** Values of a gateway's parameters, under the names of the reference system. */
@@ -8,6 +9,8 @@ export interface ParameterValues {
   readonly app_basic: boolean;
   readonly app_jwt: boolean;
   readonly app_secret: boolean;
+  /** Null = off. */
+  readonly backend_client_certificate: ClientCertificate | null;
   /** ms */
   readonly backend_timeout: number;
   /** A header's name; empty = off. */
@@ -40,6 +43,7 @@ export type ParameterKind =
   | { readonly kind: 'index'; readonly unit: string; readonly min: number; readonly max: number }
   | { readonly kind: 'switch' }
   | { readonly kind: 'choice'; readonly choices: readonly string[] }
+  | { readonly kind: 'certificate' }
   | { readonly kind: 'header' }
   | { readonly kind: 'log-fields' };
 
@@ -94,6 +98,14 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     meaning: 'Accept the AppKey in the header X-HW-ID with the AppSecret in X-HW-AppKey.',
     example: 'on: X-HW-ID: tgk_… and X-HW-AppKey: tgs_…',
     seen: 'Off or wrong: 401 APIG.0303. Neither key nor secret reaches the backend.',
+  },
+  backend_client_certificate: {
+    value: { kind: 'certificate' },
+    initial: null,
+    meaning:
+      'The client certificate shown to backends that ask who calls (mutual TLS), with its private key, and perhaps an authority of your own that signs your backends’ certificates.',
+    example: 'a certificate and its key in PEM, as openssl or your own authority makes them',
+    seen: 'A backend that refuses it, or asks for one where there is none: 502 APIG.0202. Why is told to you alone, under Calls.',
   },
   backend_timeout: {
     value: { kind: 'whole', unit: 'ms', min: 1, max: 600_000 },
@@ -180,8 +192,9 @@ export function parameterValues(stored: GatewayParameters): ParameterValues {
 
 /** A value as a form shows and takes it. */
 export function parameterText(value: ParameterValue): string {
+  if (typeof value === 'object') return value === null ? '' : value.id;
   if (typeof value === 'boolean') return value ? 'on' : 'off';
-  return value === null ? '' : String(value);
+  return String(value);
 }
 
 /** A value in words; never empty. */
@@ -189,6 +202,7 @@ export const parameterWords = (name: ParameterName, value: ParameterValue): stri
   const { value: form } = PARAMETERS[name];
   const text = parameterText(value);
   if (text === '') return 'off';
+  if (typeof value === 'object' && value !== null) return `${value.subject}, SHA-256 ${value.fingerprint.slice(0, 23)}…`;
   return (form.kind === 'whole' || form.kind === 'index') && form.unit !== '' ? `${text} ${form.unit}` : text;
 };
 
@@ -203,6 +217,8 @@ export function parameterRange({ value }: Parameter): string {
       return 'on or off';
     case 'choice':
       return value.choices.join(' or ');
+    case 'certificate':
+      return 'PEM: a certificate that has not expired, its private key without a passphrase, and perhaps an authority';
     case 'header':
       return 'the name of a header that begins with X-, or empty for off';
     case 'log-fields':
@@ -229,6 +245,8 @@ export function readParameter(name: ParameterName, typed: string): { readonly va
       return text === 'on' || text === 'off' ? { value: text === 'on' } : { fault: 'Choose on or off.' };
     case 'choice':
       return form.choices.includes(text) ? { value: text as ParameterValue } : { fault: 'Choose one of the offered values.' };
+    case 'certificate':
+      return text === '' ? { value: null } : { fault: 'Paste the certificate and its key into their own form.' };
     case 'header':
       return readHeaderName(text);
     case 'log-fields':
@@ -250,6 +268,10 @@ export function parameterClash({ custom_auth_header, custom_log }: ParameterValu
     custom_auth_header !== '' && logFields(custom_log).some(({ in: place, name }) => place === 'header' && name === custom_auth_header.toLowerCase());
   return clashes ? `${custom_auth_header} holds credentials by custom_auth_header, and custom_log would log it.` : null;
 }
+
+/** Ids of the secrets that values name. */
+export const usedSecrets = ({ backend_client_certificate: certificate }: GatewayParameters): ReadonlySet<string> =>
+  new Set(certificate ? [certificate.id] : []);
 
 /** Put a value into what is stored; a default is not stored. Names this catalogue does not know stay. */
 export function withParameter(stored: GatewayParameters, name: ParameterName, value: ParameterValue): GatewayParameters {

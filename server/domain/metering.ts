@@ -48,6 +48,8 @@ export interface CallRecord {
 export interface CallNotes {
   /** Values by `header:name`, where the gateway's parameter `custom_log` asks for them. */
   readonly fields?: Readonly<Record<string, string>>;
+  /** Why its backend could not be reached, where a certificate was the reason. */
+  readonly cause?: string;
 }
 
 /**

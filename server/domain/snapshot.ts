@@ -1,5 +1,6 @@
 import type { ApiDefinition } from './api.ts';
 import type { GatewayParameters } from './gateway-parameters.ts';
+import type { GatewaySecrets } from './gateway-secrets.ts';
 import type { PlanDocument } from './plan.ts';
 import type { SubscriptionStatus } from './lifecycles.ts';
 
@@ -25,6 +26,8 @@ export interface SnapshotGateway {
   readonly id: string;
   readonly organizationId: string;
   readonly parameters: GatewayParameters;
+  /** Those that the parameters name, still encrypted. */
+  readonly secrets?: GatewaySecrets;
   /** Of its edition, over all processes. Absent in snapshots kept by earlier releases, as `maintenance` is. */
   readonly callsPerSecond?: number;
   /** Every call is refused. */

@@ -68,6 +68,8 @@ export interface Call {
   upstreamStartedAt: number;
   upstreamMs: number;
   bytesOut: number;
+  /** Why the provider could not be reached, in words for it alone; mostly empty. */
+  cause: string;
   /** Nothing more may be answered. */
   answered: boolean;
   /** The outcome is written; nothing is settled twice. */
@@ -150,6 +152,7 @@ export function openCall(id: string, caller: Caller, fields: Fields, admittedAt:
     upstreamStartedAt: 0,
     upstreamMs: 0,
     bytesOut: 0,
+    cause: '',
     answered: false,
     finished: false,
     recorded: null,

@@ -1,5 +1,6 @@
 import type { Gzip } from 'node:zlib';
 import { passedToCaller } from '../domain/headers.ts';
+import { certificateFault } from '../domain/gateway-secrets.ts';
 import type { Outcome } from '../domain/metering.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
@@ -162,10 +163,12 @@ export class Delivery {
   fail(cause: unknown): void {
     if (this.#stage === Stage.Over) return;
     const streaming = this.#stage === Stage.Streaming;
+    const silent = this.#stage === Stage.Waiting;
     const { call } = this;
     this.#over();
     this.stop?.(cause instanceof Error ? cause : new Error('ended'));
     const error = cause instanceof AppError ? cause : new AppError('upstream-unavailable', undefined, { cause });
+    if (silent && error.code === 'upstream-unavailable' && call.served !== null) call.cause = certificateFault(error.cause, call.served.tls !== null) ?? '';
     if (!streaming) return this.#context.refuse(call, error);
     call.answered = true;
     const written = this.#context.ending.finish(call, outcomeOf(error.code), this.#status);

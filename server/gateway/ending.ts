@@ -61,7 +61,7 @@ export function makeEnding({ limits, meter, clock, buffers, node, boot, onEnd }:
       via: call.via,
     };
     const fields = call.served?.logFields ?? null;
-    const notes = fields === null ? null : notesOf(call, fields);
+    const notes = fields === null && call.cause === '' ? null : notesOf(call, fields);
     return notes === null ? record : { ...record, notes };
   };
 

@@ -3,10 +3,11 @@ import type { CallNotes } from '../domain/metering.ts';
 import type { Call } from './call.ts';
 import { headerAll } from './fields.ts';
 
-/** What is noted beside the figures of a call: fields that a parameter of its gateway names. Null: nothing. */
+/** What is noted beside the figures of a call: fields that a parameter of its gateway names, and what kept its backend away. Null: nothing. */
 export function notesOf(call: Call, fields: readonly LogField[] | null): CallNotes | null {
   const values = fields === null ? null : loggedValues(fields, (field) => valueOf(call, field));
-  return values && { fields: values };
+  if (call.cause === '') return values && { fields: values };
+  return { ...(values && { fields: values }), cause: call.cause };
 }
 
 function valueOf(call: Call, field: LogField): string | null {

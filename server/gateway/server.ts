@@ -28,6 +28,7 @@ import { makePipeline } from './pipeline.ts';
 import type { Limits, Meter, Replays, Snapshots } from './ports.ts';
 import { compileTable, type Table } from './table.ts';
 import { makeAddressGuard, type AddressGuard, type Resolve } from './upstream/address-guard.ts';
+import { makeClientTlsOpener } from './upstream/client-tls.ts';
 import { makeDirectEngine } from './upstream/direct-engine.ts';
 import type { Engine } from './upstream/engine.ts';
 import { makeProxyEngine } from './upstream/proxy-engine.ts';
@@ -72,7 +73,8 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
   const { config, boot, clock, log, snapshots, limits, meter, replays, timeouts = {} } = dependencies;
   const live = makeRow<Call>();
   const constants = makeConstantOpener(config.secretKeys);
-  const compile = (snapshot: Snapshot): Table => compileTable(snapshot, config.secretKeys, constants);
+  const clientTls = makeClientTlsOpener(config.secretKeys);
+  const compile = (snapshot: Snapshot): Table => compileTable(snapshot, config.secretKeys, constants, clientTls);
   let compiled = compile(snapshots.current());
   const table = () => compiled;
   const buffers = makeBodyBuffers();
@@ -114,7 +116,7 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
   });
   snapshots.onChange((snapshot) => {
     compiled = compile(snapshot);
-    engine.retain(new Set(snapshot.apis.flatMap(({ definition: { backend } }) => (backend.kind === 'http' ? [new URL(backend.origin).origin] : []))));
+    engine.retain(compiled.connectionKeys);
     endRevoked(live, pipeline.tunnels, compiled);
   });
   const listeners: Listener[] = [];

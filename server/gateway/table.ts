@@ -17,6 +17,7 @@ import type {
 } from '../domain/snapshot.ts';
 import type { ConstantOpener } from './constants.ts';
 import { compileBackend, type CompiledBackend } from './upstream/backend.ts';
+import { connectionKey, type ClientTls, type ClientTlsOpener } from './upstream/client-tls.ts';
 
 /** A snapshot compiled for look-ups: every decision about a call is a walk along references, without a key to build. */
 export interface Table {
@@ -29,6 +30,8 @@ export interface Table {
   readonly privateOnly: ReadonlySet<string>;
   /** Labels under which a path may hold an escaped slash. */
   readonly slashLabels: ReadonlySet<string>;
+  /** Connections to backends that are in use, by `connectionKey`. */
+  readonly connectionKeys: ReadonlySet<string>;
   /** Hex SHA-256 of an AppCode. */
   readonly byHash: ReadonlyMap<string, LiveCredential>;
   readonly byAppKey: ReadonlyMap<string, LiveCredential>;
@@ -56,6 +59,8 @@ export interface Served {
   /** `GET /countries/{code}` */
   readonly operation: string;
   readonly backend: CompiledBackend;
+  /** The client certificate its backend is shown; null: none. */
+  readonly tls: ClientTls | null;
   /** Credential headers the API declares as parameters of its own. */
   readonly declaredCredentials: ReadonlySet<string> | null;
   /** Headers (lower case) that hold credentials by this gateway's parameters: they go no further. */
@@ -111,8 +116,9 @@ const NO_PARAMETERS = parameterValues({});
 const CREDENTIAL_NAMES = new Set(['authorization', 'cookie']);
 
 /** @param constants  kept from one compilation to the next */
-export function compileTable(snapshot: Snapshot, keyRing: KeyRing, constants: ConstantOpener): Table {
+export function compileTable(snapshot: Snapshot, keyRing: KeyRing, constants: ConstantOpener, clientTls: ClientTlsOpener): Table {
   constants.begin();
+  clientTls.begin();
   const parametersOf = new Map(snapshot.gateways.map((gateway) => [gateway.id, parameterValues(gateway.parameters)]));
   const gatewayOf = new Map(snapshot.gateways.map((gateway) => [gateway.id, gateway]));
   const labelOf = new Map(snapshot.groups.map((group) => [group.id, group.label]));
@@ -123,7 +129,7 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing, constants: Co
   for (const api of snapshot.apis) {
     const label = labelOf.get(api.groupId);
     if (label === undefined) continue;
-    const one = compileServed(api, label, parametersOf.get(api.gatewayId) ?? NO_PARAMETERS, gatewayOf.get(api.gatewayId), constants);
+    const one = compileServed(api, label, parametersOf.get(api.gatewayId) ?? NO_PARAMETERS, gatewayOf.get(api.gatewayId), constants, clientTls);
     served.set(`${api.id} ${api.environmentId}`, one);
     const environments = routes.get(label) ?? new Map<string, { frontend: SnapshotApi['definition']['frontend']; value: Served }[]>();
     routes.set(label, environments);
@@ -168,20 +174,31 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing, constants: Co
     ]),
   );
   const slashLabels = new Set(snapshot.groups.flatMap(({ label, gatewayId }) => (parametersOf.get(gatewayId)?.api_uri_no_escape ? [label] : [])));
-  return { builtAt: snapshot.builtAt, groups, connections, privateOnly, slashLabels, byHash, byAppKey, byCredentialId };
+  const connectionKeys = new Set([...served.values()].map(({ backend, tls }) => connectionKey(backend.origin, tls)));
+  return { builtAt: snapshot.builtAt, groups, connections, privateOnly, slashLabels, connectionKeys, byHash, byAppKey, byCredentialId };
 }
 
 const networksOf = (entries: readonly string[]): AddressPolicy | null => (entries.length === 0 ? null : { kind: 'PERMIT', ranges: compileAddresses(entries) });
 
-function compileServed(api: SnapshotApi, label: string, parameters: ParameterValues, gateway: SnapshotGateway | undefined, constants: ConstantOpener): Served {
+function compileServed(
+  api: SnapshotApi,
+  label: string,
+  parameters: ParameterValues,
+  gateway: SnapshotGateway | undefined,
+  constants: ConstantOpener,
+  clientTls: ClientTlsOpener,
+): Served {
   const { definition } = api;
+  const backend = compileBackend(definition, constants.of(api.id, definition.backendParameters), parameters.backend_timeout);
+  const tls = gateway && backend.origin.startsWith('https:') ? clientTls.of(gateway) : null;
   const declared = definition.parameters.filter((one) => one.in === 'header' && CREDENTIAL_NAMES.has(one.name.toLowerCase()));
   return {
     api,
     parameters,
     label,
     operation: `${definition.frontend.method} ${definition.frontend.path}`,
-    backend: compileBackend(definition, constants.of(api.id, definition.backendParameters), parameters.backend_timeout),
+    backend: tls === 'sealed' ? { ...backend, sealed: true } : backend,
+    tls: tls === 'sealed' ? null : tls,
     declaredCredentials: declared.length > 0 ? new Set(declared.map(({ name }) => name.toLowerCase())) : null,
     withheld: parameters.custom_auth_header === '' ? null : new Set([parameters.custom_auth_header.toLowerCase()]),
     logFields: logFieldsOf(parameters),

@@ -20,6 +20,7 @@ export type IdPrefix =
   | 'prd'
   | 'pub'
   | 'req'
+  | 'sec'
   | 'sub'
   | 'sva'
   | 'tok'

@@ -46,7 +46,7 @@ export function makeCatalog({ secretKeys, ...given }: ReviewsDependencies & { re
     gateways: makeGateways(dependencies),
     groups: makeGroups(dependencies),
     overview: makeOverview(dependencies),
-    parameters: makeParameters(dependencies),
+    parameters: makeParameters({ ...dependencies, secretKeys }),
     plans: makePlans(dependencies),
     products: makeProducts(dependencies),
     publishing: makePublishing(dependencies),

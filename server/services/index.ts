@@ -41,7 +41,7 @@ import { testConnection } from './sign-on-test.ts';
 import { makeStorefront } from './storefront.ts';
 import { makeTokens } from './tokens.ts';
 import { makePublicListener } from './public-listener.ts';
-import { makeUpstreamTest } from './upstream-test.ts';
+import { makeBackendCertificates, makeUpstreamTest } from './upstream-test.ts';
 import { makeUsageTotals } from './usage-totals.ts';
 import { makeEarnings } from './earnings.ts';
 import { makeInvoicing, type Invoicing } from './invoicing.ts';
@@ -163,6 +163,7 @@ export function makeServices(ground: Ground) {
     store,
     clock,
     constants: catalog.constants,
+    certificates: makeBackendCertificates({ store, secretKeys }),
     outbound: makeOutbound({ allow: upstreamAllow, monotonic: clock.monotonic }),
   });
   const credentials = makeCredentials({ store, audit, clock, ids, changes, secretKeys });

@@ -1,8 +1,9 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { request, type IncomingMessage } from 'node:http';
 import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, rootCertificates, type TLSSocket } from 'node:tls';
 import { isPrivateAddress } from '../domain/address.ts';
+import { refusedCertificate } from '../domain/gateway-secrets.ts';
 import { readOrigin } from '../domain/upstream-origin.ts';
 
 export interface ProbeTarget {
@@ -12,6 +13,15 @@ export interface ProbeTarget {
   readonly path: string;
   readonly method: 'GET' | 'HEAD';
   readonly headers: Readonly<Record<string, string>>;
+  /** Shown to a server that asks who calls; null: nothing is. */
+  readonly tls?: ProbeTls | null;
+}
+
+export interface ProbeTls {
+  readonly certificate: string;
+  readonly key: string;
+  /** Trusted beside everybody's authorities; may be empty. */
+  readonly ca: string;
 }
 
 export type ProbeStepName = 'address' | 'name' | 'connection' | 'encryption' | 'answer';
@@ -63,7 +73,7 @@ const STEPS: readonly ProbeStepName[] = ['address', 'name', 'connection', 'encry
  */
 export function makeOutbound({ allow, monotonic, lookup = (host) => systemLookup(host, { all: true, verbatim: false }) }: OutboundDependencies): Outbound {
   return {
-    async probe({ origin, path, method, headers }) {
+    async probe({ origin, path, method, headers, tls: shown = null }) {
       const steps: ProbeStep[] = [];
       const until = monotonic() + PROBE_MS;
       let status: number | null = null;
@@ -76,7 +86,15 @@ export function makeOutbound({ allow, monotonic, lookup = (host) => systemLookup
           steps.push({ name, outcome, tookMs: outcome === 'skipped' || name === 'address' ? null : monotonic() - began, text });
           return value;
         } catch (error) {
-          steps.push({ name, outcome: 'failed', tookMs: null, text: wordsOf(error) });
+          steps.push({
+            name,
+            outcome: 'failed',
+            tookMs: null,
+            text:
+              (name === 'answer' || name === 'encryption') && error instanceof Error
+                ? (refusedCertificate(error, shown !== null) ?? wordsOf(error))
+                : wordsOf(error),
+          });
           throw new DeadEnd();
         }
       }
@@ -110,7 +128,7 @@ export function makeOutbound({ allow, monotonic, lookup = (host) => systemLookup
               text: 'Not encrypted: everything, keys included, travels in the clear. Use https if the server has it.',
               outcome: 'warning' as const,
             };
-          const tls = await encrypted(plain, host, restMs);
+          const tls = await encrypted(plain, host, restMs, shown);
           return { value: tls, text: `${tls.getProtocol() ?? 'TLS'}, and the certificate is good for ${host}.` };
         });
         const ready = socket;
@@ -156,8 +174,9 @@ function opened(address: string, port: number, ms: number): Promise<Socket> {
   });
 }
 
-function encrypted(plain: Socket, host: string, ms: number): Promise<TLSSocket> {
-  const tls = connectTls({ socket: plain, ...(isIP(host) === 0 && { servername: host }), ALPNProtocols: ['http/1.1'] });
+function encrypted(plain: Socket, host: string, ms: number, shown: ProbeTls | null): Promise<TLSSocket> {
+  const own = shown && { cert: shown.certificate, key: shown.key, ...(shown.ca !== '' && { ca: [...rootCertificates, shown.ca] }) };
+  const tls = connectTls({ ...own, socket: plain, host, ...(isIP(host) === 0 && { servername: host }), ALPNProtocols: ['http/1.1'] });
   const attempt = new Promise<TLSSocket>((resolve, reject) => tls.once('secureConnect', () => resolve(tls)).on('error', reject));
   return within(ms, attempt, 'The server does not finish the TLS handshake.').catch((error: unknown) => {
     tls.destroy();

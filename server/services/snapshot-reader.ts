@@ -1,4 +1,6 @@
 import { EDITIONS } from '../domain/gateway-rules.ts';
+import { usedSecrets } from '../domain/gateway-parameters.ts';
+import { keptSecrets } from '../domain/gateway-secrets.ts';
 import type { Snapshot, SnapshotGrant, SnapshotSubscription, SnapshotWindow } from '../domain/snapshot.ts';
 import type { PeriodDoc } from '../store/periods.ts';
 import type { Store } from '../store/index.ts';
@@ -45,10 +47,11 @@ export async function readSnapshot(
 
   return {
     builtAt: now,
-    gateways: open.map(({ _id, organizationId, parameters, edition, maintenance, privateOnly }) => ({
+    gateways: open.map(({ _id, organizationId, parameters, secrets, edition, maintenance, privateOnly }) => ({
       id: _id,
       organizationId,
       parameters,
+      ...(secrets && { secrets: keptSecrets(secrets, usedSecrets(parameters), 0) }),
       callsPerSecond: EDITIONS[edition].callsPerSecond,
       maintenance: maintenance === true,
       privateOnly: privateOnly === true,

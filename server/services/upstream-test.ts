@@ -1,11 +1,13 @@
 import type { Actor } from '../domain/actor.ts';
 import type { ApiDefinition, BackendPlace, RequestParameter } from '../domain/api.ts';
+import type { KeyRing } from '../domain/credential.ts';
+import { openGatewaySecret } from '../domain/gateway-secrets.ts';
 import { withoutUser } from '../domain/upstream-origin.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Constants } from './catalog/constants.ts';
 import { ownApi, type CatalogDependencies } from './catalog/own.ts';
-import type { Outbound, ProbeReport } from './outbound.ts';
+import type { Outbound, ProbeReport, ProbeTls } from './outbound.ts';
 
 export interface UpstreamTestResult {
   readonly report: ProbeReport;
@@ -22,6 +24,24 @@ export interface UpstreamTest {
   api(actor: Actor, apiId: string): Promise<UpstreamTestResult>;
 }
 
+/** The client certificates of gateways, opened for whoever connects to their backends. */
+export interface BackendCertificates {
+  /** Null: it has none. @throws conflict when no key opens it */
+  of(gatewayId: string): Promise<ProbeTls | null>;
+}
+
+export const makeBackendCertificates = ({ store, secretKeys }: Pick<CatalogDependencies, 'store'> & { secretKeys: KeyRing }): BackendCertificates => ({
+  async of(gatewayId) {
+    const gateway = await store.gateways.gateway(gatewayId);
+    const id = gateway?.parameters.backend_client_certificate?.id;
+    if (id === undefined) return null;
+    const secret = gateway?.secrets?.[id];
+    const key = secret ? openGatewaySecret(secretKeys, gatewayId, id, secret) : null;
+    if (!secret || key === null) throw new AppError('conflict', 'The client certificate of the gateway can no longer be read. Paste it once more.');
+    return { certificate: secret.certificate, ca: secret.ca, key };
+  },
+});
+
 /** Tests of one organization in a minute: enough to try, too few to search networks with. */
 const PER_MINUTE = 20;
 const MINUTE_MS = 60_000;
@@ -32,7 +52,13 @@ export function makeUpstreamTest({
   outbound,
   clock,
   constants,
-}: Pick<CatalogDependencies, 'store'> & { outbound: Outbound; clock: Pick<Clock, 'monotonic'>; constants: Pick<Constants, 'opened'> }): UpstreamTest {
+  certificates,
+}: Pick<CatalogDependencies, 'store'> & {
+  outbound: Outbound;
+  clock: Pick<Clock, 'monotonic'>;
+  constants: Pick<Constants, 'opened'>;
+  certificates: BackendCertificates;
+}): UpstreamTest {
   const recent = new Map<string, number[]>();
 
   function count(actor: Actor): void {
@@ -52,14 +78,18 @@ export function makeUpstreamTest({
     },
 
     async api(actor, apiId) {
-      const { definition } = await ownApi(store, actor, apiId);
+      const { definition, gatewayId } = await ownApi(store, actor, apiId);
       if (definition.backend.kind !== 'http') throw new AppError('conflict', 'A mock has no backend that could be tested.');
       count(actor);
       const hidden = constants.opened(apiId, definition.backendParameters);
       const { method, path, notes } = requestOf(definition, hidden);
       const headers = Object.fromEntries(hidden.filter((one) => one.in === 'header').map(({ name, value }) => [name, value]));
       const { origin } = definition.backend;
-      return { report: await outbound.probe({ origin, path, method, headers }), called: `${method} ${origin}${withoutHidden(path, definition)}`, notes };
+      return {
+        report: await outbound.probe({ origin, path, method, headers, tls: await certificates.of(gatewayId) }),
+        called: `${method} ${origin}${withoutHidden(path, definition)}`,
+        notes,
+      };
     },
   };
 }

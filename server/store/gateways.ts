@@ -1,4 +1,5 @@
 import { Schema, type Connection } from 'mongoose';
+import type { GatewaySecrets } from '../domain/gateway-secrets.ts';
 import type { GatewayParameters } from '../domain/gateway-parameters.ts';
 import { EDITION_NAMES, WINDOW_START_DEFAULT, type Edition, type Tag } from '../domain/gateway-rules.ts';
 import { insertOnce } from './connect.ts';
@@ -21,6 +22,8 @@ export interface GatewayDoc {
   description: string;
   edition: Edition;
   parameters: GatewayParameters;
+  /** What its parameters hold and nobody is shown, by the ids their values name. */
+  secrets?: GatewaySecrets;
   tags: readonly Tag[];
   /** Hour UTC at which the maintenance window begins. */
   windowStart: number;
@@ -81,6 +84,7 @@ export function makeGatewaysStore(connection: Connection) {
       description: optional,
       edition: { type: String, enum: EDITION_NAMES, required: true },
       parameters: { type: Schema.Types.Mixed, default: {} },
+      secrets: { type: Schema.Types.Mixed, default: {} },
       tags: { type: Schema.Types.Mixed, default: [] },
       windowStart: { type: Number, default: WINDOW_START_DEFAULT },
       maintenance: { type: Boolean, default: false },
@@ -155,7 +159,7 @@ export function makeGatewaysStore(connection: Connection) {
     deletingGateways: () => Gateways.find({ deleting: true }).lean<GatewayDoc[]>(),
     /** True: this call ended it. */
     endDeletion: async (id: string, goneAt: number) =>
-      (await Gateways.updateOne({ _id: id, confirmed: true, gone: false }, { $set: { gone: true, goneAt, parameters: {} } })).modifiedCount === 1,
+      (await Gateways.updateOne({ _id: id, confirmed: true, gone: false }, { $set: { gone: true, goneAt, parameters: {}, secrets: {} } })).modifiedCount === 1,
     /** Nothing can be left any more of what was written across the end. */
     forgetDeletion: async (id: string) => void (await Gateways.updateOne({ _id: id, gone: true, deleting: true }, { $set: { deleting: false } })),
     /** @returns `taken`: the label is, on the platform; `full`: the gateway has `limit` groups */

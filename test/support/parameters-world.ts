@@ -13,18 +13,22 @@ import { recordingUpstream } from './gateway-world.ts';
 import { startPortal } from './portal.ts';
 
 export const ENGINES = ['direct', 'http-proxy'] as const;
-export type Engine = (typeof ENGINES)[number];
+export const ALL_ENGINES = ['direct', 'undici', 'http-proxy'] as const;
+export type Engine = (typeof ALL_ENGINES)[number];
 
 /**
  * The web role and one gateway role for each engine over one store and one Redis, with two trusted proxies in front by configuration: one
  * provider with a gateway, `/app` (any method, prefix) for an authorized app, and `/open` for everybody.
  */
-export async function parametersWorld(answer?: Parameters<typeof recordingUpstream>[0]) {
+export async function parametersWorld(
+  answer?: Parameters<typeof recordingUpstream>[0],
+  { engines = ENGINES, allow = [] }: { readonly engines?: readonly Engine[]; readonly allow?: readonly string[] } = {},
+) {
   const upstream = await recordingUpstream(answer);
-  const portal = await startPortal({ UPSTREAM_ALLOW: `127.0.0.1:${upstream.port}` });
+  const portal = await startPortal({ UPSTREAM_ALLOW: [`127.0.0.1:${upstream.port}`, ...allow].join(',') });
   const dataDir = await mkdtemp(join(tmpdir(), 'parameters-'));
   const gateways = new Map<Engine, { url: string; stop(): Promise<void> }>();
-  for (const engine of ENGINES) {
+  for (const engine of engines) {
     const env = { ...portal.env, DATA_DIR: dataDir, GATEWAY_ENGINE: engine, GATEWAY_NODE: `gw-${engine}`, TRUSTED_HOPS: '2' };
     const composition = await compose(loadConfig(env), 'gateway', { log: makeLog('silent', 'gateway') });
     const { port } = await startGateway(composition);
@@ -62,6 +66,7 @@ export async function parametersWorld(answer?: Parameters<typeof recordingUpstre
     provider,
     actor,
     gatewayId: gateway._id,
+    dataDir,
     page,
     appCode: code.appCode,
     appKey: key.appKey,
@@ -70,6 +75,7 @@ export async function parametersWorld(answer?: Parameters<typeof recordingUpstre
     /** By the page's form; answered once every gateway serves it. */
     set: async (name: string, value: string) => provider.post(page, { name, value, rev: await rev() }),
     reset: async (name: string) => provider.post(`/gateways/${gateway._id}/parameter-defaults`, { name, rev: await rev() }),
+    at: (engine: Engine, path: string, init: RequestInit = {}) => fetch(`${gateways.get(engine)?.url}${path}`, init),
     call: (engine: Engine, path: string, init: RequestInit = {}) => fetch(`${gateways.get(engine)?.url}/params${path}`, init),
     /** Headers of a signed call, by hand. */
     signed(method: string, path: string, { payload, date }: { payload: string; date: string }) {

@@ -1,9 +1,12 @@
 import type { CallBody } from '../body.ts';
 import type { Delivery } from '../delivery.ts';
+import type { ClientTls } from './client-tls.ts';
 
 /** A request as the provider gets it: built by us from what is allowed, never the caller's copied. */
 export interface UpstreamRequest {
   readonly origin: string;
+  /** The client certificate for encrypted connections; null: none is shown. */
+  readonly tls: ClientTls | null;
   /** `host` or `host:port`, for the Host header. */
   readonly host: string;
   readonly method: string;
@@ -21,8 +24,8 @@ export interface UpstreamRequest {
 /** How requests get to providers. Three of them exist, and pass the same conformance suite. */
 export interface Engine {
   send(request: UpstreamRequest, delivery: Delivery): void;
-  /** Connections of origins that nobody names any more are closed. */
-  retain(origins: ReadonlySet<string>): void;
+  /** Connections that nobody can use any more are closed. @param keys  of those in use, by `connectionKey` */
+  retain(keys: ReadonlySet<string>): void;
   close(): Promise<void>;
 }
 

@@ -6,6 +6,7 @@ import httpProxy from 'http-proxy';
 import type { Delivery } from '../delivery.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { AddressGuard } from './address-guard.ts';
+import { connectionKey } from './client-tls.ts';
 import { isRepeatable, type Engine, type UpstreamRequest } from './engine.ts';
 import { CONNECTIONS_MAX, CONNECT_MS, KEEP_ALIVE_MS } from './undici-engine.ts';
 
@@ -71,7 +72,7 @@ export function makeProxyEngine({ guard }: { guard: AddressGuard }): Engine {
   function attempt(standIn: StandIn): void {
     const { request, delivery } = standIn;
     try {
-      const agent = agents.of(request.origin);
+      const agent = agents.of(request);
       const { body } = request;
       const buffer = body === null ? Readable.from([]) : body.whole === null ? (body.open?.() ?? Readable.from([])) : Readable.from([body.whole]);
       // A fault of the body ends the exchange; it is told as what it is.
@@ -102,7 +103,7 @@ export function makeProxyEngine({ guard }: { guard: AddressGuard }): Engine {
       delivery.stop = () => void standIn.emit('aborted');
       attempt(standIn);
     },
-    retain: (origins) => agents.retain(origins),
+    retain: (keys) => agents.retain(keys),
     close() {
       agents.retain(new Set());
       proxy.close();
@@ -161,17 +162,18 @@ function receive(proxyRes: IncomingMessage, { delivery }: StandIn): void {
   delivery.head(proxyRes.statusCode ?? 0, proxyRes.rawHeaders);
 }
 
-/** One keep-alive agent an origin, each connecting through the guard. */
+/** One keep-alive agent an origin and certificate, each connecting through the guard. */
 export function makeAgents(guard: AddressGuard) {
   const agents = new Map<string, HttpAgent>();
 
   return {
     /** @throws PrivateAddressError */
-    of(origin: string): HttpAgent {
+    of({ origin, tls }: Pick<UpstreamRequest, 'origin' | 'tls'>): HttpAgent {
       const { hostname, port, protocol } = new URL(origin);
       const realPort = port === '' ? (protocol === 'https:' ? '443' : '80') : port;
       guard.checkLiteral(hostname, realPort);
-      let agent = agents.get(origin);
+      const key = connectionKey(origin, tls);
+      let agent = agents.get(key);
       if (!agent) {
         const options = {
           keepAlive: true,
@@ -181,15 +183,16 @@ export function makeAgents(guard: AddressGuard) {
           timeout: KEEP_ALIVE_MS,
           scheduling: 'lifo' as const,
           lookup: guard.lookupFor(hostname, realPort),
+          ...(tls && { secureContext: tls.context() }),
         };
-        agents.set(origin, (agent = protocol === 'https:' ? new HttpsAgent(options) : new HttpAgent(options)));
+        agents.set(key, (agent = protocol === 'https:' ? new HttpsAgent(options) : new HttpAgent(options)));
       }
       return agent;
     },
-    retain(origins: ReadonlySet<string>): void {
-      for (const [origin, agent] of agents)
-        if (!origins.has(origin)) {
-          agents.delete(origin);
+    retain(keys: ReadonlySet<string>): void {
+      for (const [key, agent] of agents)
+        if (!keys.has(key)) {
+          agents.delete(key);
           agent.destroy();
         }
     },

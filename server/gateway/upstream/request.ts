@@ -44,6 +44,7 @@ export function upstreamRequest(call: Call, served: Served): UpstreamRequest {
   call.body ??= hasBody ? streamBody(call, served.bodyBytesMax) : null;
   return {
     origin: backend.origin,
+    tls: served.tls,
     host: backend.host,
     method: backend.method ?? call.method,
     path: query === '' ? path : `${path}?${query}`,

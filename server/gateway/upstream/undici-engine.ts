@@ -2,6 +2,7 @@ import { buildConnector, Pool, type Dispatcher } from 'undici';
 import { AppError } from '../../kernel/errors.ts';
 import type { Delivery } from '../delivery.ts';
 import type { AddressGuard } from './address-guard.ts';
+import { connectionKey, type ClientTls } from './client-tls.ts';
 import { isRepeatable, type Engine, type UpstreamRequest } from './engine.ts';
 
 export const CONNECT_MS = 3_000;
@@ -15,20 +16,21 @@ export const KEEP_ALIVE_MS = 4_000;
 export function makeUndiciEngine({ guard }: { guard: AddressGuard }): Engine {
   const pools = new Map<string, Pool>();
 
-  function poolFor(origin: string): Pool {
-    let pool = pools.get(origin);
-    if (!pool) pools.set(origin, (pool = makePool(origin, guard)));
+  function poolFor({ origin, tls }: UpstreamRequest): Pool {
+    const key = connectionKey(origin, tls);
+    let pool = pools.get(key);
+    if (!pool) pools.set(key, (pool = makePool(origin, guard, tls)));
     return pool;
   }
 
   return {
     send(request, delivery) {
-      new Exchange(poolFor(request.origin), request, delivery).start();
+      new Exchange(poolFor(request), request, delivery).start();
     },
-    retain(origins) {
-      for (const [origin, pool] of pools)
-        if (!origins.has(origin)) {
-          pools.delete(origin);
+    retain(keys) {
+      for (const [key, pool] of pools)
+        if (!keys.has(key)) {
+          pools.delete(key);
           void pool.close();
         }
     },
@@ -39,10 +41,10 @@ export function makeUndiciEngine({ guard }: { guard: AddressGuard }): Engine {
   };
 }
 
-function makePool(origin: string, guard: AddressGuard): Pool {
+function makePool(origin: string, guard: AddressGuard, tls: ClientTls | null): Pool {
   const { hostname, port, protocol } = new URL(origin);
   const realPort = port === '' ? (protocol === 'https:' ? '443' : '80') : port;
-  const connect = buildConnector({ timeout: CONNECT_MS, lookup: guard.lookupFor(hostname, realPort) });
+  const connect = buildConnector({ timeout: CONNECT_MS, lookup: guard.lookupFor(hostname, realPort), ...(tls && { secureContext: tls.context() }) });
   return new Pool(origin, {
     connections: CONNECTIONS_MAX,
     pipelining: 1,

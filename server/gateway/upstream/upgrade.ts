@@ -63,7 +63,7 @@ export function makeUpgrades({ guard }: { guard: AddressGuard }): Upgrades {
       try {
         proxy.ws(standIn as unknown as IncomingMessage, tunnel as unknown as Socket, head, {
           target: request.origin,
-          agent: agents.of(request.origin),
+          agent: agents.of(request),
           toProxy: true,
         });
       } catch (error) {

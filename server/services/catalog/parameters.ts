@@ -9,10 +9,13 @@ import {
   parameterWords,
   readParameter,
   sameValue,
+  usedSecrets,
   withParameter,
   type ParameterName,
   type ParameterValue,
 } from '../../domain/gateway-parameters.ts';
+import { SEAL_IV_BYTES, type KeyRing } from '../../domain/credential.ts';
+import { keptSecrets, readClientCertificate, sealGatewaySecret, type GatewaySecrets, type TypedCertificate } from '../../domain/gateway-secrets.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { GatewayDoc } from '../../store/gateways.ts';
 import type { Standing } from '../changes.ts';
@@ -66,12 +69,22 @@ export interface Parameters {
    * @throws AppError invalid-form, with the fault under the parameter's name or, for a name the catalogue does not know, under `name`; conflict
    */
   change(actor: Actor, gatewayId: string, name: string, typed: string, rev: number): Promise<Applied>;
+  /**
+   * Show backends this client certificate from now on. Its private key is encrypted, and leaves for nobody but them.
+   * @throws AppError invalid-form, with faults under `ca`, `certificate` and `key`; conflict
+   */
+  showCertificate(actor: Actor, gatewayId: string, pasted: TypedCertificate, rev: number): Promise<Applied>;
   reset(actor: Actor, gatewayId: string, name: string, rev: number): Promise<Applied>;
   /** Put back the value from before a change. */
   revert(actor: Actor, gatewayId: string, changeId: string, rev: number): Promise<Applied>;
 }
 
-export function makeParameters({ store, audit, changes }: CatalogDependencies): Parameters {
+export interface ParametersDependencies extends CatalogDependencies {
+  /** First encrypts, all decrypt. */
+  readonly secretKeys: KeyRing;
+}
+
+export function makeParameters({ store, audit, changes, clock, ids, secretKeys }: ParametersDependencies): Parameters {
   async function historyOf(gatewayId: string): Promise<ParameterChange[]> {
     const records = await store.audit.newestOf(resourceOf(gatewayId), ACTION);
     return records.flatMap(({ _id, at, userId, before, after }): ParameterChange[] => {
@@ -81,14 +94,16 @@ export function makeParameters({ store, audit, changes }: CatalogDependencies): 
     });
   }
 
-  async function put(actor: Actor, gateway: GatewayDoc, name: ParameterName, value: ParameterValue, rev: number): Promise<Applied> {
+  async function put(actor: Actor, gateway: GatewayDoc, name: ParameterName, value: ParameterValue, rev: number, added: GatewaySecrets = {}): Promise<Applied> {
     const before = parameterValues(gateway.parameters)[name];
     if (gateway.rev !== rev) throw new AppError('conflict');
     if (sameValue(before, value)) return { name, changed: false, standing: await changes.standing() };
     const parameters = withParameter(gateway.parameters, name, value);
     const clash = parameterClash(parameterValues(parameters));
     if (clash !== null) throw faulty({ [name]: clash });
-    if (!(await store.gateways.updateGateway(gateway._id, rev, { parameters }))) throw new AppError('conflict');
+    // One write for both: a value never names a secret that is not there. What is in use, and what a change can still be put back to, stays.
+    const secrets = keptSecrets({ ...gateway.secrets, ...added }, usedSecrets(parameters));
+    if (!(await store.gateways.updateGateway(gateway._id, rev, { parameters, secrets }))) throw new AppError('conflict');
     const logged = (one: ParameterValue): Logged => ({ parameter: name, value: one });
     await audit.append(actor, {
       action: ACTION,
@@ -123,6 +138,16 @@ export function makeParameters({ store, audit, changes }: CatalogDependencies): 
       return put(actor, gateway, parameter, reading.value, rev);
     },
 
+    async showCertificate(actor, gatewayId, pasted, rev) {
+      const gateway = await ownGateway(store, actor, gatewayId);
+      const reading = readClientCertificate(pasted, clock.real());
+      if ('faults' in reading) throw faulty(reading.faults);
+      const { ca, certificate, described, key } = reading;
+      const id = ids.next('sec');
+      const sealed = sealGatewaySecret(secretKeys, gateway._id, id, key, ids.bytes(SEAL_IV_BYTES));
+      return put(actor, gateway, 'backend_client_certificate', { id, ...described }, rev, { [id]: { sealed, ca, certificate, at: clock.real() } });
+    },
+
     async reset(actor, gatewayId, name, rev) {
       const gateway = await ownGateway(store, actor, gatewayId);
       const parameter = known(name);
@@ -133,6 +158,12 @@ export function makeParameters({ store, audit, changes }: CatalogDependencies): 
       const gateway = await ownGateway(store, actor, gatewayId);
       const change = (await historyOf(gatewayId)).find(({ id }) => id === changeId);
       if (!change) throw new AppError('not-found');
+      const { name, before } = change;
+      if (typeof before === 'object' && before !== null) {
+        if (!gateway.secrets?.[before.id]) throw new AppError('conflict', 'The key of that certificate is no longer kept. Paste it once more.');
+        if (before.expiresAt <= clock.real()) throw new AppError('conflict', 'That certificate has expired.');
+        return put(actor, gateway, name, before, rev);
+      }
       // What was in bounds then need not be now.
       const reading = readParameter(change.name, parameterText(change.before));
       if ('fault' in reading)

@@ -25,6 +25,7 @@ export function gatewayCallRoutes({ catalog }: Pick<Services, 'catalog'>): Route
         path,
         statusCode: status,
         outcome: outcomeWords(outcome),
+        cause: notes?.cause ?? null,
         fields: Object.entries(notes?.fields ?? {}).map(([name, value]) => ({ name, value })),
       })),
     });

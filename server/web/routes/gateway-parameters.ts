@@ -1,33 +1,30 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
-import { PARAMETERS, isParameterName, parameterRange, parameterText, parameterWords, type ParameterName } from '../../domain/gateway-parameters.ts';
-import type { Applied, ParameterState } from '../../services/catalog/parameters.ts';
+import { isParameterName, parameterWords } from '../../domain/gateway-parameters.ts';
+import type { Applied } from '../../services/catalog/parameters.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
-import { formModel, type FieldSpec } from '../present/form.ts';
+import { parameterForm, parameterModel, type Refused } from '../present/parameters.ts';
 import { gatewayModel, gatewayTabs, gatewayTrail } from '../present/provider.ts';
 import { standingModel } from '../present/standing.ts';
 import { page, type Flash } from '../render.ts';
 import { body, orAgain, part, press } from './provider-kit.ts';
 
 const VALUE_MAX = 4_000;
+const PEM_MAX = 40_000;
 const rev = z.coerce.number().int();
 const name = z.string().max(80);
 const ValueForm = z.strictObject({ name, value: z.string().max(VALUE_MAX), rev });
+const CERTIFICATE = 'backend_client_certificate';
+const pem = z.string().max(PEM_MAX);
+const CertificateForm = z.strictObject({ ca: pem.default(''), certificate: pem, key: pem, rev });
 const DefaultForm = z.strictObject({ name, rev });
 const ReversionForm = z.strictObject({ changeId: z.string().max(80), rev });
 
-/** What was typed for one parameter and why it was not taken. */
-interface Refused {
-  readonly name: string;
-  readonly typed: string;
-  readonly faults: Record<string, string>;
-}
-
 /** The parameters of a gateway: a table, a form for each, and every change with the way back. */
-export function gatewayParameterRoutes({ catalog, members }: Pick<Services, 'catalog' | 'members'>): Router {
+export function gatewayParameterRoutes({ catalog, clock, members }: Pick<Services, 'catalog' | 'clock' | 'members'>): Router {
   const router = Router();
 
   const show = async (req: Request, res: Response, refused: Refused | null = null, status = 200) => {
@@ -47,9 +44,9 @@ export function gatewayParameterRoutes({ catalog, members }: Pick<Services, 'cat
         // A refusal of no single field, a change by somebody else meanwhile, is told above all forms.
         notice: refused && !isParameterName(refused.name) ? Object.values(refused.faults).join(' ') : (refused?.faults[''] ?? null),
         parameters: states.map((state) => ({
-          ...parameterModel(state),
+          ...parameterModel(state, clock.real()),
           who: state.changed && who(state.changed.userId),
-          form: valueForm(state, refused?.name === state.name ? refused : null),
+          form: parameterForm(state, refused?.name === state.name ? refused : null),
         })),
         changes: changes.map(({ id, at, userId, name, before, after }) => ({
           id,
@@ -78,7 +75,18 @@ export function gatewayParameterRoutes({ catalog, members }: Pick<Services, 'cat
         flash(req, kind, text);
         res.redirect(303, `${home(req)}#${encodeURIComponent(form.name)}`);
       },
-      (faults, status) => show(req, res, { name: typed(req, 'name'), typed: typed(req, 'value'), faults }, status),
+      (faults, status) => show(req, res, { name: typed(req, 'name'), typed: { value: typed(req, 'value') }, faults }, status),
+    ),
+  );
+  router.post('/gateways/:id/backend-certificate', may('apig:features:update'), (req, res) =>
+    orAgain(
+      async () => {
+        const { rev: seen, ...pasted } = parseForm(CertificateForm, req.body);
+        const { kind, text } = said(await catalog.parameters.showCertificate(actorOf(req), part(req, 'id'), pasted, seen));
+        flash(req, kind, text);
+        res.redirect(303, `${home(req)}#${CERTIFICATE}`);
+      },
+      (faults, status) => show(req, res, { name: CERTIFICATE, typed: { certificate: typed(req, 'certificate'), ca: typed(req, 'ca') }, faults }, status),
     ),
   );
   router.post(
@@ -100,48 +108,4 @@ export function gatewayParameterRoutes({ catalog, members }: Pick<Services, 'cat
   return router;
 }
 
-const typed = (req: Request, field: string): string => String(body(req)[field] ?? '').slice(0, VALUE_MAX);
-
-function parameterModel({ name, value, changed }: ParameterState) {
-  const parameter = PARAMETERS[name];
-  return {
-    name,
-    value: parameterWords(name, value),
-    initial: parameterWords(name, parameter.initial),
-    isInitial: parameterText(value) === parameterText(parameter.initial),
-    range: parameterRange(parameter),
-    meaning: parameter.meaning,
-    example: parameter.example,
-    seen: parameter.seen,
-    at: changed?.at ?? null,
-  };
-}
-
-function valueForm({ name, value }: ParameterState, refused: Refused | null) {
-  const faults = refused?.faults[name] ?? refused?.faults['value'];
-  return formModel(
-    { value: fieldOf(name) },
-    { value: refused ? refused.typed : parameterText(value) },
-    faults === undefined ? {} : { value: faults },
-    `${name}-`,
-  );
-}
-
-function fieldOf(name: ParameterName): FieldSpec {
-  const { value: form } = PARAMETERS[name];
-  const common = { label: `Value of ${name}`, help: parameterRange(PARAMETERS[name]) };
-  switch (form.kind) {
-    case 'whole':
-      return { ...common, type: 'number', required: true, min: form.min, max: form.max, ...(form.unit !== '' && { suffix: form.unit }) };
-    case 'index':
-      return { ...common, type: 'number', min: form.min, max: form.max };
-    case 'switch':
-      return { ...common, type: 'select', required: true, options: ['on', 'off'].map((value) => ({ value, label: value })) };
-    case 'choice':
-      return { ...common, type: 'select', required: true, options: form.choices.map((value) => ({ value, label: value })) };
-    case 'header':
-      return { ...common, maxlength: 64, placeholder: 'X-…' };
-    case 'log-fields':
-      return { ...common, maxlength: 1_000, placeholder: 'header:user-agent, query:page' };
-  }
-}
+const typed = (req: Request, field: string): string => String(body(req)[field] ?? '').slice(0, PEM_MAX);

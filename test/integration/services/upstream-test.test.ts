@@ -127,7 +127,13 @@ describe('the upstream connection test', () => {
       const { catalog, atlas, harbor, store } = world;
       const allow = new Set([`127.0.0.1:${port}`]);
       world.dependencies.upstreamAllow.add(`127.0.0.1:${port}`);
-      const test = makeUpstreamTest({ store, outbound: makeOutbound({ allow, monotonic }), clock: { monotonic }, constants: catalog.constants });
+      const test = makeUpstreamTest({
+        store,
+        outbound: makeOutbound({ allow, monotonic }),
+        clock: { monotonic },
+        constants: catalog.constants,
+        certificates: { of: () => Promise.resolve(null) },
+      });
       const gateway = await catalog.gateways.create(atlas, { name: 'Main', description: '' });
       const group = await catalog.groups.create(atlas, gateway._id, { name: 'Group', description: '', label: '' });
       const backend = { kind: 'http' as const, origin: `http://127.0.0.1:${port}`, method: 'SAME' as const, path: '/v1/{code}', timeoutMs: 5_000, retries: 0 };

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { sealConstant } from '../../../server/domain/backend-constants.ts';
 import { makeConstantOpener } from '../../../server/gateway/constants.ts';
+import { makeClientTlsOpener } from '../../../server/gateway/upstream/client-tls.ts';
 import { compileTable } from '../../../server/gateway/table.ts';
 import { definition, gatewayWorld, KEY_RING, snapshotOf } from '../../support/gateway-world.ts';
 
@@ -29,14 +30,14 @@ describe('sealed constants in the gateway', () => {
     );
     const { ring, counted } = countingRing();
     const constants = makeConstantOpener(ring);
-    for (let times = 0; times < 3; times += 1) compileTable(snapshotOf(many), KEY_RING, constants);
+    for (let times = 0; times < 3; times += 1) compileTable(snapshotOf(many), KEY_RING, constants, makeClientTlsOpener(KEY_RING));
     expect(counted.opened).to.equal(1_000);
     const changed = many.with(7, definition('http://127.0.0.1:3201', 'GET', '/c/7', { backendParameters: [sealed('api_7', 'a new value')] }));
-    compileTable(snapshotOf(changed), KEY_RING, constants);
+    compileTable(snapshotOf(changed), KEY_RING, constants, makeClientTlsOpener(KEY_RING));
     expect(counted.opened).to.equal(1_001);
     // What no compilation asks for is forgotten: an emptied snapshot leaves nothing in memory.
-    for (let times = 0; times < 2; times += 1) compileTable(snapshotOf([]), KEY_RING, constants);
-    compileTable(snapshotOf(many), KEY_RING, constants);
+    for (let times = 0; times < 2; times += 1) compileTable(snapshotOf([]), KEY_RING, constants, makeClientTlsOpener(KEY_RING));
+    compileTable(snapshotOf(many), KEY_RING, constants, makeClientTlsOpener(KEY_RING));
     expect(counted.opened).to.equal(2_001);
   });
 
