@@ -32,6 +32,9 @@ const RECOVERY = { points: 5, seconds: 86_400 };
 /** Requests with a key that nobody was issued, from one address. */
 const KEYS_REFUSED = { points: 60, seconds: 900 };
 
+/** Wrong secrets at token addresses: of one credential from one address, and from one address. */
+const TOKEN_REFUSED = { credential: { points: 10, seconds: 900 }, address: { points: 60, seconds: 900 } };
+
 /** The portal: pages, forms, webhooks. */
 export async function startWeb({
   config,
@@ -151,7 +154,11 @@ export async function startGateway({
   await snapshots.start();
   lifecycle.add({ name: 'snapshots', stop: () => snapshots.stop() });
 
-  const gateway = makeGateway({ config, boot: journal.boot, clock, log, snapshots, limits, meter: journal, replays: makeReplays({ redis }) });
+  const tokenAttempts = {
+    credential: makeAttempts({ redis, name: 'token-credential', ...TOKEN_REFUSED.credential }),
+    address: makeAttempts({ redis, name: 'token-address', ...TOKEN_REFUSED.address }),
+  };
+  const gateway = makeGateway({ config, boot: journal.boot, clock, log, snapshots, limits, meter: journal, replays: makeReplays({ redis }), tokenAttempts });
   const ops = makeOps({
     checks: {
       snapshot: () => snapshots.ready(),

@@ -1,6 +1,5 @@
-import { LOG_FIELDS_MAX, logFields, readLogFields } from './custom-log.ts';
+import { LOG_FIELDS_MAX, logFields } from './custom-log.ts';
 import type { ClientCertificate } from './gateway-secrets.ts';
-import { headerName } from './headers.ts';
 
 /** Values of a gateway's parameters, under the names of the reference system. */
 export interface ParameterValues {
@@ -9,6 +8,13 @@ export interface ParameterValues {
   readonly app_basic: boolean;
   readonly app_jwt: boolean;
   readonly app_secret: boolean;
+  readonly app_token: boolean;
+  /** s */
+  readonly app_token_expire_time: number;
+  /** Id of the key; empty = none was made yet. */
+  readonly app_token_key: string;
+  /** Behind a group's address. */
+  readonly app_token_uri: string;
   /** Null = off. */
   readonly backend_client_certificate: ClientCertificate | null;
   /** ms */
@@ -23,6 +29,8 @@ export interface ParameterValues {
   readonly ratelimit_api_limits: number;
   /** Index into X-Forwarded-For, negative from its end; null = off. */
   readonly real_ip_from_xff: number | null;
+  /** s */
+  readonly refresh_token_expire_time: number;
   /** MB of 1,048,576 bytes */
   readonly request_body_size: number;
   readonly signature_replay: 'refuse' | 'allow';
@@ -45,7 +53,10 @@ export type ParameterKind =
   | { readonly kind: 'choice'; readonly choices: readonly string[] }
   | { readonly kind: 'certificate' }
   | { readonly kind: 'header' }
-  | { readonly kind: 'log-fields' };
+  /** Made by us, never shown. */
+  | { readonly kind: 'key' }
+  | { readonly kind: 'log-fields' }
+  | { readonly kind: 'path' };
 
 export interface Parameter {
   readonly value: ParameterKind;
@@ -99,6 +110,36 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     example: 'on: X-HW-ID: tgk_… and X-HW-AppKey: tgs_…',
     seen: 'Off or wrong: 401 APIG.0303. Neither key nor secret reaches the backend.',
   },
+  app_token: {
+    value: SWITCH,
+    initial: false,
+    meaning:
+      'Give out access tokens for AppKey and AppSecret, as OAuth 2.0 does with client credentials, and accept them in place of these: the secret then travels once an hour, not with each call.',
+    example: 'on: POST <group’s address>/v1/apigw/oauth2/token with client_id, client_secret and grant_type=client_credentials',
+    seen: 'Calls bring Authorization: Bearer tgat.…; off, expired, or with a credential that has ended: 401 APIG.0303.',
+  },
+  app_token_expire_time: {
+    value: { kind: 'whole', unit: 's', min: 1, max: 72_000 },
+    initial: 3_600,
+    meaning: 'How long an access token lasts from the moment it is given out.',
+    example: '600: ten minutes',
+    seen: 'expires_in in the answer of the token address. Tokens given out before keep their end.',
+  },
+  app_token_key: {
+    value: { kind: 'key' },
+    initial: '',
+    meaning:
+      'The key that signs this gateway’s tokens. It is made when app_token is switched on, encrypted, and never shown. A new one ends all tokens at once.',
+    example: 'a new key after somebody saw tokens that he should not have',
+    seen: 'With a new key: 401 APIG.0303 for every token given out before; callers fetch another one.',
+  },
+  app_token_uri: {
+    value: { kind: 'path' },
+    initial: '/v1/apigw/oauth2/token',
+    meaning: 'Where tokens are given out, behind the address of each group of this gateway. It goes before an API with the same path.',
+    example: '/oauth/token',
+    seen: 'Tokens at this address, and at no other.',
+  },
   backend_client_certificate: {
     value: { kind: 'certificate' },
     initial: null,
@@ -151,6 +192,13 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     example: '-1: the address that the nearest proxy saw',
     seen: 'The backend gets that address in X-Forwarded-For. Without a trusted proxy in front it is the connection’s.',
   },
+  refresh_token_expire_time: {
+    value: { kind: 'whole', unit: 's', min: 1, max: 72_000 },
+    initial: 7_200,
+    meaning: 'How long a refresh token lasts from the moment it is given out.',
+    example: '72000: twenty hours',
+    seen: 'refresh_expires_in in the answer of the token address. Tokens given out before keep their end.',
+  },
   request_body_size: {
     value: { kind: 'whole', unit: 'MB', min: 1, max: 9_536 },
     initial: 12,
@@ -201,6 +249,7 @@ export function parameterText(value: ParameterValue): string {
 export const parameterWords = (name: ParameterName, value: ParameterValue): string => {
   const { value: form } = PARAMETERS[name];
   const text = parameterText(value);
+  if (form.kind === 'key') return text === '' ? 'none yet' : `key …${text.slice(-6)}`;
   if (text === '') return 'off';
   if (typeof value === 'object' && value !== null) return `${value.subject}, SHA-256 ${value.fingerprint.slice(0, 23)}…`;
   return (form.kind === 'whole' || form.kind === 'index') && form.unit !== '' ? `${text} ${form.unit}` : text;
@@ -221,45 +270,13 @@ export function parameterRange({ value }: Parameter): string {
       return 'PEM: a certificate that has not expired, its private key without a passphrase, and perhaps an authority';
     case 'header':
       return 'the name of a header that begins with X-, or empty for off';
+    case 'key':
+      return 'made here, 256 random bits';
+    case 'path':
+      return 'one to eight segments of letters, digits and -._~';
     case 'log-fields':
       return `up to ${LOG_FIELDS_MAX} of header:name, query:name or cookie:name, or empty for off`;
   }
-}
-
-const WHOLE = /^-?(?:0|[1-9][0-9]{0,9})$/;
-const HEADER_NAME = /^X-[A-Za-z0-9-]{1,62}$/i;
-
-/** Read what was typed for a parameter. The fault is a sentence for beside the field. */
-export function readParameter(name: ParameterName, typed: string): { readonly value: ParameterValue } | { readonly fault: string } {
-  const { value: form } = PARAMETERS[name];
-  const text = typed.trim();
-  switch (form.kind) {
-    case 'whole':
-    case 'index': {
-      if (form.kind === 'index' && text === '') return { value: null };
-      if (text === '') return { fault: 'This is needed.' };
-      const value = Number(text);
-      return WHOLE.test(text) && value >= form.min && value <= form.max ? { value } : { fault: `A whole number from ${form.min} to ${form.max}.` };
-    }
-    case 'switch':
-      return text === 'on' || text === 'off' ? { value: text === 'on' } : { fault: 'Choose on or off.' };
-    case 'choice':
-      return form.choices.includes(text) ? { value: text as ParameterValue } : { fault: 'Choose one of the offered values.' };
-    case 'certificate':
-      return text === '' ? { value: null } : { fault: 'Paste the certificate and its key into their own form.' };
-    case 'header':
-      return readHeaderName(text);
-    case 'log-fields':
-      return readLogFields(typed);
-  }
-}
-
-/** A header that passes to backends today, or that only ever holds a credential: no name that framing or routing reads. */
-function readHeaderName(text: string): { readonly value: string } | { readonly fault: string } {
-  if (text === '') return { value: '' };
-  if (!HEADER_NAME.test(text)) return { fault: 'A header’s name that begins with X-: letters, digits and hyphens, at most 64 characters.' };
-  const { lower, request } = headerName(text);
-  return request === 'pass' || lower === 'x-auth-token' ? { value: text } : { fault: 'The gateway reads this header for something else.' };
 }
 
 /** Why two parameters cannot have these values at once; null when they can. */
@@ -270,8 +287,8 @@ export function parameterClash({ custom_auth_header, custom_log }: ParameterValu
 }
 
 /** Ids of the secrets that values name. */
-export const usedSecrets = ({ backend_client_certificate: certificate }: GatewayParameters): ReadonlySet<string> =>
-  new Set(certificate ? [certificate.id] : []);
+export const usedSecrets = ({ app_token_key: key, backend_client_certificate: certificate }: GatewayParameters): ReadonlySet<string> =>
+  new Set([...(certificate ? [certificate.id] : []), ...(key ? [key] : [])]);
 
 /** Put a value into what is stored; a default is not stored. Names this catalogue does not know stay. */
 export function withParameter(stored: GatewayParameters, name: ParameterName, value: ParameterValue): GatewayParameters {

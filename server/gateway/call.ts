@@ -49,6 +49,8 @@ export interface Call {
 
   // authenticate, authorize
   credential: LiveCredential | null;
+  /** Of the access token that proved who calls: told to the backend. Mostly empty. */
+  throughData: string;
   /** Hex signature of a signed call, for the replay check. */
   signature: string | null;
   /** Hash the body must turn out to have; null when it is not signed, or was checked. */
@@ -140,6 +142,7 @@ export function openCall(id: string, caller: Caller, fields: Fields, admittedAt:
     written: null,
     taken: 0,
     credential: null,
+    throughData: '',
     signature: null,
     bodyHash: null,
     grant: null,

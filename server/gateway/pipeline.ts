@@ -66,7 +66,7 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
         if (call.answered) return void ending.finish(call, 'refused.answered', 204);
         if (waiting !== undefined) {
           waiting.then(
-            () => (call.gone ? left(call) : run(call, i + 1)),
+            () => (call.gone ? left(call) : call.answered ? void ending.finish(call, 'refused.answered', 200) : run(call, i + 1)),
             (error: unknown) => refuse(call, asAppError(error)),
           );
           return;

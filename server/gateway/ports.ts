@@ -52,3 +52,11 @@ export interface Snapshots {
   /** An unknown credential was shown: look, at most once a second and not awaited, whether one was issued since. */
   unknownCredential(): void;
 }
+
+/** Counts attempts over all processes. */
+export interface Attempts {
+  /** Count one. @returns seconds to wait when there were too many, else 0 */
+  count(key: string): Promise<number>;
+  /** Without counting one: seconds to wait when the next would be too many, else 0. */
+  waiting(key: string): Promise<number>;
+}

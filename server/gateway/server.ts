@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
+import { makeAccessTokens } from './authenticators/access-token.ts';
 import { makeAppCodes } from './authenticators/app-code.ts';
 import { makeAppSchemes } from './authenticators/app-schemes.ts';
 import { makeSignatures } from './authenticators/signature.ts';
@@ -21,11 +22,12 @@ import { guardRequest } from './filters/guard.ts';
 import { refuseMaintenance } from './filters/refuse-maintenance.ts';
 import { makeRefuseReplay } from './filters/refuse-replay.ts';
 import { makeTakeLimits } from './filters/take-limits.ts';
+import { makeTokenAddress } from './filters/token-address.ts';
 import { validateRequest } from './filters/validate-request.ts';
 import { makeListener, type Listener, type ListenerOptions } from './front/listener.ts';
 import { makeRow, type Row } from './row.ts';
 import { makePipeline } from './pipeline.ts';
-import type { Limits, Meter, Replays, Snapshots } from './ports.ts';
+import type { Attempts, Limits, Meter, Replays, Snapshots } from './ports.ts';
 import { compileTable, type Table } from './table.ts';
 import { makeAddressGuard, type AddressGuard, type Resolve } from './upstream/address-guard.ts';
 import { makeClientTlsOpener } from './upstream/client-tls.ts';
@@ -46,6 +48,8 @@ export interface GatewayDependencies {
   readonly limits: Limits;
   readonly meter: Meter;
   readonly replays: Replays;
+  /** Wrong secrets at token addresses, by credential and address, and by address. */
+  readonly tokenAttempts?: { readonly credential: Attempts; readonly address: Attempts };
   /** For tests. */
   readonly resolve?: Resolve;
   readonly timeouts?: { readonly headersMs?: number; readonly requestMs?: number; readonly totalMs?: number };
@@ -85,6 +89,7 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
   const ending = makeEnding({ limits, meter, clock, buffers, node: config.gatewayNode, boot, onEnd: (call) => live.remove(call) });
   const onUnknown = () => snapshots.unknownCredential();
   const authenticate = makeAuthenticate({
+    accessToken: makeAccessTokens({ table, onUnknown, realNow: () => clock.real() }),
     appCode: makeAppCodes({ table, onUnknown }),
     signature: makeSignatures({ table, onUnknown, realNow: () => clock.real(), buffers }),
     schemes: makeAppSchemes({ table, onUnknown, realNow: () => clock.real() }),
@@ -93,6 +98,14 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
     guard: guardRequest,
     authenticate,
     filters: [
+      makeTokenAddress({
+        table,
+        domain: config.gatewayDomain,
+        buffers,
+        onUnknown,
+        realNow: () => clock.real(),
+        attempts: dependencies.tokenAttempts ?? UNCOUNTED,
+      }),
       makeFindRoute({ table, domain: config.gatewayDomain }),
       admitUpgrade,
       preflight,
@@ -154,6 +167,9 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
     },
   };
 }
+
+const uncounted: Attempts = { count: () => Promise.resolve(0), waiting: () => Promise.resolve(0) };
+const UNCOUNTED = { credential: uncounted, address: uncounted };
 
 function makeEngine(name: Config['gatewayEngine'], guard: AddressGuard): Engine {
   if (name === 'http-proxy') return makeProxyEngine({ guard });

@@ -16,6 +16,7 @@ import type {
   SnapshotWindow,
 } from '../domain/snapshot.ts';
 import type { ConstantOpener } from './constants.ts';
+import { tokenSettings, type TokenSettings } from './tokens.ts';
 import { compileBackend, type CompiledBackend } from './upstream/backend.ts';
 import { connectionKey, type ClientTls, type ClientTlsOpener } from './upstream/client-tls.ts';
 
@@ -30,6 +31,8 @@ export interface Table {
   readonly privateOnly: ReadonlySet<string>;
   /** Labels under which a path may hold an escaped slash. */
   readonly slashLabels: ReadonlySet<string>;
+  /** Gateways that give out access tokens, by label. */
+  readonly tokenSettings: ReadonlyMap<string, TokenSettings>;
   /** Connections to backends that are in use, by `connectionKey`. */
   readonly connectionKeys: ReadonlySet<string>;
   /** Hex SHA-256 of an AppCode. */
@@ -59,6 +62,8 @@ export interface Served {
   /** `GET /countries/{code}` */
   readonly operation: string;
   readonly backend: CompiledBackend;
+  /** Access tokens its callers may bring; null: none. */
+  readonly tokens: TokenSettings | null;
   /** The client certificate its backend is shown; null: none. */
   readonly tls: ClientTls | null;
   /** Credential headers the API declares as parameters of its own. */
@@ -122,6 +127,7 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing, constants: Co
   const parametersOf = new Map(snapshot.gateways.map((gateway) => [gateway.id, parameterValues(gateway.parameters)]));
   const gatewayOf = new Map(snapshot.gateways.map((gateway) => [gateway.id, gateway]));
   const labelOf = new Map(snapshot.groups.map((group) => [group.id, group.label]));
+  const tokensOf = new Map(snapshot.gateways.map((gateway) => [gateway.id, tokenSettings(gateway, keyRing)]));
   const plans = compilePlans(snapshot.planVersions);
   const subscriptions = new Map(snapshot.subscriptions.map((row) => [row.id, compileSubscription(row, plans)]));
   const served = new Map<string, Served>();
@@ -129,7 +135,15 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing, constants: Co
   for (const api of snapshot.apis) {
     const label = labelOf.get(api.groupId);
     if (label === undefined) continue;
-    const one = compileServed(api, label, parametersOf.get(api.gatewayId) ?? NO_PARAMETERS, gatewayOf.get(api.gatewayId), constants, clientTls);
+    const one = compileServed(
+      api,
+      label,
+      parametersOf.get(api.gatewayId) ?? NO_PARAMETERS,
+      gatewayOf.get(api.gatewayId),
+      tokensOf.get(api.gatewayId) ?? null,
+      constants,
+      clientTls,
+    );
     served.set(`${api.id} ${api.environmentId}`, one);
     const environments = routes.get(label) ?? new Map<string, { frontend: SnapshotApi['definition']['frontend']; value: Served }[]>();
     routes.set(label, environments);
@@ -174,8 +188,25 @@ export function compileTable(snapshot: Snapshot, keyRing: KeyRing, constants: Co
     ]),
   );
   const slashLabels = new Set(snapshot.groups.flatMap(({ label, gatewayId }) => (parametersOf.get(gatewayId)?.api_uri_no_escape ? [label] : [])));
+  const tokensByLabel = new Map(
+    snapshot.groups.flatMap(({ label, gatewayId }): [string, TokenSettings][] => {
+      const settings = tokensOf.get(gatewayId) ?? null;
+      return settings === null ? [] : [[label, settings]];
+    }),
+  );
   const connectionKeys = new Set([...served.values()].map(({ backend, tls }) => connectionKey(backend.origin, tls)));
-  return { builtAt: snapshot.builtAt, groups, connections, privateOnly, slashLabels, connectionKeys, byHash, byAppKey, byCredentialId };
+  return {
+    builtAt: snapshot.builtAt,
+    groups,
+    connections,
+    privateOnly,
+    slashLabels,
+    connectionKeys,
+    tokenSettings: tokensByLabel,
+    byHash,
+    byAppKey,
+    byCredentialId,
+  };
 }
 
 const networksOf = (entries: readonly string[]): AddressPolicy | null => (entries.length === 0 ? null : { kind: 'PERMIT', ranges: compileAddresses(entries) });
@@ -185,6 +216,7 @@ function compileServed(
   label: string,
   parameters: ParameterValues,
   gateway: SnapshotGateway | undefined,
+  tokens: TokenSettings | null,
   constants: ConstantOpener,
   clientTls: ClientTlsOpener,
 ): Served {
@@ -198,6 +230,7 @@ function compileServed(
     label,
     operation: `${definition.frontend.method} ${definition.frontend.path}`,
     backend: tls === 'sealed' ? { ...backend, sealed: true } : backend,
+    tokens,
     tls: tls === 'sealed' ? null : tls,
     declaredCredentials: declared.length > 0 ? new Set(declared.map(({ name }) => name.toLowerCase())) : null,
     withheld: parameters.custom_auth_header === '' ? null : new Set([parameters.custom_auth_header.toLowerCase()]),

@@ -1,3 +1,4 @@
+import { TOKEN_PREFIX } from '../../domain/access-token.ts';
 import { claimsSignature } from '../../domain/signature.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { takeApiKey } from '../authenticators/app-schemes.ts';
@@ -8,6 +9,8 @@ import type { LiveCredential, Served } from '../table.ts';
 import { isSecure } from './guard.ts';
 
 export interface AuthenticateDependencies {
+  /** For what {@link TOKEN_PREFIX} begins. */
+  readonly accessToken: (call: Call, served: Served | null, token: string) => LiveCredential;
   readonly appCode: (call: Call, code: string) => LiveCredential;
   readonly signature: (call: Call) => LiveCredential | Promise<LiveCredential>;
   /** The schemes a gateway's parameters switch on; null when the call uses none of them. */
@@ -17,7 +20,7 @@ export interface AuthenticateDependencies {
 const BEARER = /^Bearer +([^\s]+)$/i;
 
 /** Who calls? Needs: `served` (null for the gateway's own pages). Sets: `credential`, and what the signature says of the body. */
-export function makeAuthenticate({ appCode, signature, schemes }: AuthenticateDependencies): Filter {
+export function makeAuthenticate({ accessToken, appCode, signature, schemes }: AuthenticateDependencies): Filter {
   return (call) => {
     const { served } = call;
     const definition = served?.api.definition;
@@ -36,6 +39,11 @@ export function makeAuthenticate({ appCode, signature, schemes }: AuthenticateDe
       const found = signature(call);
       if (found instanceof Promise) return found.then((credential) => void (call.credential = credential));
       call.credential = found;
+      return;
+    }
+    if (bearer?.startsWith(TOKEN_PREFIX)) {
+      withoutApiKey(call);
+      call.credential = accessToken(call, served, bearer);
       return;
     }
     const code = inHeader !== '' ? inHeader : bearer;
@@ -60,4 +68,4 @@ function withoutApiKey(call: Call): void {
 const missing = (authorization: string) =>
   authorization === ''
     ? new AppError('authentication-missing')
-    : new AppError('authentication-failed', 'Authorization must be a signature (SDK-HMAC-SHA256 …) or Bearer with an AppCode.');
+    : new AppError('authentication-failed', 'Authorization must be a signature (SDK-HMAC-SHA256 …) or Bearer with an AppCode or an access token.');

@@ -19,7 +19,7 @@ export function makeFindRoute({ table, domain }: { table: () => Table; domain: s
   return (call) => {
     locate(call, suffix);
     const compiled = table();
-    const groups = call.way.address === null ? compiled.groups : overConnection(call, call.way.address, compiled);
+    const groups = groupsFor(call, compiled);
     if (call.target.slash && !compiled.slashLabels.has(call.label)) throw new AppError('invalid-request', ESCAPE_FAULT);
     const environments = groups.get(call.label);
     const router = environments?.get(call.fields.stage === '' ? DEFAULT_STAGE : call.fields.stage);
@@ -39,6 +39,10 @@ export function makeFindRoute({ table, domain }: { table: () => Table; domain: s
   };
 }
 
+/** What is served at the listener a call came in by. */
+export const groupsFor = (call: Call, compiled: Table): Groups =>
+  call.way.address === null ? compiled.groups : overConnection(call, call.way.address, compiled);
+
 /** What the connection at a private address leads to: the groups of one gateway, to callers from the networks it was asked for. */
 function overConnection(call: Call, address: string, { connections }: Table): Groups {
   const connection = connections.get(address);
@@ -49,7 +53,8 @@ function overConnection(call: Call, address: string, { connections }: Table): Gr
 
 export const isPreflight = ({ method, fields }: Call): boolean => method === 'OPTIONS' && fields.origin !== '' && fields.requestedMethod !== '';
 
-function locate(call: Call, suffix: string): void {
+/** Sets: `label`, `path`, `segments`. */
+export function locate(call: Call, suffix: string): void {
   const { path, segments } = call.target;
   if (suffix !== '') {
     const name = hostName(call.fields.host);

@@ -39,6 +39,7 @@ export function upstreamRequest(call: Call, served: Served): UpstreamRequest {
   if (call.fields.host !== '') headers.push('X-Forwarded-Host', call.fields.host);
   if (call.credential !== null) headers.push('X-Consumer-Id', call.credential.row.appId);
   if (call.grant?.subscriptionId) headers.push('X-Subscription-Id', call.grant.subscriptionId);
+  if (call.throughData !== '') headers.push('X-Consumer-Data', call.throughData);
   if (backend.headers.length > 0) replace(headers, backend.headers);
   const hasBody = call.contentLength !== 0;
   call.body ??= hasBody ? streamBody(call, served.bodyBytesMax) : null;

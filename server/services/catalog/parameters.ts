@@ -7,20 +7,28 @@ import {
   parameterText,
   parameterValues,
   parameterWords,
-  readParameter,
   sameValue,
   usedSecrets,
   withParameter,
   type ParameterName,
   type ParameterValue,
 } from '../../domain/gateway-parameters.ts';
+import { NEW_KEY, readParameter } from '../../domain/parameter-reading.ts';
 import { SEAL_IV_BYTES, type KeyRing } from '../../domain/credential.ts';
-import { keptSecrets, readClientCertificate, sealGatewaySecret, type GatewaySecrets, type TypedCertificate } from '../../domain/gateway-secrets.ts';
+import {
+  keptSecrets,
+  readClientCertificate,
+  sealGatewaySecret,
+  type GatewaySecret,
+  type GatewaySecrets,
+  type TypedCertificate,
+} from '../../domain/gateway-secrets.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { GatewayDoc } from '../../store/gateways.ts';
 import type { Standing } from '../changes.ts';
 import { faulty, ownGateway, type CatalogDependencies } from './own.ts';
 
+const TOKEN_KEY_BYTES = 32;
 const ACTION = 'apig:features:update';
 
 /** One change of one parameter, from the audit log. */
@@ -94,15 +102,38 @@ export function makeParameters({ store, audit, changes, clock, ids, secretKeys }
     });
   }
 
-  async function put(actor: Actor, gateway: GatewayDoc, name: ParameterName, value: ParameterValue, rev: number, added: GatewaySecrets = {}): Promise<Applied> {
+  /** Another key for access tokens. */
+  function tokenKey(gatewayId: string): { readonly id: string; readonly secret: GatewaySecret } {
+    const id = ids.next('sec');
+    const sealed = sealGatewaySecret(secretKeys, gatewayId, id, ids.secret(TOKEN_KEY_BYTES), ids.bytes(SEAL_IV_BYTES));
+    return { id, secret: { sealed, certificate: '', ca: '', at: clock.real() } };
+  }
+
+  async function put(
+    actor: Actor,
+    gateway: GatewayDoc,
+    name: ParameterName,
+    wanted: ParameterValue,
+    rev: number,
+    added: GatewaySecrets = {},
+  ): Promise<Applied> {
+    let value = wanted;
+    let made = added;
     const before = parameterValues(gateway.parameters)[name];
     if (gateway.rev !== rev) throw new AppError('conflict');
     if (sameValue(before, value)) return { name, changed: false, standing: await changes.standing() };
-    const parameters = withParameter(gateway.parameters, name, value);
+    let parameters = withParameter(gateway.parameters, name, value);
+    const { app_token, app_token_key } = parameterValues(parameters);
+    if (app_token_key === NEW_KEY || (app_token && app_token_key === '')) {
+      const { id, secret } = tokenKey(gateway._id);
+      made = { ...made, [id]: secret };
+      parameters = withParameter(parameters, 'app_token_key', id);
+      if (name === 'app_token_key') value = id;
+    }
     const clash = parameterClash(parameterValues(parameters));
     if (clash !== null) throw faulty({ [name]: clash });
     // One write for both: a value never names a secret that is not there. What is in use, and what a change can still be put back to, stays.
-    const secrets = keptSecrets({ ...gateway.secrets, ...added }, usedSecrets(parameters));
+    const secrets = keptSecrets({ ...gateway.secrets, ...made }, usedSecrets(parameters));
     if (!(await store.gateways.updateGateway(gateway._id, rev, { parameters, secrets }))) throw new AppError('conflict');
     const logged = (one: ParameterValue): Logged => ({ parameter: name, value: one });
     await audit.append(actor, {
@@ -162,6 +193,10 @@ export function makeParameters({ store, audit, changes, clock, ids, secretKeys }
       if (typeof before === 'object' && before !== null) {
         if (!gateway.secrets?.[before.id]) throw new AppError('conflict', 'The key of that certificate is no longer kept. Paste it once more.');
         if (before.expiresAt <= clock.real()) throw new AppError('conflict', 'That certificate has expired.');
+        return put(actor, gateway, name, before, rev);
+      }
+      if (name === 'app_token_key' && before !== '') {
+        if (!gateway.secrets?.[String(before)]) throw new AppError('conflict', 'That key is no longer kept. Make another one.');
         return put(actor, gateway, name, before, rev);
       }
       // What was in bounds then need not be now.

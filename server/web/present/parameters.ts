@@ -1,4 +1,5 @@
 import { PARAMETERS, parameterRange, parameterText, parameterWords, type ParameterName } from '../../domain/gateway-parameters.ts';
+import { NEW_KEY } from '../../domain/parameter-reading.ts';
 import type { ParameterState } from '../../services/catalog/parameters.ts';
 import { formModel, type FieldSpec } from './form.ts';
 
@@ -19,13 +20,14 @@ export function parameterModel({ name, value, changed }: ParameterState, now: nu
     name,
     value: parameterWords(name, value),
     initial: parameterWords(name, parameter.initial),
-    isInitial: parameterText(value) === parameterText(parameter.initial),
+    isInitial: parameter.value.kind === 'key' || parameterText(value) === parameterText(parameter.initial),
     range: parameterRange(parameter),
     meaning: parameter.meaning,
     example: parameter.example,
     seen: parameter.seen,
     at: changed?.at ?? null,
     certificate: certificate && { ...certificate, ended: certificate.expiresAt <= now, ending: certificate.expiresAt - now <= EXPIRING_MS },
+    button: parameter.value.kind === 'key' ? 'Make a new key' : 'Save',
     /** Its form has fields of its own, and an address of its own. */
     pasted: parameter.value.kind === 'certificate',
   };
@@ -64,7 +66,7 @@ export function parameterForm({ name, value }: ParameterState, refused: Refused 
   const fault = refused?.faults[name] ?? refused?.faults['value'];
   return formModel(
     { value: fieldOf(name) },
-    { value: refused ? refused.typed['value'] : parameterText(value) },
+    { value: kind === 'key' ? NEW_KEY : refused ? refused.typed['value'] : parameterText(value) },
     fault === undefined ? {} : { value: fault },
     `${name}-`,
   );
@@ -86,6 +88,10 @@ function fieldOf(name: ParameterName): FieldSpec {
       return { ...common, maxlength: 64, placeholder: 'X-…' };
     case 'log-fields':
       return { ...common, maxlength: 1_000, placeholder: 'header:user-agent, query:page' };
+    case 'key':
+      return { ...common, type: 'hidden' };
+    case 'path':
+      return { ...common, required: true, maxlength: 128, placeholder: '/oauth/token' };
     case 'certificate':
       throw new RangeError('a certificate has fields of its own');
   }

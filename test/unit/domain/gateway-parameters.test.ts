@@ -6,10 +6,10 @@ import {
   parameterText,
   parameterValues,
   parameterWords,
-  readParameter,
   withParameter,
   type ParameterName,
 } from '../../../server/domain/gateway-parameters.ts';
+import { readParameter } from '../../../server/domain/parameter-reading.ts';
 
 const value = (name: ParameterName, typed: string) => {
   const reading = readParameter(name, typed);
