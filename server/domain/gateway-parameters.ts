@@ -130,7 +130,7 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     initial: '',
     meaning:
       'The key that signs this gateway’s tokens. It is made when app_token is switched on, encrypted, and never shown. A new one ends all tokens at once.',
-    example: 'a new key after somebody saw tokens that he should not have',
+    example: 'a new key, after tokens were seen by somebody they were not for',
     seen: 'With a new key: 401 APIG.0303 for every token given out before; callers fetch another one.',
   },
   app_token_uri: {

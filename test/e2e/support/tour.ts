@@ -112,7 +112,7 @@ export async function stops(page: Page, guide: Guide): Promise<readonly Stop[]> 
     paths.map((path) => ({ name: `${name}${path.replaceAll('/', '-').replace(/\?.*$/, '')}`, path: base && `${base}${path}` }));
   return found([
     ...LISTS.provider,
-    ...below(gateway, 'gateway', '/groups', '/apis', '/environments', '/endpoints', '/public-listener', '/settings'),
+    ...below(gateway, 'gateway', '/groups', '/apis', '/environments', '/endpoints', '/parameters', '/calls', '/public-listener', '/settings'),
     ...below(group, 'group', '', '/imports/new'),
     ...below(api, 'api', '', '/publishing', '/access', '/test'),
     { name: 'api-new', path: group && gateway && `${gateway}/apis/new?group=${group.split('/').at(-1)}` },
