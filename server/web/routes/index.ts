@@ -28,6 +28,7 @@ import { organizationRoutes } from './organization.ts';
 import { passkeyRoutes } from './passkeys.ts';
 import { planRoutes } from './plans.ts';
 import { policyRoutes } from './policies.ts';
+import { productListingRoutes } from './product-listing.ts';
 import { productRoutes } from './products.ts';
 import { recoveryRoutes } from './recovery.ts';
 import { reviewRoutes } from './reviews.ts';
@@ -82,6 +83,7 @@ export const portalRoutes = ({ addresses, services, passport, attempts }: Portal
   signOnSettingsRoutes(services, addresses, attempts),
   simulatorRoutes(services), // before policies: its address looks like one's
   policyRoutes(services),
+  productListingRoutes(services),
   productRoutes(services, addresses),
   recoveryRoutes(services, attempts),
   reviewRoutes(services, addresses),

@@ -1,97 +1,22 @@
 import { Router, type Request, type Response } from 'express';
-import { z } from 'zod';
 import type { Actor } from '../../domain/actor.ts';
-import { CATEGORIES, categoryName } from '../../domain/categories.ts';
-import { LOGO_ACCEPT, LOGO_BYTES_MAX } from '../../domain/image.ts';
-import { PRODUCT_LIMITS, isUnsold, tagsOf, type ProductFields } from '../../domain/product-rules.ts';
+import { isUnsold } from '../../domain/product-rules.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
-import type { ProductDoc } from '../../store/products.ts';
 import { flash } from '../flash.ts';
-import { field, parseForm } from '../forms.ts';
-import { actorOf, may, open } from '../guards.ts';
-import { formModel, type FieldSpec } from '../present/form.ts';
-import { groupModel, productTabs, productTrail, type ProductTab } from '../present/provider.ts';
+import { parseForm } from '../forms.ts';
+import { actorOf, may } from '../guards.ts';
+import { formModel } from '../present/form.ts';
+import { groupModel } from '../present/provider.ts';
 import { tagFilter } from '../present/tag-filter.ts';
 import { page } from '../render.ts';
-import { body, many, orAgain, part, press, revisionOf, upload, uploaded } from './provider-kit.ts';
+import { fieldsOf, LISTING_FIELDS, ListingForm, pathOf, productModel } from './product-kit.ts';
+import { body, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
 import { planRows } from './plans.ts';
 
-const ListingForm = z.strictObject({
-  name: field.title(PRODUCT_LIMITS.nameMax),
-  slug: z.string().trim().toLowerCase().max(50).default(''),
-  tagline: field.line(PRODUCT_LIMITS.taglineMax),
-  description: field.text(PRODUCT_LIMITS.descriptionMax),
-  category: z.string().max(30).default(''),
-  tags: field.line(400),
-  terms: field.text(PRODUCT_LIMITS.termsMax),
-  dataSource: field.line(PRODUCT_LIMITS.sourceMax),
-  dataLicence: field.line(PRODUCT_LIMITS.sourceMax),
-});
-const FIELDS = {
-  name: { label: 'Name', required: true, maxlength: PRODUCT_LIMITS.nameMax },
-  slug: {
-    label: 'Address',
-    maxlength: 50,
-    prefix: '/apis/',
-    help: 'Lower-case letters, digits and hyphens; empty: made of the name. It stays once the product was listed.',
-  },
-  tagline: { label: 'Tagline', maxlength: PRODUCT_LIMITS.taglineMax, help: 'One line on the card in the storefront.' },
-  description: {
-    label: 'Description',
-    type: 'textarea',
-    rows: 10,
-    maxlength: PRODUCT_LIMITS.descriptionMax,
-    help: 'Markdown: what it is, what it is good for, how fresh the data is.',
-  },
-  category: {
-    label: 'Category',
-    type: 'select',
-    options: [{ value: '', label: 'Choose one' }, ...CATEGORIES.map(({ id, name }) => ({ value: id, label: name }))],
-  },
-  tags: { label: 'Tags', maxlength: 400, help: 'Separated by commas, at most 10.' },
-  terms: { label: 'Terms of use', type: 'textarea', rows: 6, maxlength: PRODUCT_LIMITS.termsMax, help: 'Markdown. Buyers agree to them when they subscribe.' },
-  dataSource: { label: 'Source of the data', maxlength: PRODUCT_LIMITS.sourceMax, help: 'Where the data comes from, when it is not your own.' },
-  dataLicence: { label: 'Licence of the data', maxlength: PRODUCT_LIMITS.sourceMax, placeholder: 'CC-BY-4.0' },
-} satisfies Record<string, FieldSpec>;
-const LOGO = {
-  logo: { label: 'Logo', type: 'file', accept: LOGO_ACCEPT, help: 'PNG, JPEG or WebP, at most 256 KB and 2,048 pixels a side; square looks best.' },
-} satisfies Record<string, FieldSpec>;
-
-const fieldsOf = (form: z.output<typeof ListingForm>): ProductFields => ({ ...form, tags: tagsOf(form.tags) });
-const valuesOf = (product: ProductDoc): Record<string, unknown> => ({ ...product, tags: product.tags.join(', '), logo: null });
-
-/** Products: what is sold, how it is presented, and its way into the storefront. */
+/** Products: what is sold, and its way into the storefront. */
 export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayUrl }: { gatewayUrl: string }): Router {
   const router = Router();
-  const pathOf = (req: Request) => `/products/${encodeURIComponent(part(req, 'id'))}`;
-  const model = (product: ProductDoc, tab: ProductTab) => ({
-    product: {
-      id: product._id,
-      name: product.name,
-      slug: product.slug,
-      state: product.status,
-      reason: product.statusReason,
-      tagline: product.tagline,
-      description: product.description,
-      category: categoryName(product.category),
-      tags: product.tags,
-      terms: product.terms,
-      dataSource: product.dataSource,
-      dataLicence: product.dataLicence,
-      apis: product.apiIds.length,
-      rev: product.rev,
-      listedAt: product.listedAt,
-      submittedAt: product.submittedAt,
-      updatedAt: product.updatedAt,
-      logo: product.logo ? `/products/${product._id}/logo?v=${product.logo.hash}` : '',
-      open: product.status === 'draft' || product.status === 'rejected',
-      discardable: product.listedAt === null && (product.status === 'draft' || product.status === 'rejected'),
-    },
-    tabs: productTabs(product._id, tab),
-    trail: productTrail(product),
-  });
-
   router.get('/products', may('market:products:get'), async (req, res) => {
     const { products, gateways } = await catalog.overview.selling(actorOf(req));
     const filter = tagFilter('/products', req.query, gateways);
@@ -100,7 +25,7 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
       any: products.length > 0,
       products: products
         .filter(({ product }) => !filter.active || filter.meant.has(product.gatewayId))
-        .map(({ product, plans, subscribers }) => ({ ...model(product, 'overview').product, plans, subscribers })),
+        .map(({ product, plans, subscribers }) => ({ ...productModel(product, 'overview').product, plans, subscribers })),
       live: gateways.some(({ groups }) => groups.some((group) => group.live > 0)),
     });
   });
@@ -128,7 +53,7 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
         group: chosen,
         trail,
         apis: await sellable(actor, chosen.id, many(values['apiIds']), values['apiIds'] === undefined),
-        form: formModel(FIELDS, values, faults),
+        form: formModel(LISTING_FIELDS, values, faults),
         apiFault: faults['apiIds'] ?? '',
       },
       status,
@@ -178,67 +103,13 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
       plans: `/products/${product._id}/plans/new`,
     };
     page(res, 'provider/product', {
-      ...model(product, 'overview'),
+      ...productModel(product, 'overview'),
       ready: next === -1,
       subscribers,
       group: groupModel(group, gatewayUrl),
       plans: planRows(plans),
       steps: items.map(({ id, title, done, missing }, index) => ({ title, text: missing, done, current: index === next, href: hrefs[id], action: 'Go on' })),
     });
-  });
-
-  const listing = async (req: Request, res: Response, values?: Record<string, unknown>, faults: Record<string, string> = {}, status = 200) => {
-    const product = await catalog.products.get(actorOf(req), part(req, 'id'));
-    const { logo, ...texts } = faults;
-    page(
-      res,
-      'provider/product-listing',
-      {
-        ...model(product, 'listing'),
-        form: formModel(FIELDS, values ?? valuesOf(product), texts),
-        logoForm: formModel(LOGO, {}, logo === undefined ? {} : { logo }, 'logo-'),
-        rev: values?.['rev'] ?? product.rev,
-      },
-      status,
-    );
-  };
-  router.get('/products/:id/listing', may('market:products:get'), (req, res) => listing(req, res));
-  router.post('/products/:id/listing', may('market:products:update'), (req, res) => {
-    const { rev: _, ...rest } = body(req);
-    return orAgain(
-      async () => {
-        const fields = fieldsOf(parseForm(ListingForm, rest));
-        await catalog.products.update(actorOf(req), part(req, 'id'), revisionOf(req), fields);
-        flash(req, 'success', 'The listing is saved.');
-        res.redirect(303, `${pathOf(req)}/listing`);
-      },
-      (faults, status) => listing(req, res, body(req), faults, status),
-    );
-  });
-  router.post('/products/:id/logo', may('market:products:update'), upload('logo', { bytesMax: LOGO_BYTES_MAX, fieldBytesMax: 1_000 }), (req, res) =>
-    orAgain(
-      async () => {
-        const bytes = uploaded(req);
-        const removal = body(req)['removal'] === 'true';
-        if (!removal && bytes.length === 0) throw new AppError('invalid-form', undefined, { fields: { logo: 'Choose a picture.' } });
-        await catalog.products.setLogo(actorOf(req), part(req, 'id'), removal ? null : bytes);
-        flash(req, 'success', removal ? 'The logo is taken away.' : 'The logo is saved.');
-        res.redirect(303, `${pathOf(req)}/listing`);
-      },
-      (faults, status) => listing(req, res, undefined, faults, status),
-    ),
-  );
-  router.get('/products/:id/logo', open, async (req, res) => {
-    const logo = await catalog.products.logo(actorOf(req), part(req, 'id'));
-    if (!logo) throw new AppError('not-found');
-    // What a stranger uploaded is a picture and nothing else, whatever its bytes would like to be.
-    res.set({
-      'Content-Type': logo.contentType,
-      'Content-Security-Policy': "default-src 'none'; sandbox",
-      'X-Content-Type-Options': 'nosniff',
-      'Cache-Control': 'private, max-age=3600',
-    });
-    res.send(logo.data);
   });
 
   const choice = async (req: Request, res: Response, values?: Record<string, unknown>, faults: Record<string, string> = {}, status = 200) => {
@@ -252,7 +123,7 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
       res,
       'provider/product-apis',
       {
-        ...model(product, 'apis'),
+        ...productModel(product, 'apis'),
         group: groupModel(group, gatewayUrl),
         subscribers,
         frozen: !isUnsold(product.status) && subscribers > 0,
