@@ -341,6 +341,8 @@ describe('the management API', function () {
     expect([...ofOrganization.keys()]).to.deep.equal(['gateways', 'products', 'apps', 'policies', 'user_groups', 'service_accounts']);
     expect(ofOrganization.get('apps')).to.deep.equal(apps);
     const [gateway] = await world.services.catalog.gateways.list(owner);
+    const none = (await api.send('GET', '/gateways?tag=nobody%3Dhas-it')).json as { items: unknown[] };
+    expect(none.items).to.deep.equal([]);
     const ofGateway = await quotasAt(`/gateways/${gateway?._id}/quotas`);
     expect([ofGateway.get('apis')?.[1], ofGateway.get('apps')]).to.deep.equal([250, apps]);
   });

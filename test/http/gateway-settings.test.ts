@@ -116,4 +116,61 @@ describe('the settings of a gateway over HTTP', function () {
       if (path !== '/products') expect(none, path).to.contain('No gateway carries the tag team&#x3D;nobody.');
     }
   });
+
+  describe('filter what is chosen by them as well', () => {
+    let [north, south] = ['', ''];
+    before(async () => {
+      north = await made('North', [['zone', 'north']]);
+      south = await made('South', [['zone', 'south']]);
+      for (const [id, name] of [
+        [north, 'Glacier'],
+        [south, 'Desert'],
+      ])
+        expect((await provider.post(`/gateways/${id}/groups`, { name: name ?? '', label: '', description: '' })).status).to.equal(303);
+    });
+
+    it('in the simulator, keeping the question', async () => {
+      const path = '/organization/policies/simulator?action=apig%3Agroups%3Aget&tag=zone%3Dnorth';
+      const shown = (await provider.get(path)).text;
+      expect(shown).to.contain('>Gateway North<').and.contain('>API group Glacier of North<').and.not.contain('>Gateway South<');
+      // Filtering again keeps what was asked, and asking keeps the filter.
+      expect(shown).to.contain('<input type="hidden" name="action" value="apig:groups:get">');
+      expect(shown.split('<input type="hidden" name="tag" value="zone&#x3D;north">')).to.have.length(3);
+      expect((await provider.get(`${path}&on=gateway%3A${south}`)).text).to.contain('>Gateway South<');
+      expect((await provider.get('/organization/policies/simulator?tag=zone%3Dnowhere')).text).to.contain('No gateway carries the tag zone&#x3D;nowhere.');
+    });
+
+    it('in the editor of policies, keeping what was typed and ticked', async () => {
+      const typed = {
+        editor: 'visual',
+        name: 'Half typed',
+        description: '',
+        's0-effect': 'Deny',
+        's0-action': 'apig:apis:get',
+        's0-resource': `gateway:${south}`,
+      };
+      const box = (id: string) => `name="s0-resource" value="gateway:${id}"`;
+      expect((await provider.get('/organization/policies/new?tag=zone%3Dsouth')).text)
+        .to.contain(box(south))
+        .and.not.contain(box(north));
+      const filtered = (await provider.post('/organization/policies', { ...typed, tag: ['', 'zone=north'], press: 'tags' })).text;
+      expect(filtered)
+        .to.contain('value="Half typed"')
+        .and.contain(box(north))
+        .and.contain(`${box(south)} checked`)
+        .and.not.contain('>Gateway Coast<');
+      const wide = (await provider.post('/organization/policies', { ...typed, tag: 'zone=north', press: 'untag-zone=north' })).text;
+      expect(wide).to.contain(box(north)).and.contain('>Gateway Coast<').and.not.contain('data-name="tags-chosen"');
+      expect((await provider.post('/organization/policies', { ...typed, tag: 'zone=nowhere', press: 'tags' })).text).to.contain(
+        'No gateway carries the tag zone&#x3D;nowhere.',
+      );
+    });
+
+    it('where a new product chooses its group', async () => {
+      const shown = (await provider.get('/products/new?tag=zone%3Dnorth')).text;
+      expect(shown).to.contain('Glacier').and.not.contain('Desert');
+      expect((await provider.get('/products/new?tag=team%3Dcoast')).text).to.contain('No gateway with these tags has a group.');
+      expect((await provider.get('/products/new?tag=zone%3Dnowhere')).text).to.contain('No gateway carries the tag zone&#x3D;nowhere.');
+    });
+  });
 });

@@ -26,6 +26,8 @@ export interface StatementForm {
 export interface ResourceChoice {
   readonly value: string;
   readonly label: string;
+  /** The gateway that it is, or is of: a filter by tags looks at that one’s. */
+  readonly gatewayId: string;
 }
 
 export const BLANK: StatementForm = { effect: 'Allow', actions: [], moreActions: '', resources: [], moreResources: '', conditions: [] };

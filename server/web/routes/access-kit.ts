@@ -4,6 +4,7 @@ import type { Services } from '../../services/index.ts';
 import type { PolicyDoc, UserGroupDoc } from '../../store/access.ts';
 import type { FieldSpec } from '../present/form.ts';
 import type { ResourceChoice } from '../present/policy-form.ts';
+import { tagFilter } from '../present/tag-filter.ts';
 
 /** The presets in a few words. */
 export const ROLE_WORDS: Readonly<Record<(typeof ROLES)[number], string>> = {
@@ -17,16 +18,39 @@ export const ROLE_WORDS: Readonly<Record<(typeof ROLES)[number], string>> = {
 /** More are typed: a page of boxes helps nobody. */
 const CHOICES_MAX = 60;
 
-/** Gateways, their groups, and products, as far as the actor sees them: what a statement can be limited to by a tick. */
-export async function resourceChoices({ catalog }: Pick<Services, 'catalog'>, actor: Actor): Promise<ResourceChoice[]> {
+/** Gateways, their groups, and products, as far as the actor sees them: what a statement can be limited to. */
+export async function resourceChoices({ catalog }: Pick<Services, 'catalog'>, actor: Actor) {
   const [gateways, products] = await Promise.all([catalog.gateways.list(actor), catalog.products.list(actor)]);
   const ofGateways = await Promise.all(
     gateways.map(async ({ _id, name }) => [
-      { value: `gateway:${_id}`, label: `Gateway ${name}` },
-      ...(await catalog.groups.list(actor, _id)).map((group) => ({ value: `gateway:${_id}/group:${group._id}`, label: `API group ${group.name} of ${name}` })),
+      { value: `gateway:${_id}`, label: `Gateway ${name}`, gatewayId: _id },
+      ...(await catalog.groups.list(actor, _id)).map((group) => ({
+        value: `gateway:${_id}/group:${group._id}`,
+        label: `API group ${group.name} of ${name}`,
+        gatewayId: _id,
+      })),
     ]),
   );
-  return [...ofGateways.flat(), ...products.map(({ _id, name }) => ({ value: `product:${_id}`, label: `Product ${name}` }))].slice(0, CHOICES_MAX);
+  const all: ResourceChoice[] = [
+    ...ofGateways.flat(),
+    ...products.map(({ _id, name, gatewayId }) => ({ value: `product:${_id}`, label: `Product ${name}`, gatewayId })),
+  ];
+  return {
+    all,
+    /**
+     * Those to choose from: of gateways with the tags that are asked for, and what is chosen already.
+     * @param query  holds the tags, as the address of a list does
+     */
+    filtered(path: string, query: Readonly<Record<string, unknown>>, chosen: readonly string[]) {
+      const filter = tagFilter(
+        path,
+        query,
+        gateways.map((gateway) => ({ gateway })),
+      );
+      const meant = all.filter(({ value, gatewayId }) => !filter.active || filter.meant.has(gatewayId) || chosen.includes(value));
+      return { filter: filter.model, choices: meant.slice(0, CHOICES_MAX) };
+    },
+  };
 }
 
 /** Names of policies, presets and own. */

@@ -16,7 +16,7 @@ import { documentPieces, statementWords } from '../present/permissions.ts';
 import { BLANK, isStatementField, readStatements, reshaped, statementModels, statementsOf, textOf, type StatementForm } from '../present/policy-form.ts';
 import { page } from '../render.ts';
 import { ROLE_WORDS, resourceChoices } from './access-kit.ts';
-import { afterRefusal, body, part, press, revisionOf } from './provider-kit.ts';
+import { afterRefusal, body, many, part, press, revisionOf } from './provider-kit.ts';
 
 const TEXT_MAX = 100_000;
 
@@ -39,7 +39,13 @@ interface Draft {
 
 /** Of a policy that somebody else saved meanwhile, so much is told above the form. */
 const NOW_CHARS_MAX = 600;
-const KNOWN = new Set(['name', 'description', 'editor', 'press', 'rev', 'text']);
+const KNOWN = new Set(['name', 'description', 'editor', 'press', 'rev', 'tag', 'text']);
+
+/** By which tags of gateways the choices are filtered: in the address, or in the form with what was typed. A button takes one away. */
+function tagsAsked(req: Request): string[] {
+  const { tag, press: pressed } = req.method === 'POST' ? body(req) : req.query;
+  return many(tag).filter((one) => pressed !== `untag-${one}`);
+}
 
 function readDraft(req: Request): Draft {
   const given = body(req);
@@ -101,7 +107,11 @@ export function policyRoutes(services: Pick<Services, 'access' | 'catalog' | 'me
     fields: Record<string, string> = {},
     status = 200,
   ) {
-    const choices = await resourceChoices(services, actorOf(req));
+    const { filter, choices } = (await resourceChoices(services, actorOf(req))).filtered(
+      req.path,
+      { tag: tagsAsked(req) },
+      draft.statements.flatMap(({ resources }) => resources),
+    );
     const form = formModel(FIELDS, { ...draft }, fields);
     const begins = draft.editor === 'json' ? statementLines(draft.text) : [];
     const placed = faults.map(({ path, statement, message }) => {
@@ -127,6 +137,7 @@ export function policyRoutes(services: Pick<Services, 'access' | 'catalog' | 'me
         summary: { faults: [...form.faults, ...placed] },
         documentFaults: placed.map(({ message }) => message),
         statements: statementModels(draft.statements, choices, faults),
+        filter,
         next: draft.statements.length + 1,
         trail: [
           { text: 'Policies', href: '/organization/policies' },
@@ -147,7 +158,7 @@ export function policyRoutes(services: Pick<Services, 'access' | 'catalog' | 'me
   ) {
     const draft = readDraft(req);
     const press = body(req)['press'];
-    const choices = await resourceChoices(services, actorOf(req));
+    const { all: choices } = await resourceChoices(services, actorOf(req));
     const made = draft.editor === 'visual' ? textOf(draft.statements) : { text: draft.text, faults: [] };
     if (press === 'json') {
       if (made.faults.length > 0) return show(req, res, draft, policy, made.faults, {}, 422);
@@ -160,6 +171,7 @@ export function policyRoutes(services: Pick<Services, 'access' | 'catalog' | 'me
       const unshown = { path: '', statement: null, message: 'The visual editor cannot show all of this document.' };
       return show(req, res, draft, policy, faults.length > 0 ? faults : [unshown], {}, 422);
     }
+    if (typeof press === 'string' && (press === 'tags' || press.startsWith('untag-'))) return show(req, res, draft, policy);
     const changed = draft.editor === 'visual' && typeof press === 'string' ? reshaped(press, draft.statements) : null;
     if (changed) return show(req, res, { ...draft, statements: changed.length > 0 ? changed : [BLANK] }, policy);
     try {
@@ -186,7 +198,7 @@ export function policyRoutes(services: Pick<Services, 'access' | 'catalog' | 'me
     const from = req.query['from'];
     const source = typeof from === 'string' && (from in PRESETS || isAllowed(actorOf(req), 'market:policies:get')) ? await find(req, from) : null;
     const text = source ? JSON.stringify(source.document, null, 2) : '';
-    const statements = source ? statementsOf(text, await resourceChoices(services, actorOf(req))) : [BLANK];
+    const statements = source ? statementsOf(text, (await resourceChoices(services, actorOf(req))).all) : [BLANK];
     await show(
       req,
       res,
@@ -210,7 +222,7 @@ export function policyRoutes(services: Pick<Services, 'access' | 'catalog' | 'me
     const id = part(req, 'id');
     const { name, description, document, own } = await find(req, id);
     const { members: people, groups } = (await holders(req))(id);
-    const names = new Map((await resourceChoices(services, actor)).map(({ value, label }) => [value, label]));
+    const names = new Map((await resourceChoices(services, actor)).all.map(({ value, label }) => [value, label]));
     page(res, 'organization/policy', {
       policy: { id, name, description },
       preset: own === null,
@@ -227,7 +239,7 @@ export function policyRoutes(services: Pick<Services, 'access' | 'catalog' | 'me
   });
   router.get('/organization/policies/:id/edit', may('market:policies:update'), async (req, res) => {
     const policy = await access.policy(actorOf(req), part(req, 'id'));
-    const statements = statementsOf(policy.text, await resourceChoices(services, actorOf(req)));
+    const statements = statementsOf(policy.text, (await resourceChoices(services, actorOf(req))).all);
     const editor = statements && req.query['editor'] !== 'json' ? 'visual' : 'json';
     await show(
       req,

@@ -35,7 +35,7 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
     const groupId = String(values['groupId'] ?? req.query['group'] ?? '');
     const { gateways } = await catalog.overview.selling(actor);
     const groups = gateways.flatMap(({ gateway, groups: list }) =>
-      list.map(({ group, apis, live }) => ({ ...groupModel(group, gatewayUrl), gatewayName: gateway.name, apis, live })),
+      list.map(({ group, apis, live }) => ({ ...groupModel(group, gatewayUrl), gatewayId: gateway._id, gatewayName: gateway.name, apis, live })),
     );
     const chosen =
       groupId === ''
@@ -45,7 +45,11 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
         : groups.find(({ id }) => id === groupId);
     if (groupId !== '' && !chosen) throw new AppError('not-found');
     const trail = [{ text: 'Products', href: '/products' }, { text: 'New' }];
-    if (!chosen) return page(res, 'provider/product-group', { groups, trail }, status);
+    if (!chosen) {
+      const filter = tagFilter('/products/new', req.query, gateways);
+      const shown = groups.filter(({ gatewayId }) => filter.meant.has(gatewayId));
+      return page(res, 'provider/product-group', { groups: shown, any: groups.length > 0, filter: filter.model, trail }, status);
+    }
     page(
       res,
       'provider/product-new',

@@ -37,7 +37,7 @@ export function simulatorRoutes({ access, catalog, members }: Pick<Services, 'ac
     };
     const action = given('action', '');
     const typed = given('resource', '');
-    const offered = choices.some(({ value }) => value === typed);
+    const offered = choices.all.some(({ value }) => value === typed);
     const asked = {
       user: given('user', actor.userId),
       action,
@@ -56,6 +56,7 @@ export function simulatorRoutes({ access, catalog, members }: Pick<Services, 'ac
       if (parseAddress(asked.address) === null) faults['address'] = 'This is no network address.';
       if (!TIME.test(asked.at) || Number.isNaN(at)) faults['at'] = 'Write a time in UTC, as 2027-01-31T08:00:00Z.';
     }
+    const { filter, choices: shown } = choices.filtered('/organization/policies/simulator', req.query, [asked.on]);
     const ready = action !== '' && Object.keys(faults).length === 0;
     const target = asked.resource || asked.on || (known(action) ? targetOf(action, {}) : '*');
     const decision = ready && known(action) ? await access.simulate(actor, { userId: asked.user, action, target, address: asked.address, at }) : null;
@@ -69,13 +70,14 @@ export function simulatorRoutes({ access, catalog, members }: Pick<Services, 'ac
           ...kinds.flatMap(({ title, actions }) => actions.map((value) => ({ value, label: `${title}: ${verbWords(value)} – ${value}` }))),
         ],
       },
-      on: { ...FIELDS.on, options: [{ value: '', label: 'Nothing in particular' }, ...choices] },
+      on: { ...FIELDS.on, options: [{ value: '', label: 'Nothing in particular' }, ...shown] },
     };
     page(
       res,
       'organization/simulator',
       {
         form: formModel(specs, asked, faults),
+        filter,
         decision:
           decision && known(action) ? decisionModel(decision, action, target, people.find(({ user }) => user._id === asked.user)?.user.name ?? '') : null,
         trail: [{ text: 'Policies', href: '/organization/policies' }, { text: 'Simulator' }],

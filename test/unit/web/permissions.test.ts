@@ -79,7 +79,7 @@ describe('the visual editor', () => {
     ];
     fc.assert(
       fc.property(fc.array(statement, { minLength: 1, maxLength: 3 }), (statements) => {
-        const shown = statementsOf(JSON.stringify({ Version: '1.1', Statement: statements }), [{ value: 'gateway:gw_1', label: 'One' }]);
+        const shown = statementsOf(JSON.stringify({ Version: '1.1', Statement: statements }), [{ value: 'gateway:gw_1', label: 'One', gatewayId: 'gw_1' }]);
         const { text, faults } = textOf(shown ?? []);
         expect(faults).to.deep.equal([]);
         expect((JSON.parse(text) as Policy).Statement.map(plain)).to.deep.equal((statements as Statement[]).map(plain));

@@ -1,6 +1,7 @@
+import { z } from 'zod';
 import type { Services } from '../../../services/index.ts';
 import type { GatewayDoc } from '../../../store/gateways.ts';
-import { jsonTime, operation, paged, PageQuery, type Operation } from '../operation.ts';
+import { jsonTime, operation, PAGE, paged, PageQuery, type Operation } from '../operation.ts';
 import { quotaList } from '../quota-list.ts';
 import { ApiList, Gateway, GatewayList, QuotaList } from '../schemas.ts';
 
@@ -15,6 +16,12 @@ const gatewayJson = ({ _id, name, description, edition, tags, maintenance, windo
   created_at: jsonTime(createdAt),
 });
 
+const GatewayQuery = z.strictObject({ ...PAGE, tag: z.string().min(1).max(400).optional().describe('A tag that they carry, as key=value.') });
+const carries =
+  (tag: string | undefined) =>
+  ({ tags }: GatewayDoc): boolean =>
+    tag === undefined || tags.some(({ key, value }) => `${key}=${value}` === tag);
+
 /** Gateways and the APIs on them, as far as they may be seen. */
 export function gatewayOperations({ catalog }: Pick<Services, 'catalog'>): readonly Operation[] {
   return [
@@ -23,10 +30,11 @@ export function gatewayOperations({ catalog }: Pick<Services, 'catalog'>): reado
       path: '/gateways',
       action: 'apig:instances:get',
       id: 'listGateways',
-      summary: 'Gateways, newest first.',
-      query: PageQuery,
+      summary: 'Gateways, newest first; all, or those with a tag.',
+      query: GatewayQuery,
       answer: GatewayList,
-      run: async ({ actor, query }) => paged('gateways', await catalog.gateways.list(actor), query, ({ createdAt, _id }) => [createdAt, _id], gatewayJson),
+      run: async ({ actor, query }) =>
+        paged('gateways', (await catalog.gateways.list(actor)).filter(carries(query.tag)), query, ({ createdAt, _id }) => [createdAt, _id], gatewayJson),
     }),
     operation({
       method: 'get',
