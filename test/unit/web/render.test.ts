@@ -73,4 +73,11 @@ describe('render', () => {
     expect(themeOf('xtollgate-theme=dark')).to.equal('auto');
     expect(themeOf(undefined)).to.equal('auto');
   });
+
+  it('shows the actions of a heading also where they begin with a condition, and none where it does not hold', () => {
+    const page = (mayCreate: boolean) => makeRenderer().render('organization/groups', { groups: [], mayCreate }, DATA);
+    const actions = (html: string) => /<div class="heading-actions">(.*?)<\/div>/s.exec(html)?.[1] ?? '';
+    expect(actions(page(true))).to.contain('href="/organization/groups/new"');
+    expect(actions(page(false))).to.equal('');
+  });
 });
