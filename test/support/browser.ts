@@ -84,7 +84,9 @@ export async function visit(browser: Browser, { javaScript, width, dark = false 
   const page = await context.newPage();
   const faults: string[] = [];
   const issuer = process.env['ISSUER_PORT'];
-  const known = new Set([webUrl(), process.env.STRIPE_API_BASE, gatewayUrl(), issuer && `http://127.0.0.1:${issuer}`].flatMap((url) => (url ? [new URL(url).host] : [])));
+  const known = new Set(
+    [webUrl(), process.env.STRIPE_API_BASE, gatewayUrl(), issuer && `http://127.0.0.1:${issuer}`].flatMap((url) => (url ? [new URL(url).host] : [])),
+  );
   page.on('pageerror', (error) => faults.push(`script: ${error.message}`));
   page.on('console', (message) => {
     // A 4xx that a journey provokes is told by its page; what the browser adds to it is no fault of the page.
