@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { AuditDoc } from '../../server/store/audit.ts';
+import { makeCertificate } from '../support/certificates.ts';
 import { turnOn } from '../support/authenticator.ts';
 import type { Answer, Visitor } from '../support/browserless.ts';
 import { startBuyerPortal, type BuyerPortal } from '../support/buyer-portal.ts';
@@ -150,6 +151,9 @@ describe('every change on the portal', function () {
     for (const maintenance of ['on', 'off']) await does(owner, '/gateways/:id/maintenance', { maintenance });
     const revision = async () => /name="rev" value="(\d+)"/.exec((await owner.get(address('/gateways/:id/parameters'))).text)?.[1] ?? '';
     await does(owner, '/gateways/:id/parameters', { name: 'backend_timeout', value: '7000', rev: await revision() });
+    const client = makeCertificate('client');
+    await does(owner, '/gateways/:id/backend-certificate', { certificate: client.certificate, key: client.key, ca: '', rev: await revision() });
+    await does(owner, '/gateways/:id/parameters', { name: 'backend_timeout', value: '8000', rev: await revision() });
     await does(owner, '/gateways/:id/parameter-defaults', { name: 'backend_timeout', rev: await revision() });
     const changeId = /name="changeId" value="([^"]+)"/.exec((await owner.get(address('/gateways/:id/parameters'))).text)?.[1] ?? '';
     await does(owner, '/gateways/:id/parameter-reversions', { changeId, rev: await revision() });
