@@ -8,6 +8,7 @@ import type { Store } from '../store/index.ts';
 import { byName, checkNames, nameKeyOf, nameTaken, noRoom } from './access-names.ts';
 import type { Policies } from './access-policies.ts';
 import type { Audit } from './audit.ts';
+import { makeKeptLists } from './kept-lists.ts';
 
 /** An organization has this many at a time. */
 export const USER_GROUPS_MAX = 100;
@@ -33,6 +34,7 @@ export function makeUserGroups({
   checkHeld: Policies['checkHeld'];
 }) {
   const { access, accounts } = store;
+  const lists = makeKeptLists({ settings: store.settings, clock });
 
   async function ownGroup(actor: Actor, id: string): Promise<UserGroupDoc> {
     const found = await access.group(id);
@@ -41,7 +43,9 @@ export function makeUserGroups({
   }
 
   return {
-    groups: async (actor: Actor): Promise<UserGroupDoc[]> => (await access.groupsOf(actor.organizationId)).sort(byName),
+    /** By name: from memory. */
+    groups: (actor: Actor): Promise<readonly UserGroupDoc[]> =>
+      lists.read('userGroups', actor.organizationId, async () => (await access.groupsOf(actor.organizationId)).sort(byName)),
     group: ownGroup,
 
     async createGroup(actor: Actor, fields: UserGroupFields): Promise<UserGroupDoc> {

@@ -42,7 +42,7 @@ export type IssuedKey = { readonly key: AccessKeyView } & (
 export type AccessKeys = ReturnType<typeof makeAccessKeys>;
 
 export interface AccessKeysDependencies {
-  readonly store: Pick<Store, 'accessKeys' | 'accounts' | 'serviceAccounts'>;
+  readonly store: Pick<Store, 'accessKeys' | 'accounts' | 'serviceAccounts' | 'settings'>;
   readonly audit: Audit;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -65,7 +65,7 @@ export function makeAccessKeys({ store, audit, clock, ids, notifications, secret
   const { accessKeys: keys, accounts } = store;
   const mint = (kind: CredentialValueKind): string => credentialValue(kind, ids.bytes(credentialBytes(kind)));
 
-  const { ageDaysMaxOf, viewOf, viewsOf } = makeKeyViews({ store, clock, keyAgeDaysMax });
+  const { ageDaysMaxOf, ofOrganization, viewOf, viewsOf } = makeKeyViews({ store, clock, keyAgeDaysMax });
 
   /** A person reaches own keys of every organization, a program only those of the one it acts for. */
   async function find(actor: Actor, id: string, scope: KeyScope): Promise<AccessKeyDoc> {
@@ -151,9 +151,9 @@ export function makeAccessKeys({ store, audit, clock, ids, notifications, secret
     const doc = newDoc(actor, actor.organizationId, holder, fields, fields.requestId ?? ids.uuid(), stored);
     if (await keys.key(doc._id)) throw shownBefore();
     const now = clock.now();
-    const held = (await keys.ofHolder(holder.id)).filter(({ organizationId }) => organizationId === actor.organizationId);
-    for (const { _id, live, notAfter } of held) if (live && notAfter !== null && notAfter <= now) await keys.release(_id, now);
-    const taken = held.filter(({ live, notAfter }) => live && (notAfter === null || notAfter > now)).map(({ place }) => place);
+    const held = (await keys.liveOfHolder(holder.id)).filter(({ organizationId }) => organizationId === actor.organizationId);
+    for (const { _id, notAfter } of held) if (notAfter !== null && notAfter <= now) await keys.release(_id, now);
+    const taken = held.filter(({ notAfter }) => notAfter === null || notAfter > now).map(({ place }) => place);
     await insert(
       doc,
       freePlaces(taken),
@@ -167,18 +167,20 @@ export function makeAccessKeys({ store, audit, clock, ids, notifications, secret
   }
 
   return {
-    /** All of the organization, those that ended among them. */
-    list: async (actor: Actor): Promise<AccessKeyView[]> => viewsOf(await keys.ofOrganization(actor.organizationId)),
+    /** All of the organization, those that ended among them, newest first. */
+    list: (actor: Actor): Promise<AccessKeyView[]> => ofOrganization(actor.organizationId),
 
-    /** The actor's own: a person's of every organization, a program's of the one it acts for. */
+    /** The actor's own, newest first: those of the organization acted for, and what a person has of others as long as it stands there. */
     async own(actor: Actor): Promise<AccessKeyView[]> {
-      const all = await viewsOf(await keys.ofHolder(actor.userId));
-      return actor.kind === 'user' ? all : all.filter(({ organizationId }) => organizationId === actor.organizationId);
+      const here = (actor.organizationId === '' ? [] : await ofOrganization(actor.organizationId)).filter(({ holder }) => holder.id === actor.userId);
+      if (actor.kind !== 'user') return here;
+      const elsewhere = (await keys.liveOfHolder(actor.userId)).filter(({ organizationId }) => organizationId !== actor.organizationId);
+      return [...here, ...(await viewsOf(elsewhere))].sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
     },
 
     async ofServiceAccount(actor: Actor, id: string): Promise<AccessKeyView[]> {
       await ownServiceAccount(store, actor, id);
-      return viewsOf(await keys.ofHolder(id));
+      return (await ofOrganization(actor.organizationId)).filter(({ holder }) => holder.id === id);
     },
 
     get: async (actor: Actor, id: string, scope: KeyScope): Promise<AccessKeyView> => viewOf(await find(actor, id, scope)),

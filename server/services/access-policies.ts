@@ -9,6 +9,7 @@ import { isDuplicateKey } from '../store/connect.ts';
 import type { Store } from '../store/index.ts';
 import { byName, checkNames, nameKeyOf, nameTaken, noRoom } from './access-names.ts';
 import type { Audit } from './audit.ts';
+import { makeKeptLists } from './kept-lists.ts';
 
 /** An organization has this many of its own at a time. */
 export const POLICIES_MAX = 200;
@@ -17,6 +18,9 @@ export const POLICIES_HELD_MAX = 20;
 
 /** The presets an organization gives to its people, in the order of a list of roles. */
 export const ROLES = ['Administrator', 'FullAccess', 'Developer', 'Billing', 'ReadOnlyAccess'] as const;
+
+/** A policy as lists and choices need it. */
+export type PolicyRow = Omit<PolicyDoc, 'text'>;
 
 export interface PolicyFields {
   readonly name: string;
@@ -37,11 +41,18 @@ export type Policies = ReturnType<typeof makePolicies>;
 /** The policies an organization writes for itself. */
 export function makePolicies({ store, clock, ids, audit }: { store: Store; clock: Clock; ids: Ids; audit: Audit }) {
   const { access, accounts } = store;
+  const lists = makeKeptLists({ settings: store.settings, clock });
 
   async function ownPolicy(actor: Actor, id: string): Promise<PolicyDoc> {
     const found = await access.policy(id);
     if (!found || found.organizationId !== actor.organizationId) throw new AppError('not-found');
     return found;
+  }
+
+  /** Those of the organization among these, in their order. */
+  async function documents(actor: Actor, ids: readonly string[]): Promise<PolicyDoc[]> {
+    const found = new Map((await access.policies(ids)).filter(({ organizationId }) => organizationId === actor.organizationId).map((doc) => [doc._id, doc]));
+    return ids.flatMap((id) => found.get(id) ?? []);
   }
 
   function checkPolicyFields(fields: PolicyFields): void {
@@ -53,7 +64,7 @@ export function makePolicies({ store, clock, ids, audit }: { store: Store; clock
 
   /** @throws invalid-form naming what is unknown in this organization */
   async function checkHeld(actor: Actor, policies: readonly string[]): Promise<void> {
-    const known = new Set([...ROLES, ...(await access.policiesOf(actor.organizationId)).map(({ _id }) => _id)] as string[]);
+    const known = new Set<string>([...ROLES, ...(await documents(actor, policies)).map(({ _id }) => _id)]);
     const wrong = policies.filter((id) => !known.has(id));
     if (wrong.length > 0) throw new AppError('invalid-form', undefined, { fields: { policies: `There is no policy ${wrong.join(', ')} here.` } });
     if (policies.length > POLICIES_HELD_MAX)
@@ -63,8 +74,11 @@ export function makePolicies({ store, clock, ids, audit }: { store: Store; clock
   return {
     checkHeld,
 
-    policies: async (actor: Actor): Promise<PolicyDoc[]> => (await access.policiesOf(actor.organizationId)).sort(byName),
+    /** The organization's own, by name, without their documents: from memory. */
+    policies: (actor: Actor): Promise<readonly PolicyRow[]> =>
+      lists.read('policies', actor.organizationId, async () => (await access.policiesOf(actor.organizationId)).sort(byName).map(({ text: _, ...row }) => row)),
     policy: ownPolicy,
+    policyDocuments: documents,
 
     /** @throws PolicyRefused with the statement at fault */
     async createPolicy(actor: Actor, fields: PolicyFields): Promise<PolicyDoc> {
@@ -110,10 +124,10 @@ export function makePolicies({ store, clock, ids, audit }: { store: Store; clock
       const [members, groups, services] = await Promise.all([
         accounts.membershipsOfOrganization(actor.organizationId),
         access.groupsOf(actor.organizationId),
-        store.serviceAccounts.ofOrganization(actor.organizationId),
+        store.serviceAccounts.liveOf(actor.organizationId),
       ]);
       const holders = members.filter(({ policies }) => policies.includes(id)).length;
-      const programs = services.filter(({ live, policies }) => live && policies.includes(id)).map(({ name }) => name);
+      const programs = services.filter(({ policies }) => policies.includes(id)).map(({ name }) => name);
       const within = groups.filter(({ policies }) => policies.includes(id)).map(({ name }) => name);
       if (holders > 0 || within.length > 0 || programs.length > 0) {
         const who = [

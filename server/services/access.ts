@@ -71,7 +71,7 @@ export function makeAccess({ store, clock, ids, audit }: { store: Store; clock: 
   /** @throws invalid-form when a policy or a group is not of this organization */
   async function checkRights(actor: Actor, { policies, groups }: { policies: readonly string[]; groups: readonly string[] }): Promise<void> {
     await checkHeld(actor, policies);
-    const known = new Set((await access.groupsOf(actor.organizationId)).map(({ _id }) => _id));
+    const known = new Set((await access.groups(groups)).filter(({ organizationId }) => organizationId === actor.organizationId).map(({ _id }) => _id));
     if (!groups.every((id) => known.has(id)))
       throw new AppError('invalid-form', undefined, { fields: { groups: 'One of these groups is gone. Load the page again.' } });
   }

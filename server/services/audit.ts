@@ -99,21 +99,26 @@ export function makeAudit({
   /**
    * Readings of the span from its end, each bounded on both sides and in number: the span of a reading grows while little is found.
    * `reached` is the place after which the next one goes on.
+   *
+   * @param wanted  how many records the next reading can use, where the store gives no other ones than the filter takes
    */
   async function* readings(
     organizationId: string,
     filter: AuditFilter,
     after: AuditCursor | null,
+    wanted: () => number = () => STEP_MAX,
   ): AsyncGenerator<{ found: AuditDoc[]; reached: AuditCursor }> {
     const selection = selectionOf(organizationId, filter);
+    const isWhole = takesAllOf(filter);
     let cursor: AuditCursor = after && after.at < filter.to ? after : { at: filter.to, id: '' };
     let spanMs = FIRST_SPAN_MS;
     while (cursor.at > filter.from || cursor.id !== '') {
       const from = Math.max(filter.from, cursor.at - spanMs);
-      const found = await store.audit.before(selection, from, cursor, STEP_MAX);
+      const max = isWhole ? Math.min(wanted(), STEP_MAX) : STEP_MAX;
+      const found = await store.audit.before(selection, from, cursor, max);
       const last = found.at(-1);
-      cursor = found.length === STEP_MAX && last ? { at: last.at, id: last._id } : { at: from, id: '' };
-      spanMs = found.length === STEP_MAX ? FIRST_SPAN_MS : spanMs * SPAN_GROWTH;
+      cursor = found.length === max && last ? { at: last.at, id: last._id } : { at: from, id: '' };
+      spanMs = found.length === max ? FIRST_SPAN_MS : spanMs * SPAN_GROWTH;
       yield { found, reached: cursor };
     }
   }
@@ -137,7 +142,8 @@ export function makeAudit({
       const takes = filterOf(filter);
       const records: AuditDoc[] = [];
       let read = 0;
-      for await (const { found, reached } of readings(actor.organizationId, filter, after)) {
+      // One more than the page: whether there is a next one.
+      for await (const { found, reached } of readings(actor.organizationId, filter, after, () => size + 1 - records.length)) {
         read += found.length;
         records.push(...found.filter(takes));
         const last = records[size - 1];
@@ -163,6 +169,10 @@ function selectionOf(organizationId: string, { requestId, thing, who }: AuditFil
   if (thing !== null) return { organizationId, things: thing };
   return who === null ? { organizationId } : { organizationId, userId: who === 'system' ? '' : who };
 }
+
+/** Does the filter take all that its selection gives? */
+const takesAllOf = ({ requestId, thing, who, action, outcome, address }: AuditFilter): boolean =>
+  [requestId, thing, who].filter((value) => value !== null).length <= 1 && who !== 'system' && action === null && outcome === null && address === null;
 
 function withoutSecrets(value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();

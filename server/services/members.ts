@@ -1,19 +1,29 @@
 import type { Actor } from '../domain/actor.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
-import type { MembershipDoc, OrganizationDoc, UserDoc } from '../store/accounts.ts';
+import type { MembershipDoc, OrganizationDoc, TokenDoc, UserDoc } from '../store/accounts.ts';
 import type { Store } from '../store/index.ts';
 import type { Access } from './access.ts';
 import { hasSecondFactor } from './accounts.ts';
 import type { Audit } from './audit.ts';
+import { makeKeptLists, slice, type Slice } from './kept-lists.ts';
 import type { Notifications } from './notifications.ts';
 import { deadLink, type Tokens } from './tokens.ts';
 
 export interface Member {
   readonly user: UserDoc;
   readonly membership: MembershipDoc;
-  /** An authenticator app or a passkey stands with the account. */
-  readonly twoFactor: boolean;
+}
+
+/** A member as lists, counts and choices need it. */
+export interface MemberRow {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+  readonly joinedAt: number;
+  /** Held directly. */
+  readonly policies: readonly string[];
+  readonly groups: readonly string[];
 }
 
 export interface Rights {
@@ -22,6 +32,23 @@ export interface Rights {
 }
 
 export type Members = ReturnType<typeof makeMembers>;
+
+/** What members are looked for by; empty: whatever it is. */
+export interface MemberFilter {
+  /** Words, each somewhere in name or address. */
+  readonly text: string;
+  /** Held directly. */
+  readonly policy: string;
+  readonly group: string;
+}
+
+export function memberFilter({ text, policy, group }: MemberFilter): (member: MemberRow) => boolean {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return ({ name, email, policies, groups }) =>
+    (policy === '' || policies.includes(policy)) &&
+    (group === '' || groups.includes(group)) &&
+    words.every((word) => `${name} ${email}`.toLowerCase().includes(word));
+}
 
 /** Who belongs to an organization: members, invitations, ownership. What they may do is `access`. */
 export function makeMembers({
@@ -40,6 +67,35 @@ export function makeMembers({
   notifications: Notifications;
 }) {
   const { accounts } = store;
+  const lists = makeKeptLists({ settings: store.settings, clock });
+
+  const rowsOf = (organizationId: string): Promise<readonly MemberRow[]> =>
+    lists.read('members', organizationId, async () => {
+      const memberships = await accounts.membershipsOfOrganization(organizationId);
+      const users = new Map((await accounts.users(memberships.map(({ userId }) => userId))).map((user) => [user._id, user]));
+      return memberships
+        .flatMap(({ userId, createdAt, policies, groups }) => {
+          const user = users.get(userId);
+          return user ? [{ id: userId, name: user.name, email: user.email, joinedAt: createdAt, policies, groups }] : [];
+        })
+        .sort((a, b) => a.joinedAt - b.joinedAt || (a.id < b.id ? -1 : 1));
+    });
+
+  /** Who of them has an authenticator app or a passkey. */
+  async function withTwoFactor(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const [users, passkeys] = await Promise.all([accounts.users([...ids]), store.passkeys.ofUsers([...ids])]);
+    return new Set([...users.filter(hasSecondFactor).map(({ _id }) => _id), ...passkeys.map(({ userId }) => userId)]);
+  }
+
+  const openInvitations = async (organizationId: string) => {
+    const all = await lists.read('invitations', organizationId, async () =>
+      (await accounts.tokensOfOrganization(organizationId))
+        .filter(({ purpose, usedAt }) => purpose === 'invite' && usedAt === null)
+        .map(({ _id, expiresAt }) => ({ id: _id, expiresAt: expiresAt.getTime() }))
+        .sort((a, b) => a.expiresAt - b.expiresAt || (a.id < b.id ? -1 : 1)),
+    );
+    return all.filter(({ expiresAt }) => expiresAt > clock.real());
+  };
 
   async function organizationOf(actor: Actor): Promise<OrganizationDoc> {
     const organization = await accounts.organization(actor.organizationId);
@@ -73,20 +129,28 @@ export function makeMembers({
   }
 
   return {
-    async list(actor: Actor): Promise<Member[]> {
-      const memberships = await accounts.membershipsOfOrganization(actor.organizationId);
-      const users = new Map((await accounts.users(memberships.map((m) => m.userId))).map((user) => [user._id, user]));
-      const holders = new Set((await store.passkeys.ofUsers(memberships.map((m) => m.userId))).map(({ userId }) => userId));
-      return memberships
-        .flatMap((membership) => {
-          const user = users.get(membership.userId);
-          return user ? [{ user, membership, twoFactor: hasSecondFactor(user) || holders.has(user._id) }] : [];
-        })
-        .sort((a, b) => a.membership.createdAt - b.membership.createdAt);
+    /** All of them, the longest a member first: from memory. */
+    rows: (actor: Actor): Promise<readonly MemberRow[]> => rowsOf(actor.organizationId),
+
+    /** A page of those that a filter takes, from 1, each with whether an authenticator app or a passkey stands with the account. */
+    async page(actor: Actor, filter: MemberFilter, number: number, size: number): Promise<Slice<MemberRow & { readonly twoFactor: boolean }>> {
+      const { rows, total } = slice((await rowsOf(actor.organizationId)).filter(memberFilter(filter)), number, size);
+      const strong = await withTwoFactor(rows.map(({ id }) => id));
+      return { rows: rows.map((row) => ({ ...row, twoFactor: strong.has(row.id) })), total };
     },
 
-    async invitations(actor: Actor) {
-      return (await accounts.tokensOfOrganization(actor.organizationId)).filter(({ purpose, usedAt }) => purpose === 'invite' && usedAt === null);
+    /** As it stands in the store. @throws not-found for whoever is no member */
+    async get(actor: Actor, userId: string): Promise<Member> {
+      const [membership, user] = await Promise.all([accounts.membership(actor.organizationId, userId), accounts.user(userId)]);
+      if (!membership || !user) throw new AppError('not-found');
+      return { user, membership };
+    },
+
+    /** Open ones, the longest open first: a page of them, from 1. */
+    async invitations(actor: Actor, number: number, size: number): Promise<Slice<TokenDoc>> {
+      const { rows, total } = slice(await openInvitations(actor.organizationId), number, size);
+      const tokens = new Map((await accounts.tokens(rows.map(({ id }) => id))).map((token) => [token._id, token]));
+      return { rows: rows.flatMap(({ id }) => tokens.get(id) ?? []), total };
     },
 
     async invite(actor: Actor, email: string, rights: Rights): Promise<void> {

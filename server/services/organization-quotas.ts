@@ -36,7 +36,7 @@ export function makeOrganizationQuotas({
         store.apps.appsOf(organizationId),
         store.access.policiesOf(organizationId),
         store.access.groupsOf(organizationId),
-        store.serviceAccounts.ofOrganization(organizationId),
+        store.serviceAccounts.liveOf(organizationId),
       ]);
       const quota = (kind: OrganizationQuotaKind, held: readonly { readonly slot?: number | null }[], limit: number): OrganizationQuota => ({
         kind,

@@ -8,6 +8,7 @@ import type { ServiceAccountDoc } from '../store/service-accounts.ts';
 import type { Access } from './access.ts';
 import { nameTaken, noRoom } from './access-names.ts';
 import type { Audit } from './audit.ts';
+import { makeKeptLists } from './kept-lists.ts';
 
 /** An organization has this many at a time. */
 export const SERVICE_ACCOUNTS_MAX = 100;
@@ -22,6 +23,26 @@ export interface ServiceAccountFields {
   /** Groups of users, `ugr_…`. */
   readonly groups: readonly string[];
 }
+
+/** A service account as lists, counts and choices need it. */
+export interface ServiceAccountRow extends Pick<
+  ServiceAccountDoc,
+  'createdAt' | 'disabledAt' | 'groups' | 'name' | 'nameKey' | 'policies' | 'purpose' | 'rev'
+> {
+  readonly id: string;
+}
+
+export const rowOf = ({ _id, name, nameKey, purpose, policies, groups, disabledAt, createdAt, rev }: ServiceAccountDoc): ServiceAccountRow => ({
+  id: _id,
+  name,
+  nameKey,
+  purpose,
+  policies,
+  groups,
+  disabledAt,
+  createdAt,
+  rev,
+});
 
 export type ServiceAccounts = ReturnType<typeof makeServiceAccounts>;
 
@@ -40,14 +61,14 @@ export function makeServiceAccounts({
   audit,
   access,
 }: {
-  store: Pick<Store, 'accessKeys' | 'serviceAccounts'>;
+  store: Pick<Store, 'accessKeys' | 'serviceAccounts' | 'settings'>;
   clock: Clock;
   ids: Ids;
   audit: Audit;
   access: Pick<Access, 'checkRights'>;
 }) {
   const own = (actor: Actor, id: string) => ownServiceAccount(store, actor, id);
-  const known = async (actor: Actor) => (await store.serviceAccounts.ofOrganization(actor.organizationId)).filter(({ live }) => live);
+  const lists = makeKeptLists({ settings: store.settings, clock });
 
   async function checked(actor: Actor, { name, purpose, policies, groups }: ServiceAccountFields) {
     const fields = {
@@ -61,8 +82,11 @@ export function makeServiceAccounts({
   const shown = ({ name, purpose, policies, groups }: ServiceAccountFields) => ({ name, purpose, policies, groups });
 
   return {
-    /** By name. */
-    list: async (actor: Actor): Promise<ServiceAccountDoc[]> => (await known(actor)).sort((a, b) => (a.nameKey < b.nameKey ? -1 : 1)),
+    /** By name; at most {@link SERVICE_ACCOUNTS_MAX}: from memory. */
+    rows: (actor: Actor): Promise<readonly ServiceAccountRow[]> =>
+      lists.read('serviceAccounts', actor.organizationId, async () =>
+        (await store.serviceAccounts.liveOf(actor.organizationId)).map(rowOf).sort((a, b) => (a.nameKey < b.nameKey ? -1 : 1)),
+      ),
 
     get: own,
 

@@ -1,6 +1,7 @@
 import { Schema, type Connection } from 'mongoose';
 import { ACCESS_KEY_KINDS, type AccessKeyKind, type HolderKind } from '../domain/access-key.ts';
 import { insertOnce } from './connect.ts';
+import type { TouchList } from './list-versions.ts';
 
 export interface AccessKeyDoc {
   /** `key_…` */
@@ -43,7 +44,7 @@ const optional = { type: String, default: null } as const;
 const number = { type: Number, required: true } as const;
 const time = { type: Number, default: null } as const;
 
-export function makeAccessKeysStore(connection: Connection) {
+export function makeAccessKeysStore(connection: Connection, touch: TouchList) {
   const schema = new Schema<AccessKeyDoc>(
     {
       _id: text,
@@ -77,36 +78,58 @@ export function makeAccessKeysStore(connection: Connection) {
   // One successor each: of two rotations at once, one is refused.
   schema.index({ rotatedFrom: 1 }, { unique: true, partialFilterExpression: { rotatedFrom: { $type: 'string' } } });
   schema.index({ organizationId: 1 });
-  schema.index({ holderId: 1 });
+  schema.index({ holderId: 1, live: 1 });
   schema.index({ live: 1 });
   const Keys = connection.model('AccessKey', schema);
+
+  /** Also when nothing was modified: a write that the driver repeats after a lost answer meets its own work. */
+  async function touched<T>(of: Pick<AccessKeyDoc, 'organizationId'> | null, outcome: T): Promise<T> {
+    if (of) await touch('keys', of.organizationId);
+    return outcome;
+  }
+  const key = (id: string) => Keys.findById(id).lean<AccessKeyDoc>();
 
   return {
     models: [Keys],
     /** False: its id, its place or its predecessor has one already. */
-    add: (key: AccessKeyDoc) => insertOnce(() => Keys.create(key)),
-    key: (id: string) => Keys.findById(id).lean<AccessKeyDoc>(),
+    add: async (doc: AccessKeyDoc) => touched(doc, await insertOnce(() => Keys.create(doc))),
+    key,
     byAccessKey: (accessKey: string) => Keys.findOne({ accessKey }).lean<AccessKeyDoc>(),
     byHash: (hash: string) => Keys.findOne({ hash }).lean<AccessKeyDoc>(),
+    /** The one that a rotation put in its place. */
+    successorOf: (id: string) => Keys.findOne({ rotatedFrom: id }).lean<AccessKeyDoc>(),
     ofOrganization: (organizationId: string) => Keys.find({ organizationId }).lean<AccessKeyDoc[]>(),
     /** Of one holder, in whichever organizations. */
     ofHolder: (holderId: string) => Keys.find({ holderId }).lean<AccessKeyDoc[]>(),
+    /** Those that take a place: a few for each organization. */
+    liveOfHolder: (holderId: string) => Keys.find({ holderId, live: true }).lean<AccessKeyDoc[]>(),
     live: () => Keys.find({ live: true }).lean<AccessKeyDoc[]>(),
     /** True: this call revoked it. */
-    revoke: async (id: string, at: number) =>
-      (await Keys.updateOne({ _id: id, revokedAt: null }, { $set: { revokedAt: at, live: false } })).modifiedCount === 1,
-    revokeAllOf: async (organizationId: string, holderId: string, at: number) =>
-      void (await Keys.updateMany({ holderId, organizationId, revokedAt: null }, { $set: { revokedAt: at, live: false } })),
+    async revoke(id: string, at: number): Promise<boolean> {
+      const { modifiedCount } = await Keys.updateOne({ _id: id, revokedAt: null }, { $set: { revokedAt: at, live: false } });
+      return touched(await key(id), modifiedCount === 1);
+    },
+    async revokeAllOf(organizationId: string, holderId: string, at: number): Promise<void> {
+      await Keys.updateMany({ holderId, organizationId, revokedAt: null }, { $set: { revokedAt: at, live: false } });
+      await touch('keys', organizationId);
+    },
     /** An end can only come nearer. */
-    end: async (id: string, notAfter: number) => {
+    async end(id: string, notAfter: number): Promise<void> {
       await Keys.updateOne({ _id: id, notAfter: null }, { $set: { notAfter } });
       await Keys.updateOne({ _id: id, notAfter: { $gt: notAfter } }, { $set: { notAfter } });
+      await touched(await key(id), null);
     },
     /** Give back the place of one whose time is over. */
-    release: async (id: string, now: number) => void (await Keys.updateOne({ _id: id, live: true, notAfter: { $lte: now } }, { $set: { live: false } })),
+    async release(id: string, now: number): Promise<void> {
+      await Keys.updateOne({ _id: id, live: true, notAfter: { $lte: now } }, { $set: { live: false } });
+      await touched(await key(id), null);
+    },
     /** Of several processes that saw it used, one writes: the value it saw must still stand. */
-    noteUse: async (id: string, seen: number | null, at: number, from: string) =>
-      void (await Keys.updateOne({ _id: id, lastUsedAt: seen }, { $set: { lastUsedAt: at, lastUsedFrom: from } })),
+    async noteUse(id: string, seen: number | null, at: number, from: string): Promise<void> {
+      await Keys.updateOne({ _id: id, lastUsedAt: seen }, { $set: { lastUsedAt: at, lastUsedFrom: from } });
+      // The first use is a state that people look for; later ones reach the lists within a minute by themselves.
+      if (seen === null) await touched(await key(id), null);
+    },
     markWarned: async (id: string, endsAt: number) => void (await Keys.updateOne({ _id: id }, { $set: { warnedOf: endsAt } })),
   };
 }

@@ -1,5 +1,6 @@
 import { Schema, type Connection } from 'mongoose';
-import { addPlaced, ONE_SLOT } from './slots.ts';
+import type { TouchList } from './list-versions.ts';
+import { addPlaced, ONE_SLOT, type Placement } from './slots.ts';
 
 /** A policy an organization wrote for itself. */
 export interface PolicyDoc {
@@ -36,7 +37,7 @@ const text = { type: String, required: true } as const;
 const number = { type: Number, required: true } as const;
 const options = { strict: 'throw', versionKey: false } as const;
 
-export function makeAccessStore(connection: Connection) {
+export function makeAccessStore(connection: Connection, touch: TouchList) {
   const policies = new Schema<PolicyDoc>(
     {
       _id: text,
@@ -72,33 +73,53 @@ export function makeAccessStore(connection: Connection) {
   const Policies = connection.model('Policy', policies);
   const Groups = connection.model('UserGroup', groups);
 
+  /** Also when nothing was modified: a write that the driver repeats after a lost answer meets its own work. */
+  async function touched<T>(list: 'policies' | 'userGroups', of: { readonly organizationId: string } | null, outcome: T): Promise<T> {
+    if (of) await touch(list, of.organizationId);
+    return outcome;
+  }
+  const policy = (id: string) => Policies.findById(id).lean<PolicyDoc>();
+  const group = (id: string) => Groups.findById(id).lean<UserGroupDoc>();
+
   return {
     models: [Policies, Groups],
     /** `taken`: the name is, in this organization. @param limit  how many an organization has room for */
-    addPolicy(policy: PolicyDoc, limit: number) {
-      const { organizationId, nameKey } = policy;
-      return addPlaced(Policies, policy, { organizationId }, limit, async () => (await Policies.exists({ organizationId, nameKey })) !== null);
+    async addPolicy(doc: PolicyDoc, limit: number): Promise<Placement> {
+      const { organizationId, nameKey } = doc;
+      const isTaken = async () => (await Policies.exists({ organizationId, nameKey })) !== null;
+      return touched('policies', doc, await addPlaced(Policies, doc, { organizationId }, limit, isTaken));
     },
-    policy: (id: string) => Policies.findById(id).lean<PolicyDoc>(),
-    policies: (ids: string[]) => Policies.find({ _id: { $in: ids } }).lean<PolicyDoc[]>(),
+    policy,
+    policies: (ids: readonly string[]) => Policies.find({ _id: { $in: [...ids] } }).lean<PolicyDoc[]>(),
     policiesOf: (organizationId: string) => Policies.find({ organizationId }).lean<PolicyDoc[]>(),
     /** Compare-and-set by `rev`. @throws duplicate key when the name is taken */
-    updatePolicy: async (id: string, rev: number, change: Pick<PolicyDoc, 'name' | 'nameKey' | 'description' | 'text'>) =>
-      (await Policies.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
-    removePolicy: async (id: string, rev: number) => (await Policies.deleteOne({ _id: id, rev })).deletedCount === 1,
+    async updatePolicy(id: string, rev: number, change: Pick<PolicyDoc, 'name' | 'nameKey' | 'description' | 'text'>): Promise<boolean> {
+      const { modifiedCount } = await Policies.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } });
+      return touched('policies', await policy(id), modifiedCount === 1);
+    },
+    async removePolicy(id: string, rev: number): Promise<boolean> {
+      const found = await policy(id);
+      return touched('policies', found, (await Policies.deleteOne({ _id: id, rev })).deletedCount === 1);
+    },
 
     /** `taken`: the name is, in this organization. @param limit  how many an organization has room for */
-    addGroup(group: UserGroupDoc, limit: number) {
-      const { organizationId, nameKey } = group;
-      return addPlaced(Groups, group, { organizationId }, limit, async () => (await Groups.exists({ organizationId, nameKey })) !== null);
+    async addGroup(doc: UserGroupDoc, limit: number): Promise<Placement> {
+      const { organizationId, nameKey } = doc;
+      const isTaken = async () => (await Groups.exists({ organizationId, nameKey })) !== null;
+      return touched('userGroups', doc, await addPlaced(Groups, doc, { organizationId }, limit, isTaken));
     },
-    group: (id: string) => Groups.findById(id).lean<UserGroupDoc>(),
-    groups: (ids: string[]) => Groups.find({ _id: { $in: ids } }).lean<UserGroupDoc[]>(),
+    group,
+    groups: (ids: readonly string[]) => Groups.find({ _id: { $in: [...ids] } }).lean<UserGroupDoc[]>(),
     groupsOf: (organizationId: string) => Groups.find({ organizationId }).lean<UserGroupDoc[]>(),
     /** Compare-and-set by `rev`. @throws duplicate key when the name is taken */
-    updateGroup: async (id: string, rev: number, change: Pick<UserGroupDoc, 'name' | 'nameKey' | 'description' | 'policies'>) =>
-      (await Groups.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
-    removeGroup: async (id: string, rev: number) => (await Groups.deleteOne({ _id: id, rev })).deletedCount === 1,
+    async updateGroup(id: string, rev: number, change: Pick<UserGroupDoc, 'name' | 'nameKey' | 'description' | 'policies'>): Promise<boolean> {
+      const { modifiedCount } = await Groups.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } });
+      return touched('userGroups', await group(id), modifiedCount === 1);
+    },
+    async removeGroup(id: string, rev: number): Promise<boolean> {
+      const found = await group(id);
+      return touched('userGroups', found, (await Groups.deleteOne({ _id: id, rev })).deletedCount === 1);
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import { Schema, type Connection } from 'mongoose';
 import type { OrganizationRules, RulesSuspension } from '../domain/organization-rules.ts';
 import { insertOnce } from './connect.ts';
+import type { TouchList } from './list-versions.ts';
 
 export interface UserDoc {
   _id: string;
@@ -102,7 +103,10 @@ export interface TokenDoc {
 const text = { type: String, required: true } as const;
 const time = { type: Number, required: true } as const;
 
-export function makeAccountsStore(connection: Connection) {
+/** Of a membership, by its id. */
+const organizationOf = (membershipId: string): string => membershipId.slice(0, membershipId.indexOf('.'));
+
+export function makeAccountsStore(connection: Connection, touch: TouchList) {
   const users = new Schema<UserDoc>(
     {
       _id: text,
@@ -178,6 +182,15 @@ export function makeAccountsStore(connection: Connection) {
   const Memberships = connection.model('Membership', memberships);
   const Tokens = connection.model('Token', tokens);
 
+  /** Also when nothing was modified: a write that the driver repeats after a lost answer meets its own work. */
+  async function touched<T>(organizationId: string, outcome: T): Promise<T> {
+    await touch('members', organizationId);
+    return outcome;
+  }
+
+  /** Those of mails to one's own address are of no organization, and on no list. */
+  const invited = async (token: TokenDoc | null): Promise<void> => (token?.organizationId ? touch('invitations', token.organizationId) : undefined);
+
   return {
     models: [Users, Organizations, Memberships, Tokens],
     /** False: the address has an account already. */
@@ -216,7 +229,12 @@ export function makeAccountsStore(connection: Connection) {
     /** Ends every session of the user. False: somebody else has done it meanwhile. */
     replaceSessionSalt: async (id: string, from: string | null, sessionSalt: string) =>
       (await Users.updateOne({ _id: id, sessionSalt: from }, { $set: { sessionSalt } })).modifiedCount === 1,
-    setUserName: async (id: string, name: string) => void (await Users.updateOne({ _id: id }, { $set: { name } })),
+    async setUserName(id: string, name: string): Promise<void> {
+      await Users.updateOne({ _id: id }, { $set: { name } });
+      const organizationIds = (await Memberships.find({ userId: id }).lean<MembershipDoc[]>()).map(({ organizationId }) => organizationId);
+      await touch('members', ...organizationIds);
+      await touch('keys', ...organizationIds);
+    },
 
     addOrganization: (organization: OrganizationDoc) =>
       insertOnce(() => {
@@ -249,33 +267,50 @@ export function makeAccountsStore(connection: Connection) {
       void (await Organizations.updateOne({ _id: id }, { $set: { paymentMethod } })),
 
     /** False: the user is a member already. */
-    addMembership: (membership: Omit<MembershipDoc, '_id' | 'rev'>) =>
-      insertOnce(() => Memberships.create({ _id: `${membership.organizationId}.${membership.userId}`, rev: 1, ...membership })),
+    addMembership: async (membership: Omit<MembershipDoc, '_id' | 'rev'>) =>
+      touched(
+        membership.organizationId,
+        await insertOnce(() => Memberships.create({ _id: `${membership.organizationId}.${membership.userId}`, rev: 1, ...membership })),
+      ),
     membership: (organizationId: string, userId: string) => Memberships.findById(`${organizationId}.${userId}`).lean<MembershipDoc>(),
     membershipsOfUser: (userId: string) => Memberships.find({ userId }).lean<MembershipDoc[]>(),
     membershipsOfOrganization: (organizationId: string) => Memberships.find({ organizationId }).lean<MembershipDoc[]>(),
     /** Whatever they were. The revision counts on, so that a form that was made before is refused. */
     setRights: async (organizationId: string, userId: string, rights: Pick<MembershipDoc, 'policies' | 'groups'>) =>
-      (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $set: rights, $inc: { rev: 1 } })).matchedCount === 1,
+      touched(organizationId, (await Memberships.updateOne({ _id: `${organizationId}.${userId}` }, { $set: rights, $inc: { rev: 1 } })).matchedCount === 1),
     /** Compare-and-set by `rev`. False: somebody else changed them meanwhile, or the member is gone. */
     replaceRights: async (id: string, rev: number, rights: Pick<MembershipDoc, 'policies' | 'groups'>) =>
-      (await Memberships.updateOne({ _id: id, rev }, { $set: { ...rights, rev: rev + 1 } })).modifiedCount === 1,
-    joinGroup: async (organizationId: string, userId: string, groupId: string) =>
-      void (await Memberships.updateOne(
-        { _id: `${organizationId}.${userId}`, groups: { $ne: groupId } },
-        { $addToSet: { groups: groupId }, $inc: { rev: 1 } },
-      )),
-    leaveGroup: async (organizationId: string, userId: string, groupId: string) =>
-      void (await Memberships.updateOne({ _id: `${organizationId}.${userId}`, groups: groupId }, { $pull: { groups: groupId }, $inc: { rev: 1 } })),
+      touched(organizationOf(id), (await Memberships.updateOne({ _id: id, rev }, { $set: { ...rights, rev: rev + 1 } })).modifiedCount === 1),
+    async joinGroup(organizationId: string, userId: string, groupId: string): Promise<void> {
+      await Memberships.updateOne({ _id: `${organizationId}.${userId}`, groups: { $ne: groupId } }, { $addToSet: { groups: groupId }, $inc: { rev: 1 } });
+      await touch('members', organizationId);
+    },
+    async leaveGroup(organizationId: string, userId: string, groupId: string): Promise<void> {
+      await Memberships.updateOne({ _id: `${organizationId}.${userId}`, groups: groupId }, { $pull: { groups: groupId }, $inc: { rev: 1 } });
+      await touch('members', organizationId);
+    },
     removeMembership: async (organizationId: string, userId: string) =>
-      (await Memberships.deleteOne({ _id: `${organizationId}.${userId}` })).deletedCount === 1,
+      touched(organizationId, (await Memberships.deleteOne({ _id: `${organizationId}.${userId}` })).deletedCount === 1),
 
-    addToken: async (token: TokenDoc) => void (await Tokens.create(token)),
+    async addToken(token: TokenDoc): Promise<void> {
+      await Tokens.create(token);
+      await invited(token);
+    },
     token: (hash: string) => Tokens.findById(hash).lean<TokenDoc>(),
+    tokens: (hashes: readonly string[]) => Tokens.find({ _id: { $in: [...hashes] } }).lean<TokenDoc[]>(),
     tokensOfOrganization: (organizationId: string) => Tokens.find({ organizationId }).lean<TokenDoc[]>(),
     /** True: this call used it up. */
-    useToken: async (hash: string, at: number) => (await Tokens.updateOne({ _id: hash, usedAt: null }, { $set: { usedAt: at } })).modifiedCount === 1,
-    removeToken: async (hash: string) => (await Tokens.deleteOne({ _id: hash })).deletedCount === 1,
+    async useToken(hash: string, at: number): Promise<boolean> {
+      const used = (await Tokens.updateOne({ _id: hash, usedAt: null }, { $set: { usedAt: at } })).modifiedCount === 1;
+      await invited(await Tokens.findById(hash).lean<TokenDoc>());
+      return used;
+    },
+    async removeToken(hash: string): Promise<boolean> {
+      const found = await Tokens.findById(hash).lean<TokenDoc>();
+      const removed = (await Tokens.deleteOne({ _id: hash })).deletedCount === 1;
+      await invited(found);
+      return removed;
+    },
   };
 }
 

@@ -15,6 +15,7 @@ import { makeIdempotencyStore } from './idempotency.ts';
 import { makeInboxStore } from './inbox.ts';
 import { makeInvoicesStore } from './invoices.ts';
 import { makeLedgerStore } from './ledger.ts';
+import { makeTouchList } from './list-versions.ts';
 import { makeMailsStore } from './mails.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { checkVersion, migrate, versionOf, type MigratingOptions } from './migrations/run.ts';
@@ -70,10 +71,12 @@ export async function openStoreLater(
 }
 
 function makeStore(connection: Connection) {
+  const settings = makeSettingsStore(connection);
+  const touch = makeTouchList(settings);
   const parts = {
-    access: makeAccessStore(connection),
-    accessKeys: makeAccessKeysStore(connection),
-    accounts: makeAccountsStore(connection),
+    access: makeAccessStore(connection, touch),
+    accessKeys: makeAccessKeysStore(connection, touch),
+    accounts: makeAccountsStore(connection, touch),
     apis: makeApisStore(connection),
     apps: makeAppsStore(connection),
     audit: makeAuditStore(connection),
@@ -89,8 +92,8 @@ function makeStore(connection: Connection) {
     periods: makePeriodsStore(connection),
     products: makeProductsStore(connection),
     sessions: makeSessionsStore(connection),
-    serviceAccounts: makeServiceAccountsStore(connection),
-    settings: makeSettingsStore(connection),
+    serviceAccounts: makeServiceAccountsStore(connection, touch),
+    settings,
     signOn: makeSignOnStore(connection),
     spent: makeSpentStore(connection),
     subscriptions: makeSubscriptionsStore(connection),

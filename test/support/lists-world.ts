@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Actor } from '../../server/domain/actor.ts';
+import { SERVICE_ACCOUNTS_MAX } from '../../server/services/service-accounts.ts';
 import { definition } from './catalog-world.ts';
 import { testMongo } from './engines.ts';
 import { PASSWORD, startPortal } from './portal.ts';
@@ -11,6 +12,8 @@ export interface ListPage {
   readonly name: string;
   readonly path: string;
   readonly who: 'owner' | 'operator';
+  /** Records that one page shows: a page reads these, and a few documents around them. */
+  readonly shows: number;
 }
 
 /**
@@ -168,16 +171,100 @@ export async function listsWorld(size: number) {
     })),
   );
 
+  const group1 = await services.access.createGroup(actor, { name: 'Everybody', description: '', policies: ['Developer'] });
+  const policy = await services.access.createPolicy(actor, {
+    name: 'Reads gateways',
+    description: '',
+    text: JSON.stringify({ Version: '1.1', Statement: [{ Effect: 'Allow', Action: ['apig:instances:get'] }] }),
+  });
+  const people = many(size - 1, (n) => ({
+    _id: ids.next('usr'),
+    email: `member${n}@example.test`,
+    name: `Member ${n}`,
+    passwordHash: 'none',
+    verifiedAt: now,
+    createdAt: at(n),
+  }));
+  await insert('User', people);
+  await insert(
+    'Membership',
+    people.map(({ _id }, n) => ({
+      _id: `${organizationId}.${_id}`,
+      organizationId,
+      userId: _id,
+      policies: [policy._id],
+      groups: n % 2 === 0 ? [group1._id] : [],
+      createdAt: at(n),
+      rev: 1,
+    })),
+  );
+  await insert(
+    'Token',
+    many(size, (n) => ({
+      _id: `${n}`.padStart(64, '0'),
+      purpose: 'invite',
+      userId: '',
+      email: `invited${n}@example.test`,
+      organizationId,
+      policies: ['Developer'],
+      groups: [],
+      passwordMark: '',
+      usedAt: null,
+      expiresAt: new Date(clock.real() + DAY_MS + n),
+    })),
+  );
+  await insert(
+    'AccessKey',
+    people.map(({ _id }, n) => ({
+      _id: ids.next('key'),
+      organizationId,
+      holderKind: 'user',
+      holderId: n % 2 === 0 ? _id : owner.userId,
+      kind: 'token',
+      name: `Key ${n}`,
+      accessKey: null,
+      hash: letters() + n,
+      secretCipher: null,
+      hint: 'tgt_…',
+      lifeDays: null,
+      notAfter: null,
+      revokedAt: n % 2 === 0 ? null : at(n),
+      live: n % 2 === 0,
+      place: 0,
+      rotatedFrom: null,
+      lastUsedAt: null,
+      lastUsedFrom: '',
+      warnedOf: null,
+      createdAt: at(n),
+      createdBy: _id,
+    })),
+  );
+  for (let n = 0; n < Math.min(size, SERVICE_ACCOUNTS_MAX); n += 1)
+    await services.serviceAccounts.create(actor, { name: `Program ${n}`, purpose: '', policies: ['Developer'], groups: [] });
+  // What is put there in batches goes past the lists kept in memory; a write of the product tells them.
+  await store.accounts.setUserName(owner.userId, 'Owner');
+
   const pages: readonly ListPage[] = [
-    { name: 'gateways', path: '/gateways', who: 'owner' },
-    { name: 'groups', path: `/gateways/${gateway._id}/groups`, who: 'owner' },
-    { name: 'APIs of a gateway', path: `/gateways/${gateway._id}/apis`, who: 'owner' },
-    { name: 'APIs of a group', path: `/gateways/${gateway._id}/groups/${group._id}`, who: 'owner' },
-    { name: 'quotas', path: `/gateways/${gateway._id}/quotas`, who: 'owner' },
-    { name: 'audit', path: '/organization/audit', who: 'owner' },
-    { name: 'invoices', path: '/invoices', who: 'owner' },
-    { name: 'earnings', path: '/earnings', who: 'owner' },
-    { name: 'webhooks', path: '/admin/webhooks', who: 'operator' },
+    { name: 'gateways', path: '/gateways', who: 'owner', shows: 0 },
+    { name: 'groups', path: `/gateways/${gateway._id}/groups`, who: 'owner', shows: 0 },
+    { name: 'APIs of a gateway', path: `/gateways/${gateway._id}/apis`, who: 'owner', shows: 0 },
+    { name: 'APIs of a group', path: `/gateways/${gateway._id}/groups/${group._id}`, who: 'owner', shows: 0 },
+    { name: 'quotas', path: `/gateways/${gateway._id}/quotas`, who: 'owner', shows: 0 },
+    { name: 'audit', path: '/organization/audit', who: 'owner', shows: 50 },
+    { name: 'invoices', path: '/invoices', who: 'owner', shows: 25 },
+    { name: 'earnings', path: '/earnings', who: 'owner', shows: 50 },
+    { name: 'members', path: '/organization/members', who: 'owner', shows: 75 },
+    { name: 'members by name', path: '/organization/members?q=member+1', who: 'owner', shows: 75 },
+    { name: 'a member', path: `/organization/members/${owner.userId}`, who: 'owner', shows: 0 },
+    { name: 'groups of users', path: '/organization/groups', who: 'owner', shows: 0 },
+    { name: 'a group of users', path: `/organization/groups/${group1._id}`, who: 'owner', shows: 0 },
+    { name: 'policies', path: '/organization/policies', who: 'owner', shows: 0 },
+    { name: 'a policy', path: `/organization/policies/${policy._id}`, who: 'owner', shows: 0 },
+    { name: 'simulator', path: `/organization/policies/simulator?user=member7@example.test&action=apig:instances:get`, who: 'owner', shows: 0 },
+    { name: 'keys', path: '/organization/keys?state=all', who: 'owner', shows: 0 },
+    { name: 'own keys', path: '/account/keys', who: 'owner', shows: 0 },
+    { name: 'service accounts', path: '/organization/service-accounts', who: 'owner', shows: 0 },
+    { name: 'webhooks', path: '/admin/webhooks', who: 'operator', shows: 50 },
   ];
   return {
     portal,

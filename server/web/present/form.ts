@@ -11,6 +11,8 @@ export interface FieldSpec {
   readonly help?: string;
   readonly required?: boolean;
   readonly options?: readonly Option[];
+  /** Of a text that may be typed: some of what fits, offered while typing. */
+  readonly suggestions?: readonly Option[];
   readonly autocomplete?: string;
   readonly inputmode?: 'decimal' | 'numeric' | 'email' | 'url' | 'search' | 'text';
   readonly placeholder?: string;

@@ -10,13 +10,15 @@ export interface Pages {
  * Links to the neighbouring pages of a list; every other part of the query stays.
  *
  * @param page  from 1
+ * @param name  of the page number in the query, where one page has several lists
  */
 export function pagination(
   path: string,
   query: Readonly<Record<string, unknown>>,
   { page, size, total }: { page: number; size: number; total: number },
+  name = 'page',
 ): Pages {
-  const link = (to: number): string => address(path, { ...query, page: to === 1 ? undefined : String(to) });
+  const link = (to: number): string => address(path, { ...query, [name]: to === 1 ? undefined : String(to) });
   const last = Math.max(1, Math.ceil(total / size));
   return {
     from: total === 0 ? 0 : (page - 1) * size + 1,

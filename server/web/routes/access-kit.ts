@@ -1,7 +1,7 @@
 import type { Actor } from '../../domain/actor.ts';
-import { ROLES } from '../../services/access-policies.ts';
+import { ROLES, type PolicyRow } from '../../services/access-policies.ts';
 import type { Services } from '../../services/index.ts';
-import type { PolicyDoc, UserGroupDoc } from '../../store/access.ts';
+import type { UserGroupDoc } from '../../store/access.ts';
 import type { FieldSpec } from '../present/form.ts';
 import type { ResourceChoice } from '../present/policy-form.ts';
 import { tagFilter } from '../present/tag-filter.ts';
@@ -54,13 +54,13 @@ export async function resourceChoices({ catalog }: Pick<Services, 'catalog'>, ac
 }
 
 /** Names of policies, presets and own. */
-export const policyNames = (own: readonly PolicyDoc[]): ((id: string) => string) => {
+export const policyNames = (own: readonly PolicyRow[]): ((id: string) => string) => {
   const names = new Map(own.map(({ _id, name }) => [_id, name]));
   return (id) => names.get(id) ?? id;
 };
 
 /** Boxes for what somebody can hold: the presets and the organization's own policies. */
-export const policyBoxes = (own: readonly PolicyDoc[], held: readonly string[], idPrefix = '') =>
+export const policyBoxes = (own: readonly PolicyRow[], held: readonly string[], idPrefix = '') =>
   [
     ...ROLES.map((name) => ({ value: name, label: name, help: ROLE_WORDS[name] })),
     ...own.map(({ _id, name, description }) => ({ value: _id, label: name, help: description })),

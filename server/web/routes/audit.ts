@@ -10,6 +10,7 @@ import { actorOf, may } from '../guards.ts';
 import { actionWords, changesOf, zonedWords } from '../present/audit.ts';
 import { AUDIT_DAYS, auditLink, CSV_DAYS_MAX, readAuditQuery, type AuditQuery } from '../present/audit-filter.ts';
 import { streamCsv } from '../present/csv.ts';
+import { choiceSpec, choiceValue, chosenId, type Choice } from '../present/choice.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
 import { press } from './provider-kit.ts';
@@ -19,6 +20,7 @@ const DAY_MS = 86_400_000;
 const PATH = '/organization/audit';
 
 const RetentionForm = z.strictObject({ years: z.coerce.number().int() });
+const WHO: FieldSpec = { label: 'Who', placeholder: 'somebody@example.com, system' };
 const YEARS: FieldSpec = {
   label: 'Keep records for',
   type: 'select',
@@ -36,19 +38,35 @@ export function auditRoutes({
 }: Pick<Services, 'audit' | 'auditRetention' | 'clock' | 'members' | 'serviceAccounts'>): Router {
   const router = Router();
 
-  const namesFor = async (req: Request): Promise<ReadonlyMap<string, string>> => {
-    const [people, programs] = await Promise.all([members.list(actorOf(req)), serviceAccounts.list(actorOf(req))]);
-    return new Map([...people.map(({ user }) => [user._id, user.name] as const), ...programs.map(({ _id, name }) => [_id, name] as const)]);
+  /** Whoever may have done something, as the field for it offers them. */
+  const whoFor = async (req: Request): Promise<Choice[]> => {
+    const [people, programs] = await Promise.all([members.rows(actorOf(req)), serviceAccounts.rows(actorOf(req))]);
+    return [...people.map(({ id, name, email }) => ({ id, label: name, typed: email })), ...programs.map(({ id, name }) => ({ id, label: name, typed: name }))];
   };
+  const namesOf = (known: readonly Choice[]): ReadonlyMap<string, string> => new Map(known.map(({ id, label }) => [id, label]));
+  /** As the address asks, with the id of whoever was named otherwise. */
+  async function asked(req: Request): Promise<{ readonly query: AuditQuery; readonly known: readonly Choice[] }> {
+    const known = await whoFor(req);
+    const query = readAuditQuery(req.query, clock.now());
+    const who = chosenId(known, query.typed.who);
+    return { known, query: who === undefined ? query : { ...query, typed: { ...query.typed, who }, filter: { ...query.filter, who } } };
+  }
   const whoWords = ({ kind, userId, key }: Pick<AuditDoc, 'key' | 'kind' | 'userId'>, names: ReadonlyMap<string, string>): string => {
     const who = kind === 'system' ? 'System' : userId === '' ? 'Not signed in' : (names.get(userId) ?? userId);
     return key === undefined ? who : `${who} with key ${key}`;
   };
 
-  async function show(req: Request, res: Response, query: AuditQuery): Promise<void> {
+  async function show(req: Request, res: Response, { query, known }: Awaited<ReturnType<typeof asked>>): Promise<void> {
     const actor = actorOf(req);
-    const [found, names, kept] = await Promise.all([audit.page(actor, query.filter, query.after, PAGE_SIZE), namesFor(req), auditRetention.of(actor)]);
+    const [found, kept] = await Promise.all([audit.page(actor, query.filter, query.after, PAGE_SIZE), auditRetention.of(actor)]);
     const { typed, zone, faults } = query;
+    const names = namesOf(known);
+    const somebody = [
+      { id: '', label: 'Anybody', typed: '' },
+      ...known,
+      ...(typed.who === '' || typed.who === 'system' || names.has(typed.who) ? [] : [{ id: typed.who, label: typed.who, typed: typed.who }]),
+      { id: 'system', label: 'System', typed: 'system' },
+    ];
     const link = (change: Parameters<typeof auditLink>[2]) => auditLink(PATH, query, change);
     page(
       res,
@@ -60,12 +78,7 @@ export function auditRoutes({
           to: typed.to.replace(' ', 'T'),
           faults,
           any: Object.values(typed).some((value) => value !== ''),
-          people: [
-            { value: '', label: 'Anybody' },
-            ...[...names].map(([value, label]) => ({ value, label })),
-            ...(typed.who === '' || typed.who === 'system' || names.has(typed.who) ? [] : [{ value: typed.who, label: typed.who }]),
-            { value: 'system', label: 'System' },
-          ].map((option) => ({ ...option, selected: option.value === typed.who })),
+          who: formModel({ who: choiceSpec(WHO, somebody, '') }, { who: choiceValue(somebody, typed.who) }).who,
           outcomes: [
             ['', 'Done or refused'],
             ['done', 'Done'],
@@ -99,15 +112,17 @@ export function auditRoutes({
     );
   }
 
-  router.get(PATH, may('market:audit:get'), (req, res) => show(req, res, readAuditQuery(req.query, clock.now())));
+  router.get(PATH, may('market:audit:get'), async (req, res) => show(req, res, await asked(req)));
 
   router.get(`${PATH}.csv`, may('market:audit:get'), async (req, res) => {
-    const query = readAuditQuery(req.query, clock.now());
+    const question = await asked(req);
+    const { query, known } = question;
     const { filter, faults } = query;
     const isTooLong = filter.to - filter.from > CSV_DAYS_MAX * DAY_MS;
-    if (isTooLong) return show(req, res, { ...query, faults: { from: `A file holds at most ${CSV_DAYS_MAX} days: choose less.`, ...faults } });
-    if (Object.keys(faults).length > 0) return show(req, res, query);
-    const names = await namesFor(req);
+    if (isTooLong)
+      return show(req, res, { known, query: { ...query, faults: { from: `A file holds at most ${CSV_DAYS_MAX} days: choose less.`, ...faults } } });
+    if (Object.keys(faults).length > 0) return show(req, res, question);
+    const names = namesOf(known);
     async function* rows() {
       for await (const records of audit.all(actorOf(req), filter))
         yield records.map((record) => [

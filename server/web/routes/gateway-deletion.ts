@@ -39,8 +39,8 @@ export function gatewayDeletionRoutes({ catalog, members }: Pick<Services, 'cata
     const state = await catalog.deletion.state(actor, part(req, 'id'));
     const { gateway } = state;
     const by = gateway.deletion?.by ?? '';
-    const names = by === '' ? [] : await members.list(actor);
-    const model = deletionModel(state, names.find(({ user }) => user._id === by)?.user.name ?? by);
+    const names = by === '' ? [] : await members.rows(actor);
+    const model = deletionModel(state, names.find(({ id }) => id === by)?.name ?? by);
     if (model.state === 'running') res.setHeader('Refresh', String(AGAIN_SECONDS));
     const parts = { gateway: gatewayModel(gateway), deletion: model };
     if (gateway.deletion) return page(res, 'provider/gateway-deleted', { ...parts, trail: gatewayTrail(gateway) }, status);

@@ -30,7 +30,7 @@ export function gatewayParameterRoutes({ catalog, clock, members }: Pick<Service
   const show = async (req: Request, res: Response, refused: Refused | null = null, status = 200) => {
     const actor = actorOf(req);
     const { gateway, states, changes, standing } = await catalog.parameters.list(actor, part(req, 'id'));
-    const names = new Map((await members.list(actor)).map(({ user }) => [user._id, user.name]));
+    const names = new Map((await members.rows(actor)).map(({ id, name }) => [id, name]));
     const who = (userId: string) => (userId === '' ? 'System' : (names.get(userId) ?? userId));
     page(
       res,

@@ -22,6 +22,9 @@ export function readNewKey(req: Request): KeyFields {
 /** @throws invalid-form */
 export const readRotation = (req: Request): { readonly overlap: RotationOverlap; readonly requestId: string } => parseForm(RotationForm, req.body);
 
+/** On a holder's page; the list of the organization's keys has all of them. */
+const ENDED_SHOWN = 25;
+
 interface Asked {
   /** Where the keys are made, rotated and revoked. */
   readonly base: string;
@@ -34,9 +37,12 @@ interface Asked {
 /** The keys of one holder, and the form for another one, as `partials/key-list` and `partials/key-form` show them. */
 export function keysModel(keys: readonly AccessKeyView[], { base, ageDaysMax, requestId, typed, faults }: Asked) {
   const all = keys.map((key) => keyModel(key, base));
+  const ended = all.filter(({ revocable }) => !revocable);
   return {
     keys: all.filter(({ revocable }) => revocable),
-    ended: all.filter(({ revocable }) => !revocable),
+    ended: ended.slice(0, ENDED_SHOWN),
+    endedMore: Math.max(0, ended.length - ENDED_SHOWN),
+    endedTotal: ended.length,
     ending: all.filter(({ state, replaced }) => state === 'expiring' && !replaced).length,
     old: all.filter(({ tooOld }) => tooOld).length,
     base,

@@ -1,24 +1,28 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
+import type { Actor } from '../../domain/actor.ts';
 import { isAllowed, PRESETS } from '../../domain/rights.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Attempts } from '../../cache/attempts.ts';
-import { ROLES } from '../../services/access-policies.ts';
+import { ROLES, type PolicyRow } from '../../services/access-policies.ts';
 import type { Services } from '../../services/index.ts';
+import type { MemberFilter } from '../../services/members.ts';
 import { OBSTACLE_WORDS } from '../../services/recovery.ts';
-import type { PolicyDoc } from '../../store/access.ts';
 import { count } from '../counted.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
 import { rightsMatrix } from '../present/permissions.ts';
 import { page } from '../render.ts';
 import { groupBoxes, policyBoxes, policyNames } from './access-kit.ts';
 import { afterRefusal, body, listed, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
 import { REASON, ReasonForm } from './recovery.ts';
 
+const PAGE_SIZE = 50;
+const INVITATIONS_SIZE = 25;
 /** More columns than a table can show; the others are on their own pages. */
 const MATRIX_POLICIES_MAX = 8;
 
@@ -27,6 +31,8 @@ const InviteForm = z.strictObject({ email: field.email, ...held });
 const RightsForm = z.strictObject({ rev: z.string(), ...held });
 const TransferForm = z.strictObject({ name: z.string().trim().min(1).max(80) });
 const LeaveForm = z.strictObject({ organizationId: z.string().startsWith('org_', 'Load the page again') });
+
+const PATH = '/organization/members';
 
 const FIELDS = {
   invite: { email: { label: 'E-mail address', type: 'email', required: true, autocomplete: 'off', maxlength: 254 } },
@@ -41,19 +47,32 @@ export function memberRoutes(
 ): Router {
   const router = Router();
 
-  const matrixOf = (own: readonly PolicyDoc[]) => ({
+  const matrixOf = async (actor: Actor, own: readonly PolicyRow[]) => ({
     ...rightsMatrix([
       ...ROLES.map((name) => ({ id: name, name, document: PRESETS[name] as Policy })),
-      ...own.slice(0, MATRIX_POLICIES_MAX).map(({ _id, name, text }) => ({ id: _id, name, document: JSON.parse(text) as Policy })),
+      ...(
+        await access.policyDocuments(
+          actor,
+          own.slice(0, MATRIX_POLICIES_MAX).map(({ _id }) => _id),
+        )
+      ).map(({ _id, name, text }) => ({ id: _id, name, document: JSON.parse(text) as Policy })),
     ]),
     more: Math.max(0, own.length - MATRIX_POLICIES_MAX),
   });
 
+  /** What the list is narrowed to, as the address says it. */
+  const askedOf = (req: Request): MemberFilter => {
+    const text = (name: string): string => (typeof req.query[name] === 'string' ? req.query[name].trim().slice(0, 200) : '');
+    return { text: text('q'), policy: text('policy'), group: text('group') };
+  };
+
   const list = async (req: Request, res: Response, faults: Record<string, string> = {}, status = 200) => {
     const actor = actorOf(req);
+    const asked = askedOf(req);
+    const [number, invited] = [pageOf(req.query['page']), pageOf(req.query['invited'])];
     const [members, invitations, organization, policies, groups] = await Promise.all([
-      people.list(actor),
-      people.invitations(actor),
+      people.page(actor, asked, number, PAGE_SIZE),
+      people.invitations(actor, invited, INVITATIONS_SIZE),
       accounts.organization(actor.organizationId),
       access.policies(actor),
       access.groups(actor),
@@ -68,25 +87,36 @@ export function memberRoutes(
       'organization/members',
       {
         organization: { id: actor.organizationId, name: organization?.name ?? '' },
-        members: members.map(({ user, membership, twoFactor }) => ({
+        query: asked.text,
+        holding: asked.policy === '' ? null : policyName(asked.policy),
+        inGroup: asked.group === '' ? null : (groupNames.get(asked.group) ?? asked.group),
+        asked,
+        narrowed: Object.values(asked).some((value) => value !== ''),
+        searchable: members.total > PAGE_SIZE || asked.text !== '',
+        members: members.rows.map(({ id, name, email, joinedAt, twoFactor, ...rights }) => ({
           twoFactor,
-          id: user._id,
-          name: user.name,
-          email: user.email,
-          joinedAt: membership.createdAt,
-          self: user._id === actor.userId,
-          owner: user._id === organization?.ownerId,
-          policies: named(membership.policies),
-          groups: within(membership.groups),
+          id,
+          name,
+          email,
+          joinedAt,
+          self: id === actor.userId,
+          owner: id === organization?.ownerId,
+          policies: named(rights.policies),
+          groups: within(rights.groups),
         })),
-        invitations: invitations.map((token) => ({
+        pages: members.total > PAGE_SIZE ? pagination(PATH, req.query, { page: number, size: PAGE_SIZE, total: members.total }) : null,
+        invitationPages:
+          invitations.total > INVITATIONS_SIZE
+            ? pagination(PATH, req.query, { page: invited, size: INVITATIONS_SIZE, total: invitations.total }, 'invited')
+            : null,
+        invitations: invitations.rows.map((token) => ({
           id: token._id,
           email: token.email,
           policies: named(token.policies),
           groups: within(token.groups),
           expiresAt: token.expiresAt.getTime(),
         })),
-        matrix: matrixOf(policies),
+        matrix: await matrixOf(actor, policies),
         invite: formModel(FIELDS.invite, typed, faults, 'invite-'),
         invitePolicies: policyBoxes(policies, many(typed['policies']), 'invite-'),
         inviteGroups: groupBoxes(groups, many(typed['groups']), 'invite-'),
@@ -119,14 +149,13 @@ export function memberRoutes(
   const one = async (req: Request, res: Response, faults: Faults = {}, status = 200) => {
     const actor = actorOf(req);
     const id = part(req, 'id');
-    const [members, organization, policies, groups] = await Promise.all([
-      people.list(actor),
+    const [found, organization, policies, groups] = await Promise.all([
+      people.get(actor, id),
       accounts.organization(actor.organizationId),
       access.policies(actor),
       access.groups(actor),
     ]);
-    const found = members.find(({ user }) => user._id === id);
-    if (!found || !organization) throw new AppError('not-found');
+    if (!organization) throw new AppError('not-found');
     const { user, membership } = found;
     const lost = await recovery.ofMember(actor, id);
     const typed = faults.rights ? body(req) : membership;

@@ -19,6 +19,8 @@ import { ROLE_WORDS, resourceChoices } from './access-kit.ts';
 import { afterRefusal, body, many, part, press, revisionOf } from './provider-kit.ts';
 
 const TEXT_MAX = 100_000;
+/** On a policy's page; the list of members has all of them. */
+const HOLDERS_SHOWN = 20;
 
 const Named = z.object({ name: field.title(64), description: field.line(255) });
 const FIELDS = {
@@ -70,9 +72,9 @@ export function policyRoutes(services: Pick<Services, 'access' | 'catalog' | 'me
 
   /** Who holds each policy. */
   async function holders(req: Request) {
-    const [people, groups] = await Promise.all([members.list(actorOf(req)), access.groups(actorOf(req))]);
+    const [people, groups] = await Promise.all([members.rows(actorOf(req)), access.groups(actorOf(req))]);
     return (id: string) => ({
-      members: people.filter(({ membership }) => membership.policies.includes(id)).map(({ user }) => ({ id: user._id, name: user.name })),
+      members: people.filter((member) => member.policies.includes(id)).map((member) => ({ id: member.id, name: member.name })),
       groups: groups.filter(({ policies }) => policies.includes(id)).map(({ _id, name }) => ({ id: _id, name })),
     });
   }
@@ -228,7 +230,8 @@ export function policyRoutes(services: Pick<Services, 'access' | 'catalog' | 'me
       preset: own === null,
       statements: document.Statement.map((statement, index) => statementWords(statement, index, (resource) => names.get(resource) ?? '')),
       pieces: documentPieces(document, null),
-      members: people,
+      members: people.slice(0, HOLDERS_SHOWN),
+      more: Math.max(0, people.length - HOLDERS_SHOWN),
       groups,
       held: people.length + groups.length > 0,
       mayCreate: isAllowed(actor, 'market:policies:create'),

@@ -40,7 +40,7 @@ export function serviceAccountRoutes(
   router.get('/organization/service-accounts', may('market:serviceAccounts:get'), async (req, res) => {
     const actor = actorOf(req);
     const [list, keys, policies, groups] = await Promise.all([
-      serviceAccounts.list(actor),
+      serviceAccounts.rows(actor),
       accessKeys.list(actor),
       access.policies(actor),
       access.groups(actor),
@@ -49,10 +49,10 @@ export function serviceAccountRoutes(
     const groupNames = new Map(groups.map(({ _id, name }) => [_id, name]));
     page(res, 'organization/service-accounts', {
       accounts: list.map((account) => {
-        const held = keys.filter(({ holder, state }) => holder.id === account._id && state !== 'revoked' && state !== 'expired');
+        const held = keys.filter(({ holder, state }) => holder.id === account.id && state !== 'revoked' && state !== 'expired');
         const used = held.map(({ lastUsedAt }) => lastUsedAt ?? 0);
         return {
-          id: account._id,
+          id: account.id,
           name: account.name,
           purpose: account.purpose,
           enabled: account.disabledAt === null,

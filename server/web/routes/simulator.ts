@@ -4,6 +4,7 @@ import { ANYTHING, ORGANIZATION, explain, type Decision } from '../../domain/rig
 import { parseAddress } from '../../domain/address.ts';
 import type { Services } from '../../services/index.ts';
 import { actorOf, may } from '../guards.ts';
+import { choiceSpec, choiceValue, chosenId, memberChoices } from '../present/choice.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { documentPieces, services as kinds, verbWords } from '../present/permissions.ts';
 import { isoUtc } from '../present/time.ts';
@@ -30,7 +31,7 @@ export function simulatorRoutes({ access, catalog, members }: Pick<Services, 'ac
   const router = Router();
   router.get('/organization/policies/simulator', may('market:policies:get'), async (req, res) => {
     const actor = actorOf(req);
-    const [people, choices] = await Promise.all([members.list(actor), resourceChoices({ catalog }, actor)]);
+    const [people, choices] = await Promise.all([members.rows(actor), resourceChoices({ catalog }, actor)]);
     const given = (name: keyof typeof FIELDS, otherwise: string): string => {
       const value = req.query[name];
       return typeof value === 'string' && value.trim() !== '' ? value.trim() : otherwise;
@@ -38,8 +39,10 @@ export function simulatorRoutes({ access, catalog, members }: Pick<Services, 'ac
     const action = given('action', '');
     const typed = given('resource', '');
     const offered = choices.all.some(({ value }) => value === typed);
+    const everybody = memberChoices(people);
+    const named = given('user', actor.userId);
     const asked = {
-      user: given('user', actor.userId),
+      user: chosenId(everybody, named) ?? named,
       action,
       on: offered ? typed : given('on', ''),
       resource: offered ? '' : typed,
@@ -50,7 +53,7 @@ export function simulatorRoutes({ access, catalog, members }: Pick<Services, 'ac
     const faults: Record<string, string> = {};
     if (action !== '') {
       if (!known(action)) faults['action'] = 'Choose one of the actions.';
-      if (!people.some(({ user }) => user._id === asked.user)) faults['user'] = 'Choose one of the members.';
+      if (!people.some(({ id }) => id === asked.user)) faults['user'] = 'Choose one of the members.';
       if (asked.resource !== '' && !RESOURCE.test(asked.resource))
         faults['resource'] = 'This is no resource: write gateway:<id>[/group:<id>[/api:<id>]], product:<id>, subscription:<id> or *.';
       if (parseAddress(asked.address) === null) faults['address'] = 'This is no network address.';
@@ -62,7 +65,7 @@ export function simulatorRoutes({ access, catalog, members }: Pick<Services, 'ac
     const decision = ready && known(action) ? await access.simulate(actor, { userId: asked.user, action, target, address: asked.address, at }) : null;
     const specs = {
       ...FIELDS,
-      user: { ...FIELDS.user, options: people.map(({ user }) => ({ value: user._id, label: `${user.name} (${user.email})` })) },
+      user: choiceSpec(FIELDS.user, everybody, 'Type an e-mail address.'),
       action: {
         ...FIELDS.action,
         options: [
@@ -76,10 +79,9 @@ export function simulatorRoutes({ access, catalog, members }: Pick<Services, 'ac
       res,
       'organization/simulator',
       {
-        form: formModel(specs, asked, faults),
+        form: formModel(specs, { ...asked, user: choiceValue(everybody, asked.user) }, faults),
         filter,
-        decision:
-          decision && known(action) ? decisionModel(decision, action, target, people.find(({ user }) => user._id === asked.user)?.user.name ?? '') : null,
+        decision: decision && known(action) ? decisionModel(decision, action, target, people.find(({ id }) => id === asked.user)?.name ?? '') : null,
         trail: [{ text: 'Policies', href: '/organization/policies' }, { text: 'Simulator' }],
       },
       action === '' || ready ? 200 : 422,

@@ -1,12 +1,15 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { isAllowed } from '../../domain/rights.ts';
+import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
 import type { UserGroupDoc } from '../../store/access.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
-import { formModel } from '../present/form.ts';
+import { choiceSpec, chosenId, memberChoices } from '../present/choice.ts';
+import { formModel, type FieldSpec } from '../present/form.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
 import { NAME_FIELDS, policyBoxes, policyNames } from './access-kit.ts';
 import { afterRefusal, body, listed, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
@@ -17,7 +20,9 @@ const GroupForm = z.strictObject({
   policies: z.unknown().optional().transform(many),
   rev: z.string().optional(),
 });
-const MemberForm = z.strictObject({ userId: z.string().startsWith('usr_', 'Choose a member') });
+const MemberForm = z.strictObject({ userId: z.string().trim().min(1, 'Choose a member').max(254) });
+const PAGE_SIZE = 50;
+const JOIN: FieldSpec = { label: 'Add a member', required: true };
 
 /** Groups of users: whoever is in one holds its policies. */
 export function userGroupRoutes({ access, members }: Pick<Services, 'access' | 'members'>): Router {
@@ -25,14 +30,14 @@ export function userGroupRoutes({ access, members }: Pick<Services, 'access' | '
 
   router.get('/organization/groups', may('market:userGroups:get'), async (req, res) => {
     const actor = actorOf(req);
-    const [groups, people, policies] = await Promise.all([access.groups(actor), members.list(actor), access.policies(actor)]);
+    const [groups, people, policies] = await Promise.all([access.groups(actor), members.rows(actor), access.policies(actor)]);
     const nameOf = policyNames(policies);
     page(res, 'organization/groups', {
       groups: groups.map((group) => ({
         id: group._id,
         name: group.name,
         description: group.description,
-        members: people.filter(({ membership }) => membership.groups.includes(group._id)).length,
+        members: people.filter((member) => member.groups.includes(group._id)).length,
         policies: group.policies.map((id) => ({ id, name: nameOf(id) })),
       })),
       mayCreate: isAllowed(actor, 'market:userGroups:create'),
@@ -48,9 +53,12 @@ export function userGroupRoutes({ access, members }: Pick<Services, 'access' | '
     status = 200,
   ) {
     const actor = actorOf(req);
-    const [people, policies] = await Promise.all([group ? members.list(actor) : [], access.policies(actor)]);
+    const [people, policies] = await Promise.all([group ? members.rows(actor) : [], access.policies(actor)]);
     const nameOf = policyNames(policies);
-    const within = (groups: readonly string[]) => group !== null && groups.includes(group._id);
+    const isWithin = ({ groups }: { readonly groups: readonly string[] }) => group !== null && groups.includes(group._id);
+    const inside = people.filter(isWithin);
+    const others = memberChoices(people.filter((member) => !isWithin(member)));
+    const number = pageOf(req.query['page']);
     page(
       res,
       'organization/group',
@@ -62,8 +70,13 @@ export function userGroupRoutes({ access, members }: Pick<Services, 'access' | '
         policies: policyBoxes(policies, many(values['policies'])),
         policyFault: faults['policies'] ?? null,
         held: (group?.policies ?? []).map((id) => ({ id, name: nameOf(id) })),
-        members: people.filter(({ membership }) => within(membership.groups)).map(({ user }) => ({ id: user._id, name: user.name, email: user.email })),
-        others: people.filter(({ membership }) => !within(membership.groups)).map(({ user }) => ({ id: user._id, name: `${user.name} (${user.email})` })),
+        members: inside.slice((number - 1) * PAGE_SIZE, number * PAGE_SIZE).map(({ id, name, email }) => ({ id, name, email })),
+        total: inside.length,
+        pages:
+          group && inside.length > PAGE_SIZE
+            ? pagination(`/organization/groups/${group._id}`, req.query, { page: number, size: PAGE_SIZE, total: inside.length })
+            : null,
+        join: others.length === 0 ? null : formModel({ userId: choiceSpec(JOIN, others, 'Type an e-mail address.') }, {}, {}, 'join-'),
         mayUpdate: group === null || isAllowed(actor, 'market:userGroups:update'),
         mayDelete: group !== null && isAllowed(actor, 'market:userGroups:delete'),
         trail: [{ text: 'Groups of users', href: '/organization/groups' }, { text: group?.name ?? 'New group' }],
@@ -113,7 +126,9 @@ export function userGroupRoutes({ access, members }: Pick<Services, 'access' | '
     may('market:userGroups:update'),
     press(backToGroup, async (req) => {
       const group = await access.group(actorOf(req), part(req, 'id'));
-      await members.setInGroup(actorOf(req), parseForm(MemberForm, req.body).userId, group._id, true);
+      const chosen = chosenId(memberChoices(await members.rows(actorOf(req))), parseForm(MemberForm, req.body).userId);
+      if (chosen === undefined) throw new AppError('not-found', 'Nobody in this organization has this e-mail address.');
+      await members.setInGroup(actorOf(req), chosen, group._id, true);
       return 'The member is in the group.';
     }),
   );

@@ -5,8 +5,8 @@ import { isActionPattern } from '../../../domain/audit-filter.ts';
 import { isAllowed } from '../../../domain/rights.ts';
 import { AppError } from '../../../kernel/errors.ts';
 import type { Services } from '../../../services/index.ts';
+import { rowOf, type ServiceAccountRow } from '../../../services/service-accounts.ts';
 import type { AuditDoc } from '../../../store/audit.ts';
-import type { ServiceAccountDoc } from '../../../store/service-accounts.ts';
 import { cursor, jsonTime, jsonTimeOrNull, operation, PAGE, paged, PageQuery, readCursor, spanOf, type Operation } from '../operation.ts';
 import { quotaList } from '../quota-list.ts';
 import { AuditRecordList, Me, NewServiceAccountBody, QuotaList, ServiceAccount, ServiceAccountBody, ServiceAccountList, StateBody, time } from '../schemas.ts';
@@ -38,8 +38,8 @@ const recordJson = (record: AuditDoc) => ({
   after: record.after ?? null,
 });
 
-const serviceAccountJson = (account: ServiceAccountDoc) => ({
-  id: account._id,
+const serviceAccountJson = (account: ServiceAccountRow) => ({
+  id: account.id,
   name: account.name,
   purpose: account.purpose,
   enabled: account.disabledAt === null,
@@ -127,7 +127,7 @@ export function organizationOperations({
       query: PageQuery,
       answer: ServiceAccountList,
       run: async ({ actor, query }) =>
-        paged('service-accounts', await serviceAccounts.list(actor), query, ({ createdAt, _id }) => [createdAt, _id], serviceAccountJson),
+        paged('service-accounts', await serviceAccounts.rows(actor), query, ({ createdAt, id }) => [createdAt, id], serviceAccountJson),
     }),
     operation({
       method: 'post',
@@ -138,7 +138,7 @@ export function organizationOperations({
       body: NewServiceAccountBody,
       status: 201,
       answer: ServiceAccount,
-      run: async ({ actor, body }) => serviceAccountJson(await serviceAccounts.create(actor, body)),
+      run: async ({ actor, body }) => serviceAccountJson(rowOf(await serviceAccounts.create(actor, body))),
     }),
     operation({
       method: 'get',
@@ -147,7 +147,7 @@ export function organizationOperations({
       id: 'getServiceAccount',
       summary: 'One service account.',
       answer: ServiceAccount,
-      run: async ({ actor, part }) => serviceAccountJson(await serviceAccounts.get(actor, part('id'))),
+      run: async ({ actor, part }) => serviceAccountJson(rowOf(await serviceAccounts.get(actor, part('id')))),
     }),
     operation({
       method: 'put',
@@ -159,7 +159,7 @@ export function organizationOperations({
       answer: ServiceAccount,
       async run({ actor, part, body: { rev, ...fields } }) {
         await serviceAccounts.update(actor, part('id'), rev, fields);
-        return serviceAccountJson(await serviceAccounts.get(actor, part('id')));
+        return serviceAccountJson(rowOf(await serviceAccounts.get(actor, part('id'))));
       },
     }),
     operation({
@@ -172,7 +172,7 @@ export function organizationOperations({
       answer: ServiceAccount,
       async run({ actor, part, body }) {
         await serviceAccounts.setEnabled(actor, part('id'), body.enabled);
-        return serviceAccountJson(await serviceAccounts.get(actor, part('id')));
+        return serviceAccountJson(rowOf(await serviceAccounts.get(actor, part('id'))));
       },
     }),
     operation({

@@ -1,0 +1,64 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../kernel/clock.ts';
+import type { Store } from '../store/index.ts';
+import { listVersion, type KeptList } from '../store/list-versions.ts';
+
+/** Rows of all lists together; the least used lists go first. */
+const ROWS_MAX = 100_000;
+/** Read again even if nothing was told: a process that died between its change and the word of it is made up for within this. */
+const KEPT_MS = 60_000;
+
+export interface KeptListsDependencies {
+  readonly settings: Pick<Store['settings'], 'get'>;
+  readonly clock: Pick<Clock, 'monotonic'>;
+}
+
+/** Lists kept in memory under a version that stands in the store: a list of thousands costs one point read while nothing changes. */
+export interface Versioned {
+  /** @param what  which list of those under this version; @param load  reads it whole */
+  read<T>(version: string, what: string, load: () => Promise<readonly T[]>): Promise<readonly T[]>;
+}
+
+export function makeVersioned({ settings, clock }: KeptListsDependencies): Versioned {
+  interface Kept {
+    readonly version: number;
+    readonly at: number;
+    readonly rows: readonly unknown[];
+  }
+  const kept = new LRUCache<string, Kept>({ maxSize: ROWS_MAX, sizeCalculation: ({ rows }) => rows.length + 1 });
+  return {
+    async read<T>(name: string, what: string, load: () => Promise<readonly T[]>) {
+      // The version first, the rows after it: what is kept is never older than what it is kept under.
+      const version = (await settings.get<number>(name)) ?? 0;
+      const key = `${name} ${what}`;
+      const known = kept.get(key);
+      if (known && known.version === version && clock.monotonic() - known.at < KEPT_MS) return known.rows as readonly T[];
+      const at = clock.monotonic();
+      const rows = await load();
+      kept.set(key, { version, at, rows });
+      return rows;
+    },
+  };
+}
+
+/** What an organization has, as its lists, counts and choices need it. */
+export interface KeptLists {
+  /** @param ownerId  whose list: nobody else's records are read or kept under it; @param load  reads it whole, in the order it is shown */
+  read<T>(list: KeptList, ownerId: string, load: () => Promise<readonly T[]>): Promise<readonly T[]>;
+}
+
+export function makeKeptLists(dependencies: KeptListsDependencies): KeptLists {
+  const versioned = makeVersioned(dependencies);
+  return { read: (list, ownerId, load) => versioned.read(listVersion(list, ownerId), '', load) };
+}
+
+export interface Slice<T> {
+  readonly rows: readonly T[];
+  readonly total: number;
+}
+
+/** @param number  of the page, from 1 */
+export const slice = <T>(rows: readonly T[], number: number, size: number): Slice<T> => ({
+  rows: rows.slice((number - 1) * size, number * size),
+  total: rows.length,
+});
