@@ -13,7 +13,7 @@ export function makeKeyWarnings({
   notifications,
   keyAgeDaysMax,
 }: {
-  store: Pick<Store, 'accessKeys' | 'accounts' | 'serviceAccounts'>;
+  store: Pick<Store, 'accessKeys' | 'accounts' | 'serviceAccounts' | 'settings'>;
   clock: Clock;
   notifications: Pick<Notifications, 'message'>;
   keyAgeDaysMax: KeyAgeRule;
