@@ -16,6 +16,16 @@ export function boundary(anchorAt: number, interval: 'month' | 'year', index: nu
   return Date.UTC(year, month, day, anchor.getUTCHours(), anchor.getUTCMinutes(), anchor.getUTCSeconds());
 }
 
+const DAY_MS = 86_400_000;
+
+/** The number of the first boundary after an instant. */
+export function nextBoundaryIndex(anchorAt: number, interval: 'month' | 'year', at: number): number {
+  // No interval is longer, so that this one is not after it.
+  let index = Math.max(0, Math.floor((at - anchorAt) / ((interval === 'month' ? 31 : 366) * DAY_MS)));
+  while (boundary(anchorAt, interval, index) <= at) index += 1;
+  return index;
+}
+
 /** The first `count` boundaries, the anchor among them. */
 export const boundaries = (anchorAt: number, interval: 'month' | 'year', count: number): number[] =>
   Array.from({ length: count }, (_, index) => boundary(anchorAt, interval, index));

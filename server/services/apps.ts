@@ -9,6 +9,7 @@ import type { AppDoc, BindingDoc } from '../store/apps.ts';
 import { noRoom } from './access-names.ts';
 import type { Audit } from './audit.ts';
 import type { Changes } from './changes.ts';
+import { makeKeptLists } from './kept-lists.ts';
 
 /** An organization may hold this many apps at a time. */
 export const APPS_MAX = 200;
@@ -34,6 +35,7 @@ export interface RemovalEffect {
 }
 
 export interface Apps {
+  /** The oldest first, at most {@link APPS_MAX}: from memory. */
   list(actor: Actor): Promise<AppSummary[]>;
   /** @throws not-found when it is not the actor's, does not exist, or was deleted: the three look alike */
   get(actor: Actor, appId: string): Promise<AppDoc>;
@@ -46,7 +48,7 @@ export interface Apps {
 }
 
 export interface AppsDependencies {
-  readonly store: Pick<Store, 'apps'>;
+  readonly store: Pick<Store, 'apps' | 'settings'>;
   readonly audit: Audit;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -61,6 +63,8 @@ export async function ownApp(store: Pick<Store, 'apps'>, actor: Actor, appId: st
 }
 
 export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies): Apps {
+  const lists = makeKeptLists({ settings: store.settings, clock });
+
   const effectOf = async (app: AppDoc): Promise<RemovalEffect> => {
     const now = clock.now();
     const [credentials, bindings, authorizations] = await Promise.all([
@@ -79,15 +83,25 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
 
   return {
     async list(actor) {
-      const apps = (await store.apps.appsOf(actor.organizationId)).filter(({ deletedAt }) => deletedAt === null).sort((a, b) => a.createdAt - b.createdAt);
+      const { organizationId } = actor;
+      const [apps, credentials, bindings] = await Promise.all([
+        lists.read('apps', organizationId, async () =>
+          (await store.apps.appsOf(organizationId))
+            .filter(({ deletedAt }) => deletedAt === null)
+            .sort((a, b) => a.createdAt - b.createdAt || (a._id < b._id ? -1 : 1)),
+        ),
+        lists.read('credentials', organizationId, () => store.apps.standingCredentialsOf(organizationId)),
+        lists.read('bindings', organizationId, () => store.apps.liveBindingsOfOrganization(organizationId)),
+      ]);
       const now = clock.now();
-      const appIds = apps.map(({ _id }) => _id);
-      const [credentials, bindings] = await Promise.all([store.apps.credentialsOfApps(appIds), store.apps.bindingsOfApps(appIds)]);
-      return apps.map((app) => ({
-        app,
-        liveCredentials: credentials.filter((one) => one.appId === app._id && ['active', 'expiring'].includes(credentialStatus(one, now))).length,
-        bindings: bindings.filter((binding) => binding.appId === app._id && binding.live),
-      }));
+      const [working, bound] = [new Map<string, number>(), new Map<string, BindingDoc[]>()];
+      for (const { appId, notAfter } of credentials) if (notAfter === null || notAfter > now) working.set(appId, (working.get(appId) ?? 0) + 1);
+      for (const binding of bindings) {
+        const known = bound.get(binding.appId);
+        if (known) known.push(binding);
+        else bound.set(binding.appId, [binding]);
+      }
+      return apps.map((app) => ({ app, liveCredentials: working.get(app._id) ?? 0, bindings: bound.get(app._id) ?? [] }));
     },
 
     get: (actor, appId) => ownApp(store, actor, appId),

@@ -244,6 +244,8 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
     /** The buyer's, newest first. */
     list: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> =>
       newestFirst(await store.invoices.ofOrganization(actor.organizationId, from, to)),
+    /** The buyer's that wait to be paid, or were given up and would still be paid off, newest first. */
+    unpaid: async (actor: Actor): Promise<InvoiceDoc[]> => newestFirst(await store.invoices.unpaidOf(actor.organizationId)),
     /** Does an invoice of the buyer wait for a card, or for the bank's confirmation? */
     awaitsBuyer: async (actor: Actor): Promise<boolean> => (await store.invoices.openOf(actor.organizationId)).some(({ waitingFor }) => waitingFor !== null),
     /** Credits, and debts too small to charge, that ended subscriptions left: the next invoice of the same seller takes them over. */

@@ -163,6 +163,7 @@ export function makeOverview({ subscriptions, metering, invoicing, store }: Over
         },
       };
     },
-    all: async (actor: Actor): Promise<SubscriptionOverview[]> => Promise.all((await subscriptions.list(actor)).map(of)),
+    /** Of those the actor sees among these, in their order. */
+    some: async (actor: Actor, ids: readonly string[]): Promise<SubscriptionOverview[]> => Promise.all((await subscriptions.list(actor, ids)).map(of)),
   };
 }

@@ -12,13 +12,14 @@ import type { PlanDoc, ProductDoc } from '../store/products.ts';
 import type { SubscriptionDoc } from '../store/subscriptions.ts';
 import type { Payments } from '../stripe/payments.ts';
 import { ownApp } from './apps.ts';
+import { makeKeptLists } from './kept-lists.ts';
 import { makeSubscriptionLife, type LifeDependencies } from './subscription-life.ts';
 import { makeSubscriptionPurchase, type PurchaseDependencies } from './subscription-purchase.ts';
 
 export type { BeginRequest, Begun, FirstInvoices, FirstPayment } from './subscription-purchase.ts';
 
 export interface SubscriptionsDependencies extends LifeDependencies, Omit<PurchaseDependencies, 'life' | 'payments' | 'store'> {
-  readonly store: Pick<Store, 'accounts' | 'apps' | 'invoices' | 'periods' | 'products' | 'subscriptions'>;
+  readonly store: Pick<Store, 'accounts' | 'apps' | 'invoices' | 'periods' | 'products' | 'settings' | 'subscriptions'>;
   readonly payments: Payments;
 }
 
@@ -36,6 +37,20 @@ export interface SubscriptionDetails {
   readonly entitled: boolean;
 }
 
+/** A subscription as lists, counts and choices need it. */
+export interface SubscriptionRow
+  extends Pick<
+    SubscriptionDoc,
+    'anchorAt' | 'cancelAtPeriodEnd' | 'createdAt' | 'currency' | 'endedAt' | 'entitledUntil' | 'interval' | 'live' | 'productId' | 'status'
+  > {
+  readonly id: string;
+  readonly productName: string;
+  readonly slug: string;
+  readonly planTitle: string;
+  /** It has a fee, or may come to cost something. */
+  readonly paying: boolean;
+}
+
 export type Subscriptions = ReturnType<typeof makeSubscriptions>;
 
 /** How long a visit to Checkout for another card lasts. */
@@ -44,6 +59,7 @@ const CARD_CHECKOUT_MS = 3_600_000;
 export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
   const { store, payments, audit, changes, clock } = dependencies;
   const life = makeSubscriptionLife(dependencies);
+  const lists = makeKeptLists({ settings: store.settings, clock });
   const purchase = makeSubscriptionPurchase({ ...dependencies, life });
 
   async function own(actor: Actor, id: string): Promise<SubscriptionDoc> {
@@ -57,15 +73,15 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
     const planIds = [...new Set(subscriptions.map(({ planId }) => planId))];
     const [products, plans, versions, periods, bindings] = await Promise.all([
       store.products.products(ids),
-      Promise.all(planIds.map((id) => store.products.plan(id))),
+      store.products.plans(planIds),
       store.products.planVersions([...new Set(subscriptions.map(({ planVersionId }) => planVersionId))]),
       store.periods.many(subscriptions.map(({ _id, periodIndex }) => `${_id}_${periodIndex}`)),
-      Promise.all(subscriptions.map(({ _id }) => store.apps.bindingsOf(_id))).then((lists) => lists.flat().filter(({ live }) => live)),
+      store.apps.liveBindingsOf(subscriptions.map(({ _id }) => _id)),
     ]);
     const apps = await store.apps.apps([...new Set(bindings.map(({ appId }) => appId))]);
     return subscriptions.map((subscription) => {
       const product = products.find(({ _id }) => _id === subscription.productId);
-      const plan = plans.find((one) => one?._id === subscription.planId);
+      const plan = plans.find(({ _id }) => _id === subscription.planId);
       const version = versions.find(({ _id }) => _id === subscription.planVersionId);
       if (!product || !plan || !version) throw new AppError('internal', undefined, { cause: new Error(`what ${subscription._id} was bought for is gone`) });
       return {
@@ -81,6 +97,43 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
         entitled: isEntitled(subscription, clock.now()),
       };
     });
+  }
+
+  /** Newest first; those that never came about only while they are pending. From memory. */
+  async function rows(actor: Actor): Promise<SubscriptionRow[]> {
+    const all = await lists.read('subscriptions', actor.organizationId, () => rowsOf(actor.organizationId));
+    return all.filter(({ id, live, anchorAt }) => (live || anchorAt !== null) && isAllowed(actor, 'market:subscriptions:get', `subscription:${id}`));
+  }
+
+  async function rowsOf(organizationId: string): Promise<SubscriptionRow[]> {
+    const all = await store.subscriptions.ofOrganization(organizationId);
+    const distinct = (name: 'planId' | 'planVersionId' | 'productId') => [...new Set(all.map((subscription) => subscription[name]))];
+    const [products, plans, versions] = await Promise.all([
+      store.products.productNames(distinct('productId')),
+      store.products.plans(distinct('planId')),
+      store.products.planVersions(distinct('planVersionId')),
+    ]);
+    const byId = <T extends { readonly _id: string }>(documents: readonly T[]) => new Map(documents.map((document) => [document._id, document]));
+    const [productOf, planOf, versionOf] = [byId(products), byId(plans), byId(versions)];
+    return all
+      .map(({ _id, ...subscription }) => ({
+        id: _id,
+        productId: subscription.productId,
+        productName: productOf.get(subscription.productId)?.name ?? '',
+        slug: productOf.get(subscription.productId)?.slug ?? '',
+        planTitle: planOf.get(subscription.planId)?.title ?? '',
+        status: subscription.status,
+        live: subscription.live,
+        anchorAt: subscription.anchorAt,
+        interval: subscription.interval,
+        currency: subscription.currency,
+        cancelAtPeriodEnd: subscription.cancelAtPeriodEnd,
+        entitledUntil: subscription.entitledUntil,
+        createdAt: subscription.createdAt,
+        endedAt: subscription.endedAt,
+        paying: subscription.stripeCustomerId !== null || Number(versionOf.get(subscription.planVersionId)?.document.base_amount ?? 0) > 0,
+      }))
+      .sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
   }
 
   const tell = async (id: string): Promise<void> => void (await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id })));
@@ -103,11 +156,13 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
       return details;
     },
 
-    /** Newest first; those that never came about only while they are pending. */
-    async list(actor: Actor): Promise<SubscriptionDetails[]> {
-      const all = await store.subscriptions.ofOrganization(actor.organizationId);
-      const shown = all.filter(({ _id, live, anchorAt }) => (live || anchorAt !== null) && isAllowed(actor, 'market:subscriptions:get', `subscription:${_id}`));
-      return detailsOf(shown.sort((a, b) => b.createdAt - a.createdAt));
+    rows,
+
+    /** Of those the actor sees among these, in their order. */
+    async list(actor: Actor, ids: readonly string[]): Promise<SubscriptionDetails[]> {
+      const seen = new Set((await rows(actor)).map(({ id }) => id));
+      const found = new Map((await store.subscriptions.many(ids.filter((id) => seen.has(id)))).map((subscription) => [subscription._id, subscription]));
+      return detailsOf(ids.flatMap((id) => found.get(id) ?? []));
     },
 
     /** The organization's live subscription to a product, pending ones too. */

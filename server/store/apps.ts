@@ -1,5 +1,6 @@
 import { Schema, type Connection } from 'mongoose';
 import { insertOnce } from './connect.ts';
+import type { TouchList } from './list-versions.ts';
 import { addPlaced, ONE_SLOT } from './slots.ts';
 
 export interface AppDoc {
@@ -72,7 +73,7 @@ const number = { type: Number, required: true } as const;
 const time = { type: Number, default: null } as const;
 const options = { strict: 'throw', versionKey: false, minimize: false } as const;
 
-export function makeAppsStore(connection: Connection) {
+export function makeAppsStore(connection: Connection, touch: TouchList) {
   const apps = new Schema<AppDoc>(
     { _id: text, organizationId: text, name: text, description: { type: String, default: '' }, createdAt: number, deletedAt: time, slot: time, rev: number },
     options,
@@ -105,6 +106,7 @@ export function makeAppsStore(connection: Connection) {
   credentials.index({ rotatedFrom: 1 }, { unique: true, partialFilterExpression: { rotatedFrom: { $type: 'string' } } });
   credentials.index({ appId: 1 });
   credentials.index({ createdAt: 1 });
+  credentials.index({ organizationId: 1, revokedAt: 1 });
   const bindings = new Schema<BindingDoc>(
     {
       _id: text,
@@ -123,6 +125,7 @@ export function makeAppsStore(connection: Connection) {
   bindings.index({ appId: 1, apiIds: 1 }, { unique: true, partialFilterExpression: { live: true }, name: 'one_payer' });
   bindings.index({ subscriptionId: 1 });
   bindings.index({ live: 1 });
+  bindings.index({ organizationId: 1, live: 1 });
   const authorizations = new Schema<AuthorizationDoc>(
     {
       _id: text,
@@ -148,49 +151,80 @@ export function makeAppsStore(connection: Connection) {
   const Bindings = connection.model('Binding', bindings);
   const Authorizations = connection.model('Authorization', authorizations);
 
+  /** Also when nothing was modified: a write that the driver repeats after a lost answer meets its own work. */
+  async function touched<T>(list: 'apps' | 'bindings' | 'credentials', of: { readonly organizationId: string } | null, outcome: T): Promise<T> {
+    if (of) await touch(list, of.organizationId);
+    return outcome;
+  }
+  const app = (id: string) => Apps.findById(id).lean<AppDoc>();
+  const credential = (id: string) => Credentials.findById(id).lean<CredentialDoc>();
+
   return {
     models: [Apps, Credentials, Bindings, Authorizations],
     /** @param limit  how many an organization has room for */
-    addApp: (app: AppDoc, limit: number) => addPlaced(Apps, app, { organizationId: app.organizationId }, limit),
-    app: (id: string) => Apps.findById(id).lean<AppDoc>(),
+    addApp: async (doc: AppDoc, limit: number) => touched('apps', doc, await addPlaced(Apps, doc, { organizationId: doc.organizationId }, limit)),
+    app,
     apps: (ids: string[]) => Apps.find({ _id: { $in: ids } }).lean<AppDoc[]>(),
     appsOf: (organizationId: string) => Apps.find({ organizationId }).lean<AppDoc[]>(),
-    updateApp: async (id: string, rev: number, change: Partial<Pick<AppDoc, 'name' | 'description'>>) =>
-      (await Apps.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    async updateApp(id: string, rev: number, change: Partial<Pick<AppDoc, 'name' | 'description'>>): Promise<boolean> {
+      const { modifiedCount } = await Apps.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } });
+      return touched('apps', await app(id), modifiedCount === 1);
+    },
     /** Gives its place back. False: it was changed or deleted meanwhile. */
-    deleteApp: async (id: string, rev: number, deletedAt: number) =>
-      (await Apps.updateOne({ _id: id, rev, deletedAt: null }, { $set: { deletedAt, slot: null, rev: rev + 1 } })).modifiedCount === 1,
-    addCredential: (credential: CredentialDoc) => insertOnce(() => Credentials.create(credential)),
-    credential: (id: string) => Credentials.findById(id).lean<CredentialDoc>(),
+    async deleteApp(id: string, rev: number, deletedAt: number): Promise<boolean> {
+      const { modifiedCount } = await Apps.updateOne({ _id: id, rev, deletedAt: null }, { $set: { deletedAt, slot: null, rev: rev + 1 } });
+      return touched('apps', await app(id), modifiedCount === 1);
+    },
+    addCredential: async (doc: CredentialDoc) => touched('credentials', doc, await insertOnce(() => Credentials.create(doc))),
+    credential,
     credentialsOf: (appId: string) => Credentials.find({ appId }).lean<CredentialDoc[]>(),
+    /** Not revoked ones of an organization, as far as counts need them. */
+    standingCredentialsOf: (organizationId: string) =>
+      Credentials.find({ organizationId, revokedAt: null }, { appId: 1, notAfter: 1 }).lean<Pick<CredentialDoc, '_id' | 'appId' | 'notAfter'>[]>(),
     /** Credentials that are not revoked, for the gateway's snapshot. */
     liveCredentials: () => Credentials.find({ revokedAt: null }).lean<CredentialDoc[]>(),
     credentialsCreatedIn: (from: number, to: number) => Credentials.find({ createdAt: { $gte: from, $lt: to } }).lean<CredentialDoc[]>(),
     liveBindings: () => Bindings.find({ live: true }).lean<BindingDoc[]>(),
+    liveBindingsOfOrganization: (organizationId: string) => Bindings.find({ organizationId, live: true }).lean<BindingDoc[]>(),
+    liveBindingsOf: (subscriptionIds: readonly string[]) => Bindings.find({ subscriptionId: { $in: [...subscriptionIds] }, live: true }).lean<BindingDoc[]>(),
     bindingsOf: (subscriptionId: string) => Bindings.find({ subscriptionId }).lean<BindingDoc[]>(),
     bindingsOfApp: (appId: string) => Bindings.find({ appId }).lean<BindingDoc[]>(),
-    addBinding: (binding: BindingDoc) => insertOnce(() => Bindings.create(binding)),
-    setBindingLive: async (id: string, live: boolean) => (await Bindings.updateOne({ _id: id, live: !live }, { $set: { live } })).modifiedCount === 1,
-    credentialsOfApps: (appIds: string[]) => Credentials.find({ appId: { $in: appIds } }).lean<CredentialDoc[]>(),
-    bindingsOfApps: (appIds: string[]) => Bindings.find({ appId: { $in: appIds } }).lean<BindingDoc[]>(),
+    addBinding: async (doc: BindingDoc) => touched('bindings', doc, await insertOnce(() => Bindings.create(doc))),
+    async setBindingLive(id: string, live: boolean): Promise<boolean> {
+      const { modifiedCount } = await Bindings.updateOne({ _id: id, live: !live }, { $set: { live } });
+      return touched('bindings', await Bindings.findById(id).lean<BindingDoc>(), modifiedCount === 1);
+    },
     binding: (appId: string, subscriptionId: string) => Bindings.findById(`${appId}.${subscriptionId}`).lean<BindingDoc>(),
     /** Takes back what was never shown to anybody. */
-    removeCredential: async (id: string) => void (await Credentials.deleteOne({ _id: id })),
+    async removeCredential(id: string): Promise<void> {
+      const found = await credential(id);
+      await touched('credentials', found, await Credentials.deleteOne({ _id: id }));
+    },
     renameCredential: async (id: string, name: string) => void (await Credentials.updateOne({ _id: id }, { $set: { name } })),
     /** True: this call revoked it. */
-    revokeCredential: async (id: string, at: number) =>
-      (await Credentials.updateOne({ _id: id, revokedAt: null }, { $set: { revokedAt: at } })).modifiedCount === 1,
+    async revokeCredential(id: string, at: number): Promise<boolean> {
+      const { modifiedCount } = await Credentials.updateOne({ _id: id, revokedAt: null }, { $set: { revokedAt: at } });
+      return touched('credentials', await credential(id), modifiedCount === 1);
+    },
     /** An end can only come nearer. */
-    endCredential: async (id: string, notAfter: number) =>
-      void (await Credentials.updateOne({ _id: id, revokedAt: null, notAfter: null }, { $set: { notAfter } })),
-    shortenCredential: async (id: string, notAfter: number) =>
-      void (await Credentials.updateOne({ _id: id, notAfter: { $gt: notAfter } }, { $set: { notAfter } })),
+    async endCredential(id: string, notAfter: number): Promise<void> {
+      await Credentials.updateOne({ _id: id, revokedAt: null, notAfter: null }, { $set: { notAfter } });
+      await touched('credentials', await credential(id), null);
+    },
+    async shortenCredential(id: string, notAfter: number): Promise<void> {
+      await Credentials.updateOne({ _id: id, notAfter: { $gt: notAfter } }, { $set: { notAfter } });
+      await touched('credentials', await credential(id), null);
+    },
     /** Of several gateways that report a use, the latest stands. */
     noteUse: async (id: string, at: number) => void (await Credentials.updateOne({ _id: id }, { $max: { lastUsedAt: at } })),
-    revokeAllOf: async (appId: string, at: number) => void (await Credentials.updateMany({ appId, revokedAt: null }, { $set: { revokedAt: at } })),
+    async revokeAllOf(appId: string, at: number): Promise<void> {
+      await Credentials.updateMany({ appId, revokedAt: null }, { $set: { revokedAt: at } });
+      await touched('credentials', await app(appId), null);
+    },
     /** Ends every binding and free authorization of the app. */
-    releaseAllOf: async (appId: string, at: number) => {
+    async releaseAllOf(appId: string, at: number): Promise<void> {
       await Bindings.updateMany({ appId, live: true }, { $set: { live: false } });
+      await touched('bindings', await app(appId), null);
       await Authorizations.updateMany({ appId, live: true }, { $set: { live: false, revokedAt: at } });
     },
     /** False: it was given before, and perhaps revoked since. */

@@ -227,6 +227,7 @@ export function makeInvoicesStore(connection: Connection) {
         ({ _id, issuedAt }) => ({ _id, at: issuedAt }),
       ),
     ofProvider: (providerId: string, from: number, to: number) => Invoices.find({ providerId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
+    unpaidOf: (organizationId: string) => Invoices.find({ organizationId, status: { $in: ['open', 'uncollectible'] } }).lean<InvoiceDoc[]>(),
     openOf: (organizationId: string) => Invoices.find({ organizationId, status: 'open' }).lean<InvoiceDoc[]>(),
     unsettled: () => Invoices.find({ unsettled: true }).lean<InvoiceDoc[]>(),
     inStatus: (status: InvoiceStatus) => Invoices.find({ status }).lean<InvoiceDoc[]>(),

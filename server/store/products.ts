@@ -155,6 +155,9 @@ export function makeProductsStore(connection: Connection) {
     product: (id: string) => Products.findById(id).lean<ProductDoc>(),
     productBySlug: (slug: string) => Products.findOne({ slug }).lean<ProductDoc>(),
     products: (ids: string[]) => Products.find({ _id: { $in: ids } }).lean<ProductDoc[]>(),
+    /** What lists name them by, without all else. */
+    productNames: (ids: readonly string[]) =>
+      Products.find({ _id: { $in: [...ids] } }, { name: 1, slug: 1 }).lean<Pick<ProductDoc, '_id' | 'name' | 'slug'>[]>(),
     productsOf: (organizationId: string) => Products.find({ organizationId }).lean<ProductDoc[]>(),
     productsIn: (status: ProductStatus) => Products.find({ status }).lean<ProductDoc[]>(),
     updateProduct: async (id: string, rev: number, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId'>>) =>
@@ -173,6 +176,7 @@ export function makeProductsStore(connection: Connection) {
     removePlansOf: async (productId: string) => void (await Plans.deleteMany({ productId })),
     addPlan: (plan: PlanDoc) => insertOnce(() => Plans.create(plan)),
     plan: (id: string) => Plans.findById(id).lean<PlanDoc>(),
+    plans: (ids: readonly string[]) => Plans.find({ _id: { $in: [...ids] } }).lean<PlanDoc[]>(),
     planByName: (productId: string, name: string) => Plans.findOne({ productId, name }).lean<PlanDoc>(),
     plansOfProducts: (productIds: string[]) => Plans.find({ productId: { $in: productIds } }).lean<PlanDoc[]>(),
     plansOf: (productId: string) => Plans.find({ productId }).lean<PlanDoc[]>(),

@@ -1,6 +1,7 @@
 import { Schema, type Connection } from 'mongoose';
 import type { SubscriptionStatus } from '../domain/lifecycles.ts';
 import { insertOnce } from './connect.ts';
+import type { TouchList } from './list-versions.ts';
 
 export interface SubscriptionDoc {
   _id: string;
@@ -50,7 +51,10 @@ const number = { type: Number, required: true } as const;
 const time = { type: Number, default: null } as const;
 const options = { strict: 'throw', versionKey: false, minimize: false } as const;
 
-export function makeSubscriptionsStore(connection: Connection) {
+/** What lists show of a subscription, as far as it can change. */
+const LISTED = ['anchorAt', 'cancelAtPeriodEnd', 'endedAt', 'entitledUntil', 'live', 'planId', 'planVersionId', 'status', 'stripeCustomerId'] as const;
+
+export function makeSubscriptionsStore(connection: Connection, touch: TouchList) {
   const schema = new Schema<SubscriptionDoc>(
     {
       _id: text,
@@ -91,22 +95,35 @@ export function makeSubscriptionsStore(connection: Connection) {
   schema.index({ organizationId: 1, createdAt: 1 });
   schema.index({ productId: 1, createdAt: 1 });
   schema.index({ productId: 1, live: 1 });
+  schema.index({ providerId: 1, live: 1 });
   schema.index({ live: 1 }, { partialFilterExpression: { live: true }, name: 'live' });
   schema.index({ checkoutId: 1 });
   schema.index({ status: 1 });
   schema.index({ unsettled: 1 }, { partialFilterExpression: { unsettled: true }, name: 'unsettled' });
   const Subscriptions = connection.model('Subscription', schema);
 
+  /** Also when nothing was modified: a write that the driver repeats after a lost answer meets its own work. */
+  async function touched<T>(of: Pick<SubscriptionDoc, 'organizationId' | 'providerId'> | null, outcome: T): Promise<T> {
+    if (of) {
+      await touch('subscriptions', of.organizationId);
+      await touch('subscribers', of.providerId);
+    }
+    return outcome;
+  }
+
   return {
     models: [Subscriptions],
     /** False: the request was made before, or a live subscription exists; read which. */
-    add: (subscription: SubscriptionDoc) => insertOnce(() => Subscriptions.create(subscription)),
+    add: async (subscription: SubscriptionDoc) => touched(subscription, await insertOnce(() => Subscriptions.create(subscription))),
     get: (id: string) => Subscriptions.findById(id).lean<SubscriptionDoc>(),
     many: (ids: string[]) => Subscriptions.find({ _id: { $in: ids } }).lean<SubscriptionDoc[]>(),
     byRequest: (organizationId: string, requestId: string) => Subscriptions.findOne({ organizationId, requestId }).lean<SubscriptionDoc>(),
     byCheckout: (checkoutId: string) => Subscriptions.findOne({ checkoutId }).lean<SubscriptionDoc>(),
     liveFor: (organizationId: string, productId: string) => Subscriptions.findOne({ organizationId, productId, live: true }).lean<SubscriptionDoc>(),
     ofOrganization: (organizationId: string) => Subscriptions.find({ organizationId }).lean<SubscriptionDoc[]>(),
+    /** Products and plans of the seller's live ones. */
+    liveOfProvider: (providerId: string) =>
+      Subscriptions.find({ providerId, live: true }, { productId: 1, planId: 1 }).lean<Pick<SubscriptionDoc, '_id' | 'planId' | 'productId'>[]>(),
     liveOfProducts: (productIds: readonly string[]) => Subscriptions.find({ productId: { $in: [...productIds] }, live: true }).lean<SubscriptionDoc[]>(),
     allLive: () => Subscriptions.find({ live: true }).lean<SubscriptionDoc[]>(),
     inStatus: (status: SubscriptionStatus) => Subscriptions.find({ status }).lean<SubscriptionDoc[]>(),
@@ -115,8 +132,10 @@ export function makeSubscriptionsStore(connection: Connection) {
     settle: async (id: string, rev: number) =>
       (await Subscriptions.updateOne({ _id: id, rev, unsettled: true }, { $set: { unsettled: false } })).modifiedCount === 1,
     /** Compare-and-set by `rev`. False: read it again and go on from what is found. */
-    update: async (id: string, rev: number, change: Partial<Omit<SubscriptionDoc, '_id' | 'rev'>>) =>
-      (await Subscriptions.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    async update(id: string, rev: number, change: Partial<Omit<SubscriptionDoc, '_id' | 'rev'>>): Promise<boolean> {
+      const { modifiedCount } = await Subscriptions.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } });
+      return touched(LISTED.some((name) => name in change) ? await Subscriptions.findById(id).lean<SubscriptionDoc>() : null, modifiedCount === 1);
+    },
   };
 }
 

@@ -2,7 +2,8 @@ import { planOf, type PlanDocument } from '../../domain/plan.ts';
 import { describePrice, unitWord } from '../../domain/plan-words.ts';
 import { REQUESTS_METER } from '../../domain/plan.ts';
 import { dueToday, isFreeOfCharge, pendingUntil } from '../../domain/subscription.ts';
-import type { SubscriptionDetails } from '../../services/subscriptions.ts';
+import { nextBoundaryIndex, boundary } from '../../domain/period.ts';
+import type { SubscriptionDetails, SubscriptionRow } from '../../services/subscriptions.ts';
 import { writtenAt, type AwaitedInvoice, type SubscriptionOverview, type UsedSoFar } from '../../services/overview.ts';
 import { grouped, percentOf } from './number.ts';
 import { dateWords, durationWords, periodWords, timeWords } from './time.ts';
@@ -210,6 +211,41 @@ export const nextInvoiceModel = ({ next, subscription }: SubscriptionOverview) =
         })),
       };
 
+/** Lists of more show no figures: each has them on its own page. */
+export const FIGURES_MAX = 12;
+
+const ATTENTION: readonly string[] = ['suspended', 'past_due', 'pending', 'requested'];
+/** What waits for somebody first; otherwise as they were. */
+export const attentionFirst = (rows: readonly SubscriptionRow[]): SubscriptionRow[] => {
+  const rank = ({ status }: SubscriptionRow): number => (ATTENTION.includes(status) ? ATTENTION.indexOf(status) : ATTENTION.length);
+  return [...rows].sort((a, b) => rank(a) - rank(b));
+};
+
+/** The running period as boundaries say, [from, to); null before there is one, and after the end. */
+export function runningPeriod({ live, anchorAt, interval }: SubscriptionRow, now: number): { readonly from: number; readonly to: number } | null {
+  if (!live || anchorAt === null) return null;
+  const next = nextBoundaryIndex(anchorAt, interval, now);
+  return { from: boundary(anchorAt, interval, Math.max(0, next - 1)), to: boundary(anchorAt, interval, next) };
+}
+
+/** A subscription in a long list: what is known without looking into it. */
+export const rowModel = (row: SubscriptionRow, now: number) => ({
+  id: row.id,
+  name: row.productName,
+  plan: row.planTitle,
+  state: row.status,
+  ending: row.cancelAtPeriodEnd,
+  anchorAt: row.anchorAt,
+  endedAt: row.endedAt,
+  nextAt: runningPeriod(row, now)?.to ?? null,
+});
+
+/** Has a subscription all words of a text, in the names of its API and plan? */
+export function subscriptionMatches(text: string): (row: SubscriptionRow) => boolean {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return ({ id, productName, planTitle }) => words.every((word) => `${id} ${productName} ${planTitle}`.toLowerCase().includes(word));
+}
+
 /** An invoice on its way, in a table beside those that are written. */
 export const awaitedModel = ({ subscription, period, writtenAt: at, estimate }: AwaitedInvoice, product: string) => ({
   subscriptionId: subscription._id,
@@ -234,6 +270,22 @@ export const upcomingModel = ({ subscription, product, period, next }: Subscript
         currency: subscription.currency,
         estimateMinor: next?.totalMinor ?? null,
       };
+
+/** The same for many subscriptions: when, without how much. */
+export function upcomingRow(row: SubscriptionRow, now: number) {
+  const period = runningPeriod(row, now);
+  return (
+    period && {
+      subscriptionId: row.id,
+      product: row.productName,
+      period: `${dateWords(period.from)} – ${dateWords(period.to)}`,
+      state: 'running',
+      writtenAt: period.to,
+      currency: row.currency,
+      estimateMinor: null,
+    }
+  );
+}
 
 export interface Step {
   readonly title: string;

@@ -75,17 +75,13 @@ export function usageLink(path: string, query: UsageQuery, change: Partial<Pick<
 }
 
 /** The form above the tables, and the links that change one thing. */
-export const usageControls = (query: UsageQuery, subscriptions: readonly { id: string; name: string }[], hasPeriod: boolean) => ({
+export const usageControls = (query: UsageQuery, hasPeriod: boolean) => ({
   splits: SPLITS.filter((split) => split !== 'subscription' || query.subscriptionId === null).map((split) => ({
     text: `By ${SPLIT_WORDS[split].toLowerCase()}`,
     href: usageLink('/usage', query, { by: split }),
     current: split === query.by,
   })),
   ranges: RANGES.filter((range) => range !== 'period' || hasPeriod).map((value) => ({ value, label: RANGE_WORDS[value], selected: value === query.range })),
-  subscriptions: [
-    { value: '', label: 'All APIs', selected: query.subscriptionId === null },
-    ...subscriptions.map(({ id, name }) => ({ value: id, label: name, selected: id === query.subscriptionId })),
-  ],
   by: query.by,
   fault: query.fault,
   fromDay: day(query.from),

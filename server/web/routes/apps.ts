@@ -1,18 +1,27 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { ROTATION_OVERLAPS } from '../../domain/credential.ts';
+import { isEntitled } from '../../domain/subscription.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { CODES_MAX, KEYS_MAX, type Issued } from '../../services/credentials.ts';
 import type { Services } from '../../services/index.ts';
+import type { SubscriptionRow } from '../../services/subscriptions.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
 import { credentialModel, exampleCurl, exampleOf, issuedModel, OVERLAP_OPTIONS, type CallExample } from '../present/credential.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { counted } from '../present/number.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
 
 const DAY_MS = 86_400_000;
+const PAGE_SIZE = 25;
+/** Of what an app opens: in a list of apps, and on its own page. */
+const NAMES_SHOWN = 5;
+const OPENS_SHOWN = 25;
+/** Subscriptions that are looked at for an example of a call. */
+const EXAMPLES_TRIED = 5;
 const LIVES: Readonly<Record<string, number | null>> = { never: null, '30d': 30 * DAY_MS, '90d': 90 * DAY_MS, '365d': 365 * DAY_MS };
 
 const AppForm = z.strictObject({ name: field.title(64), description: field.line(255) });
@@ -76,12 +85,15 @@ export function appRoutes({
   const idOf = (req: Request, name = 'id'): string => String(req.params[name]);
 
   /** What the app can call by subscription, newest first. */
-  const callable = async (req: Request, appId: string) =>
-    (await subscriptions.list(actorOf(req))).filter(({ bindings }) => bindings.some(({ app }) => app._id === appId));
+  async function callable(req: Request, appId: string): Promise<SubscriptionRow[]> {
+    const [list, rows] = await Promise.all([apps.list(actorOf(req)), subscriptions.rows(actorOf(req))]);
+    const bound = new Set(list.find(({ app }) => app._id === appId)?.bindings.map(({ subscriptionId }) => subscriptionId));
+    return rows.filter(({ id }) => bound.has(id));
+  }
 
   async function exampleFor(req: Request, appId: string): Promise<CallExample | null> {
-    for (const { product, entitled } of await callable(req, appId)) {
-      const listing = entitled ? await publicListener.reached(actorOf(req), await storefront.listing(product.slug)) : undefined;
+    for (const row of (await callable(req, appId)).filter((one) => isEntitled(one, clock.now())).slice(0, EXAMPLES_TRIED)) {
+      const listing = await publicListener.reached(actorOf(req), await storefront.listing(row.slug));
       const example = listing && exampleOf(listing);
       if (example) return example;
     }
@@ -89,19 +101,24 @@ export function appRoutes({
   }
 
   router.get('/apps', may('market:apps:get'), async (req, res) => {
-    const [list, bought] = await Promise.all([apps.list(actorOf(req)), subscriptions.list(actorOf(req))]);
+    const [all, bought] = await Promise.all([apps.list(actorOf(req)), subscriptions.rows(actorOf(req))]);
+    const nameOf = new Map(bought.map(({ id, productName }) => [id, productName]));
+    const number = pageOf(req.query['page']);
     page(res, 'buyer/apps', {
-      apps: list.map(({ app, liveCredentials, bindings }) => ({
-        id: app._id,
-        name: app.name,
-        description: app.description,
-        createdAt: app.createdAt,
-        credentials: liveCredentials,
-        apis: bought
-          .filter(({ subscription }) => bindings.some(({ subscriptionId }) => subscriptionId === subscription._id))
-          .map(({ product }) => product.name)
-          .join(', '),
-      })),
+      any: all.length > 0,
+      apps: all.slice((number - 1) * PAGE_SIZE, number * PAGE_SIZE).map(({ app, liveCredentials, bindings }) => {
+        const names = bindings.flatMap(({ subscriptionId }) => nameOf.get(subscriptionId) ?? []);
+        return {
+          id: app._id,
+          name: app.name,
+          description: app.description,
+          createdAt: app.createdAt,
+          credentials: liveCredentials,
+          apis: names.slice(0, NAMES_SHOWN).join(', '),
+          more: Math.max(0, names.length - NAMES_SHOWN),
+        };
+      }),
+      pages: all.length > PAGE_SIZE ? pagination('/apps', req.query, { page: number, size: PAGE_SIZE, total: all.length }) : null,
     });
   });
 
@@ -149,15 +166,11 @@ export function appRoutes({
         ended: list.filter(({ status }) => status === 'revoked' || status === 'expired').map(credentialModel),
         overlaps: OVERLAP_OPTIONS,
         requestId: ids.uuid(),
-        calls: calls.map(({ subscription, product, plan, entitled }) => ({
-          id: subscription._id,
-          name: product.name,
-          slug: product.slug,
-          plan: plan.title,
-          state: subscription.status,
-          entitled,
-        })),
-        authorizations: authorizations.map(({ apiName, authorization }) => ({ apiName, createdAt: authorization.createdAt })),
+        calls: calls.slice(0, OPENS_SHOWN).map((row) => ({ id: row.id, name: row.productName, slug: row.slug, plan: row.planTitle, state: row.status })),
+        callsTotal: calls.length,
+        callsMore: Math.max(0, calls.length - OPENS_SHOWN),
+        authorizationsMore: Math.max(0, authorizations.length - OPENS_SHOWN),
+        authorizations: authorizations.slice(0, OPENS_SHOWN).map(({ apiName, authorization }) => ({ apiName, createdAt: authorization.createdAt })),
         example: example && { apiName: example.apiName, curl: exampleCurl(example) },
         bounds: { codes: CODES_MAX, keys: KEYS_MAX },
         effect: { ...effect, working: effect.keys + effect.codes },

@@ -3,7 +3,7 @@ import { isAllowed } from '../../domain/rights.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { actorOf, may, ruleUnmet } from '../guards.ts';
-import { firstRun, overviewModel } from '../present/buyer.ts';
+import { attentionFirst, FIGURES_MAX, firstRun, overviewModel, rowModel } from '../present/buyer.ts';
 import { exampleCurl, exampleOf } from '../present/credential.ts';
 import { firstOpen } from '../present/navigation.ts';
 import { page, pageData } from '../render.ts';
@@ -26,7 +26,8 @@ export function dashboardRoutes({
   overview,
   publicListener,
   storefront,
-}: Pick<Services, 'apps' | 'clock' | 'metering' | 'overview' | 'publicListener' | 'storefront'>): Router {
+  subscriptions,
+}: Pick<Services, 'apps' | 'clock' | 'metering' | 'overview' | 'publicListener' | 'storefront' | 'subscriptions'>): Router {
   const router = Router();
   router.get('/dashboard', may('market:account:get'), async (req, res) => {
     const actor = actorOf(req);
@@ -43,38 +44,50 @@ export function dashboardRoutes({
         );
       return res.redirect(303, first ?? '/account');
     }
-    const [all, mine] = await Promise.all([overview.all(actor), apps.list(actor)]);
-    const live = all.filter(({ subscription }) => subscription.live);
-    const running = live.filter(({ subscription }) => subscription.anchorAt !== null);
-    const pending = live.find(({ subscription }) => subscription.anchorAt === null);
+    const [rows, mine] = await Promise.all([subscriptions.rows(actor), apps.list(actor)]);
+    const standing = rows.filter((row) => row.live);
+    const few = standing.length <= FIGURES_MAX;
     const now = clock.now();
-    const { rows } = await metering.usage(actor, {
-      subscriptionIds: running.map(({ subscription }) => subscription._id),
-      from: now - DAY_MS,
-      to: now + 1,
-      by: 'subscription',
-    });
-    const lastDay = new Map(rows.map(({ key, calls }) => [key, calls]));
+    const live = await overview.some(
+      actor,
+      (few ? standing : standing.filter(({ anchorAt }) => anchorAt !== null).slice(0, 1)).map(({ id }) => id),
+    );
+    const running = live.filter(({ subscription }) => subscription.anchorAt !== null);
+    const pending = standing.find(({ anchorAt }) => anchorAt === null);
+    const lastDay = new Map(
+      few
+        ? (
+            await metering.usage(actor, {
+              subscriptionIds: running.map(({ subscription }) => subscription._id),
+              from: now - DAY_MS,
+              to: now + 1,
+              by: 'subscription',
+            })
+          ).rows.map(({ key, calls }) => [key, calls])
+        : [],
+    );
     const first = running[0];
     const listing = first ? await publicListener.reached(actor, await storefront.listing(first.product.slug)) : undefined;
     const example = listing ? exampleOf(listing) : null;
     const boundApp = first?.bindings[0]?.app._id ?? mine[0]?.app._id;
     const called =
-      rows.length > 0 || running.some(({ used }) => used.places > 0n) || all.some(({ subscription }) => subscription.anchorAt !== null && !subscription.live);
+      !few || lastDay.size > 0 || running.some(({ used }) => used.places > 0n) || rows.some((row) => row.anchorAt !== null && !row.live);
     page(res, 'buyer/dashboard', {
-      subscriptions: live.map((one) => ({ ...overviewModel(one), lastDay: lastDay.get(one.subscription._id) ?? 0n })),
+      many: few ? [] : attentionFirst(standing).slice(0, FIGURES_MAX).map((row) => rowModel(row, now)),
+      total: standing.length,
+      subscriptions: (few ? live : []).map((one) => ({ ...overviewModel(one), lastDay: lastDay.get(one.subscription._id) ?? 0n })),
       asOf: running[0]?.asOf ?? null,
       steps: firstRun(
         { subscribed: running.length > 0, app: mine.length > 0, credential: mine.some(({ liveCredentials }) => liveCredentials > 0), called },
         {
-          pending: pending ? `/subscriptions/${pending.subscription._id}` : null,
+          pending: pending ? `/subscriptions/${pending.id}` : null,
           credential: boundApp ? `/apps/${boundApp}#new-key` : '/apps',
           call: first ? `/subscriptions/${first.subscription._id}#call` : '/apis',
         },
       ),
       example: !called && example ? { name: example.apiName, curl: exampleCurl(example) } : null,
-      any: all.length > 0,
-      work: all.length > 0 ? null : workElsewhere(pageData(res).organization),
+      any: rows.length > 0,
+      work: rows.length > 0 ? null : workElsewhere(pageData(res).organization),
     });
   });
   return router;

@@ -2,11 +2,13 @@ import { Router, type Request } from 'express';
 import { z } from 'zod';
 import { plainMoney } from '../../domain/money.ts';
 import { isAllowed } from '../../domain/rights.ts';
+import type { Actor } from '../../domain/actor.ts';
 import type { Services } from '../../services/index.ts';
+import type { SubscriptionRow } from '../../services/subscriptions.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
-import { awaitedModel, upcomingModel } from '../present/buyer.ts';
+import { awaitedModel, FIGURES_MAX, rowModel, upcomingModel, upcomingRow } from '../present/buyer.ts';
 import { sendCsv } from '../present/csv.ts';
 import { invoiceModel, invoiceRow } from '../present/invoice.ts';
 import { invoicePdf } from '../present/invoice-pdf.ts';
@@ -15,6 +17,8 @@ import { page } from '../render.ts';
 
 const PAGE_SIZE = 25;
 const SHOWN_DAYS = 800;
+/** Within this after a subscription's end its last invoice is written, unless something holds it. */
+const LAST_INVOICE_MS = 45 * 86_400_000;
 const CardForm = z.strictObject({ requestId: field.requestId });
 const NothingForm = z.strictObject({});
 
@@ -38,24 +42,44 @@ export function invoiceRoutes({
     const actor = actorOf(req);
     const until = clock.now() + 1;
     const current = pageOf(req.query['page']);
-    const [{ invoices, total }, bought, waiting] = await Promise.all([
+    const [{ invoices, total }, rows, waiting] = await Promise.all([
       invoicing.page(actor, { from: until - SHOWN_DAYS * 86_400_000, to: until }, current, PAGE_SIZE),
-      overview.all(actor),
+      subscriptions.rows(actor),
       invoicing.awaitsBuyer(actor),
     ]);
-    const names = new Map(bought.map(({ subscription, product }) => [subscription._id, product.name]));
-    const awaited = await overview.awaited(bought.map(({ subscription }) => subscription));
+    const names = new Map(rows.map(({ id, productName }) => [id, productName]));
+    const { upcoming, more } = await upcomingOf(actor, rows, names);
     page(res, 'buyer/invoices', {
       invoices: invoices.map((invoice) => ({ ...invoiceRow(invoice), product: names.get(invoice.subscriptionId) ?? '' })),
       pages: pagination('/invoices', {}, { page: current, size: PAGE_SIZE, total }),
-      upcoming: [
-        ...awaited.map((one) => awaitedModel(one, names.get(one.subscription._id) ?? '')),
-        ...bought.flatMap((one) => upcomingModel(one) ?? []).sort((a, b) => a.writtenAt - b.writtenAt),
-      ],
+      upcoming,
+      more,
       any: total > 0,
       open: waiting,
     });
   });
+
+  /** Invoices on their way: of a few subscriptions each with its estimate, of many the next ones. */
+  async function upcomingOf(actor: Actor, rows: readonly SubscriptionRow[], names: ReadonlyMap<string, string>) {
+    const now = clock.now();
+    const live = rows.filter((row) => row.live);
+    if (live.length > FIGURES_MAX) {
+      const next = live.flatMap((row) => upcomingRow(row, now) ?? []).sort((a, b) => a.writtenAt - b.writtenAt);
+      return { upcoming: next.slice(0, FIGURES_MAX), more: Math.max(0, next.length - FIGURES_MAX) };
+    }
+    const bought = await overview.some(
+      actor,
+      [...live, ...rows.filter((row) => !row.live && (row.endedAt ?? 0) > now - LAST_INVOICE_MS).slice(0, FIGURES_MAX)].map(({ id }) => id),
+    );
+    const awaited = await overview.awaited(bought.map(({ subscription }) => subscription));
+    return {
+      upcoming: [
+        ...awaited.map((one) => awaitedModel(one, names.get(one.subscription._id) ?? '')),
+        ...bought.flatMap((one) => upcomingModel(one) ?? []).sort((a, b) => a.writtenAt - b.writtenAt),
+      ],
+      more: 0,
+    };
+  }
 
   router.get('/invoices/:id.csv', may('market:invoices:get'), async (req, res) => {
     const invoice = await model(req);
@@ -114,40 +138,31 @@ export function invoiceRoutes({
         flash(req, 'success', 'The card is saved; everything that is due from now on is collected from it.');
       return res.redirect(303, '/billing');
     }
-    const until = clock.now() + 1;
-    const [organization, list, invoices, leftOver] = await Promise.all([
+    const [organization, rows, open, leftOver] = await Promise.all([
       accounts.organization(actor.organizationId),
-      subscriptions.list(actor),
-      invoicing.list(actor, until - SHOWN_DAYS * 86_400_000, until),
+      subscriptions.rows(actor),
+      invoicing.unpaid(actor),
       invoicing.leftOver(actor),
     ]);
-    const names = new Map(list.map(({ subscription, product }) => [subscription._id, product.name]));
+    const names = new Map(rows.map(({ id, productName }) => [id, productName]));
+    const paying = rows.filter((row) => row.live && row.anchorAt !== null && row.paying);
     const card = organization?.paymentMethod ?? null;
     page(res, 'buyer/billing', {
       card: card && { ...card, expiry: `${String(card.expMonth).padStart(2, '0')} / ${card.expYear}` },
       mayPay: isAllowed(actor, 'market:invoices:pay'),
       requestId: ids.uuid(),
-      open: invoices
-        .filter(({ status }) => status === 'open' || status === 'uncollectible')
+      open: open
+        .slice(0, PAGE_SIZE)
         .map((invoice) => ({ ...invoiceRow(invoice), product: names.get(invoice.subscriptionId) ?? '', failure: invoice.lastFailure })),
+      openMore: Math.max(0, open.length - PAGE_SIZE),
       kept: leftOver.map((invoice) => ({
         ...invoiceRow(invoice),
         product: names.get(invoice.subscriptionId) ?? '',
         amountMinor: invoice.carriedMinor < 0n ? -invoice.carriedMinor : invoice.carriedMinor,
         credit: invoice.carriedMinor < 0n,
       })),
-      paying: list
-        .filter(
-          ({ subscription, document }) =>
-            subscription.live && subscription.anchorAt !== null && (Number(document.base_amount) > 0 || subscription.stripeCustomerId !== null),
-        )
-        .map(({ subscription, product, plan, period }) => ({
-          id: subscription._id,
-          name: product.name,
-          plan: plan.title,
-          state: subscription.status,
-          nextAt: period?.endAt ?? null,
-        })),
+      paying: paying.slice(0, PAGE_SIZE).map((row) => rowModel(row, clock.now())),
+      payingMore: Math.max(0, paying.length - PAGE_SIZE),
     });
   });
   router.post('/billing/card', may('market:invoices:pay'), async (req, res) => {

@@ -2,18 +2,23 @@ import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { isAllowed } from '../../domain/rights.ts';
 import { AppError } from '../../kernel/errors.ts';
+import type { AppSummary } from '../../services/apps.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
-import { awaitedModel, nextInvoiceModel, overviewModel } from '../present/buyer.ts';
+import { attentionFirst, awaitedModel, FIGURES_MAX, nextInvoiceModel, overviewModel, rowModel, subscriptionMatches } from '../present/buyer.ts';
+import { choiceSpec, chosenId, type Choice } from '../present/choice.ts';
 import { exampleCurl, exampleOf } from '../present/credential.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { invoiceRow } from '../present/invoice.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
 import { logoModel } from '../present/storefront.ts';
 import { orderModel, planChoices } from '../present/subscribe.ts';
 import { timeWords } from '../present/time.ts';
 import { page } from '../render.ts';
+
+const PAGE_SIZE = 25;
 
 /** The value of the app field that asks for a new app; its name comes with it. */
 const NEW_APP = 'new';
@@ -23,21 +28,24 @@ const SubscribeForm = z.strictObject({
   appName: field.line(64),
   requestId: field.requestId,
 });
-const AppForm = z.strictObject({ appId: z.string().startsWith('app_').max(80) });
+const AppForm = z.strictObject({ appId: z.string().trim().min(1, 'Choose an app').max(254) });
 const NothingForm = z.strictObject({});
+
+const appChoices = (list: readonly AppSummary[]): Choice[] => list.map(({ app }) => ({ id: app._id, label: app.name, typed: app.name }));
 
 type Faults = Readonly<Record<string, string>>;
 
 /** From the page that states the price to the end of a subscription. */
 export function subscriptionRoutes({
   apps,
+  clock,
   ids,
   invoicing,
   overview,
   publicListener,
   storefront,
   subscriptions,
-}: Pick<Services, 'apps' | 'ids' | 'invoicing' | 'overview' | 'publicListener' | 'storefront' | 'subscriptions'>): Router {
+}: Pick<Services, 'apps' | 'clock' | 'ids' | 'invoicing' | 'overview' | 'publicListener' | 'storefront' | 'subscriptions'>): Router {
   const router = Router();
   const idOf = (req: Request): string => String(req.params['id']);
   const here = (req: Request): string => `/subscriptions/${idOf(req)}`;
@@ -130,8 +138,33 @@ export function subscriptionRoutes({
   });
 
   router.get('/subscriptions', may('market:subscriptions:get'), async (req, res) => {
-    const list = (await overview.all(actorOf(req))).map(overviewModel);
-    page(res, 'buyer/subscriptions', { live: list.filter(({ live }) => live), ended: list.filter(({ live }) => !live) });
+    const actor = actorOf(req);
+    const rows = await subscriptions.rows(actor);
+    const asked = String(req.query['q'] ?? '').slice(0, 200);
+    const found = rows.filter(subscriptionMatches(asked));
+    const [live, ended] = [attentionFirst(found.filter((row) => row.live)), found.filter((row) => !row.live)];
+    const [number, endedNumber] = [pageOf(req.query['page']), pageOf(req.query['ended'])];
+    const now = clock.now();
+    const pager = (name: string, current: number, total: number) =>
+      total > PAGE_SIZE ? pagination('/subscriptions', req.query, { page: current, size: PAGE_SIZE, total }, name) : null;
+    const few = live.length <= FIGURES_MAX;
+    page(res, 'buyer/subscriptions', {
+      query: asked,
+      searchable: rows.length > PAGE_SIZE || asked !== '',
+      none: found.length === 0,
+      live: few
+        ? (
+            await overview.some(
+              actor,
+              found.filter((row) => row.live).map(({ id }) => id),
+            )
+          ).map(overviewModel)
+        : [],
+      many: few ? [] : live.slice((number - 1) * PAGE_SIZE, number * PAGE_SIZE).map((row) => rowModel(row, now)),
+      pages: pager('page', number, live.length),
+      ended: ended.slice((endedNumber - 1) * PAGE_SIZE, endedNumber * PAGE_SIZE).map((row) => rowModel(row, now)),
+      endedPages: pager('ended', endedNumber, ended.length),
+    });
   });
 
   async function subscriptionPage(req: Request, res: Response, faults?: Faults): Promise<void> {
@@ -171,7 +204,7 @@ export function subscriptionRoutes({
           free.length === 0
             ? null
             : formModel(
-                { appId: { label: 'Another app', type: 'select', options: free.map(({ app }) => ({ value: app._id, label: app.name })) } },
+                { appId: choiceSpec({ label: 'Another app' }, appChoices(free), 'Type its id, or its name.') },
                 faults ? (req.body as Record<string, unknown>) : {},
                 faults,
               ),
@@ -206,7 +239,8 @@ export function subscriptionRoutes({
   });
   router.post('/subscriptions/:id/apps', may('market:subscriptions:update'), async (req, res) => {
     try {
-      await subscriptions.bind(actorOf(req), idOf(req), parseForm(AppForm, req.body).appId);
+      const { appId } = parseForm(AppForm, req.body);
+      await subscriptions.bind(actorOf(req), idOf(req), chosenId(appChoices(await apps.list(actorOf(req))), appId) ?? appId);
     } catch (error) {
       if (error instanceof AppError && error.code === 'invalid-form') return subscriptionPage(req, res, error.fields);
       throw error;

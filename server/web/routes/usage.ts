@@ -2,9 +2,12 @@ import { Router, type Request } from 'express';
 import { AppError } from '../../kernel/errors.ts';
 import { isoUtc } from '../../kernel/clock.ts';
 import type { Services } from '../../services/index.ts';
-import type { SubscriptionDetails } from '../../services/subscriptions.ts';
+import type { SubscriptionDetails, SubscriptionRow } from '../../services/subscriptions.ts';
 import { actorOf, may } from '../guards.ts';
+import { FIGURES_MAX } from '../present/buyer.ts';
+import { choiceSpec, choiceValue, chosenId, type Choice } from '../present/choice.ts';
 import { sendCsv } from '../present/csv.ts';
+import { formModel, type FieldSpec } from '../present/form.ts';
 import { pageOf, pagination } from '../present/pagination.ts';
 import {
   chartUnit,
@@ -23,6 +26,7 @@ import {
 import { page } from '../render.ts';
 
 const CALLS_PAGE_SIZE = 25;
+const WHICH: FieldSpec = { label: 'API', placeholder: 'All APIs' };
 
 /** What was called: counted, by what, over which time; and the single calls behind the figures. */
 export function usageRoutes({
@@ -37,22 +41,30 @@ export function usageRoutes({
 
   interface Asked {
     readonly query: UsageQuery;
-    readonly list: readonly SubscriptionDetails[];
+    readonly list: readonly SubscriptionRow[];
     /** Those whose usage is meant. */
-    readonly chosen: readonly SubscriptionDetails[];
+    readonly chosen: readonly SubscriptionRow[];
+    /** The one that was asked for. */
+    readonly one: SubscriptionDetails | null;
   }
+  const choicesOf = (list: readonly SubscriptionRow[]): Choice[] =>
+    list.map(({ id, productName, planTitle }) => ({ id, label: `${productName} (${planTitle})`, typed: productName }));
+
   async function asked(req: Request): Promise<Asked> {
-    const list = (await subscriptions.list(actorOf(req))).filter(({ subscription }) => subscription.anchorAt !== null);
-    const wanted = list.find(({ subscription }) => subscription._id === req.query['subscription']);
-    const query = readUsageQuery(req.query, clock.now(), wanted?.period ?? null);
+    const actor = actorOf(req);
+    const list = (await subscriptions.rows(actor)).filter(({ anchorAt }) => anchorAt !== null);
+    const typed = req.query['subscription'];
+    const wanted = typeof typed === 'string' ? chosenId(choicesOf(list), typed) : undefined;
+    const [one = null] = wanted === undefined ? [] : await subscriptions.list(actor, [wanted]);
+    const query = readUsageQuery({ ...req.query, ...(wanted !== undefined && { subscription: wanted }) }, clock.now(), one?.period ?? null);
     // An id that is not among ours looks like one that does not exist.
-    if (query.subscriptionId !== null && !wanted) throw new AppError('not-found');
-    return { query, list, chosen: wanted ? [wanted] : list };
+    if (query.subscriptionId !== null && !one) throw new AppError('not-found');
+    return { query, list, one, chosen: list.filter(({ id }) => wanted === undefined || id === wanted) };
   }
 
   /** Names of what the rows are split by. */
-  async function namesFor(req: Request, by: Split, chosen: readonly SubscriptionDetails[]): Promise<Map<string, string>> {
-    if (by === 'subscription') return new Map(chosen.map(({ subscription, product }) => [subscription._id, product.name]));
+  async function namesFor(req: Request, by: Split, chosen: readonly SubscriptionRow[]): Promise<Map<string, string>> {
+    if (by === 'subscription') return new Map(chosen.map(({ id, productName }) => [id, productName]));
     if (by !== 'app' && by !== 'credential') return new Map();
     const mine = await apps.list(actorOf(req));
     if (by === 'app') return new Map(mine.map(({ app }) => [app._id, app.name]));
@@ -65,7 +77,7 @@ export function usageRoutes({
   }
 
   const usageOf = ({ query, chosen }: Asked, req: Request, by: Parameters<typeof metering.usage>[1]['by']) =>
-    metering.usage(actorOf(req), { subscriptionIds: chosen.map(({ subscription }) => subscription._id), from: query.from, to: query.to, by });
+    metering.usage(actorOf(req), { subscriptionIds: chosen.map(({ id }) => id), from: query.from, to: query.to, by });
 
   router.get('/usage', may('market:usage:get'), async (req, res) => {
     const question = await asked(req);
@@ -74,19 +86,27 @@ export function usageRoutes({
       usageOf(question, req, query.by),
       usageOf(question, req, chartUnit(query)),
       namesFor(req, query.by, chosen),
-      overview.periodsIn(
-        chosen.map(({ subscription }) => subscription),
-        query.from,
-        query.to,
-      ),
+      // Of many together the periods are on their own pages.
+      chosen.length > FIGURES_MAX
+        ? []
+        : overview.periodsIn(
+            (
+              await subscriptions.list(
+                actorOf(req),
+                chosen.map(({ id }) => id),
+              )
+            ).map(({ subscription }) => subscription),
+            query.from,
+            query.to,
+          ),
     ]);
-    const nameOf = new Map(list.map(({ subscription, product }) => [subscription._id, product.name]));
+    const nameOf = new Map(list.map(({ id, productName }) => [id, productName]));
     page(res, 'buyer/usage', {
-      controls: usageControls(
-        query,
-        list.map(({ subscription, product, plan }) => ({ id: subscription._id, name: `${product.name} (${plan.title})` })),
-        query.subscriptionId !== null,
-      ),
+      controls: usageControls(query, query.subscriptionId !== null),
+      which: formModel(
+        { subscription: choiceSpec(WHICH, [{ id: '', label: 'All APIs', typed: '' }, ...choicesOf(list)], '') },
+        { subscription: query.subscriptionId === null ? '' : choiceValue([{ id: '', label: '', typed: '' }, ...choicesOf(list)], query.subscriptionId) },
+      ).subscription,
       any: list.length > 0,
       asOf,
       split: SPLIT_WORDS[query.by],
@@ -104,7 +124,7 @@ export function usageRoutes({
       calls: query.subscriptionId === null ? null : usageLink('/usage/calls', query),
       callLinks:
         query.subscriptionId === null
-          ? list.map(({ subscription, product }) => ({ name: product.name, href: usageLink('/usage/calls', query, { subscriptionId: subscription._id }) }))
+          ? list.slice(0, FIGURES_MAX).map(({ id, productName }) => ({ name: productName, href: usageLink('/usage/calls', query, { subscriptionId: id }) }))
           : [],
     });
   });
@@ -135,8 +155,7 @@ export function usageRoutes({
   });
 
   router.get('/usage/calls', may('market:usage:get'), async (req, res) => {
-    const { query, chosen } = await asked(req);
-    const [one] = chosen;
+    const { query, one } = await asked(req);
     if (query.subscriptionId === null || !one) throw new AppError('not-found', 'Choose one API: its calls are listed on their own.');
     const calls = await metering.calls(actorOf(req), query.subscriptionId, query.from, query.to);
     const current = pageOf(req.query['page']);
@@ -144,7 +163,7 @@ export function usageRoutes({
     page(res, 'buyer/calls', {
       name: one.product.name,
       subscriptionId: one.subscription._id,
-      words: usageControls(query, [], false).words,
+      words: usageControls(query, false).words,
       back: usageLink('/usage', query),
       total: calls.length,
       calls: calls

@@ -150,7 +150,8 @@ describe('running subscriptions', () => {
     }
     await refused('not-found', subscriptions.bind(stranger, id, (await world.app(stranger))._id));
     await refused('not-found', subscriptions.unbind(stranger, id, app._id));
-    expect(await subscriptions.list(stranger)).to.deep.equal([]);
+    expect(await subscriptions.rows(stranger)).to.deep.equal([]);
+    expect(await subscriptions.list(stranger, [id])).to.deep.equal([]);
     expect(await stored(id)).to.include({ status: 'active', cancelAtPeriodEnd: false });
   });
 });

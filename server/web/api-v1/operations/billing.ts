@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '../../../kernel/errors.ts';
 import type { Services } from '../../../services/index.ts';
+import type { SubscriptionDetails } from '../../../services/subscriptions.ts';
 import type { InvoiceDoc } from '../../../store/invoices.ts';
 import { numberWords } from '../../present/invoice.ts';
 import { SPAN_DAYS_MAX } from '../../present/usage.ts';
@@ -33,6 +34,17 @@ const invoiceJson = (invoice: InvoiceDoc) => ({
   usage_to: jsonTimeOrNull(invoice.usageTo),
 });
 
+const subscriptionJson = ({ subscription, product, plan, period, bindings, entitled }: SubscriptionDetails) => ({
+  id: subscription._id,
+  product: { id: product._id, slug: product.slug, name: product.name },
+  plan: { id: plan._id, name: plan.name, title: plan.title, version_id: subscription.planVersionId },
+  status: subscription.status,
+  entitled,
+  created_at: jsonTime(subscription.createdAt),
+  period: period && { index: period.index, start_at: jsonTime(period.startAt), end_at: jsonTime(period.endAt) },
+  apps: bindings.map(({ app }) => ({ id: app._id, name: app.name })),
+});
+
 /** What is bought, used and billed. */
 export function billingOperations({
   clock,
@@ -50,23 +62,16 @@ export function billingOperations({
       summary: 'Subscriptions that run or ran, newest first.',
       query: PageQuery,
       answer: SubscriptionList,
-      run: async ({ actor, query }) =>
-        paged(
+      async run({ actor, query }) {
+        const part = paged(
           'subscriptions',
-          await subscriptions.list(actor),
+          await subscriptions.rows(actor),
           query,
-          ({ subscription }) => [subscription.createdAt, subscription._id],
-          ({ subscription, product, plan, period, bindings, entitled }) => ({
-            id: subscription._id,
-            product: { id: product._id, slug: product.slug, name: product.name },
-            plan: { id: plan._id, name: plan.name, title: plan.title, version_id: subscription.planVersionId },
-            status: subscription.status,
-            entitled,
-            created_at: jsonTime(subscription.createdAt),
-            period: period && { index: period.index, start_at: jsonTime(period.startAt), end_at: jsonTime(period.endAt) },
-            apps: bindings.map(({ app }) => ({ id: app._id, name: app.name })),
-          }),
-        ),
+          ({ createdAt, id }) => [createdAt, id],
+          ({ id }) => id,
+        );
+        return { ...part, items: (await subscriptions.list(actor, part.items)).map(subscriptionJson) };
+      },
     }),
     operation({
       method: 'get',
@@ -114,12 +119,12 @@ export function billingOperations({
       answer: Usage,
       async run({ actor, query }) {
         const { from, to } = spanOf(query, clock.now(), USAGE_DAYS_DEFAULT, SPAN_DAYS_MAX);
-        const mine = (await subscriptions.list(actor)).filter(({ subscription }) => subscription.anchorAt !== null);
-        const chosen = query.subscription_id === undefined ? mine : mine.filter(({ subscription }) => subscription._id === query.subscription_id);
+        const mine = (await subscriptions.rows(actor)).filter(({ anchorAt }) => anchorAt !== null);
+        const chosen = query.subscription_id === undefined ? mine : mine.filter(({ id }) => id === query.subscription_id);
         // An id that is not among ours looks like one that does not exist.
         if (query.subscription_id !== undefined && chosen.length === 0) throw new AppError('not-found');
         const { by } = query;
-        const { rows, asOf } = await metering.usage(actor, { subscriptionIds: chosen.map(({ subscription }) => subscription._id), from, to, by });
+        const { rows, asOf } = await metering.usage(actor, { subscriptionIds: chosen.map(({ id }) => id), from, to, by });
         const isInstant = by === 'hour' || by === 'day';
         return {
           from: jsonTime(from),
