@@ -23,6 +23,9 @@ export interface AppSummary {
   readonly app: AppDoc;
   /** Credentials that still work. */
   readonly liveCredentials: number;
+  /** Of these, by kind. */
+  readonly keys: number;
+  readonly codes: number;
   readonly bindings: readonly BindingDoc[];
 }
 
@@ -94,14 +97,22 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
         lists.read('bindings', organizationId, () => store.apps.liveBindingsOfOrganization(organizationId)),
       ]);
       const now = clock.now();
-      const [working, bound] = [new Map<string, number>(), new Map<string, BindingDoc[]>()];
-      for (const { appId, notAfter } of credentials) if (notAfter === null || notAfter > now) working.set(appId, (working.get(appId) ?? 0) + 1);
+      const [working, bound] = [new Map<string, { keys: number; codes: number }>(), new Map<string, BindingDoc[]>()];
+      for (const { appId, kind, notAfter } of credentials) {
+        if (notAfter !== null && notAfter <= now) continue;
+        const known = working.get(appId) ?? { keys: 0, codes: 0 };
+        known[kind === 'key' ? 'keys' : 'codes'] += 1;
+        working.set(appId, known);
+      }
       for (const binding of bindings) {
         const known = bound.get(binding.appId);
         if (known) known.push(binding);
         else bound.set(binding.appId, [binding]);
       }
-      return apps.map((app) => ({ app, liveCredentials: working.get(app._id) ?? 0, bindings: bound.get(app._id) ?? [] }));
+      return apps.map((app) => {
+        const { keys, codes } = working.get(app._id) ?? { keys: 0, codes: 0 };
+        return { app, keys, codes, liveCredentials: keys + codes, bindings: bound.get(app._id) ?? [] };
+      });
     },
 
     get: (actor, appId) => ownApp(store, actor, appId),
@@ -138,7 +149,12 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
       return { ...app, name, description, rev: app.rev + 1 };
     },
 
-    removalEffect: async (actor, appId) => effectOf(await ownApp(store, actor, appId)),
+    async removalEffect(actor, appId) {
+      await ownApp(store, actor, appId);
+      const [all, authorizations] = await Promise.all([this.list(actor), store.apps.authorizationsOfApp(appId)]);
+      const { keys = 0, codes = 0, bindings = [] } = all.find(({ app }) => app._id === appId) ?? {};
+      return { keys, codes, subscriptions: bindings.length, authorizations: authorizations.filter(({ live }) => live).length };
+    },
 
     async remove(actor, appId) {
       const app = await ownApp(store, actor, appId);

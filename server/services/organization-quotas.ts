@@ -20,7 +20,8 @@ export interface OrganizationQuota {
 
 /** How much of what the actor's organization has room for is used. Whoever may see the organization may know the figures, also of what he may not see. */
 export interface OrganizationQuotas {
-  list(actor: Actor): Promise<OrganizationQuota[]>;
+  /** @param kinds  only these are counted */
+  list(actor: Actor, kinds?: readonly OrganizationQuotaKind[]): Promise<OrganizationQuota[]>;
 }
 
 export function makeOrganizationQuotas({
@@ -28,29 +29,22 @@ export function makeOrganizationQuotas({
 }: {
   readonly store: Pick<Store, 'access' | 'apps' | 'gateways' | 'products' | 'serviceAccounts'>;
 }): OrganizationQuotas {
+  type Held = readonly { readonly slot?: number | null }[];
+  const KINDS: Readonly<Record<OrganizationQuotaKind, { readonly limit: number; readonly held: (organizationId: string) => PromiseLike<Held> }>> = {
+    gateways: { limit: GATEWAYS_MAX, held: (id) => store.gateways.gatewaysOf(id) },
+    products: { limit: PRODUCTS_MAX, held: (id) => store.products.productsOf(id) },
+    apps: { limit: APPS_MAX, held: (id) => store.apps.appsOf(id) },
+    policies: { limit: POLICIES_MAX, held: (id) => store.access.policiesOf(id) },
+    userGroups: { limit: USER_GROUPS_MAX, held: (id) => store.access.groupsOf(id) },
+    serviceAccounts: { limit: SERVICE_ACCOUNTS_MAX, held: (id) => store.serviceAccounts.liveOf(id) },
+  };
   return {
-    async list({ organizationId }) {
-      const [gateways, products, apps, policies, userGroups, serviceAccounts] = await Promise.all([
-        store.gateways.gatewaysOf(organizationId),
-        store.products.productsOf(organizationId),
-        store.apps.appsOf(organizationId),
-        store.access.policiesOf(organizationId),
-        store.access.groupsOf(organizationId),
-        store.serviceAccounts.liveOf(organizationId),
-      ]);
-      const quota = (kind: OrganizationQuotaKind, held: readonly { readonly slot?: number | null }[], limit: number): OrganizationQuota => ({
-        kind,
-        used: held.filter(holdsPlace).length,
-        limit,
-      });
-      return [
-        quota('gateways', gateways, GATEWAYS_MAX),
-        quota('products', products, PRODUCTS_MAX),
-        quota('apps', apps, APPS_MAX),
-        quota('policies', policies, POLICIES_MAX),
-        quota('userGroups', userGroups, USER_GROUPS_MAX),
-        quota('serviceAccounts', serviceAccounts, SERVICE_ACCOUNTS_MAX),
-      ];
-    },
+    list: ({ organizationId }, kinds = ORGANIZATION_QUOTA_KINDS) =>
+      Promise.all(
+        kinds.map(async (kind) => {
+          const { limit, held } = KINDS[kind];
+          return { kind, used: (await held(organizationId)).filter(holdsPlace).length, limit };
+        }),
+      ),
   };
 }

@@ -1,6 +1,5 @@
 import { SYSTEM, type Actor } from '../domain/actor.ts';
 import { givenUpAt } from '../domain/dunning.ts';
-import { isAllowed } from '../domain/rights.ts';
 import { canCancel, isEntitled, pendingUntil } from '../domain/subscription.ts';
 import type { PlanDocument } from '../domain/plan.ts';
 import { AppError } from '../kernel/errors.ts';
@@ -12,9 +11,9 @@ import type { PlanDoc, ProductDoc } from '../store/products.ts';
 import type { SubscriptionDoc } from '../store/subscriptions.ts';
 import type { Payments } from '../stripe/payments.ts';
 import { ownApp } from './apps.ts';
-import { makeKeptLists } from './kept-lists.ts';
 import { makeSubscriptionLife, type LifeDependencies } from './subscription-life.ts';
 import { makeSubscriptionPurchase, type PurchaseDependencies } from './subscription-purchase.ts';
+import { makeSubscriptionRows } from './subscription-rows.ts';
 
 export type { BeginRequest, Begun, FirstInvoices, FirstPayment } from './subscription-purchase.ts';
 
@@ -37,19 +36,7 @@ export interface SubscriptionDetails {
   readonly entitled: boolean;
 }
 
-/** A subscription as lists, counts and choices need it. */
-export interface SubscriptionRow
-  extends Pick<
-    SubscriptionDoc,
-    'anchorAt' | 'cancelAtPeriodEnd' | 'createdAt' | 'currency' | 'endedAt' | 'entitledUntil' | 'interval' | 'live' | 'productId' | 'status'
-  > {
-  readonly id: string;
-  readonly productName: string;
-  readonly slug: string;
-  readonly planTitle: string;
-  /** It has a fee, or may come to cost something. */
-  readonly paying: boolean;
-}
+export type { SubscriptionRow } from './subscription-rows.ts';
 
 export type Subscriptions = ReturnType<typeof makeSubscriptions>;
 
@@ -59,7 +46,7 @@ const CARD_CHECKOUT_MS = 3_600_000;
 export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
   const { store, payments, audit, changes, clock } = dependencies;
   const life = makeSubscriptionLife(dependencies);
-  const lists = makeKeptLists({ settings: store.settings, clock });
+  const rows = makeSubscriptionRows({ store, clock });
   const purchase = makeSubscriptionPurchase({ ...dependencies, life });
 
   async function own(actor: Actor, id: string): Promise<SubscriptionDoc> {
@@ -99,43 +86,6 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
     });
   }
 
-  /** Newest first; those that never came about only while they are pending. From memory. */
-  async function rows(actor: Actor): Promise<SubscriptionRow[]> {
-    const all = await lists.read('subscriptions', actor.organizationId, () => rowsOf(actor.organizationId));
-    return all.filter(({ id, live, anchorAt }) => (live || anchorAt !== null) && isAllowed(actor, 'market:subscriptions:get', `subscription:${id}`));
-  }
-
-  async function rowsOf(organizationId: string): Promise<SubscriptionRow[]> {
-    const all = await store.subscriptions.ofOrganization(organizationId);
-    const distinct = (name: 'planId' | 'planVersionId' | 'productId') => [...new Set(all.map((subscription) => subscription[name]))];
-    const [products, plans, versions] = await Promise.all([
-      store.products.productNames(distinct('productId')),
-      store.products.plans(distinct('planId')),
-      store.products.planVersions(distinct('planVersionId')),
-    ]);
-    const byId = <T extends { readonly _id: string }>(documents: readonly T[]) => new Map(documents.map((document) => [document._id, document]));
-    const [productOf, planOf, versionOf] = [byId(products), byId(plans), byId(versions)];
-    return all
-      .map(({ _id, ...subscription }) => ({
-        id: _id,
-        productId: subscription.productId,
-        productName: productOf.get(subscription.productId)?.name ?? '',
-        slug: productOf.get(subscription.productId)?.slug ?? '',
-        planTitle: planOf.get(subscription.planId)?.title ?? '',
-        status: subscription.status,
-        live: subscription.live,
-        anchorAt: subscription.anchorAt,
-        interval: subscription.interval,
-        currency: subscription.currency,
-        cancelAtPeriodEnd: subscription.cancelAtPeriodEnd,
-        entitledUntil: subscription.entitledUntil,
-        createdAt: subscription.createdAt,
-        endedAt: subscription.endedAt,
-        paying: subscription.stripeCustomerId !== null || Number(versionOf.get(subscription.planVersionId)?.document.base_amount ?? 0) > 0,
-      }))
-      .sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
-  }
-
   const tell = async (id: string): Promise<void> => void (await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id })));
 
   return {
@@ -156,6 +106,7 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
       return details;
     },
 
+    /** Newest first; those that never came about only while they are pending. From memory. */
     rows,
 
     /** Of those the actor sees among these, in their order. */

@@ -2,6 +2,7 @@ import { Schema, type Connection } from 'mongoose';
 import type { OrganizationRules, RulesSuspension } from '../domain/organization-rules.ts';
 import { insertOnce } from './connect.ts';
 import type { TouchList } from './list-versions.ts';
+import { makeTokensStore } from './tokens.ts';
 
 export interface UserDoc {
   _id: string;
@@ -84,21 +85,7 @@ export interface MembershipDoc {
   rev: number;
 }
 
-export interface TokenDoc {
-  /** Hex SHA-256 of the token; the token itself is only in the mail. */
-  _id: string;
-  purpose: 'invite' | 'recover' | 'reset' | 'verify';
-  userId: string;
-  email: string;
-  /** Of an invitation: which one invites. Of a recovery: who sent it, `org_platform` for an operator. */
-  organizationId: string | null;
-  policies: string[];
-  /** Of a reset: the password it replaces, as `passwordMark` names it; of a recovery: what `sessionMark` names. Another one makes the link void. */
-  passwordMark: string;
-  groups: string[];
-  usedAt: number | null;
-  expiresAt: Date;
-}
+export type { TokenDoc } from './tokens.ts';
 
 const text = { type: String, required: true } as const;
 const time = { type: Number, required: true } as const;
@@ -159,28 +146,10 @@ export function makeAccountsStore(connection: Connection, touch: TouchList) {
   );
   memberships.index({ organizationId: 1 });
   memberships.index({ userId: 1 });
-  const tokens = new Schema<TokenDoc>(
-    {
-      _id: text,
-      purpose: { type: String, enum: ['invite', 'recover', 'reset', 'verify'], required: true },
-      userId: { type: String, default: '' },
-      email: text,
-      organizationId: { type: String, default: null },
-      policies: { type: [String], default: [] },
-      passwordMark: { type: String, default: '' },
-      groups: { type: [String], default: [] },
-      usedAt: { type: Number, default: null },
-      expiresAt: { type: Date, required: true },
-    },
-    { strict: 'throw', versionKey: false },
-  );
-  tokens.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
-  tokens.index({ organizationId: 1 });
-
   const Users = connection.model('User', users);
   const Organizations = connection.model('Organization', organizations);
   const Memberships = connection.model('Membership', memberships);
-  const Tokens = connection.model('Token', tokens);
+  const tokens = makeTokensStore(connection, touch);
 
   /** Also when nothing was modified: a write that the driver repeats after a lost answer meets its own work. */
   async function touched<T>(organizationId: string, outcome: T): Promise<T> {
@@ -188,11 +157,9 @@ export function makeAccountsStore(connection: Connection, touch: TouchList) {
     return outcome;
   }
 
-  /** Those of mails to one's own address are of no organization, and on no list. */
-  const invited = async (token: TokenDoc | null): Promise<void> => (token?.organizationId ? touch('invitations', token.organizationId) : undefined);
-
   return {
-    models: [Users, Organizations, Memberships, Tokens],
+    ...tokens,
+    models: [Users, Organizations, Memberships, ...tokens.models],
     /** False: the address has an account already. */
     addUser: (user: UserDoc) => insertOnce(() => Users.create(user)),
     user: (id: string) => Users.findById(id).lean<UserDoc>(),
@@ -291,26 +258,6 @@ export function makeAccountsStore(connection: Connection, touch: TouchList) {
     },
     removeMembership: async (organizationId: string, userId: string) =>
       touched(organizationId, (await Memberships.deleteOne({ _id: `${organizationId}.${userId}` })).deletedCount === 1),
-
-    async addToken(token: TokenDoc): Promise<void> {
-      await Tokens.create(token);
-      await invited(token);
-    },
-    token: (hash: string) => Tokens.findById(hash).lean<TokenDoc>(),
-    tokens: (hashes: readonly string[]) => Tokens.find({ _id: { $in: [...hashes] } }).lean<TokenDoc[]>(),
-    tokensOfOrganization: (organizationId: string) => Tokens.find({ organizationId }).lean<TokenDoc[]>(),
-    /** True: this call used it up. */
-    async useToken(hash: string, at: number): Promise<boolean> {
-      const used = (await Tokens.updateOne({ _id: hash, usedAt: null }, { $set: { usedAt: at } })).modifiedCount === 1;
-      await invited(await Tokens.findById(hash).lean<TokenDoc>());
-      return used;
-    },
-    async removeToken(hash: string): Promise<boolean> {
-      const found = await Tokens.findById(hash).lean<TokenDoc>();
-      const removed = (await Tokens.deleteOne({ _id: hash })).deletedCount === 1;
-      await invited(found);
-      return removed;
-    },
   };
 }
 

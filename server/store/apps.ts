@@ -180,7 +180,9 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
     credentialsOf: (appId: string) => Credentials.find({ appId }).lean<CredentialDoc[]>(),
     /** Not revoked ones of an organization, as far as counts need them. */
     standingCredentialsOf: (organizationId: string) =>
-      Credentials.find({ organizationId, revokedAt: null }, { appId: 1, notAfter: 1 }).lean<Pick<CredentialDoc, '_id' | 'appId' | 'notAfter'>[]>(),
+      Credentials.find({ organizationId, revokedAt: null }, { appId: 1, kind: 1, notAfter: 1 }).lean<
+        Pick<CredentialDoc, '_id' | 'appId' | 'kind' | 'notAfter'>[]
+      >(),
     /** Credentials that are not revoked, for the gateway's snapshot. */
     liveCredentials: () => Credentials.find({ revokedAt: null }).lean<CredentialDoc[]>(),
     credentialsCreatedIn: (from: number, to: number) => Credentials.find({ createdAt: { $gte: from, $lt: to } }).lean<CredentialDoc[]>(),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Actor } from '../../server/domain/actor.ts';
 import { SERVICE_ACCOUNTS_MAX } from '../../server/services/service-accounts.ts';
-import { definition } from './catalog-world.ts';
+import { definition, planDocument } from './catalog-world.ts';
 import { testMongo } from './engines.ts';
 import { PASSWORD, startPortal } from './portal.ts';
 
@@ -241,6 +241,116 @@ export async function listsWorld(size: number) {
   );
   for (let n = 0; n < Math.min(size, SERVICE_ACCOUNTS_MAX); n += 1)
     await services.serviceAccounts.create(actor, { name: `Program ${n}`, purpose: '', policies: ['Developer'], groups: [] });
+  const product = (_id: string, status: string, slug: string) => ({
+    _id,
+    slug,
+    organizationId,
+    gatewayId: gateway._id,
+    environmentId: 'env_none',
+    groupId: group._id,
+    apiIds: [],
+    name: `Product ${slug}`,
+    tagline: '',
+    description: '',
+    category: 'other',
+    tags: [],
+    logo: null,
+    terms: '',
+    dataSource: '',
+    dataLicence: '',
+    status,
+    statusReason: '',
+    submittedAt: now,
+    listedAt: null,
+    slot: null,
+    createdAt: now,
+    updatedAt: now,
+    rev: 1,
+  });
+  const app = await services.apps.create(actor, { name: 'Calls', description: '' });
+  const bought = many(size, (n) => ({ id: ids.next('sub'), productId: ids.next('prd'), n }));
+  await insert(
+    'Product',
+    bought.map(({ productId, n }) => ({ ...product(productId, 'retired', `bought-${n}`), organizationId: 'org_seller' })),
+  );
+  const planId = ids.next('plan');
+  const terms = planDocument();
+  await insert('Plan', [
+    {
+      _id: planId,
+      productId: bought[0]?.productId,
+      name: 'free',
+      title: 'Free',
+      summary: '',
+      ordinal: 1,
+      currentVersionId: `${planId}_v1`,
+      versions: 1,
+      retired: false,
+      createdAt: now,
+      rev: 1,
+    },
+  ]);
+  await insert('PlanVersion', [
+    {
+      _id: `${planId}_v1`,
+      planId,
+      planName: 'free',
+      productId: bought[0]?.productId,
+      n: 1,
+      document: terms,
+      hash: 'none',
+      publishedAt: now,
+      effectiveAt: null,
+    },
+  ]);
+  await insert(
+    'Subscription',
+    bought.map(({ id, productId, n }) => ({
+      _id: id,
+      organizationId,
+      productId,
+      providerId: 'org_seller',
+      gatewayId: gateway._id,
+      planId,
+      planVersionId: `${planId}_v1`,
+      pendingPlanVersionId: null,
+      appId: app._id,
+      requestId: id,
+      currency: 'usd',
+      interval: 'month',
+      status: 'active',
+      live: true,
+      anchorAt: at(n),
+      periodIndex: 0,
+      entitledUntil: null,
+      cancelAtPeriodEnd: false,
+      statusReason: '',
+      stripeCustomerId: null,
+      paymentMethodId: null,
+      checkoutId: null,
+      checkoutUrl: null,
+      checkoutExpiresAt: null,
+      createdAt: at(n),
+      createdBy: owner.userId,
+      endedAt: null,
+      unsettled: false,
+      rev: 1,
+    })),
+  );
+  await insert(
+    'Binding',
+    bought.map(({ id, n }) => ({
+      _id: `${app._id}.${id}`,
+      appId: app._id,
+      subscriptionId: id,
+      organizationId,
+      gatewayId: gateway._id,
+      environmentId: 'env_none',
+      apiIds: [`api_${n}`],
+      live: true,
+      createdAt: at(n),
+    })),
+  );
   // What is put there in batches goes past the lists kept in memory; a write of the product tells them.
   await store.accounts.setUserName(owner.userId, 'Owner');
 
@@ -264,6 +374,12 @@ export async function listsWorld(size: number) {
     { name: 'keys', path: '/organization/keys?state=all', who: 'owner', shows: 0 },
     { name: 'own keys', path: '/account/keys', who: 'owner', shows: 0 },
     { name: 'service accounts', path: '/organization/service-accounts', who: 'owner', shows: 0 },
+    { name: 'subscriptions', path: '/subscriptions', who: 'owner', shows: 0 },
+    { name: 'subscriptions by name', path: '/subscriptions?q=bought-1', who: 'owner', shows: 0 },
+    { name: 'dashboard', path: '/dashboard', who: 'owner', shows: 0 },
+    { name: 'apps', path: '/apps', who: 'owner', shows: 0 },
+    { name: 'an app', path: `/apps/${app._id}`, who: 'owner', shows: 0 },
+    { name: 'payment', path: '/billing', who: 'owner', shows: 0 },
     { name: 'webhooks', path: '/admin/webhooks', who: 'operator', shows: 50 },
   ];
   return {

@@ -21,6 +21,9 @@ export interface Quota {
   readonly group: GroupDoc | null;
 }
 
+/** Of an organization, what stands beside a gateway's own. */
+const SHARED = ['gateways', 'products', 'apps'] as const;
+
 export interface Overview {
   /** Where an organization stands with selling. */
   selling(
@@ -84,7 +87,7 @@ export function makeOverview({ store, directory }: Pick<ListingDependencies, 'st
 
     async quotas(actor, gatewayId) {
       const gateway = await ownGateway(store, actor, gatewayId);
-      const [groups, places, shared] = await Promise.all([groupsOf(gatewayId), placesOf(gatewayId), organizationQuotas.list(actor)]);
+      const [groups, places, shared] = await Promise.all([groupsOf(gatewayId), placesOf(gatewayId), organizationQuotas.list(actor, SHARED)]);
       const sizes = new Map<string, number>();
       for (const { groupId } of places) sizes.set(groupId, (sizes.get(groupId) ?? 0) + 1);
       const sizeOf = ({ _id }: GroupDoc) => sizes.get(_id) ?? 0;
@@ -98,9 +101,7 @@ export function makeOverview({ store, directory }: Pick<ListingDependencies, 'st
           quota('apisOfGroup', largest ? sizeOf(largest) : 0, APIS_PER_GROUP_MAX, largest && seesGroup(actor, gateway, largest) ? largest : null),
           quota('tags', gateway.tags.length, TAGS_MAX),
           // What is made of a gateway, or calls it, is shared by all gateways of the organization.
-          ...shared
-            .filter(({ kind }) => kind === 'gateways' || kind === 'products' || kind === 'apps')
-            .map(({ kind, used, limit }) => quota(kind, used, limit)),
+          ...shared.map(({ kind, used, limit }) => quota(kind, used, limit)),
         ],
       };
     },

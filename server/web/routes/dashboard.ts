@@ -70,10 +70,13 @@ export function dashboardRoutes({
     const listing = first ? await publicListener.reached(actor, await storefront.listing(first.product.slug)) : undefined;
     const example = listing ? exampleOf(listing) : null;
     const boundApp = first?.bindings[0]?.app._id ?? mine[0]?.app._id;
-    const called =
-      !few || lastDay.size > 0 || running.some(({ used }) => used.places > 0n) || rows.some((row) => row.anchorAt !== null && !row.live);
+    const called = !few || lastDay.size > 0 || running.some(({ used }) => used.places > 0n) || rows.some((row) => row.anchorAt !== null && !row.live);
     page(res, 'buyer/dashboard', {
-      many: few ? [] : attentionFirst(standing).slice(0, FIGURES_MAX).map((row) => rowModel(row, now)),
+      many: few
+        ? []
+        : attentionFirst(standing)
+            .slice(0, FIGURES_MAX)
+            .map((row) => rowModel(row, now)),
       total: standing.length,
       subscriptions: (few ? live : []).map((one) => ({ ...overviewModel(one), lastDay: lastDay.get(one.subscription._id) ?? 0n })),
       asOf: running[0]?.asOf ?? null,
