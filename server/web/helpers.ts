@@ -40,7 +40,7 @@ const NOTHING = html('<span class="none" aria-label="none">–</span>');
 
 /** Every helper a template may use; an unknown one fails when the page is compiled. */
 export const helpers: Readonly<Record<string, HelperDelegate>> = {
-  and: plain((...values) => values.find((value) => !truthy(value)) ?? values.at(-1)),
+  and: plain((...values) => (values.every(truthy) ? values.at(-1) : values.find((value) => !truthy(value)))),
   asset: plain((file) => assetPath(String(file))),
   concat: plain((...values) => values.map((value) => String(value ?? '')).join('')),
   counted: plain((count, one, many) => counted(toCount(count), String(one), typeof many === 'string' ? many : undefined)),

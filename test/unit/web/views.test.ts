@@ -52,6 +52,15 @@ const literalsOf = (source: string, helper: string): string[] =>
   });
 
 describe('views', () => {
+  it('compare with `and` as `#if` would: the first value that is not set decides, also where it is missing', () => {
+    const { and } = helpers;
+    const of = (...values: unknown[]): unknown => and?.call({}, ...values, {});
+    for (const missing of [undefined, null, false, 0, '', []]) {
+      expect(of(missing, true)).to.equal(missing);
+      expect(of(true, missing)).to.equal(missing);
+    }
+    expect([of(1, 'last'), of('first', 2, 3)]).to.deep.equal(['last', 3]);
+  });
   it('use helpers that exist', () => {
     const knownHelpers = Object.fromEntries(Object.keys(helpers).map((name) => [name, true])) as CompileOptions['knownHelpers'] & object;
     for (const { name, source } of views) expect(() => Handlebars.precompile(source, { knownHelpersOnly: true, knownHelpers }), name).not.to.throw();
