@@ -5,7 +5,17 @@ import { oldSessions } from './0004-old-sessions.ts';
 import { usageBoots } from './0005-usage-boots.ts';
 import { placesOfGateways } from './0006-places-of-gateways.ts';
 import { placesOfOrganizations } from './0007-places-of-organizations.ts';
+import { earlierLosses } from './0008-earlier-losses.ts';
 import type { Migration } from './step.ts';
 
 /** In the order in which they run; the version of a database is the number of those it has behind it. New ones come at the end. */
-export const MIGRATIONS: readonly Migration[] = [laterFields, carries, auditThings, oldSessions, usageBoots, placesOfGateways, placesOfOrganizations];
+export const MIGRATIONS: readonly Migration[] = [
+  laterFields,
+  carries,
+  auditThings,
+  oldSessions,
+  usageBoots,
+  placesOfGateways,
+  placesOfOrganizations,
+  earlierLosses,
+];

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { makeEarnings } from '../../../server/services/earnings.ts';
+import { earlierLosses } from '../../../server/store/migrations/0008-earlier-losses.ts';
 import { BUYER, billingWorld, buyer, PROVIDER, STARTER, type BillingWorld } from '../../support/billing-world.ts';
 
 const DAY_MS = 86_400_000;
@@ -113,6 +114,29 @@ describe('invoices that cannot be collected', function () {
     // 20 % of 30, 30 and 5: 6, 6 and 1.
     expect(await entriesOf(`writeoff.inv_${id}_1`)).to.deep.equal({ [`receivable:${BUYER}`]: -65n, [`provider_payable:${PROVIDER}`]: 52n, writeoff: 13n });
     expect(await balances()).to.include({ receivable: 0n, provider_payable: 0n, platform_revenue: -13n, writeoff: 13n });
+  });
+
+  it('that were given up before losses were posted are posted once, by the worker that meets them after the migration', async () => {
+    const id = await failing();
+    await world.invoicing.round();
+    const [invoiceId, before] = [`inv_${id}_1`, await balances()];
+    // As it was left then: given up, and the debt still in the books.
+    const ledger = world.store.connection.collection<{ _id: string }>('ledgerTxns');
+    await ledger.deleteOne({ _id: `writeoff.${invoiceId}` });
+    expect(await balances()).to.include({ receivable: 1000n, writeoff: 0n });
+    const migrate = async () => {
+      let changed = 0;
+      await earlierLosses.run(world.store.connection.db as never, async (more) => void (changed += more));
+      return changed;
+    };
+    expect(await Promise.all([migrate(), migrate()]).then((changes) => Math.max(...changes))).to.equal(1);
+    expect(await world.invoice(id, 1)).to.include({ status: 'uncollectible', step: 'writing-off', unsettled: true });
+    expect(await world.invoicing.dueInvoices(world.clock.now())).to.include(invoiceId);
+    await Promise.all([world.invoicing.round(), world.process().invoicing.round()]);
+    expect(await world.invoice(id, 1)).to.include({ status: 'uncollectible', step: 'waiting', unsettled: false });
+    expect(await entriesOf(`writeoff.${invoiceId}`)).to.deep.equal(LOSS);
+    expect(await balances()).to.deep.equal(before);
+    expect(await migrate(), 'what is posted is left alone').to.equal(0);
   });
 
   it('F6: are written off once, whatever is cut short on the way: the answer of Stripe, the posting, the end of the subscription', async () => {
