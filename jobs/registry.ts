@@ -8,7 +8,7 @@ import { handleInboundEvent } from './handle-inbound-event.ts';
 import { invoiceSubscription } from './invoice-subscription.ts';
 import type { Job } from './job.ts';
 import { reconcileEvents } from './reconcile-events.ts';
-import { resealConstants } from './reseal-constants.ts';
+import { resealSecrets } from './reseal-secrets.ts';
 import { rollUpUsage } from './roll-up-usage.ts';
 import { sweep } from './sweep.ts';
 import { warnOfKeys } from './warn-of-keys.ts';
@@ -23,7 +23,7 @@ export const REGISTRY: { readonly [N in JobName]: Job<N> } = {
   'handle-inbound-event': handleInboundEvent,
   'invoice-subscription': invoiceSubscription,
   'reconcile-events': reconcileEvents,
-  'reseal-constants': resealConstants,
+  'reseal-secrets': resealSecrets,
   'roll-up-usage': rollUpUsage,
   sweep,
   'warn-of-keys': warnOfKeys,

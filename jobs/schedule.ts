@@ -4,14 +4,14 @@ import type { Queue } from '../server/queue/queue.ts';
 
 /** Jobs without a payload that every worker asks for again and again; the id makes them one. */
 const EVERY_MS: readonly (readonly [
-  Extract<JobName, 'audit-totals' | 'close-periods' | 'expire-audit' | 'reconcile-events' | 'reseal-constants' | 'roll-up-usage' | 'sweep' | 'warn-of-keys'>,
+  Extract<JobName, 'audit-totals' | 'close-periods' | 'expire-audit' | 'reconcile-events' | 'reseal-secrets' | 'roll-up-usage' | 'sweep' | 'warn-of-keys'>,
   number,
 ])[] = [
   ['audit-totals', 3_600_000],
   ['close-periods', 5_000],
   ['expire-audit', 3_600_000],
   ['reconcile-events', 3_600_000],
-  ['reseal-constants', 86_400_000],
+  ['reseal-secrets', 86_400_000],
   ['roll-up-usage', 5_000],
   ['sweep', 5_000],
   ['warn-of-keys', 3_600_000],

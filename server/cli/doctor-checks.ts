@@ -1,6 +1,8 @@
 import { createConnection } from 'node:net';
 import { makeRedis } from '../cache/redis.ts';
 import type { Config } from '../config.ts';
+import type { KeyRing } from '../domain/credential.ts';
+import { countSealed } from '../services/resealing.ts';
 import { makePayments } from '../stripe/payments.ts';
 import { openStoreLater } from '../store/index.ts';
 
@@ -32,7 +34,7 @@ async function attempt(name: string, check: () => Promise<readonly Finding[]>): 
 /** An address without what signs in to it. */
 const withoutPassword = (uri: string): string => uri.replace(/\/\/[^@/]*@/, '//');
 
-export const checkMongo = ({ mongodbUri }: Pick<Config, 'mongodbUri'>, now: () => number): Promise<readonly Finding[]> =>
+export const checkMongo = ({ mongodbUri, secretKeys }: Pick<Config, 'mongodbUri' | 'secretKeys'>, now: () => number): Promise<readonly Finding[]> =>
   attempt('MongoDB', async () => {
     const store = await openStoreLater(mongodbUri);
     try {
@@ -49,6 +51,7 @@ export const checkMongo = ({ mongodbUri }: Pick<Config, 'mongodbUri'>, now: () =
           ? finding('Indexes', 'ok', 'all there')
           : finding('Indexes', 'warning', `not there yet: ${missing.join(', ')}. They are made when the portal or the worker starts`),
       );
+      found.push(secretsFinding(await countSealed(store), secretKeys));
       const hello = (await admin.command({ hello: 1 })) as { localTime?: Date };
       if (hello.localTime) found.push(clockFinding(hello.localTime.getTime() - now()));
       return found;
@@ -63,6 +66,21 @@ function versionFinding({ version, known }: { version: number | null; known: num
   if (version > known) return finding(name, 'fault', `at version ${version}, but this program knows ${known}: a later version of it has been here`);
   if (version < known) return finding(name, 'warning', `at version ${version} of ${known}; the portal or the worker brings it further when it starts`);
   return finding(name, 'ok', `at version ${version}, as this program needs it`);
+}
+
+/** What keys of SECRET_KEYS are still needed for: one may leave the list when nothing is under it. */
+function secretsFinding(byKey: Awaited<ReturnType<typeof countSealed>>, [first, ...older]: KeyRing): Finding {
+  const name = 'Secrets';
+  const kept = [...byKey].filter(([keyId]) => keyId !== first?.id);
+  const list = (some: typeof kept): string =>
+    some
+      .map(([keyId, kinds]) => `${keyId === '' ? 'in clear' : `under ${keyId}`} ${[...kinds].map(([kind, count]) => `${count} ${kind}`).join(', ')}`)
+      .join('; ');
+  const isKnown = ([keyId]: (typeof kept)[number]): boolean => keyId === '' || older.some(({ id }) => id === keyId);
+  const lost = kept.filter((one) => !isKnown(one));
+  if (lost.length > 0) return finding(name, 'fault', `no key of SECRET_KEYS opens what is ${list(lost)}: put the key back`);
+  if (kept.length > 0) return finding(name, 'warning', `${list(kept)}; a worker seals them anew when it starts, and once a day`);
+  return finding(name, 'ok', `all under ${first?.id ?? 'none'}${older.length > 0 ? `; nothing needs ${older.map(({ id }) => id).join(', ')} any more` : ''}`);
 }
 
 function clockFinding(offsetMs: number): Finding {

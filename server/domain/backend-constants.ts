@@ -1,5 +1,5 @@
 import type { ApiDefinition, BackendParameter, BackendPlace } from './api.ts';
-import { openSecret, sealSecret, type KeyRing } from './credential.ts';
+import { openSecret, sealedBy, sealSecret, type KeyRing } from './credential.ts';
 import { canonicalJson } from './plan.ts';
 
 /** Names under which credentials travel. */
@@ -25,7 +25,7 @@ export function openConstant(ring: KeyRing, apiId: string, parameter: BackendPar
 }
 
 /** Is it as a key that encrypts today would leave it? */
-export const isFresh = (ring: KeyRing, { sealed }: BackendParameter): boolean => sealed?.startsWith(`${ring[0]?.id ?? ''}.`) === true;
+export const isFresh = (ring: KeyRing, { sealed }: BackendParameter): boolean => sealed !== undefined && sealedBy(sealed) === ring[0]?.id;
 
 /** Two headers whose names differ by their letters' case are one. */
 export const placeKey = ({ name, in: place }: BackendPlace): string => (place === 'header' ? `header ${name.toLowerCase()}` : `query ${name}`);

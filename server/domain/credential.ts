@@ -95,6 +95,16 @@ export function openSecret(ring: KeyRing, sealed: string, context: string): stri
   }
 }
 
+/** The id of the key that made a ciphertext. */
+export const sealedBy = (sealed: string): string => sealed.split('.', 1)[0] ?? '';
+
+/** The same secret under the key that encrypts today; null when it is already, or no key of the ring opens it. @param iv  as {@link sealSecret} wants it */
+export function resealed(ring: KeyRing, sealed: string, context: string, iv: Buffer): string | null {
+  if (sealedBy(sealed) === ring[0]?.id) return null;
+  const secret = openSecret(ring, sealed, context);
+  return secret === null ? null : sealSecret(ring, secret, context, iv);
+}
+
 /** Equal texts, in a time that does not depend on where they differ. */
 export function sameSecret(given: string, expected: string): boolean {
   const [a, b] = [createHash('sha256').update(given).digest(), createHash('sha256').update(expected).digest()];

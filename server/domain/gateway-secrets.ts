@@ -21,14 +21,15 @@ export type GatewaySecrets = Readonly<Record<string, GatewaySecret>>;
 /** The newest are kept, so that a change can be put back; those in use always are. */
 export const GATEWAY_SECRETS_MAX = 10;
 
-const contextOf = (gatewayId: string, secretId: string): string => `${gatewayId} ${secretId}`;
+/** What the ciphertext belongs to. */
+export const gatewaySecretContext = (gatewayId: string, secretId: string): string => `${gatewayId} ${secretId}`;
 
 export const sealGatewaySecret = (ring: KeyRing, gatewayId: string, secretId: string, secret: string, iv: Buffer): string =>
-  sealSecret(ring, secret, contextOf(gatewayId, secretId), iv);
+  sealSecret(ring, secret, gatewaySecretContext(gatewayId, secretId), iv);
 
 /** Null: no key of the ring opens it, or it belongs to another gateway. */
 export const openGatewaySecret = (ring: KeyRing, gatewayId: string, secretId: string, { sealed }: Pick<GatewaySecret, 'sealed'>): string | null =>
-  openSecret(ring, sealed, contextOf(gatewayId, secretId));
+  openSecret(ring, sealed, gatewaySecretContext(gatewayId, secretId));
 
 /** @param used  ids that the parameters name @param othersMax  of those nothing names, the newest */
 export function keptSecrets(secrets: GatewaySecrets, used: ReadonlySet<string>, othersMax = GATEWAY_SECRETS_MAX): GatewaySecrets {

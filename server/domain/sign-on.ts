@@ -17,6 +17,9 @@ export function readDomain(text: string): string | null {
 /** The domain of an address; null where there is none. */
 export const domainOf = (email: string): string | null => readDomain(email.slice(email.lastIndexOf('@') + 1));
 
+/** What the ciphertext of a client's secret belongs to. */
+export const clientSecretContext = (organizationId: string): string => `sign-on ${organizationId}`;
+
 export type IssuerReading = { readonly issuer: string; readonly fault?: undefined } | { readonly fault: string };
 
 /**

@@ -8,7 +8,7 @@ export interface JobPayloads {
   'handle-inbound-event': { readonly eventId: string };
   'invoice-subscription': { readonly subscriptionId: string; readonly periodIndex: number };
   'reconcile-events': Record<string, never>;
-  'reseal-constants': Record<string, never>;
+  'reseal-secrets': Record<string, never>;
   'roll-up-usage': Record<string, never>;
   sweep: Record<string, never>;
   'warn-of-keys': Record<string, never>;
@@ -37,7 +37,7 @@ export const JOBS = define({
   'handle-inbound-event': { idFor: ({ eventId }) => eventId, attempts: 12, backoffMs: 1_000, concurrency: 4 },
   'invoice-subscription': { idFor: ({ subscriptionId, periodIndex }) => `${subscriptionId}-${periodIndex}`, attempts: 8, backoffMs: 2_000, concurrency: 4 },
   'reconcile-events': { idFor: () => 'reconcile-events', attempts: 3, backoffMs: 30_000, concurrency: 1 },
-  'reseal-constants': { idFor: () => 'reseal-constants', attempts: 3, backoffMs: 30_000, concurrency: 1 },
+  'reseal-secrets': { idFor: () => 'reseal-secrets', attempts: 3, backoffMs: 30_000, concurrency: 1 },
   'roll-up-usage': { idFor: () => 'roll-up-usage', attempts: 1, backoffMs: 1_000, concurrency: 1 },
   sweep: { idFor: () => 'sweep', attempts: 1, backoffMs: 1_000, concurrency: 1 },
   'warn-of-keys': { idFor: () => 'warn-of-keys', attempts: 3, backoffMs: 30_000, concurrency: 1 },

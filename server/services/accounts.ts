@@ -36,8 +36,8 @@ export const hasSecondFactor = ({ secondFactor }: Pick<UserDoc, 'secondFactor'>)
  * that carries the mark of a second factor was opened with it; turning it on or off ends all others by the same write.
  */
 export function sessionMark(user: Pick<UserDoc, 'passwordHash' | 'secondFactor' | 'sessionSalt'>): string {
-  const cipher = hasSecondFactor(user) ? (user.secondFactor?.cipher ?? '') : '';
-  return sha256Hex(`${user.passwordHash} ${cipher} ${user.sessionSalt ?? ''}`).slice(0, 24);
+  const factor = hasSecondFactor(user) ? (user.secondFactor?.mark ?? user.secondFactor?.cipher ?? '') : '';
+  return sha256Hex(`${user.passwordHash} ${factor} ${user.sessionSalt ?? ''}`).slice(0, 24);
 }
 
 export type Accounts = ReturnType<typeof makeAccounts>;

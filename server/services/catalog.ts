@@ -11,7 +11,6 @@ import { makeParameters, type Parameters } from './catalog/parameters.ts';
 import { makePlans, type Plans } from './catalog/plans.ts';
 import { makeProducts, type Products } from './catalog/products.ts';
 import { makePublishing, type Publishing } from './catalog/publishing.ts';
-import { makeResealing, type Resealing } from './catalog/resealing.ts';
 import { makeReviews, type Reviews, type ReviewsDependencies } from './catalog/reviews.ts';
 import { makeSellers, type Sellers } from './catalog/sellers.ts';
 
@@ -29,7 +28,6 @@ export interface Catalog {
   readonly plans: Plans;
   readonly products: Products;
   readonly publishing: Publishing;
-  readonly resealing: Resealing;
   readonly reviews: Reviews;
   readonly sellers: Sellers;
 }
@@ -50,7 +48,6 @@ export function makeCatalog({ secretKeys, ...given }: ReviewsDependencies & { re
     plans: makePlans(dependencies),
     products: makeProducts(dependencies),
     publishing: makePublishing(dependencies),
-    resealing: makeResealing(dependencies),
     reviews: makeReviews(dependencies),
     sellers: makeSellers(dependencies),
   };

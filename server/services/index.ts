@@ -29,6 +29,7 @@ import { keyAgeDaysMax, makeOrganizationRules, unmetByKey } from './organization
 import { makeOutbound } from './outbound.ts';
 import { makePasskeys } from './passkeys.ts';
 import { makeRecovery } from './recovery.ts';
+import { makeResealing } from './resealing.ts';
 import { makeRuleSuspensions } from './rule-suspensions.ts';
 import { makeSecondFactor } from './second-factor.ts';
 import { makeSessions } from './sessions.ts';
@@ -166,6 +167,7 @@ export function makeServices(ground: Ground) {
     certificates: makeBackendCertificates({ store, secretKeys }),
     outbound: makeOutbound({ allow: upstreamAllow, monotonic: clock.monotonic }),
   });
+  const resealing = makeResealing({ store, changes, constants: catalog.constants, ids, secretKeys });
   const credentials = makeCredentials({ store, audit, clock, ids, changes, secretKeys });
   const storefront = makeStorefront({ store, signals, changes, log, gatewayUrl });
   const earnings = makeEarnings({ store, clock });
@@ -252,6 +254,7 @@ export function makeServices(ground: Ground) {
     passkeys,
     publicListener,
     recovery,
+    resealing,
     ruleSuspensions,
     secondFactor,
     sessions,

@@ -73,7 +73,7 @@ export function makeSecondFactor({
     async begin(actor: Actor, password: string): Promise<void> {
       const user = await accounts.provePassword(actor.userId, password);
       const cipher = sealSecret(secretKeys, ids.bytes(TOTP_SECRET_BYTES).toString('base64url'), user._id, ids.bytes(SEAL_IV_BYTES));
-      const begun = { cipher, confirmedAt: null, lastStep: 0, recovery: [] };
+      const begun = { cipher, mark: sha256Hex(cipher), confirmedAt: null, lastStep: 0, recovery: [] };
       if (!(await store.accounts.beginSecondFactor(user._id, user.secondFactor?.cipher ?? null, begun))) throw new AppError('conflict');
       await audit.append(actor, { action: 'market:account:update', resource: `user:${user._id}`, after: { secondFactor: 'begun' } });
     },

@@ -1,6 +1,6 @@
 import type { Actor } from '../domain/actor.ts';
 import { openSecret, SEAL_IV_BYTES, sealSecret, type KeyRing } from '../domain/credential.ts';
-import { domainOf, readDomain, readIssuer } from '../domain/sign-on.ts';
+import { clientSecretContext, domainOf, readDomain, readIssuer } from '../domain/sign-on.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
@@ -52,7 +52,7 @@ export function makeSignOn({
   upstreamAllow: ReadonlySet<string>;
 }) {
   const { accounts, signOn } = store;
-  const seal = (secret: string, organizationId: string) => sealSecret(secretKeys, secret, `sign-on ${organizationId}`, ids.bytes(SEAL_IV_BYTES));
+  const seal = (secret: string, organizationId: string) => sealSecret(secretKeys, secret, clientSecretContext(organizationId), ids.bytes(SEAL_IV_BYTES));
 
   async function own(actor: Actor): Promise<ConnectionDoc> {
     const found = await signOn.connection(actor.organizationId);
@@ -125,7 +125,7 @@ export function makeSignOn({
 
     /** The client's secret in clear, for calling the issuer. */
     secretOf({ _id, cipher }: ConnectionDoc): string {
-      const secret = openSecret(secretKeys, cipher, `sign-on ${_id}`);
+      const secret = openSecret(secretKeys, cipher, clientSecretContext(_id));
       if (secret === null) throw new AppError('internal', undefined, { cause: new Error(`the secret for single sign-on of ${_id} does not open`) });
       return secret;
     },

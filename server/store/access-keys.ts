@@ -130,6 +130,14 @@ export function makeAccessKeysStore(connection: Connection, touch: TouchList) {
       // The first use is a state that people look for; later ones reach the lists within a minute by themselves.
       if (seen === null) await touched(await key(id), null);
     },
+    /** All that have a secret, revoked ones too, one after the other. */
+    sealed: () =>
+      Keys.find({ secretCipher: { $type: 'string' } }, { accessKey: 1, secretCipher: 1 })
+        .lean<{ _id: string; accessKey: string; secretCipher: string }[]>()
+        .cursor(),
+    /** The same secret, sealed anew. */
+    reseal: async (_id: string, from: string, secretCipher: string) =>
+      (await Keys.updateOne({ _id, secretCipher: from }, { $set: { secretCipher } })).modifiedCount === 1,
     markWarned: async (id: string, endsAt: number) => void (await Keys.updateOne({ _id: id }, { $set: { warnedOf: endsAt } })),
   };
 }

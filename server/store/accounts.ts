@@ -34,6 +34,8 @@ export interface RecoveryAskDoc {
 export interface SecondFactorDoc {
   /** The secret, sealed for this user. */
   cipher: string;
+  /** What sessions are opened under: stays when the secret is sealed anew. Absent: the factor is of before, and its cipher stands in. */
+  mark?: string;
   confirmedAt: number | null;
   /** The last 30-second step whose code was accepted: only later ones are. */
   lastStep: number;
@@ -190,6 +192,15 @@ export function makeAccountsStore(connection: Connection, touch: TouchList) {
     /** The salt with it: a session from before it was on, under the mark of the password alone, must not come back to life. */
     removeSecondFactor: async (id: string, cipher: string, sessionSalt: string) =>
       (await Users.updateOne({ _id: id, 'secondFactor.cipher': cipher }, { $set: { secondFactor: null, sessionSalt, recovery: null } })).modifiedCount === 1,
+    /** Every authenticator app, also those that wait for their first code, one after the other. */
+    sealedFactors: () =>
+      Users.find({ 'secondFactor.cipher': { $type: 'string' } }, { secondFactor: 1 })
+        .lean<{ _id: string; secondFactor: SecondFactorDoc }[]>()
+        .cursor(),
+    /** The same secret, sealed anew. */
+    resealFactor: async (id: string, from: string, { cipher, mark }: Required<Pick<SecondFactorDoc, 'cipher' | 'mark'>>) =>
+      (await Users.updateOne({ _id: id, 'secondFactor.cipher': from }, { $set: { 'secondFactor.cipher': cipher, 'secondFactor.mark': mark } }))
+        .modifiedCount === 1,
     askRecovery: async (id: string, recovery: RecoveryAskDoc) => void (await Users.updateOne({ _id: id }, { $set: { recovery } })),
     /** Those who asked the administrators of an organization, or the operators. */
     askedRecovery: (to: string) => Users.find({ 'recovery.to': to }).lean<UserDoc[]>(),

@@ -217,6 +217,14 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
       await Credentials.updateOne({ _id: id, notAfter: { $gt: notAfter } }, { $set: { notAfter } });
       await touched('credentials', await credential(id), null);
     },
+    /** All that have an AppSecret, revoked ones too, one after the other. */
+    sealedCredentials: () =>
+      Credentials.find({ secretCipher: { $type: 'string' } }, { appKey: 1, secretCipher: 1 })
+        .lean<{ _id: string; appKey: string; secretCipher: string }[]>()
+        .cursor(),
+    /** The same secret, sealed anew. */
+    resealCredential: async (_id: string, from: string, secretCipher: string) =>
+      (await Credentials.updateOne({ _id, secretCipher: from }, { $set: { secretCipher } })).modifiedCount === 1,
     /** Of several gateways that report a use, the latest stands. */
     noteUse: async (id: string, at: number) => void (await Credentials.updateOne({ _id: id }, { $max: { lastUsedAt: at } })),
     async revokeAllOf(appId: string, at: number): Promise<void> {

@@ -141,6 +141,14 @@ export function makeGatewaysStore(connection: Connection) {
     allGateways: () => Gateways.find({ gone: false }).lean<GatewayDoc[]>(),
     updateGateway: async (id: string, rev: number, change: Partial<Omit<GatewayDoc, '_id' | 'rev' | 'organizationId'>>) =>
       (await Gateways.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    /** Those that keep secrets, one after the other. */
+    gatewaysWithSecrets: () =>
+      Gateways.find({ secrets: { $gt: {} } }, { secrets: 1 })
+        .lean<{ _id: string; secrets: GatewaySecrets }[]>()
+        .cursor(),
+    /** The same secret, sealed anew: no new `rev`. */
+    resealSecret: async (_id: string, secretId: string, from: string, sealed: string) =>
+      (await Gateways.updateOne({ _id, [`secrets.${secretId}.sealed`]: from }, { $set: { [`secrets.${secretId}.sealed`]: sealed } })).modifiedCount === 1,
     /** Beside `rev`: whoever edits the settings meanwhile need not start again. False: it was so already. */
     setMaintenance: async (id: string, maintenance: boolean) =>
       (await Gateways.updateOne({ _id: id, maintenance: maintenance ? { $ne: true } : true }, { $set: { maintenance } })).modifiedCount === 1,

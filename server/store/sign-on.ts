@@ -94,6 +94,11 @@ export function makeSignOnStore(connection: Connection) {
     /** Compare-and-set by `rev`. False: somebody else changed it meanwhile. */
     updateConnection: async (id: string, rev: number, change: Partial<Omit<ConnectionDoc, '_id' | 'rev'>>) =>
       (await Connections.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    /** Every organization's, one after the other. */
+    connections: () => Connections.find({}, { cipher: 1 }).lean<Pick<ConnectionDoc, '_id' | 'cipher'>[]>().cursor(),
+    /** The same secret, sealed anew: no new `rev`. */
+    resealConnection: async (_id: string, from: string, cipher: string) =>
+      (await Connections.updateOne({ _id, cipher: from }, { $set: { cipher } })).modifiedCount === 1,
     removeConnection: async (id: string) => (await Connections.deleteOne({ _id: id })).deletedCount === 1,
 
     domain: (id: string) => Domains.findById(id).lean<DomainDoc>(),

@@ -14,8 +14,9 @@ import {
   type ParameterValue,
 } from '../../domain/gateway-parameters.ts';
 import { NEW_KEY, readParameter } from '../../domain/parameter-reading.ts';
-import { SEAL_IV_BYTES, type KeyRing } from '../../domain/credential.ts';
+import { resealed, SEAL_IV_BYTES, type KeyRing } from '../../domain/credential.ts';
 import {
+  gatewaySecretContext,
   keptSecrets,
   readClientCertificate,
   sealGatewaySecret,
@@ -109,6 +110,15 @@ export function makeParameters({ store, audit, changes, clock, ids, secretKeys }
     return { id, secret: { sealed, certificate: '', ca: '', at: clock.real() } };
   }
 
+  /** What is written back was read a moment ago: what was sealed anew meanwhile must not come back under the old key. */
+  const renewed = (gatewayId: string, secrets: GatewaySecrets): GatewaySecrets =>
+    Object.fromEntries(
+      Object.entries(secrets).map(([id, secret]) => {
+        const sealed = resealed(secretKeys, secret.sealed, gatewaySecretContext(gatewayId, id), ids.bytes(SEAL_IV_BYTES));
+        return [id, sealed === null ? secret : { ...secret, sealed }];
+      }),
+    );
+
   async function put(
     actor: Actor,
     gateway: GatewayDoc,
@@ -133,7 +143,7 @@ export function makeParameters({ store, audit, changes, clock, ids, secretKeys }
     const clash = parameterClash(parameterValues(parameters));
     if (clash !== null) throw faulty({ [name]: clash });
     // One write for both: a value never names a secret that is not there. What is in use, and what a change can still be put back to, stays.
-    const secrets = keptSecrets({ ...gateway.secrets, ...made }, usedSecrets(parameters));
+    const secrets = renewed(gateway._id, keptSecrets({ ...gateway.secrets, ...made }, usedSecrets(parameters)));
     if (!(await store.gateways.updateGateway(gateway._id, rev, { parameters, secrets }))) throw new AppError('conflict');
     const logged = (one: ParameterValue): Logged => ({ parameter: name, value: one });
     await audit.append(actor, {

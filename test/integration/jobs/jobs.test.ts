@@ -32,11 +32,8 @@ describe('jobs', function () {
       handle: async (_: unknown, id: string) => void handled.push(id),
       reconcile: async () => 0,
     };
-    const catalog = {
-      deletion: { carryOut: async () => undefined, unfinished: async () => [] },
-      publishing: { settleAbandoned: async () => 0 },
-      resealing: { carryOut: async () => (resealed += 1) },
-    };
+    const catalog = { deletion: { carryOut: async () => undefined, unfinished: async () => [] }, publishing: { settleAbandoned: async () => 0 } };
+    const resealing = { carryOut: async () => (resealed += 1) };
     const usageTotals = { auditAll: async () => ({ windows: 0, wrong: 0 }), rollUp: async () => 0 };
     const auditRetention = { expireDue: async () => 0 };
     const keyWarnings = { warnOfEnds: async () => (warned += 1) };
@@ -46,6 +43,7 @@ describe('jobs', function () {
       inbox,
       invoicing,
       keyWarnings,
+      resealing,
       subscriptions,
       usageTotals,
       queue,
@@ -73,7 +71,7 @@ describe('jobs', function () {
     await settled(idle);
     expect(await charged()).to.deep.equal([...Array(3).fill('paid 1000'), ...Array(3).fill('paid 1150')]);
     expect(warned, 'looks for keys that end').to.be.greaterThan(0);
-    expect(resealed, 'looks for constants in clear').to.be.greaterThan(0);
+    expect(resealed, 'looks for secrets under older keys').to.be.greaterThan(0);
   });
 
   it('F9: Redis is emptied again and again in the middle of a close; nothing is lost or doubled', async () => {

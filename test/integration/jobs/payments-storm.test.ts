@@ -39,13 +39,10 @@ describe('F32: a storm of 429, 500 and time-outs from Stripe', function () {
     const { invoicing, subscriptions } = world.process({ payments: (real) => behindCircuit(real, circuit) });
     const idle = {
       auditRetention: { expireDue: async () => 0 },
-      catalog: {
-        deletion: { carryOut: async () => undefined, unfinished: async () => [] },
-        publishing: { settleAbandoned: async () => 0 },
-        resealing: { carryOut: async () => 0 },
-      },
+      catalog: { deletion: { carryOut: async () => undefined, unfinished: async () => [] }, publishing: { settleAbandoned: async () => 0 } },
       inbox: { unhandled: async () => [], handle: async () => undefined, reconcile: async () => 0 },
       keyWarnings: { warnOfEnds: async () => 0 },
+      resealing: { carryOut: async () => 0 },
       usageTotals: { auditAll: async () => ({ windows: 0, wrong: 0 }), rollUp: async () => 0 },
     };
     const clock = { ...world.clock, real: Date.now };

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { SYSTEM } from '../../../server/domain/actor.ts';
 import type { ApiDraft, BackendParameter, TypedParameter } from '../../../server/domain/api.ts';
+import type { KeyRing } from '../../../server/domain/credential.ts';
 import { makeCatalog } from '../../../server/services/catalog.ts';
+import { makeResealing } from '../../../server/services/resealing.ts';
 import { catalogWorld, definition, type CatalogWorld } from '../../support/catalog-world.ts';
 import { refused } from '../../support/refused.ts';
 
@@ -31,6 +33,8 @@ describe('constants that a provider has sent to its backend', () => {
   const update = async (id: string, path: string, parameters: readonly TypedParameter[]) =>
     world.catalog.apis.update(world.atlas, id, (await world.store.apis.api(id))?.rev ?? 0, draft(path, parameters));
   const values = async (id: string) => world.catalog.constants.opened(id, await stored(id)).map(({ value }) => value);
+  const resealing = (secretKeys: KeyRing = world.dependencies.secretKeys) =>
+    makeResealing({ ...world.dependencies, secretKeys, constants: makeCatalog({ ...world.dependencies, secretKeys }).constants });
   /** Every document of every collection. */
   const database = async () => {
     const collections = (await world.store.connection.db?.collections()) ?? [];
@@ -109,7 +113,7 @@ describe('constants that a provider has sent to its backend', () => {
       ],
     ]);
     const announced = world.announced.length;
-    expect(await world.catalog.resealing.carryOut(SYSTEM)).to.equal(2);
+    expect(await resealing().carryOut(SYSTEM)).to.equal(2);
     expect(world.announced.length, 'gateways are told').to.equal(announced + 1);
     expect(await database())
       .to.not.contain('legacy-in-clear')
@@ -118,21 +122,19 @@ describe('constants that a provider has sent to its backend', () => {
       ['legacy-in-clear', 'legacy-region-in-clear'],
       false,
     ]);
-    expect(await world.catalog.resealing.carryOut(SYSTEM)).to.equal(0);
+    expect(await resealing().carryOut(SYSTEM)).to.equal(0);
   });
 
   it('move to a new key, and open no more without any of theirs', async () => {
     const { api, path } = await newApi();
     const [old] = world.dependencies.secretKeys;
     const fresh = { id: 'k2', key: Buffer.alloc(32, 9) };
-    const with2 = (secretKeys: { id: string; key: Buffer }[]) => makeCatalog({ ...world.dependencies, secretKeys });
-    const rotated = with2([fresh, ...(old ? [old] : [])]);
-    expect(await rotated.resealing.carryOut(SYSTEM)).to.be.at.least(1);
+    expect(await resealing([fresh, ...(old ? [old] : [])]).carryOut(SYSTEM)).to.be.at.least(1);
     expect((await stored(api._id)).map(({ sealed }) => sealed?.split('.')[0])).to.deep.equal(['k2', 'k2']);
-    const alone = with2([fresh]);
+    const alone = makeCatalog({ ...world.dependencies, secretKeys: [fresh] });
     expect(alone.constants.opened(api._id, await stored(api._id)).map(({ value }) => value)).to.deep.equal([SECRET.value, PLAIN.value]);
     // The world's own ring lacks the new key: nothing is overwritten, the form says it.
-    expect(await world.catalog.resealing.carryOut(SYSTEM)).to.equal(0);
+    expect(await resealing().carryOut(SYSTEM)).to.equal(0);
     expect(await fieldsOf(update(api._id, path, [{ name: 'X-Key', in: 'header' }]))).to.deep.equal({
       'backendParameters.0.value': 'Its value can no longer be read. Type it again.',
     });
