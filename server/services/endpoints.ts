@@ -10,34 +10,24 @@ import type { Audit } from './audit.ts';
 import { faulty, ownGateway, refuseFaults } from './catalog/own.ts';
 import type { Changes } from './changes.ts';
 import { makeEndpointMails } from './endpoint-mails.ts';
+import { makeConnectionRows, type ConnectionLists, type ConnectionPages } from './endpoint-rows.ts';
 import type { SendLetter } from './letters.ts';
 
 /** Requests that an organization may begin within a day, whatever became of them. */
 const REQUESTS_PER_DAY = 20;
 const DAY_MS = 86_400_000;
+const FIRST: ConnectionPages = { live: 1, ended: 1 };
 
-/** A connection as its pages name it. */
-export interface ConnectionRow {
-  readonly connection: EndpointConnectionDoc;
-  /** Of the organization that asked, and of the gateway's owner. */
-  readonly organizationName: string;
-  readonly providerName: string;
-  readonly requestedByName: string;
-  /** The operator still offers its address. */
-  readonly offered: boolean;
-}
-
-export interface EndpointView {
+export interface EndpointView extends ConnectionLists {
   readonly gateway: GatewayDoc;
   /** Null: it was never set up. */
   readonly service: EndpointServiceDoc | null;
-  readonly connections: readonly ConnectionRow[];
   /** Private addresses that the operator offers, and how many of them nobody holds. */
   readonly addresses: { readonly offered: number; readonly free: number };
 }
 
 export interface EndpointsDependencies {
-  readonly store: Pick<Store, 'accounts' | 'endpoints' | 'gateways'>;
+  readonly store: Pick<Store, 'accounts' | 'endpoints' | 'gateways' | 'settings'>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly audit: Audit;
@@ -53,23 +43,7 @@ export type Endpoints = ReturnType<typeof makeEndpoints>;
 export function makeEndpoints({ store, clock, ids, audit, changes, sendLetter, addresses }: EndpointsDependencies) {
   const { endpoints } = store;
   const mails = makeEndpointMails({ store, sendLetter });
-
-  async function rowsOf(connections: readonly EndpointConnectionDoc[]): Promise<ConnectionRow[]> {
-    const [organizations, users] = await Promise.all([
-      store.accounts.organizations([...new Set(connections.flatMap(({ organizationId, providerId }) => [organizationId, providerId]))]),
-      store.accounts.users([...new Set(connections.map(({ requestedBy }) => requestedBy))]),
-    ]);
-    const names = new Map([...organizations, ...users].map(({ _id, name }) => [_id, name]));
-    return connections
-      .map((connection) => ({
-        connection,
-        organizationName: names.get(connection.organizationId) ?? connection.organizationId,
-        providerName: names.get(connection.providerId) ?? connection.providerId,
-        requestedByName: names.get(connection.requestedBy) ?? '',
-        offered: connection.address !== null && addresses.includes(connection.address),
-      }))
-      .sort((a, b) => Number(b.connection.live) - Number(a.connection.live) || b.connection.requestedAt - a.connection.requestedAt);
-  }
+  const rows = makeConnectionRows({ store, clock, addresses });
 
   const freeAddresses = async (): Promise<string[]> => {
     const held = new Set((await endpoints.accepted()).map(({ address }) => address));
@@ -130,11 +104,15 @@ export function makeEndpoints({ store, clock, ids, audit, changes, sendLetter, a
   }
 
   return {
-    /** The owner's side: the service of a gateway and its connections, those that live first, then the newest. */
-    async ofGateway(actor: Actor, gatewayId: string): Promise<EndpointView> {
+    /** The owner's side: the service of a gateway, and pages of its connections. */
+    async ofGateway(actor: Actor, gatewayId: string, pages = FIRST): Promise<EndpointView> {
       const gateway = await ownGateway(store, actor, gatewayId);
-      const [service, connections, free] = await Promise.all([endpoints.service(gatewayId), endpoints.connectionsOfGateway(gatewayId), freeAddresses()]);
-      return { gateway, service, connections: await rowsOf(connections), addresses: { offered: addresses.length, free: free.length } };
+      const [service, lists, free] = await Promise.all([
+        endpoints.service(gatewayId),
+        rows.lists(gatewayId, () => endpoints.connectionsOfGateway(gatewayId), pages),
+        rows.free(),
+      ]);
+      return { gateway, service, ...lists, addresses: { offered: addresses.length, free } };
     },
 
     /** @param rev  of the service as the page showed it; 0: it was never set up. @throws invalid-form; conflict when it was changed since */
@@ -214,7 +192,8 @@ export function makeEndpoints({ store, clock, ids, audit, changes, sendLetter, a
     },
 
     /** The other side: what the actor's organization asked for. */
-    connections: async (actor: Actor): Promise<ConnectionRow[]> => rowsOf(await endpoints.connectionsOf(actor.organizationId)),
+    connections: ({ organizationId }: Actor, pages = FIRST): Promise<ConnectionLists> =>
+      rows.lists(organizationId, () => endpoints.connectionsOf(organizationId), pages),
 
     /**
      * Ask for a connection to a service by its exact name.

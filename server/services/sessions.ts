@@ -7,12 +7,12 @@ import type { Store } from '../store/index.ts';
 import type { SessionDoc } from '../store/sessions.ts';
 import { sessionMark } from './accounts.ts';
 import type { Audit } from './audit.ts';
+import { makeKeptLists, slice, type Slice } from './kept-lists.ts';
 
 const SALT_BYTES = 12;
 /** Of a user: in place of another one it ends every session. */
 export const sessionSalt = (ids: Pick<Ids, 'secret'>): string => ids.secret(SALT_BYTES);
-/** Of one user on one page; ending all others ends those too that are not shown. */
-export const SESSIONS_SHOWN_MAX = 100;
+export const SESSIONS_PAGE_SIZE = 25;
 
 /** Ends every session of the user by one write. @returns the salt of those to come; null: somebody else did it meanwhile */
 export async function renewSessionSalt(
@@ -24,9 +24,22 @@ export async function renewSessionSalt(
   return (await accounts.replaceSessionSalt(_id, present, fresh)) ? fresh : null;
 }
 
+export interface SessionsDependencies {
+  readonly store: Pick<Store, 'accounts' | 'passkeys' | 'sessions' | 'settings'>;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly audit: Audit;
+}
+
+export interface SessionsPage extends Slice<SessionDoc> {
+  /** Beside this one, on all pages. */
+  readonly others: number;
+}
+
 /** Where a user is signed in. A session is named by its handle, a hash of the id that the cookie holds. */
-export function makeSessions({ store, clock, ids, audit }: { store: Pick<Store, 'accounts' | 'passkeys' | 'sessions'>; clock: Clock; ids: Ids; audit: Audit }) {
+export function makeSessions({ store, clock, ids, audit }: SessionsDependencies) {
   const { accounts, sessions } = store;
+  const lists = makeKeptLists({ settings: store.settings, clock });
 
   async function userOf(actor: Actor): Promise<UserDoc> {
     const user = await accounts.user(actor.userId);
@@ -35,14 +48,26 @@ export function makeSessions({ store, clock, ids, audit }: { store: Pick<Store, 
   }
 
   return {
-    /** Those that open something now, the one seen last first. */
-    async list(actor: Actor): Promise<SessionDoc[]> {
+    /**
+     * Those that open something now: this one, so that nobody has to search for it, then the one seen last, as it was known within the last minute.
+     * @param own  the handle of this one; @param page  from 1
+     */
+    async list(actor: Actor, own: string, page: number): Promise<SessionsPage> {
       const mark = sessionMark(await userOf(actor));
-      const [all, passkeys] = await Promise.all([sessions.ofUser(actor.userId), store.passkeys.ofUser(actor.userId)]);
+      const [all, passkeys] = await Promise.all([
+        lists.read('sessions', actor.userId, async () =>
+          (await sessions.ofUser(actor.userId))
+            .map(({ _id, expiresAt, mark, openedAt, passkeyId, seenAt }) => ({ _id, expiresAt, mark, openedAt, passkeyId, seenAt }))
+            .sort((a, b) => b.seenAt - a.seenAt || b.openedAt - a.openedAt || (a._id < b._id ? -1 : 1)),
+        ),
+        store.passkeys.ofUser(actor.userId),
+      ]);
       const standing = new Set(['', ...passkeys.map(({ _id }) => _id)]);
-      return all
-        .filter((session) => session.mark === mark && standing.has(session.passkeyId) && session.expiresAt.getTime() > clock.real())
-        .sort((a, b) => b.seenAt - a.seenAt || b.openedAt - a.openedAt);
+      const open = all.filter((session) => session.mark === mark && standing.has(session.passkeyId) && session.expiresAt.getTime() > clock.real());
+      const others = open.filter(({ _id }) => _id !== own);
+      const { rows, total } = slice([...open.filter(({ _id }) => _id === own), ...others], page, SESSIONS_PAGE_SIZE);
+      const found = new Map((await sessions.some(rows.map(({ _id }) => _id))).map((session) => [session._id, session]));
+      return { rows: rows.flatMap(({ _id }) => found.get(_id) ?? []), total, others: others.length };
     },
 
     /** Refused from its next request on. @throws not-found for another user's session, and for one that has ended */

@@ -1,6 +1,7 @@
 import { Schema, type Connection } from 'mongoose';
 import { CONNECTION_STATUSES, type ConnectionStatus } from '../domain/endpoint-rules.ts';
 import { insertOnce, isDuplicateKey } from './connect.ts';
+import type { TouchList } from './list-versions.ts';
 
 /** How a gateway lets itself be found by those who want to connect to it privately. */
 export interface EndpointServiceDoc {
@@ -68,7 +69,7 @@ const time = { type: Number, default: null } as const;
 const options = { strict: 'throw', versionKey: false, minimize: false } as const;
 
 /** Endpoint services of gateways, and the connections to them. */
-export function makeEndpointsStore(connection: Connection) {
+export function makeEndpointsStore(connection: Connection, touch: TouchList) {
   const services = new Schema<EndpointServiceDoc>(
     { _id: text, organizationId: text, name: text, on: flag, automatic: flag, whitelist: texts, createdAt: number, rev: number },
     options,
@@ -107,6 +108,13 @@ export function makeEndpointsStore(connection: Connection) {
   const Services = connection.model('EndpointService', services);
   const Connections = connection.model('EndpointConnection', connections);
 
+  const find = (id: string) => Connections.findById(id).lean<EndpointConnectionDoc>();
+  /** Also when nothing was modified: a write that the driver repeats after a lost answer meets its own work. */
+  async function touched<T>(of: Pick<EndpointConnectionDoc, 'gatewayId' | 'organizationId'> | null, outcome: T): Promise<T> {
+    if (of) await touch('connections', of.organizationId, of.gatewayId, 'accepted');
+    return outcome;
+  }
+
   return {
     models: [Services, Connections],
     /** False: the gateway has one. */
@@ -117,8 +125,8 @@ export function makeEndpointsStore(connection: Connection) {
       (await Services.updateOne({ _id: gatewayId, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
     removeService: async (gatewayId: string) => void (await Services.deleteOne({ _id: gatewayId })),
     /** False: the organization asks for this gateway, or is connected to it, already. */
-    addConnection: (request: EndpointConnectionDoc) => insertOnce(() => Connections.create(request)),
-    connection: (id: string) => Connections.findById(id).lean<EndpointConnectionDoc>(),
+    addConnection: async (request: EndpointConnectionDoc) => touched(request, await insertOnce(() => Connections.create(request))),
+    connection: find,
     connectionsOfGateway: (gatewayId: string) => Connections.find({ gatewayId }).lean<EndpointConnectionDoc[]>(),
     connectionsOf: (organizationId: string) => Connections.find({ organizationId }).lean<EndpointConnectionDoc[]>(),
     /** Those that hold an address: all that gateways serve. */
@@ -127,24 +135,25 @@ export function makeEndpointsStore(connection: Connection) {
     async accept(id: string, address: string, { at, by, mark }: Pick<ConnectionEnd, 'at' | 'by' | 'mark'>): Promise<'accepted' | 'taken' | 'late'> {
       const $set = { status: 'accepted', address, holds: true, decidedAt: at, decidedBy: by, mark };
       try {
-        return (await Connections.updateOne({ _id: id, status: 'requested' }, { $set })).modifiedCount === 1 ? 'accepted' : 'late';
+        const { modifiedCount } = await Connections.updateOne({ _id: id, status: 'requested' }, { $set });
+        return await touched(await find(id), modifiedCount === 1 ? 'accepted' : 'late');
       } catch (error) {
         if (isDuplicateKey(error)) return 'taken';
         throw error;
       }
     },
     /** A request that is not accepted any more. False: it was decided or withdrawn before. */
-    refuse: async (id: string, { status, at, by, reason, mark }: ConnectionEnd) =>
-      (
-        await Connections.updateOne(
-          { _id: id, status: 'requested' },
-          { $set: { status, live: false, reason, mark, ...(status === 'rejected' ? { decidedAt: at, decidedBy: by } : { endedAt: at, endedBy: by }) } },
-        )
-      ).modifiedCount === 1,
+    async refuse(id: string, { status, at, by, reason, mark }: ConnectionEnd): Promise<boolean> {
+      const decided = status === 'rejected' ? { decidedAt: at, decidedBy: by } : { endedAt: at, endedBy: by };
+      const { modifiedCount } = await Connections.updateOne({ _id: id, status: 'requested' }, { $set: { status, live: false, reason, mark, ...decided } });
+      return touched(await find(id), modifiedCount === 1);
+    },
     /** Its address is free again. False: it was no accepted connection any more. */
-    disconnect: async (id: string, { status, at, by, reason, mark }: ConnectionEnd) =>
-      (await Connections.updateOne({ _id: id, status: 'accepted' }, { $set: { status, live: false, holds: false, reason, mark, endedAt: at, endedBy: by } }))
-        .modifiedCount === 1,
+    async disconnect(id: string, { status, at, by, reason, mark }: ConnectionEnd): Promise<boolean> {
+      const $set = { status, live: false, holds: false, reason, mark, endedAt: at, endedBy: by };
+      const { modifiedCount } = await Connections.updateOne({ _id: id, status: 'accepted' }, { $set });
+      return touched(await find(id), modifiedCount === 1);
+    },
   };
 }
 

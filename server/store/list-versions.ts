@@ -2,7 +2,19 @@ import type { SettingsStore } from './settings.ts';
 
 /** Lists that are kept in memory, whole, by whoever shows them: each has one version per owner, which every write of its records raises. */
 export type KeptList =
-  'apps' | 'bindings' | 'credentials' | 'invitations' | 'keys' | 'members' | 'policies' | 'serviceAccounts' | 'subscribers' | 'subscriptions' | 'userGroups';
+  | 'apps'
+  | 'bindings'
+  | 'connections'
+  | 'credentials'
+  | 'invitations'
+  | 'keys'
+  | 'members'
+  | 'policies'
+  | 'serviceAccounts'
+  | 'sessions'
+  | 'subscribers'
+  | 'subscriptions'
+  | 'userGroups';
 
 /** The setting that holds the version of an owner's list. */
 export const listVersion = (list: KeptList, ownerId: string): string => `list.${list}.${ownerId}`;

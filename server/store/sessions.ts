@@ -1,5 +1,6 @@
 import { Schema, type Connection } from 'mongoose';
 import { isDuplicateKey } from './connect.ts';
+import type { TouchList } from './list-versions.ts';
 
 export interface SessionDoc {
   /** Hex SHA-256 of the session's id, which only the browser's cookie holds. */
@@ -27,7 +28,7 @@ export interface SessionDoc {
 /** Longer than any request. */
 const ENDED_KEPT_MS = 86_400_000;
 
-export function makeSessionsStore(connection: Connection) {
+export function makeSessionsStore(connection: Connection, touch: TouchList) {
   const text = { type: String, default: '' } as const;
   const time = { type: Number, required: true } as const;
   const schema = new Schema<SessionDoc>(
@@ -54,12 +55,20 @@ export function makeSessionsStore(connection: Connection) {
     models: [Sessions],
     session: (id: string) => Sessions.findOne({ _id: id, ended: false }).lean<SessionDoc>(),
     ofUser: (userId: string) => Sessions.find({ userId, ended: false }).lean<SessionDoc[]>(),
+    /** Of these, those that have not ended. */
+    some: (ids: readonly string[]) => Sessions.find({ _id: { $in: [...ids] }, ended: false }).lean<SessionDoc[]>(),
     /** Store it, anew or again. False: it was ended, and stays so. */
     async put({ _id, openedAt, seenAt, address, ...rest }: Omit<SessionDoc, 'ended'>): Promise<boolean> {
       // Of an ended one the filter finds nothing, and what is then inserted meets its key. Of two who store a new one at once, one does: he updates it.
       for (let again = false; ; again = true) {
         try {
-          await Sessions.updateOne({ _id, ended: false }, { $set: rest, $setOnInsert: { openedAt, seenAt, address } }, { upsert: true });
+          const { upsertedCount } = await Sessions.updateOne(
+            { _id, ended: false },
+            { $set: rest, $setOnInsert: { openedAt, seenAt, address } },
+            { upsert: true },
+          );
+          // Whose it is stands in its first writing; what is written later is its data alone.
+          if (upsertedCount > 0 && rest.userId !== '') await touch('sessions', rest.userId);
           return true;
         } catch (error) {
           if (!isDuplicateKey(error)) throw error;
@@ -71,9 +80,13 @@ export function makeSessionsStore(connection: Connection) {
     see: async (id: string, seen: Pick<SessionDoc, 'seenAt' | 'address' | 'expiresAt'>) =>
       void (await Sessions.updateOne({ _id: id, ended: false }, { $set: seen })),
     /** True: this call ended it; false: it was ended before, or never stored. */
-    end: async (id: string, at: number) =>
-      (await Sessions.updateOne({ _id: id, ended: false }, { $set: { ended: true, data: '', agent: '', expiresAt: new Date(at + ENDED_KEPT_MS) } }))
-        .modifiedCount === 1,
+    async end(id: string, at: number): Promise<boolean> {
+      const $set = { ended: true, data: '', agent: '', expiresAt: new Date(at + ENDED_KEPT_MS) };
+      const { modifiedCount } = await Sessions.updateOne({ _id: id, ended: false }, { $set });
+      const ended = await Sessions.findById(id, { userId: 1 }).lean<Pick<SessionDoc, 'userId'>>();
+      if (ended && ended.userId !== '') await touch('sessions', ended.userId);
+      return modifiedCount === 1;
+    },
   };
 }
 

@@ -123,7 +123,7 @@ describe('private connections to a gateway, over two gateway processes', functio
     expect([off, unlisted, unknown, almost].map(({ code, fields }) => ({ code, fields }))).to.deep.equal(
       Array.from({ length: 4 }, () => ({ code: 'invalid-form', fields: unknown.fields })),
     );
-    expect(await endpoints().connections(stranger)).to.deep.equal([]);
+    expect(await endpoints().connections(stranger)).to.deep.equal({ live: { rows: [], total: 0 }, ended: { rows: [], total: 0 } });
   });
 
   it('keeps the public listener open while a subscriber has no other way in, and names it', async () => {
@@ -146,7 +146,7 @@ describe('private connections to a gateway, over two gateway processes', functio
     // Two of the owner's people press at once.
     const answers = await Promise.allSettled([1, 2].map(() => endpoints().accept(fleet.provider, gatewayId, connectionId)));
     expect(answers.map(({ status }) => status).sort()).to.deep.equal(['fulfilled', 'rejected']);
-    expect((await endpoints().connections(fleet.buyer))[0]?.connection).to.include({ status: 'accepted', address: addresses[0] });
+    expect((await endpoints().connections(fleet.buyer)).live.rows[0]?.connection).to.include({ status: 'accepted', address: addresses[0] });
     expect((await endpoints().ofGateway(fleet.provider, gatewayId)).addresses).to.deep.equal({ offered: 2, free: 1 });
     expect(await mailsTo('harbor@example.test')).to.include('atlas & Co accepted your private connection');
     await everywhere(addresses[0], 200);
@@ -192,13 +192,13 @@ describe('private connections to a gateway, over two gateway processes', functio
     await endpoints()
       .leave(stranger, waiting._id)
       .catch(() => undefined);
-    expect((await endpoints().connections(stranger))[0]?.connection.live).to.equal(false);
+    expect((await endpoints().connections(stranger)).ended.rows[0]?.connection.live).to.equal(false);
     expect((await endpoints().ofGateway(fleet.provider, gatewayId)).addresses.free).to.equal(1);
     expect((await refusal(endpoints().reject(fleet.provider, gatewayId, waiting._id, ''))).code).to.equal('conflict');
     await save({ whitelist: [stranger.organizationId] });
     const again = await ask(stranger);
     await endpoints().reject(fleet.provider, gatewayId, again._id, 'not now');
-    expect((await endpoints().connections(stranger))[0]?.connection).to.include({ status: 'rejected', reason: 'not now', live: false });
+    expect((await endpoints().connections(stranger)).ended.rows[0]?.connection).to.include({ status: 'rejected', reason: 'not now', live: false });
     expect(await mailsTo('mallory@example.test')).to.include('atlas & Co rejected your private connection');
   });
 
@@ -237,7 +237,11 @@ describe('private connections to a gateway, over two gateway processes', functio
     expect((await Promise.all(open)).map(({ whole }) => whole)).to.deep.equal([false, false]);
     await everywhere(addresses[0], 404);
     expect(await statuses(null)).to.deep.equal([200, 200]);
-    expect((await endpoints().connections(fleet.buyer))[0]?.connection).to.include({ status: 'disconnected', reason: 'the contract ended', holds: false });
+    expect((await endpoints().connections(fleet.buyer)).ended.rows[0]?.connection).to.include({
+      status: 'disconnected',
+      reason: 'the contract ended',
+      holds: false,
+    });
     expect((await refusal(endpoints().disconnect(fleet.provider, gatewayId, connectionId, ''))).code).to.equal('conflict');
     expect(await mailsTo('harbor@example.test')).to.include('atlas & Co ended your private connection');
   });

@@ -82,9 +82,9 @@ describe('every route', function () {
     async '/connections'() {
       const { endpoints } = portal.composition.services;
       const [actor, gatewayId] = [administrator(), things['/gateways/:id'] ?? ''];
-      const { service, connections } = await endpoints.ofGateway(actor, gatewayId);
+      const { service, live } = await endpoints.ofGateway(actor, gatewayId);
       if (!service) await endpoints.saveService(actor, gatewayId, 0, { on: true, automatic: false, whitelist: [] });
-      for (const { connection } of connections) if (connection.live) await endpoints.leave(actor, connection._id);
+      for (const { connection } of live.rows) await endpoints.leave(actor, connection._id);
       const name = (await endpoints.ofGateway(actor, gatewayId)).service?.name ?? '';
       const { _id } = await endpoints.request(actor, { name, message: '', networks: [] });
       return { '/connections/:id': _id, '/gateways/:id/endpoints/connections/:connectionId': _id };

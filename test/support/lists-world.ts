@@ -351,6 +351,40 @@ export async function listsWorld(size: number) {
       createdAt: at(n),
     })),
   );
+  const connection = (n: number, asking: string, owning: string, gatewayId: string, live: boolean) => ({
+    _id: ids.next('con'),
+    gatewayId,
+    serviceName: `main.${gatewayId}`,
+    providerId: owning,
+    organizationId: asking,
+    requestedBy: owner.userId,
+    message: '',
+    networks: [],
+    status: live ? 'requested' : 'rejected',
+    live,
+    address: null,
+    holds: false,
+    reason: '',
+    requestedAt: at(n),
+    decidedAt: live ? null : at(n),
+    decidedBy: '',
+    endedAt: null,
+    endedBy: '',
+    mark: '',
+  });
+  await insert(
+    'EndpointConnection',
+    many(size, (n) => [
+      connection(n, `org_asks${n}`, organizationId, gateway._id, n % 2 === 0),
+      connection(n, organizationId, 'org_seller', `gw_seller${n}`, n % 2 === 0),
+    ]).flat(),
+  );
+  const [opened] = await store.connection.model('Session').collection.find({ userId: owner.userId, ended: false }).toArray();
+  if (!opened) throw new Error('nobody is signed in');
+  await insert(
+    'Session',
+    many(size, (n) => ({ ...opened, _id: letters() + n, agent: 'Mozilla/5.0', openedAt: at(n), seenAt: at(n) })),
+  );
   // What is put there in batches goes past the lists kept in memory; a write of the product tells them.
   await store.accounts.setUserName(owner.userId, 'Owner');
 
@@ -380,6 +414,10 @@ export async function listsWorld(size: number) {
     { name: 'apps', path: '/apps', who: 'owner', shows: 0 },
     { name: 'an app', path: `/apps/${app._id}`, who: 'owner', shows: 0 },
     { name: 'payment', path: '/billing', who: 'owner', shows: 0 },
+    // Of each connection the two organizations and who asked.
+    { name: 'connections', path: '/connections', who: 'owner', shows: 100 },
+    { name: 'endpoints', path: `/gateways/${gateway._id}/endpoints`, who: 'owner', shows: 100 },
+    { name: 'sessions', path: '/account/sessions', who: 'owner', shows: 25 },
     { name: 'webhooks', path: '/admin/webhooks', who: 'operator', shows: 50 },
   ];
   return {

@@ -1,7 +1,7 @@
-import type { ConnectionRow } from '../../services/endpoints.ts';
+import { CONNECTIONS_PAGE_SIZE, type ConnectionLists, type ConnectionPages, type ConnectionRow } from '../../services/endpoint-rows.ts';
+import { pageOf, pagination } from './pagination.ts';
 
-/** Ended ones are kept for the record; of them the newest are shown. */
-const ENDED_SHOWN = 50;
+type Query = Readonly<Record<string, unknown>>;
 
 function connectionModel({ connection, organizationName, providerName, requestedByName, offered }: ConnectionRow) {
   const { _id, organizationId, serviceName, networks, status, address, message, reason, requestedAt, decidedAt, endedAt } = connection;
@@ -27,9 +27,20 @@ function connectionModel({ connection, organizationName, providerName, requested
   };
 }
 
+/** Which pages of the two lists the query asks for. */
+export const connectionPages = (query: Query): ConnectionPages => ({ live: pageOf(query['page']), ended: pageOf(query['ended']) });
+
 /** Those that wait or work, and the record of those that ended. */
-export function connectionsModel(rows: readonly ConnectionRow[]) {
-  const live = rows.filter(({ connection }) => connection.live).map(connectionModel);
-  const ended = rows.filter(({ connection }) => !connection.live);
-  return { live, ended: ended.slice(0, ENDED_SHOWN).map(connectionModel), more: Math.max(0, ended.length - ENDED_SHOWN) };
+export function connectionsModel({ live, ended }: ConnectionLists, path: string, query: Query) {
+  const pages = connectionPages(query);
+  const pager = (name: string, page: number, total: number) =>
+    total > CONNECTIONS_PAGE_SIZE ? pagination(path, query, { page, size: CONNECTIONS_PAGE_SIZE, total }, name) : null;
+  return {
+    live: live.rows.map(connectionModel),
+    liveTotal: live.total,
+    pages: pager('page', pages.live, live.total),
+    ended: ended.rows.map(connectionModel),
+    endedTotal: ended.total,
+    endedPages: pager('ended', pages.ended, ended.total),
+  };
 }

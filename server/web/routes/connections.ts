@@ -5,7 +5,7 @@ import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
-import { connectionsModel } from '../present/endpoints.ts';
+import { connectionPages, connectionsModel } from '../present/endpoints.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
 import { body, orAgain, part, press } from './provider-kit.ts';
@@ -40,7 +40,7 @@ export function connectionRoutes({ endpoints }: Pick<Services, 'endpoints'>): Ro
 
   const show = async (req: Request, res: Response, values: Record<string, unknown> = {}, faults: Record<string, string> = {}, status = 200) => {
     const actor = actorOf(req);
-    const model = connectionsModel(await endpoints.connections(actor));
+    const model = connectionsModel(await endpoints.connections(actor, connectionPages(req.query)), '/connections', req.query);
     page(
       res,
       'buyer/connections',
@@ -48,7 +48,7 @@ export function connectionRoutes({ endpoints }: Pick<Services, 'endpoints'>): Ro
         ...model,
         organizationId: actor.organizationId,
         form: formModel(FIELDS, values, faults),
-        open: Object.keys(faults).length > 0 || model.live.length === 0,
+        open: Object.keys(faults).length > 0 || model.liveTotal === 0,
       },
       status,
     );

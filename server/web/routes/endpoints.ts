@@ -5,7 +5,7 @@ import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
-import { connectionsModel } from '../present/endpoints.ts';
+import { connectionPages, connectionsModel } from '../present/endpoints.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { gatewayModel, gatewayTabs, gatewayTrail } from '../present/provider.ts';
 import { page } from '../render.ts';
@@ -57,7 +57,7 @@ export function endpointRoutes({ endpoints, publicListener }: Pick<Services, 'en
   const pathOf = (req: Request) => `/gateways/${encodeURIComponent(part(req, 'id'))}`;
 
   const show = async (req: Request, res: Response, values?: Record<string, unknown>, faults: Record<string, string> = {}, status = 200) => {
-    const { gateway, service, connections, addresses } = await endpoints.ofGateway(actorOf(req), part(req, 'id'));
+    const { gateway, service, addresses, ...lists } = await endpoints.ofGateway(actorOf(req), part(req, 'id'), connectionPages(req.query));
     const stored = { state: service?.on ? 'on' : 'off', acceptance: service?.automatic ? 'automatic' : 'hand', whitelist: service?.whitelist.join('\n') ?? '' };
     page(
       res,
@@ -68,7 +68,7 @@ export function endpointRoutes({ endpoints, publicListener }: Pick<Services, 'en
         trail: gatewayTrail(gateway),
         service: service && { name: service.name, on: service.on, automatic: service.automatic },
         addresses,
-        ...connectionsModel(connections),
+        ...connectionsModel(lists, `${pathOf(req)}/endpoints`, req.query),
         form: formModel(FIELDS, values ?? stored, faults),
         rev: values?.['rev'] ?? service?.rev ?? 0,
         reasonMax: REASON_MAX,

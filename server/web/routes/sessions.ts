@@ -1,10 +1,11 @@
 import { Router } from 'express';
 import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
-import { SESSIONS_SHOWN_MAX } from '../../services/sessions.ts';
+import { SESSIONS_PAGE_SIZE } from '../../services/sessions.ts';
 import { flash } from '../flash.ts';
 import { actorOf, may } from '../guards.ts';
 import { browserWords } from '../present/browser.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
 import { handleOf } from '../session-store.ts';
 import { goOn } from '../sign-in.ts';
@@ -16,11 +17,10 @@ export function sessionRoutes({ sessions }: Pick<Services, 'sessions'>): Router 
 
   router.get('/account/sessions', may('market:account:get'), async (req, res) => {
     const own = handleOf(req.sessionID);
-    const all = await sessions.list(actorOf(req));
-    // This one first, so that nobody has to search for it.
-    const shown = [...all.filter(({ _id }) => _id === own), ...all.filter(({ _id }) => _id !== own)].slice(0, SESSIONS_SHOWN_MAX);
+    const number = pageOf(req.query['page']);
+    const { rows, total, others } = await sessions.list(actorOf(req), own, number);
     page(res, 'account/sessions', {
-      sessions: shown.map(({ _id, agent, address, openedAt, seenAt }) => ({
+      sessions: rows.map(({ _id, agent, address, openedAt, seenAt }) => ({
         handle: _id,
         browser: browserWords(agent),
         agent,
@@ -29,8 +29,8 @@ export function sessionRoutes({ sessions }: Pick<Services, 'sessions'>): Router 
         seenAt,
         current: _id === own,
       })),
-      others: all.length - (all.some(({ _id }) => _id === own) ? 1 : 0),
-      more: all.length - shown.length,
+      others,
+      pages: total > SESSIONS_PAGE_SIZE ? pagination('/account/sessions', req.query, { page: number, size: SESSIONS_PAGE_SIZE, total }) : null,
       trail: [{ text: 'Account', href: '/account' }, { text: 'Sessions' }],
     });
   });
