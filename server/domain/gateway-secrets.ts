@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { openSecret, sealSecret, type KeyRing } from './credential.ts';
 
 /**
@@ -69,23 +70,36 @@ export function readClientCertificate({ ca, certificate, key }: TypedCertificate
   const faults: Partial<Record<keyof TypedCertificate, string>> = {};
   const authorities = ca.trim() === '' ? [] : certificatesIn(ca);
   if (typeof authorities === 'string') faults.ca = authorities;
-  else for (const one of authorities) if (expiryOf(one) <= now) faults.ca = `${nameOf(one.subject)} has expired.`;
+  else for (const one of authorities) if (hasEnded(one, now)) faults.ca = `${nameOf(one.subject)} has expired.`;
   const chain = certificatesIn(certificate);
   if (typeof chain === 'string') faults.certificate = chain;
   const leaf = typeof chain === 'string' ? undefined : chain[0];
-  if (leaf && expiryOf(leaf) <= now) faults.certificate = 'This certificate has expired: backends would refuse it.';
+  if (leaf && hasEnded(leaf, now)) faults.certificate = 'This certificate has expired: backends would refuse it.';
   if (leaf && Date.parse(leaf.validFrom) > now) faults.certificate = 'This certificate is not valid yet.';
   const privateKey = keyIn(key);
   if (typeof privateKey === 'string') faults.key = privateKey;
   else if (leaf && !leaf.checkPrivateKey(privateKey)) faults.key = 'This key does not belong to the certificate above.';
   if (!leaf || typeof chain === 'string' || typeof authorities === 'string' || typeof privateKey === 'string' || Object.keys(faults).length > 0)
     return { faults };
-  return {
-    described: { subject: nameOf(leaf.subject), issuer: nameOf(leaf.issuer), expiresAt: expiryOf(leaf), fingerprint: leaf.fingerprint256 },
+  const pem = {
     ca: authorities.map((one) => one.toString()).join(''),
     certificate: chain.map((one) => one.toString()).join(''),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
   };
+  const refused = refusedByTls(pem);
+  if (refused !== null)
+    return { faults: { certificate: `No encrypted connection takes it: its key or a signature is too weak, or of a kind TLS does not know (${refused}).` } };
+  return { described: { subject: nameOf(leaf.subject), issuer: nameOf(leaf.issuer), expiresAt: expiryOf(leaf), fingerprint: leaf.fingerprint256 }, ...pem };
+}
+
+/** What can be read need not be good for a connection. Null: it is. */
+function refusedByTls({ ca, certificate, key }: TypedCertificate): string | null {
+  try {
+    createSecureContext({ cert: certificate, key, ...(ca !== '' && { ca }) });
+    return null;
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code ?? 'unknown');
+  }
 }
 
 /** The certificates of a text, or why there are none. */
@@ -118,6 +132,8 @@ function keyIn(text: string): KeyObject | string {
 }
 
 const expiryOf = ({ validTo }: X509Certificate): number => Date.parse(validTo);
+/** So has one whose end nobody can read. */
+const hasEnded = (certificate: X509Certificate, now: number): boolean => !(expiryOf(certificate) > now);
 /** `CN=client, O=Atlas`: one line of visible text. */
 const nameOf = (name: string): string =>
   name

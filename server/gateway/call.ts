@@ -51,6 +51,8 @@ export interface Call {
   credential: LiveCredential | null;
   /** Of the access token that proved who calls: told to the backend. Mostly empty. */
   throughData: string;
+  /** Of the key that signed that token; empty: the call was proved otherwise. */
+  tokenKeyId: string;
   /** Hex signature of a signed call, for the replay check. */
   signature: string | null;
   /** Hash the body must turn out to have; null when it is not signed, or was checked. */
@@ -143,6 +145,7 @@ export function openCall(id: string, caller: Caller, fields: Fields, admittedAt:
     taken: 0,
     credential: null,
     throughData: '',
+    tokenKeyId: '',
     signature: null,
     bodyHash: null,
     grant: null,

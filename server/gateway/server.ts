@@ -130,6 +130,7 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
   snapshots.onChange((snapshot) => {
     compiled = compile(snapshot);
     engine.retain(compiled.connectionKeys);
+    upgrades.retain(compiled.connectionKeys);
     endRevoked(live, pipeline.tunnels, compiled);
   });
   const listeners: Listener[] = [];
@@ -177,8 +178,8 @@ function makeEngine(name: Config['gatewayEngine'], guard: AddressGuard): Engine 
   return name === 'undici' ? undici : makeDirectEngine({ guard, rest: undici });
 }
 
-/** A revocation ends what it hits also in mid-answer: a stream must not outlive its credential, nor the way it came by. */
-function endRevoked(live: Row<Call>, tunnels: ReadonlyMap<Call, Tunnel>, { byCredentialId, connections, privateOnly }: Table): void {
+/** A revocation ends what it hits also in mid-answer: a stream must not outlive its credential, the token that stood for it, nor the way it came by. */
+function endRevoked(live: Row<Call>, tunnels: ReadonlyMap<Call, Tunnel>, { byCredentialId, connections, privateOnly, tokenSettings }: Table): void {
   const isGranted = ({ credential, served }: Call): boolean => {
     if (credential === null || served === null) return true;
     const { id, environmentId } = served.api;
@@ -188,7 +189,9 @@ function endRevoked(live: Row<Call>, tunnels: ReadonlyMap<Call, Tunnel>, { byCre
   };
   const isReached = ({ served, via, way: { address } }: Call): boolean =>
     served === null || (address === null ? !privateOnly.has(served.api.gatewayId) : connections.get(address)?.id === via);
+  const isTokenTaken = ({ label, tokenKeyId }: Call): boolean => tokenKeyId === '' || tokenSettings.get(label)?.keyId === tokenKeyId;
   const endOf = (call: Call): AppError | null => {
+    if (!isTokenTaken(call)) return new AppError('authentication-failed', 'The access token is no longer accepted by its gateway.');
     if (!isGranted(call)) return new AppError('authentication-failed', 'The credential or its grant was revoked.');
     return isReached(call) ? null : new AppError('api-not-found', 'This way to the API was closed.');
   };

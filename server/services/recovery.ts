@@ -214,11 +214,12 @@ export function makeRecovery({
      * @throws not-found for a link that is dead, conflict when it does not count any more, invalid-form beside `password`
      */
     async remove(actor: Actor, token: string, { password, passkeys }: { readonly password: string; readonly passkeys: boolean }): Promise<void> {
+      await accounts.provePassword((await live(token)).user._id, password);
+      // Checking a password takes its time: password and organizations may be others by now.
       const { found, user, by } = await live(token);
-      await accounts.provePassword(user._id, password);
       // First the link is used up: of two who hold it one goes on, and whom a crash cut off is sent another.
       if (!(await tokens.use(found))) throw deadLink();
-      if (!(await store.accounts.removeSecondFactor(user._id, user.secondFactor?.cipher ?? '', sessionSalt(ids)))) throw deadLink();
+      if (!(await store.accounts.removeSecondFactor(user, sessionSalt(ids)))) throw deadLink();
       const held = passkeys ? await store.passkeys.ofUser(user._id) : [];
       for (const { _id } of held) await store.passkeys.remove(_id, user._id);
       const after = { secondFactor: 'off', sessions: 'ended', ...(passkeys && { passkeysRemoved: held.map(({ name }) => name) }) };

@@ -108,7 +108,7 @@ export function makeSecondFactor({
     async remove(actor: Actor, password: string, code: string): Promise<UserDoc> {
       const user = await proveBoth(actor, password, code);
       const salt = sessionSalt(ids);
-      if (!(await store.accounts.removeSecondFactor(user._id, user.secondFactor?.cipher ?? '', salt))) throw new AppError('conflict');
+      if (!(await store.accounts.removeSecondFactor(user, salt))) throw new AppError('conflict');
       await audit.append(actor, { action: 'market:account:update', resource: `user:${user._id}`, after: { secondFactor: 'off' } });
       return { ...user, secondFactor: null, sessionSalt: salt };
     },

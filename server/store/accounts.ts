@@ -190,8 +190,17 @@ export function makeAccountsStore(connection: Connection, touch: TouchList) {
     replaceRecovery: async (id: string, cipher: string, recovery: string[]) =>
       (await Users.updateOne({ _id: id, 'secondFactor.cipher': cipher }, { $set: { 'secondFactor.recovery': recovery } })).matchedCount === 1,
     /** The salt with it: a session from before it was on, under the mark of the password alone, must not come back to life. */
-    removeSecondFactor: async (id: string, cipher: string, sessionSalt: string) =>
-      (await Users.updateOne({ _id: id, 'secondFactor.cipher': cipher }, { $set: { secondFactor: null, sessionSalt, recovery: null } })).modifiedCount === 1,
+    /** Of the account as it was read. False: its password, its second factor or its sessions are others by now. */
+    removeSecondFactor: async (
+      { _id, passwordHash, secondFactor, sessionSalt: from }: Pick<UserDoc, '_id' | 'passwordHash' | 'secondFactor' | 'sessionSalt'>,
+      sessionSalt: string,
+    ) =>
+      (
+        await Users.updateOne(
+          { _id, passwordHash, 'secondFactor.cipher': secondFactor?.cipher ?? '', sessionSalt: from ?? null },
+          { $set: { secondFactor: null, sessionSalt, recovery: null } },
+        )
+      ).modifiedCount === 1,
     /** Every authenticator app, also those that wait for their first code, one after the other. */
     sealedFactors: () =>
       Users.find({ 'secondFactor.cipher': { $type: 'string' } }, { secondFactor: 1 })

@@ -1,18 +1,28 @@
 import { once } from 'node:events';
 import { readFile, readdir } from 'node:fs/promises';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { makeCertificate } from '../support/certificates.ts';
 import { definition } from '../support/catalog-world.ts';
 import { ALL_ENGINES, parametersWorld, type ParametersWorld } from '../support/parameters-world.ts';
+import { settled } from '../support/queue.ts';
 
 const authority = makeCertificate('Backend authority', { authority: true });
 const server = makeCertificate('127.0.0.1', { issuer: authority, address: [127, 0, 0, 1] });
 const clients = { one: makeCertificate('client one', { issuer: authority }), two: makeCertificate('client two', { issuer: authority }) };
 const stranger = makeCertificate('stranger', { issuer: makeCertificate('Another authority', { authority: true }) });
+
+/** A certificate whose end is no date. */
+function endless() {
+  const made = makeCertificate('endless', { issuer: authority });
+  const der = Buffer.from(made.certificate.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+  const time = Buffer.from([0x17, 13]);
+  der.write('991399139913Z', der.indexOf(time, der.indexOf(time) + 15) + 2);
+  return { ...made, certificate: `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----` };
+}
 
 /** A backend over TLS that answers with whom it sees, and lets nobody in without a certificate of its authority. */
 async function strictBackend() {
@@ -25,6 +35,11 @@ async function strictBackend() {
     },
   );
   backend.on('tlsClientError', () => undefined);
+  backend.on('upgrade', (_req, socket: TLSSocket) => {
+    socket.on('error', () => undefined).on('end', () => socket.end());
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+    socket.on('data', () => void socket.write(`I see ${socket.getPeerCertificate().subject.CN}.`));
+  });
   backend.listen(0, '127.0.0.1');
   await once(backend, 'listening');
   return { backend, port: (backend.address() as AddressInfo).port };
@@ -51,6 +66,7 @@ describe('backend_client_certificate', function () {
           frontend: { method: 'ANY', path: '/tls', match: 'exact' },
           security: 'NONE',
           appCode: false,
+          upgrade: true,
           backend: { kind: 'http', origin: `https://127.0.0.1:${backend.port}`, method: 'SAME', path: '/tls', timeoutMs: 20_000, retries: 0 },
         }),
       );
@@ -114,6 +130,38 @@ describe('backend_client_certificate', function () {
       await off();
     });
 
+  it('is what WebSockets are opened with, each with that of its own gateway', async () => {
+    const over = async (label: string) => {
+      const { hostname, port } = new URL(world.urlOf('direct'));
+      const socket = connect(Number(port), hostname);
+      let received = '';
+      socket.on('error', () => undefined).on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
+      const ended = once(socket, 'close');
+      socket.write(
+        `GET /${label}/tls HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1, 192.0.2.2\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+      );
+      await settled(() => Promise.resolve(received.includes('\r\n\r\n')));
+      if (received.startsWith('HTTP/1.1 101 ')) {
+        socket.write('who?');
+        await settled(() => Promise.resolve(received.endsWith('.')));
+      }
+      socket.destroy();
+      await ended;
+      return /I see (.+)\.$/.exec(received)?.[1] ?? received.split(' ')[1];
+    };
+    expect(await over('params')).to.equal('502');
+    await shown(clients.one);
+    await shown(clients.two, second.gatewayId);
+    for (let times = 0; times < 2; times++) expect([await over('params'), await over('second')]).to.deep.equal(['client one', 'client two']);
+    await shown(clients.two);
+    expect(await over('params'), 'another certificate').to.equal('client two');
+    await shown(stranger);
+    expect(await over('params'), 'one the backend does not know').to.equal('502');
+    await off();
+    await off(second.gatewayId);
+    expect([await over('params'), await over('second')]).to.deep.equal(['502', '502']);
+  });
+
   it('tells why a backend stays away to the provider alone', async () => {
     const ask = async () => {
       const response = await world.call('direct', '/tls');
@@ -169,6 +217,8 @@ describe('backend_client_certificate', function () {
     const expired = makeCertificate('expired', { issuer: authority, from: Date.now() - 9e8, until: Date.now() - 1e8 });
     for (const [pasted, id, says] of [
       [expired, 'certificate', 'has expired'],
+      [endless(), 'certificate', 'has expired'],
+      [makeCertificate('weak', { issuer: authority, rsaBits: 512 }), 'certificate', 'too weak'],
       [{ certificate: clients.one.certificate, key: clients.two.key }, 'key', 'does not belong'],
       [{ certificate: clients.one.key, key: clients.one.key }, 'certificate', 'private key was pasted'],
     ] as const) {

@@ -1,7 +1,11 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { readToken, signToken } from '../../server/domain/access-token.ts';
 import { openGatewaySecret } from '../../server/domain/gateway-secrets.ts';
+import { definition } from '../support/catalog-world.ts';
 import { ALL_ENGINES, parametersWorld, type Engine, type ParametersWorld } from '../support/parameters-world.ts';
+import { settled } from '../support/queue.ts';
 
 const ADDRESS = '/v1/apigw/oauth2/token';
 interface Given {
@@ -18,7 +22,19 @@ interface Given {
 describe('access tokens (app_token)', function () {
   this.timeout(120_000);
   let world: ParametersWorld;
-  before(async () => void (world = await parametersWorld(undefined, { engines: ALL_ENGINES })));
+  before(async () => {
+    world = await parametersWorld(
+      (req, res) => {
+        if (req.url === '/live') return void res.writeHead(200, { 'Content-Type': 'text/event-stream' }).write('data: one\n\n');
+        res.writeHead(200, { 'Content-Type': 'application/json' }).end('{}');
+      },
+      { engines: ALL_ENGINES },
+    );
+    world.upstream.server.on('upgrade', (_req, socket: Socket) => {
+      socket.on('error', () => undefined).on('end', () => socket.end());
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+    });
+  });
   after(() => world.stop());
 
   const set = async (name: string, value: string) => {
@@ -233,6 +249,59 @@ describe('access tokens (app_token)', function () {
     expect((await find())?.credential).to.equal(readCredential({ access_token } as Given));
   });
 
+  it('cut streams and tunnels off that they opened when switched off or when their key is replaced, and no others', async () => {
+    const { catalog } = world.portal.composition.services;
+    const [group] = await catalog.groups.list(world.actor, world.gatewayId);
+    const live = await catalog.apis.create(
+      world.actor,
+      world.gatewayId,
+      group?._id ?? '',
+      definition('/live', {
+        streaming: true,
+        upgrade: true,
+        backend: { kind: 'http', origin: world.upstream.origin, method: 'SAME', path: '/live', timeoutMs: 60_000, retries: 0 },
+      }),
+    );
+    await catalog.publishing.publish(world.actor, world.gatewayId, [live._id], 'live');
+    const appId = (await world.portal.composition.store.apps.credential(readCredential(await token())))?.appId ?? '';
+    await catalog.authorizations.grant(world.actor, live._id, appId);
+    const isGranted = async (engine: Engine) => {
+      const response = await world.call(engine, '/live', { headers: { Authorization: `Bearer ${world.appCode}` } });
+      await response.body?.cancel();
+      return response.status === 200;
+    };
+    for (const engine of ALL_ENGINES) await settled(() => isGranted(engine));
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+    const open = async (engine: Engine, proof: string, fields = '') => {
+      const { hostname, port } = new URL(world.urlOf(engine));
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => undefined);
+      socket.write(
+        `GET /params/live HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${proof}\r\nX-Forwarded-For: 192.0.2.1, 192.0.2.2\r\nX-Forwarded-Proto: https\r\n${fields}\r\n`,
+      );
+      const [first] = (await once(socket, 'data')) as [Buffer];
+      expect(first.toString()).to.match(fields === '' ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 101 /);
+      socket.resume();
+      return socket;
+    };
+    const ends: readonly (() => Promise<unknown>)[] = [() => set('app_token_key', 'new'), () => reset('app_token')];
+    for (const end of ends) {
+      const { access_token } = await token();
+      const others: Socket[] = [];
+      const closed: Promise<unknown>[] = [];
+      for (const engine of ALL_ENGINES)
+        for (const fields of ['', upgrade]) {
+          others.push(await open(engine, world.appCode, fields));
+          closed.push(once(await open(engine, access_token, fields), 'close'));
+        }
+      await end();
+      await Promise.all(closed);
+      expect(others.map(({ destroyed }) => destroyed)).to.deep.equal(others.map(() => false));
+      for (const socket of others) socket.destroy();
+    }
+    await set('app_token', 'on');
+  });
+
   // The last: it shuts this address out for a while.
   it('are refused for a while to whoever guesses secrets, but not to others', async () => {
     const guesses = [];
@@ -243,6 +312,11 @@ describe('access tokens (app_token)', function () {
     expect((await ask(client())).status, 'the right one too, from here').to.equal(429);
     const elsewhere = await ask(client(), { headers: { 'X-Forwarded-For': '198.51.100.77, 198.51.100.2', 'X-Forwarded-Proto': 'https' } });
     expect(elsewhere.status).to.equal(200);
+    const from = async (address: string, secret = `tgs_${address}`) =>
+      (await ask({ ...client(), client_secret: secret }, { headers: { 'X-Forwarded-For': `${address}, 198.51.100.2`, 'X-Forwarded-Proto': 'https' } })).status;
+    for (let i = 1; i < 12; i++) await from(`2001:db8:7::${i}`);
+    expect(await from('2001:db8:7::ffff', world.appSecret), 'another address of the same IPv6 network').to.equal(429);
+    expect(await from('2001:db8:8::1', world.appSecret)).to.equal(200);
   });
 });
 

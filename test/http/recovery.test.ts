@@ -283,6 +283,43 @@ describe('a lost second factor', function () {
       expect(await recordsOf(member.organizationId, 'accounts:remove-second-factor')).to.have.length(1);
     });
 
+    it('that does not count where a password is replaced or an organization joined while it is followed', async () => {
+      const { services, store } = portal.composition;
+      const users = store.connection.db!.collection<{ _id: string }>('users');
+      const [chief, other] = [await portal.member('Slow'), await portal.member('Swift')];
+      const [joining, changing, signing] = [await staff(chief, 'Jo'), await staff(chief, 'Cy'), await staff(chief, 'Sy')];
+      const follow = async (member: Member) => {
+        await send(chief, member);
+        return (await portal.visitor().post(await lastLink(member.email), { password: PASSWORD })).status;
+      };
+      const { provePassword } = services.accounts;
+      const { useToken } = store.accounts;
+      try {
+        services.accounts.provePassword = async (userId, password) => {
+          const user = await provePassword(userId, password);
+          await join(other.organizationId, userId);
+          return user;
+        };
+        expect(await follow(joining)).to.equal(409);
+        services.accounts.provePassword = provePassword;
+        for (const [member, change] of [
+          [changing, { passwordHash: 'another' }],
+          [signing, { sessionSalt: 'signed out everywhere' }],
+        ] as const) {
+          store.accounts.useToken = async (hash, at) => {
+            const used = await useToken(hash, at);
+            await users.updateOne({ _id: member.userId }, { $set: change });
+            return used;
+          };
+          expect(await follow(member)).to.equal(404);
+        }
+      } finally {
+        services.accounts.provePassword = provePassword;
+        store.accounts.useToken = useToken;
+      }
+      for (const { userId } of [joining, changing, signing]) expect(await hasFactor(userId)).to.equal(true);
+    });
+
     it('that is void after a new password, another second factor, its day, or “This was not me”', async () => {
       const changed = await portal.member('Changed');
       await turnOn(changed);

@@ -184,8 +184,9 @@ describe('store contract', () => {
       ],
       'accounts.removeSecondFactor': [
         'User',
-        { secondFactor: { cipher: 'c', confirmedAt: 1, lastStep: 0, recovery: [] } },
-        (id) => store.accounts.removeSecondFactor(id, 'c', 'salt'),
+        { passwordHash: 'old', secondFactor: { cipher: 'c', confirmedAt: 1, lastStep: 0, recovery: [] } },
+        (id) =>
+          store.accounts.removeSecondFactor({ _id: id, passwordHash: 'old', secondFactor: { cipher: 'c', confirmedAt: 1, lastStep: 0, recovery: [] } }, 'salt'),
       ],
       'accounts.removeToken': ['Token', { usedAt: null }, (id) => store.accounts.removeToken(id)],
       'accounts.replacePassword': ['User', { passwordHash: 'old' }, (id, writer) => store.accounts.replacePassword(id, 'old', `new ${writer}`)],

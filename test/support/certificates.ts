@@ -16,13 +16,15 @@ export interface CertificateOptions {
   /** Epoch ms. */
   readonly from?: number;
   readonly until?: number;
+  /** An RSA key of so many bits; left out: a key of the curve P-256. */
+  readonly rsaBits?: number;
 }
 
 const DAY_MS = 86_400_000;
 let serial = 1;
 
-export function makeCertificate(name: string, { issuer, authority = false, address, from, until }: CertificateOptions = {}): Made {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+export function makeCertificate(name: string, { issuer, authority = false, address, from, until, rsaBits }: CertificateOptions = {}): Made {
+  const { privateKey, publicKey } = rsaBits ? generateKeyPairSync('rsa', { modulusLength: rsaBits }) : generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const now = Date.now();
   const extensions = [
     extension('551d13', sequence(authority ? [Buffer.from([1, 1, 0xff])] : [])),

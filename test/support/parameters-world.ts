@@ -75,6 +75,7 @@ export async function parametersWorld(
     /** By the page's form; answered once every gateway serves it. */
     set: async (name: string, value: string) => provider.post(page, { name, value, rev: await rev() }),
     reset: async (name: string) => provider.post(`/gateways/${gateway._id}/parameter-defaults`, { name, rev: await rev() }),
+    urlOf: (engine: Engine): string => gateways.get(engine)?.url ?? '',
     at: (engine: Engine, path: string, init: RequestInit = {}) => fetch(`${gateways.get(engine)?.url}${path}`, init),
     call: (engine: Engine, path: string, init: RequestInit = {}) => fetch(`${gateways.get(engine)?.url}/params${path}`, init),
     /** Headers of a signed call, by hand. */

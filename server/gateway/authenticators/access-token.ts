@@ -15,7 +15,7 @@ export interface AccessTokensDependencies {
 
 /**
  * Find the credential of an access token. It is signed by its gateway, so nobody is asked; its credential, its key and the parameter that
- * switches tokens on have to be there still. Sets: `throughData`.
+ * switches tokens on have to be there still. Sets: `throughData`, `tokenKeyId`.
  */
 export function makeAccessTokens({
   table,
@@ -38,6 +38,7 @@ export function makeAccessTokens({
     if (!credential || (credential.row.notAfter !== null && call.admittedAt >= credential.row.notAfter))
       throw refused('The credential of this access token has ended or was revoked.');
     call.throughData = read.throughData;
+    call.tokenKeyId = read.keyId;
     return credential;
   };
 }

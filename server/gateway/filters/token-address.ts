@@ -1,4 +1,5 @@
 import { readToken, readTokenRequest, signToken, tokenRefusal, type TokenRefusal, type TokenRequest } from '../../domain/access-token.ts';
+import { networkOf } from '../../domain/address.ts';
 import { sameSecret } from '../../domain/credential.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { BodyBuffers } from '../body.ts';
@@ -58,7 +59,9 @@ export function makeTokenAddress({ table, domain, buffers, onUnknown, realNow, a
 
   async function proven(call: Call, { clientId, clientSecret }: TokenRequest): Promise<TokenRefusal | LiveCredential> {
     const credential = table().byAppKey.get(clientId);
-    const keys = { credential: `${credential?.row.id ?? ''} ${call.clientAddress}`, address: call.clientAddress };
+    // A caller has all the addresses of an IPv6 network at hand.
+    const network = networkOf(call.clientAddress);
+    const keys = { credential: `${credential?.row.id ?? ''} ${network}`, address: network };
     const wait = Math.max(await attempts.address.waiting(keys.address).catch(none), await attempts.credential.waiting(keys.credential).catch(none));
     if (wait > 0) return tooMany(wait);
     // An unknown key takes as long as a known one with a wrong secret.

@@ -17,6 +17,8 @@ export interface Upgrades {
    * it. If it answers otherwise, that answer goes to the delivery like any other.
    */
   open(call: Call, request: UpstreamRequest, head: Buffer, delivery: Delivery, accepted: () => Acceptance): Tunnel;
+  /** Forget what connects to other places, or with other certificates. @param keys  as `connectionKey` makes them */
+  retain(keys: ReadonlySet<string>): void;
   close(): void;
 }
 
@@ -78,6 +80,7 @@ export function makeUpgrades({ guard }: { guard: AddressGuard }): Upgrades {
         onEnd: (listener) => void socket.once('close', listener),
       };
     },
+    retain: (keys) => agents.retain(keys),
     close() {
       agents.retain(new Set());
     },
