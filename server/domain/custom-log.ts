@@ -1,3 +1,4 @@
+import { looksLikeCredential } from './backend-constants.ts';
 import { headerName } from './headers.ts';
 
 /** A value of the caller's request that a gateway's parameter has written beside the call. */
@@ -19,7 +20,7 @@ const SECRET_NAME =
 
 /** Could a value under this name let its reader act as the caller? */
 export function isSecretField({ in: place, name }: LogField): boolean {
-  return SECRET_NAME.test(name) || (place === 'header' && headerName(name).request === 'credential');
+  return SECRET_NAME.test(name) || looksLikeCredential(name) || (place === 'header' && headerName(name).request === 'credential');
 }
 
 /** `header:user-agent, query:page`, as it is stored and shown. */

@@ -1,8 +1,10 @@
 import { expect } from 'chai';
+import { openGatewaySecret } from '../../server/domain/gateway-secrets.ts';
 import { signatureOf as stripeSignature } from '../../sandbox/stripe/webhooks.ts';
 import { bearerClient } from './api-client.ts';
 import type { CanaryWorld } from './canary-world.ts';
 import { definition } from './catalog-world.ts';
+import { makeCertificate } from './certificates.ts';
 import { multipart } from './multipart.ts';
 import { settled } from './queue.ts';
 import { CARDS, typeCard } from './stripe.ts';
@@ -79,6 +81,23 @@ export async function callerStory(world: CanaryWorld): Promise<void> {
   const imported = await multipart(portal.origin, member, imports, settings);
   expect(seen('import report', await member.get(imported.location ?? '')).text).to.contain('user name or password');
 
+  const certificate = makeCertificate('canary');
+  // One line of it, as every line of PEM is the same wherever it is written.
+  note('key of the client certificate', certificate.key.split('\n')[1]);
+  const parameter = async (path: string, fields: Record<string, string>) => {
+    const { rev } = await services.catalog.gateways.get(actor(), world.kept.gatewayId);
+    return seen(`${path} ${fields['name'] ?? ''}`, await member.post(`/gateways/${world.kept.gatewayId}/${path}`, { ...fields, rev: String(rev) }));
+  };
+  const pasted = { ca: '', certificate: certificate.certificate, key: certificate.key };
+  expect((await parameter('backend-certificate', { ...pasted, certificate: 'none' })).status).to.equal(422);
+  expect((await parameter('backend-certificate', pasted)).status).to.equal(303);
+  expect((await parameter('parameters', { name: 'app_token', value: 'on' })).status).to.equal(303);
+  const { parameters, secrets = {} } = await services.catalog.gateways.get(actor(), world.kept.gatewayId);
+  const { app_token_key: keyId = '' } = parameters;
+  const { secretKeys } = portal.composition.config;
+  note('key of access tokens', openGatewaySecret(secretKeys, world.kept.gatewayId, keyId, secrets[keyId] ?? { sealed: '' }) ?? undefined);
+  seen('parameters', await member.get(`/gateways/${world.kept.gatewayId}/parameters`));
+
   await member.post('/apps', { name: 'Canary', description: '', ...requestId() });
   const appId = (await store.apps.appsOf(member.organizationId))[0]?._id ?? '';
   for (const apiId of world.kept.apiIds) await services.catalog.authorizations.grant(actor(), apiId, appId);
@@ -96,6 +115,11 @@ export async function callerStory(world: CanaryWorld): Promise<void> {
   const basic = `Basic ${Buffer.from(`${appKey}:${appSecret}`).toString('base64')}`;
   note('Basic', basic.slice(6));
   expect(await call('/seen', { authorization: basic })).to.equal(200);
+  const given = (await world.token({ grant_type: 'client_credentials', client_id: appKey, client_secret: appSecret })) as Record<string, string>;
+  const access = note('access token', given['access_token']);
+  note('refresh token', given['refresh_token']);
+  expect(await call('/seen', { authorization: `Bearer ${access}` })).to.equal(200);
+  expect(await call('/seen', { authorization: `Bearer ${access}x` })).to.equal(401);
   expect(upstream.seen.every(({ headers }) => headers['x-backend-key'] === constant)).to.equal(true);
   expect(await call('/seen', { 'x-apig-appcode': note('refused AppCode', `tgc_${'canaryrefused'.repeat(4)}`) })).to.equal(401);
   expect(await call(`/seen?x-apig-appcode=${note('code in the query', `tgc_${'canaryquery'.repeat(4)}`)}`, {})).to.be.oneOf([400, 401]);

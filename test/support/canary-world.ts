@@ -59,6 +59,11 @@ export async function canaryWorld() {
       canaries.seenText(`call ${(calls += 1)}`, `${JSON.stringify([...response.headers])}${await response.text()}`);
       return response.status;
     },
+    /** What a token address gives; the answer is for its caller alone, and is not looked through. */
+    async token(fields: Record<string, string>): Promise<unknown> {
+      const response = await fetch(`http://127.0.0.1:${gateway?.port}/canary/v1/apigw/oauth2/token`, { method: 'POST', body: new URLSearchParams(fields) });
+      return response.json();
+    },
     /** A program's answer from the management API, looked through. */
     async program(path: string, headers: Record<string, string>, method = 'GET'): Promise<number> {
       const response = await fetch(`${portal.origin}/api/v1${path}`, { method, headers });
