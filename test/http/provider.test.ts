@@ -161,6 +161,33 @@ describe('the provider’s side over HTTP', function () {
     expect((await provider.get('/selling')).text).to.contain('Listed products');
   });
 
+  it('tells whoever saves over somebody else what stands now, keeps what was typed, and takes it with the next press', async () => {
+    const { gateway, group } = await newGroup('Raced');
+    const api = idIn((await provider.post(`/gateways/${gateway}/apis`, { ...API, groupId: group, origin })).location, 'api');
+    await provider.post(`/gateways/${gateway}/apis/publication`, { apiIds: api });
+    const product = idIn((await provider.post('/products', { ...LISTING, slug: 'raced-http', groupId: group, apiIds: api })).location, 'prd');
+    await provider.post(`/products/${product}/plans`, PLAN);
+    const plan = idIn(/plan_[a-z0-9]+/i.exec((await provider.get(`/products/${product}/plans`)).text)?.[0] ?? null, 'plan');
+    const { name: _, ...plans } = PLAN;
+    const revOn = (text: string) => /name="rev" value="(\d+)"/.exec(text)?.[1] ?? '';
+    const forms: readonly (readonly [path: string, fields: (word: string) => Record<string, string>, what: string])[] = [
+      [`/gateways/${gateway}/settings`, (name) => ({ name, description: '' }), 'this gateway'],
+      [`/gateways/${gateway}/groups/${group}`, (name) => ({ name, description: '' }), 'this group'],
+      [`/gateways/${gateway}/apis/${api}`, (name) => ({ ...API, name, origin }), 'this API'],
+      [`/products/${product}/listing`, (name) => ({ ...LISTING, slug: 'raced-http', name }), 'this listing'],
+      [`/products/${product}/plans/${plan}`, (title) => ({ ...plans, title }), 'this plan'],
+    ];
+    for (const [path, fields, what] of forms) {
+      const rev = revOn((await provider.get(path)).text);
+      expect((await provider.post(path, { ...fields('Theirs'), rev })).status, path).to.equal(303);
+      const late = await provider.post(path, { ...fields('Mine'), rev });
+      expect(late.status, path).to.equal(409);
+      expect(late.text, path).to.contain(`Somebody else changed ${what}`).and.contain('“Theirs”').and.contain('value="Mine"');
+      expect(revOn(late.text), path).to.not.equal(rev);
+      expect((await provider.post(path, { ...fields('Mine'), rev: revOn(late.text) })).status, path).to.equal(303);
+    }
+  });
+
   it('keeps what was typed and says each fault beside its field', async () => {
     const { gateway, group } = await newGroup('Faulty');
     const answer = await provider.post(`/gateways/${gateway}/apis`, {

@@ -12,7 +12,7 @@ import { counted } from '../present/number.ts';
 import { apiModel, apiTabs, apiTitle, gatewayModel, groupModel, groupTrail, testModel, type ApiTab } from '../present/provider.ts';
 import { page } from '../render.ts';
 import { safePath } from '../safe-path.ts';
-import { body, many, orAgain, part, press } from './provider-kit.ts';
+import { afterRefusal, body, many, orAgain, part, press } from './provider-kit.ts';
 
 const GrantForm = z.strictObject({ appId: z.string().trim().min(1).max(64) });
 const RollbackForm = z.strictObject({ publicationId: z.string().max(64) });
@@ -137,14 +137,14 @@ export function apiRoutes(
 
   const editor = async (req: Request, res: Response, values?: Record<string, unknown>, faults = {}, status = 200) => {
     const { model, summary } = await head(req, 'definition');
+    const { rev, definition } = summary.api;
+    const { frontend } = definition;
+    const now = `its name is “${definition.name}”, and it answers ${frontend.method} ${frontend.path}`;
+    const told = afterRefusal(req, { status, faults, what: 'this API', rev, now });
     page(
       res,
       'provider/api',
-      {
-        ...model,
-        form: apiFormModel(values ?? valuesOf(summary.api.definition, summary.constants), faults, summary.constants),
-        rev: values?.['rev'] ?? summary.api.rev,
-      },
+      { ...model, form: apiFormModel(values ?? valuesOf(definition, summary.constants), told.faults, summary.constants), rev: told.rev },
       status,
     );
   };

@@ -9,7 +9,7 @@ import { connectionPages, connectionsModel } from '../present/endpoints.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { gatewayModel, gatewayTabs, gatewayTrail } from '../present/provider.ts';
 import { page } from '../render.ts';
-import { body, orAgain, part, press } from './provider-kit.ts';
+import { afterRefusal, body, listed, orAgain, part, press } from './provider-kit.ts';
 
 const WHITELIST_TEXT_MAX = WHITELIST_MAX * 50;
 
@@ -59,6 +59,10 @@ export function endpointRoutes({ endpoints, publicListener }: Pick<Services, 'en
   const show = async (req: Request, res: Response, values?: Record<string, unknown>, faults: Record<string, string> = {}, status = 200) => {
     const { gateway, service, addresses, ...lists } = await endpoints.ofGateway(actorOf(req), part(req, 'id'), connectionPages(req.query));
     const stored = { state: service?.on ? 'on' : 'off', acceptance: service?.automatic ? 'automatic' : 'hand', whitelist: service?.whitelist.join('\n') ?? '' };
+    const now = service
+      ? `it is ${service.on ? 'on' : 'off'}, requests are accepted ${service.automatic ? 'by themselves' : 'by hand'}, and it admits ${listed(service.whitelist)}`
+      : 'there is none';
+    const told = afterRefusal(req, { status, faults, what: 'this service', rev: service?.rev ?? 0, now });
     page(
       res,
       'provider/endpoints',
@@ -69,8 +73,8 @@ export function endpointRoutes({ endpoints, publicListener }: Pick<Services, 'en
         service: service && { name: service.name, on: service.on, automatic: service.automatic },
         addresses,
         ...connectionsModel(lists, `${pathOf(req)}/endpoints`, req.query),
-        form: formModel(FIELDS, values ?? stored, faults),
-        rev: values?.['rev'] ?? service?.rev ?? 0,
+        form: formModel(FIELDS, values ?? stored, told.faults),
+        rev: told.rev,
         reasonMax: REASON_MAX,
       },
       status,

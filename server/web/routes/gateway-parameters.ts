@@ -10,7 +10,7 @@ import { parameterForm, parameterModel, type Refused } from '../present/paramete
 import { gatewayModel, gatewayTabs, gatewayTrail } from '../present/provider.ts';
 import { standingModel } from '../present/standing.ts';
 import { page, type Flash } from '../render.ts';
-import { body, orAgain, part, press } from './provider-kit.ts';
+import { afterRefusal, body, orAgain, part, press } from './provider-kit.ts';
 
 const VALUE_MAX = 4_000;
 const PEM_MAX = 40_000;
@@ -32,6 +32,10 @@ export function gatewayParameterRoutes({ catalog, clock, members }: Pick<Service
     const { gateway, states, changes, standing } = await catalog.parameters.list(actor, part(req, 'id'));
     const names = new Map((await members.rows(actor)).map(({ id, name }) => [id, name]));
     const who = (userId: string) => (userId === '' ? 'System' : (names.get(userId) ?? userId));
+    const named = states.find(({ name }) => name === refused?.name);
+    const now = named ? `${named.name} is ${parameterWords(named.name, named.value)}` : 'each parameter is as shown below';
+    const told = afterRefusal(req, { status, faults: { ...refused?.faults }, what: 'this gateway', rev: gateway.rev, now });
+    const again = refused && { ...refused, faults: told.faults };
     page(
       res,
       'provider/gateway-parameters',
@@ -39,14 +43,14 @@ export function gatewayParameterRoutes({ catalog, clock, members }: Pick<Service
         gateway: gatewayModel(gateway),
         tabs: gatewayTabs(gateway, 'parameters'),
         trail: gatewayTrail(gateway),
-        rev: gateway.rev,
+        rev: told.rev,
         standing: standingModel(standing),
         // A refusal of no single field, a change by somebody else meanwhile, is told above all forms.
-        notice: refused && !isParameterName(refused.name) ? Object.values(refused.faults).join(' ') : (refused?.faults[''] ?? null),
+        notice: again && !isParameterName(again.name) ? Object.values(again.faults).join(' ') : (again?.faults[''] ?? null),
         parameters: states.map((state) => ({
           ...parameterModel(state, clock.real()),
           who: state.changed && who(state.changed.userId),
-          form: parameterForm(state, refused?.name === state.name ? refused : null),
+          form: parameterForm(state, again?.name === state.name ? again : null),
         })),
         changes: changes.map(({ id, at, userId, name, before, after }) => ({
           id,

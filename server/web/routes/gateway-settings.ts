@@ -20,7 +20,7 @@ import { formModel, type FieldSpec } from '../present/form.ts';
 import { grouped } from '../present/number.ts';
 import { gatewayModel, gatewayTabs, gatewayTrail } from '../present/provider.ts';
 import { page } from '../render.ts';
-import { body, orAgain, part, press } from './provider-kit.ts';
+import { afterRefusal, body, listed, orAgain, part, press } from './provider-kit.ts';
 
 const DESCRIPTION_MAX = 1_000;
 const EMPTY_ROWS = 3;
@@ -115,6 +115,9 @@ export function gatewaySettingsRoutes({ catalog }: Pick<Services, 'catalog'>): R
 
   const settings = async (req: Request, res: Response, values?: Record<string, unknown>, faults = {}, status = 200) => {
     const gateway = await catalog.gateways.get(actorOf(req), part(req, 'id'));
+    const { edition, window, tags } = gatewayModel(gateway);
+    const now = `its name is “${gateway.name}”, its description “${gateway.description}”, edition ${edition.title}, window ${window}, tags ${listed(tags.map(({ key, value }) => `${key}=${value}`))}`;
+    const told = afterRefusal(req, { status, faults, what: 'this gateway', rev: gateway.rev, now });
     page(
       res,
       'provider/gateway-settings',
@@ -122,8 +125,8 @@ export function gatewaySettingsRoutes({ catalog }: Pick<Services, 'catalog'>): R
         gateway: gatewayModel(gateway),
         tabs: gatewayTabs(gateway, 'settings'),
         trail: gatewayTrail(gateway),
-        ...gatewayForm(values ?? { ...gateway }, faults),
-        rev: values?.['rev'] ?? gateway.rev,
+        ...gatewayForm(values ?? { ...gateway }, told.faults),
+        rev: told.rev,
       },
       status,
     );

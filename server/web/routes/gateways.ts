@@ -11,7 +11,7 @@ import { apiModel, countsModel, gatewayModel, gatewayTabs, gatewayTrail, groupMo
 import { nearQuotas } from '../present/quotas.ts';
 import { tagFilter } from '../present/tag-filter.ts';
 import { page } from '../render.ts';
-import { body, orAgain, part, press } from './provider-kit.ts';
+import { afterRefusal, body, orAgain, part, press } from './provider-kit.ts';
 
 const APIS_PAGE_SIZE = 50;
 const GROUPS_PAGE_SIZE = 50;
@@ -134,6 +134,8 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
       catalog.gateways.get(actor, part(req, 'id')),
       catalog.groups.get(actor, part(req, 'id'), part(req, 'groupId')),
     ]);
+    const now = `its name is “${found.name}”, its description “${found.description}”`;
+    const told = afterRefusal(req, { status, faults, what: 'this group', rev: found.rev, now });
     const all = (await catalog.apis.list(actor, gateway._id, found._id)).map(apiModel);
     const asked = String(req.query['q'] ?? '').slice(0, 200);
     const shown = all.filter(matching(asked));
@@ -155,9 +157,9 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
         waiting: all.filter(({ state, changed }) => state !== 'published' || changed).length,
         drafts: all.filter(({ state }) => state === 'draft').length,
         here: address(path, req.query),
-        form: formModel(FIELDS.groupChange, values ?? { ...found }, faults, 'group-'),
-        rev: values?.['rev'] ?? found.rev,
-        open: Object.keys(faults).length > 0,
+        form: formModel(FIELDS.groupChange, values ?? { ...found }, told.faults, 'group-'),
+        rev: told.rev,
+        open: Object.keys(told.faults).length > 0,
       },
       status,
     );

@@ -12,7 +12,7 @@ import { planFormModel, planFormOf, planValues } from '../present/plan-form.ts';
 import { planModel } from '../present/plan.ts';
 import { productTabs, productTrail } from '../present/provider.ts';
 import { page } from '../render.ts';
-import { body, orAgain, part, press, revisionOf } from './provider-kit.ts';
+import { afterRefusal, body, orAgain, part, press, revisionOf } from './provider-kit.ts';
 
 const WordsForm = z.object({ title: field.title(40), summary: field.line(160) });
 const NameForm = z.object({ name: z.string().trim().toLowerCase().min(1).max(30) });
@@ -104,6 +104,8 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
     const stored = version ? formOfPlan(version.document) : EMPTY_PLAN_FORM;
     const shown = values ?? (stored ? { ...planValues(stored), title: plan.title, summary: plan.summary } : undefined);
     const rows = (await catalog.plans.list(actorOf(req), product._id)).filter((row) => row.plan._id === plan._id);
+    const now = `its title is “${plan.title}”, its summary “${plan.summary}”, and version ${version?.n ?? 0} is published`;
+    const told = afterRefusal(req, { status, faults, what: 'this plan', rev: plan.rev, now });
     page(
       res,
       'provider/plan',
@@ -111,9 +113,9 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
         ...model,
         trail: productTrail(product, { text: 'Plans', href: `/products/${product._id}/plans` }, { text: plan.title }),
         plan: { id: plan._id, name: plan.name, title: plan.title, retired: plan.retired, subscriptions: rows[0]?.subscriptions ?? 0 },
-        rev: values?.['rev'] ?? plan.rev,
+        rev: told.rev,
         // Terms that were made by a program may have what this form has no fields for: saving would lose it.
-        form: shown && !plan.retired ? planFormModel(shown, faults, true) : null,
+        form: shown && !plan.retired ? planFormModel(shown, told.faults, true) : null,
         card: planRows(rows)[0]?.card ?? null,
         preview: shown ? previewed({ ...shown, name: plan.name }).card : null,
         versions: versions.map((one) => ({

@@ -1,4 +1,5 @@
 import { Router, type Request, type Response } from 'express';
+import { categoryName } from '../../domain/categories.ts';
 import { LOGO_ACCEPT, LOGO_BYTES_MAX } from '../../domain/image.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
@@ -9,7 +10,7 @@ import { actorOf, may, open } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { page } from '../render.ts';
 import { fieldsOf, LISTING_FIELDS, ListingForm, pathOf, productModel } from './product-kit.ts';
-import { body, orAgain, part, revisionOf, upload, uploaded } from './provider-kit.ts';
+import { afterRefusal, body, listed, orAgain, part, revisionOf, upload, uploaded } from './provider-kit.ts';
 
 const LOGO = {
   logo: { label: 'Logo', type: 'file', accept: LOGO_ACCEPT, help: 'PNG, JPEG or WebP, at most 256 KB and 2,048 pixels a side; square looks best.' },
@@ -23,7 +24,10 @@ export function productListingRoutes({ catalog }: Pick<Services, 'catalog'>): Ro
 
   const listing = async (req: Request, res: Response, values?: Record<string, unknown>, faults: Record<string, string> = {}, status = 200) => {
     const product = await catalog.products.get(actorOf(req), part(req, 'id'));
-    const { logo, ...texts } = faults;
+    const now = `its name is “${product.name}”, its tagline “${product.tagline}”, category ${categoryName(product.category)}, tags ${listed(product.tags)}`;
+    // The logo has a form of its own, without a revision.
+    const told = afterRefusal(req, { status: values ? status : 200, faults, what: 'this listing', rev: product.rev, now });
+    const { logo, ...texts } = told.faults;
     page(
       res,
       'provider/product-listing',
@@ -31,7 +35,7 @@ export function productListingRoutes({ catalog }: Pick<Services, 'catalog'>): Ro
         ...productModel(product, 'listing'),
         form: formModel(LISTING_FIELDS, values ?? valuesOf(product), texts),
         logoForm: formModel(LOGO, {}, logo === undefined ? {} : { logo }, 'logo-'),
-        rev: values?.['rev'] ?? product.rev,
+        rev: told.rev,
       },
       status,
     );

@@ -11,7 +11,7 @@ import { groupModel } from '../present/provider.ts';
 import { tagFilter } from '../present/tag-filter.ts';
 import { page } from '../render.ts';
 import { fieldsOf, LISTING_FIELDS, ListingForm, pathOf, productModel } from './product-kit.ts';
-import { body, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
+import { afterRefusal, body, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
 import { planRows } from './plans.ts';
 
 /** Products: what is sold, and its way into the storefront. */
@@ -123,6 +123,8 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
       catalog.groups.get(actor, product.gatewayId, product.groupId),
       catalog.products.liveSubscribers(actor, product._id),
     ]);
+    const now = `it offers ${product.apiIds.length} of the APIs below`;
+    const told = afterRefusal(req, { status, faults, what: 'this choice', rev: product.rev, now });
     page(
       res,
       'provider/product-apis',
@@ -131,9 +133,9 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
         group: groupModel(group, gatewayUrl),
         subscribers,
         frozen: !isUnsold(product.status) && subscribers > 0,
-        rev: values?.['rev'] ?? product.rev,
+        rev: told.rev,
         apis: await sellable(actor, product.groupId, values ? many(values['apiIds']) : product.apiIds, false),
-        fault: faults['apiIds'] ?? faults[''] ?? '',
+        fault: told.faults['apiIds'] ?? told.faults[''] ?? '',
       },
       status,
     );
