@@ -1,12 +1,11 @@
-import { planOf, type PlanDocument } from '../../domain/plan.ts';
+import { planOf, REQUESTS_METER, type PlanDocument } from '../../domain/plan.ts';
 import { describePrice, unitWord } from '../../domain/plan-words.ts';
-import { REQUESTS_METER } from '../../domain/plan.ts';
 import { dueToday, isFreeOfCharge, pendingUntil } from '../../domain/subscription.ts';
 import { nextBoundaryIndex, boundary } from '../../domain/period.ts';
 import type { SubscriptionDetails, SubscriptionRow } from '../../services/subscriptions.ts';
-import { writtenAt, type AwaitedInvoice, type SubscriptionOverview, type UsedSoFar } from '../../services/overview.ts';
+import { writtenAt, type SubscriptionOverview, type UsedSoFar } from '../../services/overview.ts';
 import { grouped, percentOf } from './number.ts';
-import { dateWords, durationWords, periodWords, timeWords } from './time.ts';
+import { durationWords, periodWords, timeWords } from './time.ts';
 
 /** A bar of `partials/bar`. */
 export interface BarModel {
@@ -191,26 +190,6 @@ export function overviewModel(overview: SubscriptionOverview) {
   };
 }
 
-export type OverviewModel = ReturnType<typeof overviewModel>;
-
-/** The lines of the invoice that would be written now. */
-export const nextInvoiceModel = ({ next, subscription }: SubscriptionOverview) =>
-  next === null || !subscription.live
-    ? null
-    : {
-        currency: next.currency,
-        totalMinor: next.totalMinor,
-        chargeMinor: next.chargeMinor,
-        carriedMinor: next.carriedMinor,
-        carriedInMinor: next.carriedInMinor,
-        lines: next.lines.map(({ text, quantity, amountMinor, explanation }) => ({
-          text,
-          quantity: quantity === null ? null : BigInt(quantity),
-          amountMinor,
-          explanation,
-        })),
-      };
-
 /** Lists of more show no figures: each has them on its own page. */
 export const FIGURES_MAX = 12;
 
@@ -244,94 +223,4 @@ export const rowModel = (row: SubscriptionRow, now: number) => ({
 export function subscriptionMatches(text: string): (row: SubscriptionRow) => boolean {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return ({ id, productName, planTitle }) => words.every((word) => `${id} ${productName} ${planTitle}`.toLowerCase().includes(word));
-}
-
-/** An invoice on its way, in a table beside those that are written. */
-export const awaitedModel = ({ subscription, period, writtenAt: at, estimate }: AwaitedInvoice, product: string) => ({
-  subscriptionId: subscription._id,
-  product,
-  period: `${dateWords(period.startAt)} – ${dateWords(period.endAt)}`,
-  state: 'ended',
-  writtenAt: at,
-  currency: subscription.currency,
-  estimateMinor: estimate?.totalMinor ?? null,
-});
-
-/** The invoice that the running period will end in, as a row of the same table. Null: none comes. */
-export const upcomingModel = ({ subscription, product, period, next }: SubscriptionOverview) =>
-  !subscription.live || subscription.anchorAt === null || period === null
-    ? null
-    : {
-        subscriptionId: subscription._id,
-        product: product.name,
-        period: `${dateWords(period.startAt)} – ${dateWords(period.endAt)}`,
-        state: 'running',
-        writtenAt: writtenAt(period),
-        currency: subscription.currency,
-        estimateMinor: next?.totalMinor ?? null,
-      };
-
-/** The same for many subscriptions: when, without how much. */
-export function upcomingRow(row: SubscriptionRow, now: number) {
-  const period = runningPeriod(row, now);
-  return (
-    period && {
-      subscriptionId: row.id,
-      product: row.productName,
-      period: `${dateWords(period.from)} – ${dateWords(period.to)}`,
-      state: 'running',
-      writtenAt: period.to,
-      currency: row.currency,
-      estimateMinor: null,
-    }
-  );
-}
-
-export interface Step {
-  readonly title: string;
-  readonly text: string;
-  readonly done: boolean;
-  readonly current: boolean;
-  readonly href: string;
-  readonly action: string;
-}
-
-/** The first run: four steps, the first that is open marked. Null once all are done. */
-export function firstRun(
-  done: { subscribed: boolean; app: boolean; credential: boolean; called: boolean },
-  links: { pending: string | null; credential: string; call: string },
-): Step[] | null {
-  if (done.subscribed && done.app && done.credential && done.called) return null;
-  const steps = [
-    {
-      title: 'Choose an API and subscribe',
-      text: 'Many have a free plan; the price and the rules stand on the page before you pay.',
-      done: done.subscribed,
-      href: links.pending ?? '/apis?free=1',
-      action: links.pending ? 'Finish the purchase' : 'Find an API',
-    },
-    {
-      title: 'Name the app that will call it',
-      text: 'An app holds your keys. You can also create it while you subscribe.',
-      done: done.app,
-      href: '/apps/new',
-      action: 'Create an app',
-    },
-    {
-      title: 'Create a key',
-      text: 'It is shown once, with a call that works as it stands.',
-      done: done.credential,
-      href: links.credential,
-      action: 'Create a key',
-    },
-    {
-      title: 'Make your first call',
-      text: 'Paste the curl into a terminal. The call appears here within ten seconds.',
-      done: done.called,
-      href: links.call,
-      action: 'Show the call',
-    },
-  ];
-  const current = steps.findIndex((step) => !step.done);
-  return steps.map((step, index) => ({ ...step, current: index === current }));
 }

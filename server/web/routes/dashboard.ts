@@ -3,8 +3,9 @@ import { isAllowed } from '../../domain/rights.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { actorOf, may, ruleUnmet } from '../guards.ts';
-import { attentionFirst, FIGURES_MAX, firstRun, overviewModel, rowModel } from '../present/buyer.ts';
+import { attentionFirst, FIGURES_MAX, overviewModel, rowModel } from '../present/buyer.ts';
 import { exampleCurl, exampleOf } from '../present/credential.ts';
+import { firstRun } from '../present/first-run.ts';
 import { firstOpen } from '../present/navigation.ts';
 import { page, pageData } from '../render.ts';
 
