@@ -13,8 +13,6 @@ export interface AddressPolicy {
   readonly ranges: AddressRanges;
 }
 
-export const ADDRESS_ENTRIES_MAX = 1_000;
-
 const MAPPED = 0xffffn << 32n;
 const V4_MAX = 0xffff_ffff;
 const V6_MAX = (1n << 128n) - 1n;

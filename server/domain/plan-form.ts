@@ -4,7 +4,6 @@ import type { PriceDocument, TierDocument } from './pricing.ts';
 
 /** What a plan costs, as a provider thinks of it. */
 export type PlanKind = 'free' | 'fee' | 'payg' | 'tiers';
-export const PLAN_KINDS: readonly PlanKind[] = ['fee', 'free', 'payg', 'tiers'];
 
 /** Rows of the form for graduated prices. */
 export const TIER_ROWS = 6;

@@ -39,8 +39,6 @@ export type IssuedKey = { readonly key: AccessKeyView } & (
   { readonly kind: 'signature'; readonly accessKey: string; readonly secretKey: string } | { readonly kind: 'token'; readonly token: string }
 );
 
-export type AccessKeys = ReturnType<typeof makeAccessKeys>;
-
 export interface AccessKeysDependencies {
   readonly store: Pick<Store, 'accessKeys' | 'accounts' | 'serviceAccounts' | 'settings'>;
   readonly audit: Audit;

@@ -1,8 +1,6 @@
 import type { Store } from '../store/index.ts';
 
 /** The sandbox's mailbox, read. Production has none: mail leaves by SMTP. */
-export type Mailbox = ReturnType<typeof makeMailbox>;
-
 export function makeMailbox({ store }: { store: Pick<Store, 'mails'> }) {
   return {
     sent: (from: number, to: number) => store.mails.sent(from, to),

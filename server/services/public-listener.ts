@@ -35,8 +35,6 @@ export interface PublicListenerDependencies {
   readonly changes: Pick<Changes, 'announce'>;
 }
 
-export type PublicListener = ReturnType<typeof makePublicListener>;
-
 /** Whether a gateway is served by the public listener, or reached over accepted connections alone (docs/decisions/0013). */
 export function makePublicListener({ store, metering, clock, audit, changes }: PublicListenerDependencies) {
   /** Its live subscriptions, its accepted connections, and the names of those who have the one without the other. */

@@ -18,8 +18,6 @@ export interface RulesView {
   readonly members: number;
 }
 
-export type RuleSuspensions = ReturnType<typeof makeRuleSuspensions>;
-
 /** What an operator can do for an organization whose own rules shut everybody out. Its administrators hear of it, and both logs tell it. */
 export function makeRuleSuspensions({
   store,

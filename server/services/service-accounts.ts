@@ -44,8 +44,6 @@ export const rowOf = ({ _id, name, nameKey, purpose, policies, groups, disabledA
   rev,
 });
 
-export type ServiceAccounts = ReturnType<typeof makeServiceAccounts>;
-
 /** A service account of the actor's organization. @throws not-found for a foreign and a deleted one as for none */
 export async function ownServiceAccount(store: Pick<Store, 'serviceAccounts'>, actor: Actor, id: string): Promise<ServiceAccountDoc> {
   const found = await store.serviceAccounts.account(id);

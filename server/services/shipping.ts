@@ -44,8 +44,6 @@ export interface ShippingDependencies {
   readonly log: Log;
 }
 
-export type Shipping = ReturnType<typeof makeShipping>;
-
 /** Moves a gateway's calls from its journal to the store, once each, and reports how far it has come (rules of design §2.4). */
 export function makeShipping({ store, journal, limits, makeReplay, clock, log }: ShippingDependencies) {
   const { node, boot } = journal;

@@ -46,8 +46,6 @@ export interface Departure {
   readonly next: string;
 }
 
-export type SignOnFlow = ReturnType<typeof makeSignOnFlow>;
-
 /** Authorization code, PKCE, state and nonce (OpenID Connect Core 3.1, RFC 7636, RFC 9207), by openid-client. */
 export function makeSignOnFlow({
   store,

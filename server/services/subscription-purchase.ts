@@ -66,8 +66,6 @@ export interface PurchaseDependencies {
   readonly webUrl: string;
 }
 
-export type SubscriptionPurchase = ReturnType<typeof makeSubscriptionPurchase>;
-
 /** From the form to the first paid invoice. The store's unique keys decide who is first; everything else may be repeated. */
 export function makeSubscriptionPurchase({ store, payments, invoicing, life, audit, clock, ids, webUrl }: PurchaseDependencies) {
   const { customerOf, keepCard, openCheckout } = makeSubscriptionCheckout({ store, payments, life, clock, webUrl });

@@ -233,7 +233,6 @@ export function makeAccountsStore(connection: Connection, touch: TouchList) {
     organizations: (ids: string[]) => Organizations.find({ _id: { $in: ids } }).lean<OrganizationDoc[]>(),
     organizationsMadeBefore: (at: number) => Organizations.find({ createdAt: { $gte: 0, $lt: at } }).lean<OrganizationDoc[]>(),
     organizationByCustomer: (stripeCustomerId: string) => Organizations.findOne({ stripeCustomerId }).lean<OrganizationDoc>(),
-    organizationBySellerSlug: (sellerSlug: string) => Organizations.findOne({ sellerSlug }).lean<OrganizationDoc>(),
     /** Compare-and-set by `rev`. False: somebody else changed it meanwhile. @throws duplicate key when the seller's slug is taken */
     updateOrganization: async (id: string, rev: number, change: Partial<Omit<OrganizationDoc, '_id' | 'rev'>>) =>
       (await Organizations.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,

@@ -105,7 +105,6 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
   // One successor each: of two rotations at once, one is refused.
   credentials.index({ rotatedFrom: 1 }, { unique: true, partialFilterExpression: { rotatedFrom: { $type: 'string' } } });
   credentials.index({ appId: 1 });
-  credentials.index({ createdAt: 1 });
   credentials.index({ organizationId: 1, revokedAt: 1 });
   const bindings = new Schema<BindingDoc>(
     {
@@ -185,7 +184,6 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
       >(),
     /** Credentials that are not revoked, for the gateway's snapshot. */
     liveCredentials: () => Credentials.find({ revokedAt: null }).lean<CredentialDoc[]>(),
-    credentialsCreatedIn: (from: number, to: number) => Credentials.find({ createdAt: { $gte: from, $lt: to } }).lean<CredentialDoc[]>(),
     liveBindings: () => Bindings.find({ live: true }).lean<BindingDoc[]>(),
     liveBindingsOfOrganization: (organizationId: string) => Bindings.find({ organizationId, live: true }).lean<BindingDoc[]>(),
     liveBindingsOf: (subscriptionIds: readonly string[]) => Bindings.find({ subscriptionId: { $in: [...subscriptionIds] }, live: true }).lean<BindingDoc[]>(),

@@ -177,7 +177,6 @@ export function makeProductsStore(connection: Connection) {
     addPlan: (plan: PlanDoc) => insertOnce(() => Plans.create(plan)),
     plan: (id: string) => Plans.findById(id).lean<PlanDoc>(),
     plans: (ids: readonly string[]) => Plans.find({ _id: { $in: [...ids] } }).lean<PlanDoc[]>(),
-    planByName: (productId: string, name: string) => Plans.findOne({ productId, name }).lean<PlanDoc>(),
     plansOfProducts: (productIds: string[]) => Plans.find({ productId: { $in: productIds } }).lean<PlanDoc[]>(),
     plansOf: (productId: string) => Plans.find({ productId }).lean<PlanDoc[]>(),
     updatePlan: async (id: string, rev: number, change: Partial<Omit<PlanDoc, '_id' | 'rev' | 'productId'>>) =>

@@ -121,9 +121,6 @@ export function makeSubscriptionsStore(connection: Connection, touch: TouchList)
     byCheckout: (checkoutId: string) => Subscriptions.findOne({ checkoutId }).lean<SubscriptionDoc>(),
     liveFor: (organizationId: string, productId: string) => Subscriptions.findOne({ organizationId, productId, live: true }).lean<SubscriptionDoc>(),
     ofOrganization: (organizationId: string) => Subscriptions.find({ organizationId }).lean<SubscriptionDoc[]>(),
-    /** Products and plans of the seller's live ones. */
-    liveOfProvider: (providerId: string) =>
-      Subscriptions.find({ providerId, live: true }, { productId: 1, planId: 1 }).lean<Pick<SubscriptionDoc, '_id' | 'planId' | 'productId'>[]>(),
     liveOfProducts: (productIds: readonly string[]) => Subscriptions.find({ productId: { $in: [...productIds] }, live: true }).lean<SubscriptionDoc[]>(),
     allLive: () => Subscriptions.find({ live: true }).lean<SubscriptionDoc[]>(),
     inStatus: (status: SubscriptionStatus) => Subscriptions.find({ status }).lean<SubscriptionDoc[]>(),

@@ -15,8 +15,6 @@ export interface UsageSplitsDependencies {
   readonly rulesOf: RulesOf;
 }
 
-export type UsageSplits = ReturnType<typeof makeUsageSplits>;
-
 /** The totals of a day, told apart by app, credential, operation and outcome: counted behind the totals, read together with the batches that are not in them yet. */
 export function makeUsageSplits({ store, rulesOf }: UsageSplitsDependencies) {
   /**
