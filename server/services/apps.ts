@@ -151,9 +151,12 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
 
     async removalEffect(actor, appId) {
       await ownApp(store, actor, appId);
-      const [all, authorizations] = await Promise.all([this.list(actor), store.apps.authorizationsOfApp(appId)]);
+      const [all, authorizations] = await Promise.all([
+        this.list(actor),
+        lists.read('authorizations', appId, async () => (await store.apps.authorizationsOfApp(appId)).filter(({ live }) => live).map(({ _id }) => _id)),
+      ]);
       const { keys = 0, codes = 0, bindings = [] } = all.find(({ app }) => app._id === appId) ?? {};
-      return { keys, codes, subscriptions: bindings.length, authorizations: authorizations.filter(({ live }) => live).length };
+      return { keys, codes, subscriptions: bindings.length, authorizations: authorizations.length };
     },
 
     async remove(actor, appId) {

@@ -233,17 +233,31 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
     async releaseAllOf(appId: string, at: number): Promise<void> {
       await Bindings.updateMany({ appId, live: true }, { $set: { live: false } });
       await touched('bindings', await app(appId), null);
+      const given = await Authorizations.find({ appId }, { apiId: 1 }).lean<Pick<AuthorizationDoc, 'apiId'>[]>();
       await Authorizations.updateMany({ appId, live: true }, { $set: { live: false, revokedAt: at } });
+      await touch('authorizations', appId, ...given.map(({ apiId }) => apiId));
     },
     /** False: it was given before, and perhaps revoked since. */
-    addAuthorization: (authorization: AuthorizationDoc) => insertOnce(() => Authorizations.create(authorization)),
+    addAuthorization: async (authorization: AuthorizationDoc) => {
+      const added = await insertOnce(() => Authorizations.create(authorization));
+      await touch('authorizations', authorization.appId, authorization.apiId);
+      return added;
+    },
     /** True: this call gave it back, or took it away. */
-    setAuthorizationLive: async (id: string, live: boolean, revokedAt: number | null) =>
-      (await Authorizations.updateOne({ _id: id, live: !live }, { $set: { live, revokedAt } })).modifiedCount === 1,
+    async setAuthorizationLive(id: string, live: boolean, revokedAt: number | null): Promise<boolean> {
+      const { modifiedCount } = await Authorizations.updateOne({ _id: id, live: !live }, { $set: { live, revokedAt } });
+      const found = await Authorizations.findById(id).lean<AuthorizationDoc>();
+      if (found) await touch('authorizations', found.appId, found.apiId);
+      return modifiedCount === 1;
+    },
     liveAuthorizations: () => Authorizations.find({ live: true }).lean<AuthorizationDoc[]>(),
     authorizationsOfApp: (appId: string) => Authorizations.find({ appId }).lean<AuthorizationDoc[]>(),
     authorizationsOfGateway: (gatewayId: string) => Authorizations.find({ gatewayId }).lean<AuthorizationDoc[]>(),
-    removeAuthorizationsOf: async (gatewayId: string) => void (await Authorizations.deleteMany({ gatewayId })),
+    async removeAuthorizationsOf(gatewayId: string): Promise<void> {
+      const given = await Authorizations.find({ gatewayId }, { appId: 1 }).lean<Pick<AuthorizationDoc, 'appId'>[]>();
+      await Authorizations.deleteMany({ gatewayId });
+      await touch('authorizations', ...given.map(({ appId }) => appId));
+    },
     authorizationsOfApi: (apiId: string) => Authorizations.find({ apiId }).lean<AuthorizationDoc[]>(),
   };
 }

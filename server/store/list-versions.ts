@@ -3,6 +3,7 @@ import type { SettingsStore } from './settings.ts';
 /** Lists that are kept in memory, whole, by whoever shows them: each has one version per owner, which every write of its records raises. */
 export type KeptList =
   | 'apps'
+  | 'authorizations'
   | 'bindings'
   | 'connections'
   | 'credentials'

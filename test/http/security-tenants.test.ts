@@ -121,7 +121,7 @@ describe('security between organizations', function () {
     const group = await services.catalog.groups.create(actor, gateway._id, { name: 'Own', description: '', label: 'own-things' });
     const api = await services.catalog.apis.create(actor, gateway._id, group._id, definition('/x', MOCK));
     await services.catalog.authorizations.grant(actor, api._id, app?._id ?? '');
-    const [grant] = await services.catalog.authorizations.ofApi(actor, api._id);
+    const [grant] = (await services.catalog.authorizations.ofApi(actor, api._id)).rows;
     const product = await services.catalog.products.create(actor, group._id, [api._id], productFields({ slug: 'own-things' }));
     const plan = await services.catalog.plans.create(
       actor,

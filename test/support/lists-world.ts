@@ -385,6 +385,25 @@ export async function listsWorld(size: number) {
     'Session',
     many(size, (n) => ({ ...opened, _id: letters() + n, agent: 'Mozilla/5.0', openedAt: at(n), seenAt: at(n) })),
   );
+  const apisOf = await store.apis.placesOfGateway(gateway._id);
+  const [firstApi] = apisOf;
+  if (!firstApi) throw new Error('no API');
+  const authorization = (appId: string, apiId: string, n: number) => ({
+    _id: `${appId}.${apiId}.env_none`,
+    appId,
+    apiId,
+    environmentId: 'env_none',
+    gatewayId: gateway._id,
+    providerId: organizationId,
+    organizationId,
+    live: true,
+    createdAt: at(n),
+    revokedAt: null,
+  });
+  await insert(
+    'Authorization',
+    apisOf.slice(0, size).flatMap(({ _id }, n) => [authorization(app._id, _id, n), authorization(`app_other${n}`, firstApi._id, n)]),
+  );
   // What is put there in batches goes past the lists kept in memory; a write of the product tells them.
   await store.accounts.setUserName(owner.userId, 'Owner');
 
@@ -412,7 +431,9 @@ export async function listsWorld(size: number) {
     { name: 'subscriptions by name', path: '/subscriptions?q=bought-1', who: 'owner', shows: 0 },
     { name: 'dashboard', path: '/dashboard', who: 'owner', shows: 0 },
     { name: 'apps', path: '/apps', who: 'owner', shows: 0 },
-    { name: 'an app', path: `/apps/${app._id}`, who: 'owner', shows: 0 },
+    // The APIs that its keys open free of charge.
+    { name: 'an app', path: `/apps/${app._id}`, who: 'owner', shows: 25 },
+    { name: 'apps an API is open to', path: `/gateways/${gateway._id}/apis/${firstApi._id}/access`, who: 'owner', shows: 25 },
     { name: 'payment', path: '/billing', who: 'owner', shows: 0 },
     // Of each connection the two organizations and who asked.
     { name: 'connections', path: '/connections', who: 'owner', shows: 100 },

@@ -1,8 +1,12 @@
 import type { Actor } from '../../domain/actor.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { AuthorizationDoc } from '../../store/apps.ts';
+import { makeKeptLists, slice, type Slice } from '../kept-lists.ts';
 import { RELEASE } from './gateways.ts';
 import { faulty, ownApi, stillOpen, type CatalogDependencies } from './own.ts';
+
+/** Grants on one page. */
+export const AUTHORIZATIONS_PAGE_SIZE = 25;
 
 /** A free grant, with the names a page shows. */
 export interface AuthorizationRow {
@@ -17,31 +21,37 @@ export interface Authorizations {
   /** Let an app, one's own or another organization's, call an API in RELEASE: counted and throttled, never billed. */
   grant(actor: Actor, apiId: string, appId: string): Promise<AuthorizationDoc>;
   revoke(actor: Actor, apiId: string, authorizationId: string): Promise<void>;
-  /** The provider's side: who may call this API so. */
-  ofApi(actor: Actor, apiId: string): Promise<AuthorizationRow[]>;
+  /** The provider's side: who may call this API so, the oldest first. @param page  from 1 */
+  ofApi(actor: Actor, apiId: string, page?: number): Promise<Slice<AuthorizationRow>>;
   /** The other side: what the actor's app was given. */
-  ofApp(actor: Actor, appId: string): Promise<AuthorizationRow[]>;
+  ofApp(actor: Actor, appId: string, page?: number): Promise<Slice<AuthorizationRow>>;
 }
 
 export function makeAuthorizations({ store, clock, audit, changes }: CatalogDependencies): Authorizations {
   const { apps, gateways, accounts } = store;
+  const lists = makeKeptLists({ settings: store.settings, clock });
 
-  async function rows(list: readonly AuthorizationDoc[]): Promise<AuthorizationRow[]> {
-    const live = list.filter((authorization) => authorization.live);
+  /** @param ownerId  the app or the API; @param load  reads what was given, whole */
+  async function rows(ownerId: string, load: () => Promise<AuthorizationDoc[]>, page: number): Promise<Slice<AuthorizationRow>> {
+    const all = await lists.read('authorizations', ownerId, async () =>
+      (await load()).filter((authorization) => authorization.live).sort((a, b) => a.createdAt - b.createdAt || (a._id < b._id ? -1 : 1)),
+    );
+    const { rows: live, total } = slice(all, page, AUTHORIZATIONS_PAGE_SIZE);
     const [appDocs, organizations, apiDocs] = await Promise.all([
       apps.apps([...new Set(live.map(({ appId }) => appId))]),
       accounts.organizations([...new Set(live.map(({ organizationId }) => organizationId))]),
       store.apis.apis([...new Set(live.map(({ apiId }) => apiId))]),
     ]);
     const nameOf = (docs: readonly { _id: string; name: string }[], id: string) => docs.find(({ _id }) => _id === id)?.name ?? id;
-    return live
-      .map((authorization) => ({
+    return {
+      rows: live.map((authorization) => ({
         authorization,
         appName: nameOf(appDocs, authorization.appId),
         organizationName: nameOf(organizations, authorization.organizationId),
         apiName: apiDocs.find(({ _id }) => _id === authorization.apiId)?.definition.name ?? authorization.apiId,
-      }))
-      .sort((a, b) => a.authorization.createdAt - b.authorization.createdAt);
+      })),
+      total,
+    };
   }
 
   return {
@@ -88,15 +98,15 @@ export function makeAuthorizations({ store, clock, audit, changes }: CatalogDepe
       await changes.announce('catalogue-changed', { what: 'authorization', id: authorizationId });
     },
 
-    async ofApi(actor, apiId) {
+    async ofApi(actor, apiId, page = 1) {
       await ownApi(store, actor, apiId);
-      return rows(await apps.authorizationsOfApi(apiId));
+      return rows(apiId, () => apps.authorizationsOfApi(apiId), page);
     },
 
-    async ofApp(actor, appId) {
+    async ofApp(actor, appId, page = 1) {
       const app = await apps.app(appId);
       if (!app || (actor.kind !== 'system' && app.organizationId !== actor.organizationId)) throw new AppError('not-found');
-      return rows(await apps.authorizationsOfApp(appId));
+      return rows(appId, () => apps.authorizationsOfApp(appId), page);
     },
   };
 }

@@ -2,6 +2,7 @@ import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import type { Actor } from '../../domain/actor.ts';
 import { AppError } from '../../kernel/errors.ts';
+import { AUTHORIZATIONS_PAGE_SIZE } from '../../services/catalog/authorizations.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { parseForm } from '../forms.ts';
@@ -10,6 +11,7 @@ import { apiFormModel, NEW_API_VALUES, readApiForm, valuesOf, withoutTypedSecret
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { counted } from '../present/number.ts';
 import { apiModel, apiTabs, apiTitle, gatewayModel, groupModel, groupTrail, testModel, type ApiTab } from '../present/provider.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
 import { safePath } from '../safe-path.ts';
 import { afterRefusal, body, many, orAgain, part, press } from './provider-kit.ts';
@@ -221,7 +223,9 @@ export function apiRoutes(
 
   const access = async (req: Request, res: Response, values = {}, faults = {}, status = 200) => {
     const { model, summary } = await head(req, 'access');
-    const [rows, own] = await Promise.all([catalog.authorizations.ofApi(actorOf(req), summary.api._id), apps.list(actorOf(req))]);
+    const number = pageOf(req.query['page']);
+    const [{ rows, total }, own] = await Promise.all([catalog.authorizations.ofApi(actorOf(req), summary.api._id, number), apps.list(actorOf(req))]);
+    const position = { page: number, size: AUTHORIZATIONS_PAGE_SIZE, total };
     page(
       res,
       'provider/api-access',
@@ -229,6 +233,8 @@ export function apiRoutes(
         ...model,
         form: formModel(FIELDS.grant, values, faults),
         own: own.map(({ app }) => ({ id: app._id, name: app.name })),
+        pages: total > position.size ? pagination(`${pathOf(req)}/access`, req.query, position) : null,
+        grantsTotal: total,
         grants: rows.map(({ authorization, appName, organizationName }) => ({
           id: authorization._id,
           appId: authorization.appId,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ROTATION_OVERLAPS } from '../../domain/credential.ts';
 import { isEntitled } from '../../domain/subscription.ts';
 import { AppError } from '../../kernel/errors.ts';
+import { AUTHORIZATIONS_PAGE_SIZE } from '../../services/catalog/authorizations.ts';
 import { CODES_MAX, KEYS_MAX, type Issued } from '../../services/credentials.ts';
 import type { Services } from '../../services/index.ts';
 import type { SubscriptionRow } from '../../services/subscriptions.ts';
@@ -148,11 +149,12 @@ export function appRoutes({
   async function appPage(req: Request, res: Response, again?: Again): Promise<void> {
     const actor = actorOf(req);
     const app = await apps.get(actor, idOf(req));
+    const given = pageOf(req.query['given']);
     const [list, effect, calls, authorizations, example] = await Promise.all([
       credentials.list(actor, app._id),
       apps.removalEffect(actor, app._id),
       callable(req, app._id),
-      catalog.authorizations.ofApp(actor, app._id),
+      catalog.authorizations.ofApp(actor, app._id, given),
       exampleFor(req, app._id),
     ]);
     const typed = (form: Again['form']) => (again?.form === form ? (req.body as Record<string, unknown>) : undefined);
@@ -169,8 +171,12 @@ export function appRoutes({
         calls: calls.slice(0, OPENS_SHOWN).map((row) => ({ id: row.id, name: row.productName, slug: row.slug, plan: row.planTitle, state: row.status })),
         callsTotal: calls.length,
         callsMore: Math.max(0, calls.length - OPENS_SHOWN),
-        authorizationsMore: Math.max(0, authorizations.length - OPENS_SHOWN),
-        authorizations: authorizations.slice(0, OPENS_SHOWN).map(({ apiName, authorization }) => ({ apiName, createdAt: authorization.createdAt })),
+        authorizationsTotal: authorizations.total,
+        authorizationPages:
+          authorizations.total > AUTHORIZATIONS_PAGE_SIZE
+            ? pagination(`/apps/${app._id}`, req.query, { page: given, size: AUTHORIZATIONS_PAGE_SIZE, total: authorizations.total }, 'given')
+            : null,
+        authorizations: authorizations.rows.map(({ apiName, authorization }) => ({ apiName, createdAt: authorization.createdAt })),
         example: example && { apiName: example.apiName, curl: exampleCurl(example) },
         bounds: { codes: CODES_MAX, keys: KEYS_MAX },
         effect: { ...effect, working: effect.keys + effect.codes },

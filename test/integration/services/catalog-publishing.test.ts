@@ -155,16 +155,16 @@ describe('publishing an API', function () {
     };
     await store.apps.addApp(app, 10);
     const { _id } = await catalog.authorizations.grant(atlas, api._id, app._id);
-    expect((await catalog.authorizations.ofApi(atlas, api._id)).map(({ appName, organizationName }) => [appName, organizationName])).to.deep.equal([
+    expect((await catalog.authorizations.ofApi(atlas, api._id)).rows.map(({ appName, organizationName }) => [appName, organizationName])).to.deep.equal([
       ['Harbor mobile', 'Harbor Apps'],
     ]);
-    expect((await catalog.authorizations.ofApp(harbor, app._id)).map(({ apiName }) => apiName)).to.deep.equal(['Get /countries']);
+    expect((await catalog.authorizations.ofApp(harbor, app._id)).rows.map(({ apiName }) => apiName)).to.deep.equal(['Get /countries']);
     expect((await refusal(catalog.authorizations.ofApp(atlas, app._id))).code).to.equal('not-found');
     expect((await store.apps.liveAuthorizations()).map(({ appId }) => appId)).to.include(app._id);
     await catalog.authorizations.revoke(atlas, api._id, _id);
-    expect(await catalog.authorizations.ofApp(harbor, app._id)).to.deep.equal([]);
+    expect(await catalog.authorizations.ofApp(harbor, app._id)).to.deep.equal({ rows: [], total: 0 });
     await catalog.authorizations.grant(atlas, api._id, app._id);
-    expect(await catalog.authorizations.ofApi(atlas, api._id)).to.have.length(1);
+    expect((await catalog.authorizations.ofApi(atlas, api._id)).rows).to.have.length(1);
     expect((await refusal(catalog.authorizations.grant(atlas, api._id, 'app_unknown'))).fields).to.have.key('appId');
   });
 });
