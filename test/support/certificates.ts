@@ -45,7 +45,9 @@ export function makeCertificate(name: string, { issuer, authority = false, addre
   return { certificate: pem('CERTIFICATE', der), key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, privateKey, name };
 }
 
-const pem = (label: string, der: Buffer): string => `-----BEGIN ${label}-----\n${der.toString('base64').replace(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`;
+/** Lines of 64 characters, and no empty one behind a last line that is full. */
+const pem = (label: string, der: Buffer): string =>
+  `-----BEGIN ${label}-----\n${(der.toString('base64').match(/.{1,64}/g) ?? []).join('\n')}\n-----END ${label}-----\n`;
 
 function tlv(tag: number, value: Buffer): Buffer {
   const { length } = value;
