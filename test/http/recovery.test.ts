@@ -4,7 +4,7 @@ import type { MailDoc } from '../../server/store/mails.ts';
 import { turnOn } from '../support/authenticator.ts';
 import type { Answer, Visitor } from '../support/browserless.ts';
 import { addPasskey } from '../support/passkey.ts';
-import { PASSWORD, startPortal, type Member, type Portal } from '../support/portal.ts';
+import { operatorAlone, PASSWORD, startPortal, type Member, type Portal } from '../support/portal.ts';
 
 const FOREVER = Number.MAX_SAFE_INTEGER;
 
@@ -14,11 +14,7 @@ describe('a lost second factor', function () {
   let operator: Member;
   before(async () => {
     portal = await startPortal();
-    operator = await portal.member('Olga');
-    const user = await portal.composition.store.accounts.user(operator.userId);
-    if (!user) throw new Error('no operator');
-    await portal.composition.services.accounts.addOperators(user);
-    await portal.composition.store.accounts.removeMembership(operator.organizationId, operator.userId);
+    operator = await operatorAlone(portal, 'Olga');
   });
   after(() => portal.stop());
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { OrganizationRules } from '../../server/domain/organization-rules.ts';
 import { turnOn } from '../support/authenticator.ts';
-import { PASSWORD, startPortal, type Member, type Portal } from '../support/portal.ts';
+import { operatorAlone, PASSWORD, startPortal, type Member, type Portal } from '../support/portal.ts';
 
 const FOREVER = Number.MAX_SAFE_INTEGER;
 const REASON = 'Their office moved; the owner called from the known number';
@@ -14,11 +14,7 @@ describe('an organization behind its own rules', function () {
   let operator: Member;
   before(async () => {
     portal = await startPortal();
-    operator = await portal.member('Olga');
-    const user = await portal.composition.store.accounts.user(operator.userId);
-    if (!user) throw new Error('no operator');
-    await portal.composition.services.accounts.addOperators(user);
-    await portal.composition.store.accounts.removeMembership(operator.organizationId, operator.userId);
+    operator = await operatorAlone(portal, 'Olga');
   });
   after(() => portal.stop());
 

@@ -72,3 +72,13 @@ export async function startPortal(more: Record<string, string> = {}, log = makeL
     },
   };
 }
+
+/** Somebody who is an operator and nothing else. */
+export async function operatorAlone({ member, composition: { services, store } }: Portal, name: string): Promise<Member> {
+  const operator = await member(name);
+  const user = await store.accounts.user(operator.userId);
+  if (!user) throw new Error('no operator');
+  await services.accounts.addOperators(user);
+  await store.accounts.removeMembership(operator.organizationId, operator.userId);
+  return operator;
+}

@@ -5,8 +5,9 @@ import { makeLog } from '../../../server/kernel/log.ts';
 import { makeMetering } from '../../../server/services/metering.ts';
 import { makeUsageTotals, type UsageTotals } from '../../../server/services/usage-totals.ts';
 import { openStore, type Store } from '../../../server/store/index.ts';
-import type { UsageBatchDoc, UsageEntry } from '../../../server/store/usage.ts';
+import type { UsageEntry } from '../../../server/store/usage.ts';
 import { BUYER, billingWorld, operator, type BillingWorld } from '../../support/billing-world.ts';
+import { usageBatch } from '../../support/usage-batches.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -61,19 +62,7 @@ describe('usage split by app, key, operation and answer', function () {
     bytesOut: 2n,
     ...more,
   });
-  const batchOf = (boot: string, number: number, entries: UsageEntry[]): UsageBatchDoc => ({
-    _id: `gw1.${boot}.${number}.0`,
-    node: 'gw1',
-    boot,
-    number,
-    entries,
-    subs: [...new Set(entries.map((entry) => entry.sub))],
-    windows: [...new Set(entries.map((entry) => `${entry.sub}|${entry.window}`))],
-    minTs: Math.min(...entries.map(({ hour }) => hour)),
-    maxTs: Math.max(...entries.map(({ hour }) => hour)) + HOUR_MS - 1,
-    storedAt: world.clock.now(),
-    sha256: 'none',
-  });
+  const batchOf = (boot: string, number: number, entries: UsageEntry[]) => usageBatch('gw1', boot, number, entries, world.clock.now());
   const newBoot = (): string => `s${(boots += 1)}`;
   const rowsBy = async (by: Dimension, { from = today() - DAY_MS, to = today() + 40 * DAY_MS } = {}) => {
     const metering = makeMetering({ store, totals, audit: { append: async () => undefined } as never, clock: world.clock });

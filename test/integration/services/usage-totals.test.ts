@@ -10,9 +10,10 @@ import { makeIssue } from '../../../server/services/billing/issue.ts';
 import { makeMetering, type UsageDimension } from '../../../server/services/metering.ts';
 import { makeUsageTotals, type UsageTotals } from '../../../server/services/usage-totals.ts';
 import type { Store } from '../../../server/store/index.ts';
-import type { UsageBatchDoc, UsageEntry } from '../../../server/store/usage.ts';
+import type { UsageEntry } from '../../../server/store/usage.ts';
 import { billingWorld, type BillingWorld } from '../../support/billing-world.ts';
 import { refusal } from '../../support/refusal.ts';
+import { usageBatch } from '../../support/usage-batches.ts';
 
 const HOUR_MS = 3_600_000;
 const WINDOW = '0.0';
@@ -56,19 +57,7 @@ describe('usage totals', function () {
     bytesIn: 1n,
     bytesOut: 2n,
   });
-  const batchOf = (node: string, bootName: string, number: number, entries: UsageEntry[]): UsageBatchDoc => ({
-    _id: `${node}.${bootName}.${number}.0`,
-    node,
-    boot: bootName,
-    number,
-    entries,
-    subs: [...new Set(entries.map((entry) => entry.sub))],
-    windows: [...new Set(entries.map((entry) => `${entry.sub}|${entry.window}`))],
-    minTs: Math.min(...entries.map(({ hour }) => hour)),
-    maxTs: Math.max(...entries.map(({ hour }) => hour)) + HOUR_MS - 1,
-    storedAt: world.clock.now(),
-    sha256: 'none',
-  });
+  const batchOf = (node: string, bootName: string, number: number, entries: UsageEntry[]) => usageBatch(node, bootName, number, entries, world.clock.now());
   const newBoot = (): string => `b${(boot += 1)}`;
   const store3 = async (name: string, counts: readonly number[] = [3, 5, 7]) => {
     for (const [n, count] of counts.entries()) await store.usage.addBatch(batchOf('gw1', name, n + 1, [entryOf(count, { hour: n * 20 })]));
