@@ -3,11 +3,26 @@ import type { Store } from '../store/index.ts';
 import type { InvoiceDoc } from '../store/invoices.ts';
 import type { LedgerEntry } from '../store/ledger.ts';
 import type { FeeAmount } from '../stripe/port.ts';
+import { inOrderOf, type ListPage } from './kept-lists.ts';
+import { lastPageAtMost, makeTimeline } from './timeline.ts';
 
 export interface EarningsDependencies {
-  readonly store: Pick<Store, 'ledger'>;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly store: Pick<Store, 'invoices' | 'ledger'>;
+  readonly clock: Pick<Clock, 'monotonic' | 'now'>;
 }
+
+/** An invoice that could not be collected; amounts in minor units. */
+export interface WriteOff {
+  readonly invoiceId: string;
+  readonly at: number;
+  readonly currency: string;
+  readonly owedMinor: bigint;
+  readonly sellerMinor: bigint | null;
+  readonly platformMinor: bigint | null;
+  readonly isBack: boolean;
+}
+
+const WRITE_OFFS_PAGE_SIZE = 25;
 
 /** Causes of what was written off, and of its way back. */
 const LOST = 'writeoff.';
@@ -17,6 +32,8 @@ export type Earnings = ReturnType<typeof makeEarnings>;
 
 /** The books. Each posting carries its cause as its key, so whoever repeats it adds nothing (invariant I9). */
 export function makeEarnings({ store, clock }: EarningsDependencies) {
+  const lost = makeTimeline((_key, from, to) => store.invoices.writeOffTimes(from, to), clock);
+
   async function post(cause: string, currency: string, at: number, entries: readonly LedgerEntry[]): Promise<void> {
     const moved = entries.filter(({ amountMinor }) => amountMinor !== 0n);
     if (moved.length === 0) return;
@@ -74,17 +91,17 @@ export function makeEarnings({ store, clock }: EarningsDependencies) {
      */
     async writtenOff(invoice: InvoiceDoc, carried: readonly string[]): Promise<void> {
       const booked = await store.ledger.many([invoice._id, ...carried].map((id) => `inv.finalized.${id}`));
-      const lost = new Map<string, bigint>([[`receivable:${invoice.organizationId}`, -invoice.chargeMinor]]);
+      const given = new Map<string, bigint>([[`receivable:${invoice.organizationId}`, -invoice.chargeMinor]]);
       for (const { account, amountMinor } of booked.flatMap(({ entries }) => entries)) {
         if (account.startsWith('receivable:')) continue;
         const bearer = account === 'platform_revenue' ? 'writeoff' : account;
-        lost.set(bearer, (lost.get(bearer) ?? 0n) - amountMinor);
+        given.set(bearer, (given.get(bearer) ?? 0n) - amountMinor);
       }
       await post(
         `${LOST}${invoice._id}`,
         invoice.currency,
         clock.now(),
-        [...lost].map(([account, amountMinor]) => ({ account, amountMinor })),
+        [...given].map(([account, amountMinor]) => ({ account, amountMinor })),
       );
     },
 
@@ -100,25 +117,30 @@ export function makeEarnings({ store, clock }: EarningsDependencies) {
     },
 
     /**
-     * What could not be collected in [from, to), newest first: of each invoice what the buyer owed, what of it was the seller's and what the platform's.
-     * One that was paid after all, or withdrawn, says so.
+     * A page of what could not be collected in [from, to), newest first: of each invoice what the buyer owed, what of it was the seller's and what the platform's,
+     * null until the books have it. One that was paid after all, or withdrawn, says so.
+     *
+     * @param number  of the page, from 1
      */
-    async writeOffs(from: number, to: number) {
-      const postings = (await store.ledger.ofAccount('writeoff', from, to)).filter(({ _id }) => !_id.startsWith(REVERSED));
-      const reversed = new Set((await store.ledger.many(postings.map(({ _id }) => _id.replace(LOST, REVERSED)))).map(({ _id }) => _id));
-      const sum = (entries: readonly LedgerEntry[], account: string) =>
-        entries.filter((entry) => entry.account.split(':')[0] === account).reduce((all, { amountMinor }) => all + amountMinor, 0n);
-      return postings
-        .sort((a, b) => b.at - a.at || (a._id < b._id ? -1 : 1))
-        .map(({ _id, at, currency, entries }) => ({
-          invoiceId: _id.slice(LOST.length),
-          at,
-          currency,
-          owedMinor: -sum(entries, 'receivable'),
-          sellerMinor: sum(entries, 'provider_payable'),
-          platformMinor: sum(entries, 'writeoff'),
-          isBack: reversed.has(_id.replace(LOST, REVERSED)),
-        }));
+    async writeOffs(range: { readonly from: number; readonly to: number }, number: number): Promise<ListPage<WriteOff>> {
+      const { ids, total, page } = await lastPageAtMost(lost, 'all', range, number, WRITE_OFFS_PAGE_SIZE);
+      const [invoices, postings] = await Promise.all([store.invoices.many(ids), store.ledger.many(ids.map((id) => `${LOST}${id}`))]);
+      const booked = new Map(postings.map(({ _id, entries }) => [_id.slice(LOST.length), entries]));
+      const share = (id: string, account: string): bigint | null =>
+        booked
+          .get(id)
+          ?.filter((entry) => entry.account.split(':')[0] === account)
+          .reduce((all, { amountMinor }) => all + amountMinor, 0n) ?? null;
+      const rows = inOrderOf(ids, invoices).map(({ _id, writtenOffAt, currency, chargeMinor, status }) => ({
+        invoiceId: _id,
+        at: writtenOffAt ?? 0,
+        currency,
+        owedMinor: chargeMinor,
+        sellerMinor: share(_id, 'provider_payable'),
+        platformMinor: share(_id, 'writeoff'),
+        isBack: status !== 'uncollectible',
+      }));
+      return { rows, total, page, size: WRITE_OFFS_PAGE_SIZE };
     },
 
     /** What a provider earned and is owed, per currency, over [from, to). Credits make an account negative; owed is shown positive. */

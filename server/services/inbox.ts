@@ -1,12 +1,13 @@
-import type { Actor } from '../domain/actor.ts';
+import { PLATFORM_ORGANIZATION, type Actor } from '../domain/actor.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { InboxDoc, InboxStore } from '../store/inbox.ts';
 import { meaningOf, type InboundEvent, type InboundHandlers } from '../stripe/events.ts';
 import type { Payments } from '../stripe/port.ts';
-import { makeTimeline } from './timeline.ts';
 import type { Audit } from './audit.ts';
+import { makeKeptLists } from './kept-lists.ts';
+import { makeTimeline } from './timeline.ts';
 
 /** After that many failures of our own making an event waits for a person. */
 export const ATTEMPTS_MAX = 12;
@@ -59,6 +60,7 @@ export const inboxId = (eventId: string): string => `stripe.${eventId}`;
 
 export function makeInbox({ store, payments, handlers, enqueue, audit, clock, log }: InboxDependencies): Inbox {
   const received = makeTimeline((source, from, to) => store.inbox.times(source, from, to), clock);
+  const lists = makeKeptLists({ settings: store.settings, clock });
 
   async function accept(_actor: Actor, event: InboundEvent, raw: string): Promise<'accepted' | 'duplicate' | 'ignored'> {
     const foreign = foreignness(event);
@@ -168,11 +170,12 @@ export function makeInbox({ store, payments, handlers, enqueue, audit, clock, lo
     },
 
     async page(_actor, range, number, size) {
-      const [{ ids, total }, open, dead] = await Promise.all([
+      const [{ ids, total }, open, given] = await Promise.all([
         received.page('stripe', range, number, size),
-        store.inbox.countIn('received', range.from, range.to),
-        store.inbox.countIn('dead', range.from, range.to),
+        store.inbox.countWaiting(range.from, range.to),
+        lists.read('deadEvents', PLATFORM_ORGANIZATION, () => store.inbox.deadTimes(range.from, range.to + KEPT_MS)),
       ]);
+      const dead = given.filter((at) => at >= range.from && at < range.to).length;
       const events = (await store.inbox.many(ids)).sort((a, b) => b.receivedAt - a.receivedAt);
       return { events, total, open, dead };
     },

@@ -175,7 +175,7 @@ export function makeServices(ground: Ground) {
   const metering = makeMetering({ store, totals: usageTotals, audit, clock });
   const endpoints = makeEndpoints({ store, clock, ids, audit, changes, sendLetter, addresses: privateAddresses });
   const publicListener = makePublicListener({ store, metering, clock, audit, changes });
-  const mailbox = makeMailbox({ store });
+  const mailbox = makeMailbox({ store, clock });
   // Invoices move subscriptions and subscriptions ask for invoices: one of the two has to be named before it is made.
   const invoicing: Invoicing = makeInvoicing({
     store,

@@ -25,7 +25,7 @@ export type { Closing } from './billing/close.ts';
 export type { UsageGroup, UsageReader } from './billing/usage-reader.ts';
 
 export interface InvoicingDependencies {
-  readonly store: Pick<Store, 'accounts' | 'invoices' | 'periods' | 'products' | 'subscriptions'>;
+  readonly store: Pick<Store, 'accounts' | 'invoices' | 'periods' | 'products' | 'settings' | 'subscriptions'>;
   readonly payments: Payments;
   readonly usage: UsageReader;
   readonly earnings: Earnings;
@@ -77,7 +77,7 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
   const close = makeClose({ store, usage, issue, clock, ids, followers: subscriptions });
   const collect = makeCollect({ store, payments, earnings, carry, clock, log, followers: subscriptions });
 
-  const review = makeReview({ store, payments, collect, audit });
+  const review = makeReview({ store, payments, collect, audit, clock });
 
   function firstPayment(invoice: InvoiceDoc): FirstPayment {
     if (invoice.status === 'paid') return invoice.chargeMinor > 0n ? { kind: 'paid' } : { kind: 'nothing-due' };
@@ -259,10 +259,10 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
     soldPage: (actor: Actor, range: Range, number: number, size: number): Promise<InvoicePage> => pageOf(sold, actor.organizationId, range, number, size),
     /** What a period would be invoiced as, if it ended as it stands; the running one if none is named. */
     preview: (subscription: SubscriptionDoc, index?: number): Promise<InvoiceDoc | null> => issue.preview(subscription, index),
-    /** For operators: periods that ended and are not invoiced, with what holds them. */
-    async openPeriods(actor: Actor): Promise<{ periods: PeriodDoc[]; watermark: number }> {
+    /** For operators: usage of before is stored by every gateway. */
+    async watermark(actor: Actor): Promise<number> {
       mustOperate(actor);
-      return { periods: await close.due(clock.now()), watermark: await usage.watermark() };
+      return usage.watermark();
     },
 
     onInvoiceFinalized: follow,

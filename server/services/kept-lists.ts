@@ -57,6 +57,28 @@ export interface Slice<T> {
   readonly total: number;
 }
 
+/** A page of a list, and which: past the end it is the last one. */
+export interface ListPage<T> extends Slice<T> {
+  readonly page: number;
+  readonly size: number;
+}
+
+/** @param number  of the page, from 1 */
+export function pageOfList<T>(rows: readonly T[], number: number, size: number): ListPage<T> {
+  const page = Math.min(number, Math.max(1, Math.ceil(rows.length / size)));
+  return { ...slice(rows, page, size), page, size };
+}
+
+/** Documents in the order of their ids; what is gone meanwhile is left out. */
+export function inOrderOf<T extends { readonly _id: string }>(ids: readonly string[], documents: readonly T[]): T[] {
+  const found = new Map(documents.map((document) => [document._id, document]));
+  return ids.flatMap((id) => found.get(id) ?? []);
+}
+
+/** By time, the oldest first, and by id where times are the same. */
+export const oldestFirst = (a: { readonly id: string; readonly at: number }, b: { readonly id: string; readonly at: number }): number =>
+  a.at - b.at || (a.id < b.id ? -1 : 1);
+
 /** @param number  of the page, from 1 */
 export const slice = <T>(rows: readonly T[], number: number, size: number): Slice<T> => ({
   rows: rows.slice((number - 1) * size, number * size),

@@ -7,6 +7,7 @@ import type { Store } from '../store/index.ts';
 import type { InvoiceDoc } from '../store/invoices.ts';
 import type { PeriodDoc } from '../store/periods.ts';
 import type { Audit } from './audit.ts';
+import { makePeriodLists } from './billing/period-lists.ts';
 import type { ReviewDecision } from './billing/review.ts';
 import type { Inbox } from './inbox.ts';
 import type { Invoicing } from './invoicing.ts';
@@ -21,7 +22,7 @@ const WEBHOOKS_PAGE_SIZE = 50;
 export type Operations = ReturnType<typeof makeOperations>;
 
 export interface OperationsDependencies {
-  readonly store: Pick<Store, 'accounts' | 'periods' | 'products' | 'subscriptions'>;
+  readonly store: Pick<Store, 'accounts' | 'periods' | 'products' | 'settings' | 'subscriptions'>;
   readonly invoicing: Invoicing;
   readonly inbox: Inbox;
   readonly metering: Metering;
@@ -34,11 +35,13 @@ export interface OperationsDependencies {
 
 /** What an operator sees and may push: periods, queues, webhooks, nodes. Rights are checked on the routes, every push is in the audit log. */
 export function makeOperations({ store, invoicing, inbox, metering, usageTotals, circuits, queue, audit, clock }: OperationsDependencies) {
+  const lists = makePeriodLists({ store, clock });
+
   async function named(periods: readonly PeriodDoc[]) {
     const subscriptions = new Map((await store.subscriptions.many([...new Set(periods.map((p) => p.subscriptionId))])).map((s) => [s._id, s]));
     const of = <T extends { _id: string }>(documents: readonly T[]) => new Map(documents.map((document) => [document._id, document]));
     const all = [...subscriptions.values()];
-    const products = of(await store.products.products([...new Set(all.map((s) => s.productId))]));
+    const products = of(await store.products.productNames([...new Set(all.map((s) => s.productId))]));
     const buyers = of(await store.accounts.organizations([...new Set(all.map((s) => s.organizationId))]));
     return periods.map((period) => {
       const subscription = subscriptions.get(period.subscriptionId);
@@ -62,11 +65,13 @@ export function makeOperations({ store, invoicing, inbox, metering, usageTotals,
   }
 
   return {
-    async periods(actor: Actor) {
+    /** @param number  of each list's page, from 1 */
+    async periods(actor: Actor, number: { readonly due: number; readonly closed: number }) {
       const now = clock.now();
-      const { periods, watermark } = await invoicing.openPeriods(actor);
-      const billed = await store.periods.ended('invoiced', now - RECENT_DAYS * DAY_MS, now + 1);
-      const due = (await named(periods)).map((period) => {
+      const watermark = await invoicing.watermark(actor);
+      const [ended, closed] = await Promise.all([lists.due(number.due), lists.closed({ from: now - RECENT_DAYS * DAY_MS, to: now + 1 }, number.closed)]);
+      const rows = await named([...ended.rows, ...closed.rows]);
+      const due = rows.slice(0, ended.rows.length).map((period) => {
         const late = period.endAt + period.latenessSeconds * 1000;
         const waitsFor =
           watermark < period.endAt
@@ -77,8 +82,9 @@ export function makeOperations({ store, invoicing, inbox, metering, usageTotals,
         return { ...period, waitsFor, closable: watermark >= period.endAt };
       });
       return {
-        due: due.sort((a, b) => a.endAt - b.endAt),
-        recent: (await named(billed)).sort((a, b) => b.endAt - a.endAt),
+        due: { ...ended, rows: due },
+        closed: { ...closed, rows: rows.slice(ended.rows.length) },
+        days: RECENT_DAYS,
         findings: await usageTotals.findings(actor),
         watermark,
       };
@@ -99,9 +105,16 @@ export function makeOperations({ store, invoicing, inbox, metering, usageTotals,
       return closing.state === 'invoiced' ? { done: true, text: 'The period is closed and billed.' } : { done: false, text: 'The period still waits.' };
     },
 
-    /** Invoices that differ at Stripe, with who buys and what. */
-    async heldInvoices(actor: Actor) {
-      return Promise.all((await invoicing.review.held(actor)).map(async (invoice) => ({ invoice, ...(await partiesOf(invoice)) })));
+    /** A page of the invoices that differ at Stripe, with who buys and what; from 1. */
+    async heldInvoices(actor: Actor, number: number) {
+      const found = await invoicing.review.held(actor, number);
+      const [buyers, products] = await Promise.all([
+        store.accounts.organizations([...new Set(found.rows.map(({ organizationId }) => organizationId))]),
+        store.products.productNames([...new Set(found.rows.map(({ productId }) => productId))]),
+      ]);
+      const names = new Map([...buyers, ...products].map(({ _id, name }) => [_id, name]));
+      const nameOf = (id: string): string => names.get(id) ?? '';
+      return { ...found, rows: found.rows.map((invoice) => ({ invoice, buyerName: nameOf(invoice.organizationId), productName: nameOf(invoice.productId) })) };
     },
 
     async heldInvoice(actor: Actor, id: string) {

@@ -8,6 +8,7 @@ import type { RecoveryAskDoc, TokenDoc, UserDoc } from '../store/accounts.ts';
 import type { Store } from '../store/index.ts';
 import { hasSecondFactor, passwordMark, sessionMark, type Accounts } from './accounts.ts';
 import type { Audit } from './audit.ts';
+import { inOrderOf, makeKeptLists, oldestFirst, pageOfList, type ListPage } from './kept-lists.ts';
 import type { Readers, SendLetter } from './letters.ts';
 import type { Notifications } from './notifications.ts';
 import { mustOperate } from './operators.ts';
@@ -22,6 +23,8 @@ export const OBSTACLE_WORDS: Readonly<Record<RecoveryObstacle, string>> = {
   own: 'This is your own account: somebody else has to do it.',
   unproved: 'The e-mail address of this account was never confirmed, so no link is sent there.',
 };
+
+const ASKED_PAGE_SIZE = 25;
 
 /** An account as an operator sees it who is asked for help. */
 export interface AccountView {
@@ -50,7 +53,7 @@ export function makeRecovery({
   clock,
   ids,
 }: {
-  store: Pick<Store, 'accounts' | 'passkeys'>;
+  store: Pick<Store, 'accounts' | 'passkeys' | 'settings'>;
   accounts: Pick<Accounts, 'memberships' | 'provePassword'>;
   audit: Audit;
   notifications: Pick<Notifications, 'message' | 'recover'>;
@@ -60,6 +63,7 @@ export function makeRecovery({
   clock: Clock;
   ids: Ids;
 }) {
+  const lists = makeKeptLists({ settings: store.settings, clock });
   const organizationsOf = async (userId: string): Promise<string[]> =>
     (await store.accounts.membershipsOfUser(userId)).map(({ organizationId }) => organizationId);
 
@@ -176,15 +180,26 @@ export function makeRecovery({
     /** @throws not-found, conflict in words for whatever stands against it */
     sendToAccount: async (actor: Actor, userId: string, reason: string): Promise<void> => send(actor, await anybody(actor, userId), 'operator', reason),
 
-    /** Who waits for the operators, the oldest ask first. */
-    async asked(actor: Actor): Promise<{ readonly user: UserDoc; readonly ask: RecoveryAskDoc }[]> {
+    /** A page of those who wait for the operators, the oldest ask first; from 1. */
+    async asked(actor: Actor, number: number): Promise<ListPage<{ readonly user: UserDoc; readonly ask: RecoveryAskDoc }>> {
       mustOperate(actor);
-      return (await store.accounts.askedRecovery(PLATFORM_ORGANIZATION))
-        .flatMap((user) => {
-          const ask = askOf(user);
-          return ask && hasSecondFactor(user) ? [{ user, ask }] : [];
-        })
-        .sort((a, b) => a.ask.askedAt - b.ask.askedAt);
+      const waiting = (user: UserDoc) => {
+        const ask = askOf(user);
+        return ask && hasSecondFactor(user) ? [{ user, ask }] : [];
+      };
+      const all = await lists.read('helpAsked', PLATFORM_ORGANIZATION, async () =>
+        (await store.accounts.askedRecovery(PLATFORM_ORGANIZATION))
+          .flatMap(waiting)
+          .map(({ user, ask }) => ({ id: user._id, at: ask.askedAt }))
+          .sort(oldestFirst),
+      );
+      const found = pageOfList(
+        all.filter(({ at }) => clock.real() - at < ASK_LIFE_MS),
+        number,
+        ASKED_PAGE_SIZE,
+      );
+      const ids = found.rows.map(({ id }) => id);
+      return { ...found, rows: inOrderOf(ids, await store.accounts.users(ids)).flatMap(waiting) };
     },
 
     async account(actor: Actor, userId: string): Promise<AccountView> {

@@ -5,6 +5,7 @@ import { AppError } from '../kernel/errors.ts';
 import type { OrganizationDoc } from '../store/accounts.ts';
 import type { Store } from '../store/index.ts';
 import type { Audit } from './audit.ts';
+import { makeKeptLists } from './kept-lists.ts';
 import type { SendLetter } from './letters.ts';
 import { mustOperate } from './operators.ts';
 
@@ -25,12 +26,13 @@ export function makeRuleSuspensions({
   sendLetter,
   clock,
 }: {
-  store: Pick<Store, 'accounts'>;
+  store: Pick<Store, 'accounts' | 'settings'>;
   audit: Audit;
   sendLetter: SendLetter;
-  clock: Pick<Clock, 'real'>;
+  clock: Pick<Clock, 'monotonic' | 'real'>;
 }) {
   const { accounts } = store;
+  const lists = makeKeptLists({ settings: store.settings, clock });
 
   async function organizationOf(actor: Actor, id: string): Promise<OrganizationDoc> {
     mustOperate(actor);
@@ -58,8 +60,8 @@ export function makeRuleSuspensions({
   return {
     async view(actor: Actor, id: string): Promise<RulesView> {
       const organization = await organizationOf(actor, id);
-      const members = (await accounts.membershipsOfOrganization(id)).length;
-      return { organization, rules: rulesOf(organization), suspension: suspensionAt(organization, clock.real()), members };
+      const members = await lists.read('members', id, async () => (await accounts.membershipsOfOrganization(id)).map(({ userId }) => userId));
+      return { organization, rules: rulesOf(organization), suspension: suspensionAt(organization, clock.real()), members: members.length };
     },
 
     /**

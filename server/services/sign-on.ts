@@ -1,4 +1,4 @@
-import type { Actor } from '../domain/actor.ts';
+import { PLATFORM_ORGANIZATION, type Actor } from '../domain/actor.ts';
 import { openSecret, SEAL_IV_BYTES, sealSecret, type KeyRing } from '../domain/credential.ts';
 import { clientSecretContext, domainOf, readDomain, readIssuer } from '../domain/sign-on.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -10,9 +10,14 @@ import type { ConnectionDoc, DomainDoc } from '../store/sign-on.ts';
 import type { Store } from '../store/index.ts';
 import type { Access } from './access.ts';
 import type { Audit } from './audit.ts';
+import { inOrderOf, makeKeptLists, pageOfList, type ListPage } from './kept-lists.ts';
 import { renewSessionSalt } from './sessions.ts';
 
 export const DOMAINS_MAX = 20;
+const CLAIMS_PAGE_SIZE = 25;
+
+/** A claim, and who makes it. */
+export type NamedDomain = DomainDoc & { readonly organization: string };
 
 export interface ConnectionFields {
   readonly issuer: string;
@@ -43,15 +48,16 @@ export function makeSignOn({
   secretKeys,
   upstreamAllow,
 }: {
-  store: Pick<Store, 'accounts' | 'signOn'>;
+  store: Pick<Store, 'accounts' | 'settings' | 'signOn'>;
   access: Access;
   audit: Audit;
-  clock: Pick<Clock, 'now'>;
+  clock: Pick<Clock, 'monotonic' | 'now'>;
   ids: Pick<Ids, 'bytes' | 'secret'>;
   secretKeys: KeyRing;
   upstreamAllow: ReadonlySet<string>;
 }) {
   const { accounts, signOn } = store;
+  const lists = makeKeptLists({ settings: store.settings, clock });
   const seal = (secret: string, organizationId: string) => sealSecret(secretKeys, secret, clientSecretContext(organizationId), ids.bytes(SEAL_IV_BYTES));
 
   async function own(actor: Actor): Promise<ConnectionDoc> {
@@ -187,12 +193,31 @@ export function makeSignOn({
       await audited(actor, `domain:${domain}`, { before: { domain } });
     },
 
-    /** For operators: claims that wait, oldest first, and domains that are confirmed. */
-    async claims(): Promise<{ waiting: (DomainDoc & { organization: string })[]; confirmed: (DomainDoc & { organization: string })[] }> {
-      const [waiting, confirmed] = await Promise.all([signOn.domainsThatAre(false), signOn.domainsThatAre(true)]);
-      const names = new Map((await accounts.organizations([...waiting, ...confirmed].map((one) => one.organizationId))).map(({ _id, name }) => [_id, name]));
-      const named = (list: DomainDoc[]) => list.map((one) => ({ ...one, organization: names.get(one.organizationId) ?? one.organizationId }));
-      return { waiting: named(waiting).sort((a, b) => a.claimedAt - b.claimedAt), confirmed: named(confirmed).sort((a, b) => (a.domain < b.domain ? -1 : 1)) };
+    /** For operators: a page of the claims that wait, the oldest first, and one of the domains that are confirmed, by name; each from 1. */
+    async claims(_actor: Actor, number: { readonly waiting: number; readonly confirmed: number }) {
+      const all = await lists.read('domains', PLATFORM_ORGANIZATION, async () => {
+        const [waiting, confirmed] = await Promise.all([signOn.domainsThatAre(false), signOn.domainsThatAre(true)]);
+        const byName = (a: { domain: string; _id: string }, b: { domain: string; _id: string }) => (a.domain + a._id < b.domain + b._id ? -1 : 1);
+        return [
+          ...waiting.sort((a, b) => a.claimedAt - b.claimedAt || byName(a, b)).map(({ _id }) => ({ id: _id, confirmed: false })),
+          ...confirmed.sort(byName).map(({ _id }) => ({ id: _id, confirmed: true })),
+        ];
+      });
+      const [waiting, confirmed] = (['waiting', 'confirmed'] as const).map((which) => {
+        const found = pageOfList(
+          all.filter((one) => one.confirmed === (which === 'confirmed')).map(({ id }) => id),
+          number[which],
+          CLAIMS_PAGE_SIZE,
+        );
+        return found;
+      }) as [ListPage<string>, ListPage<string>];
+      const documents = await signOn.domains([...waiting.rows, ...confirmed.rows]);
+      const names = new Map((await accounts.organizations([...new Set(documents.map((one) => one.organizationId))])).map(({ _id, name }) => [_id, name]));
+      const named = (found: ListPage<string>): ListPage<NamedDomain> => ({
+        ...found,
+        rows: inOrderOf(found.rows, documents).map((one) => ({ ...one, organization: names.get(one.organizationId) ?? one.organizationId })),
+      });
+      return { waiting: named(waiting), confirmed: named(confirmed) };
     },
 
     /** An operator has seen that the domain is theirs. @throws already-exists when another organization has it */

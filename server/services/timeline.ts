@@ -70,4 +70,17 @@ export function makeTimeline(read: (key: string, from: number, to: number) => Pr
   };
 }
 
+/** As {@link Timeline.page}; past the end it is the last page. */
+export async function lastPageAtMost(
+  timeline: Timeline,
+  key: string,
+  range: { readonly from: number; readonly to: number },
+  number: number,
+  size: number,
+): Promise<TimelinePage & { readonly page: number }> {
+  const found = await timeline.page(key, range, number, size);
+  const page = Math.min(number, Math.max(1, Math.ceil(found.total / size)));
+  return page === number ? { ...found, page } : { ...(await timeline.page(key, range, page, size)), page };
+}
+
 const inOrder = (rows: readonly Timed[]): Timed[] => rows.map(({ _id, at }) => ({ _id, at })).sort((a, b) => a.at - b.at || (a._id < b._id ? -1 : 1));

@@ -1,4 +1,5 @@
 import { Schema, type Connection } from 'mongoose';
+import { PLATFORM_ORGANIZATION } from '../domain/actor.ts';
 import type { OrganizationRules, RulesSuspension } from '../domain/organization-rules.ts';
 import { insertOnce } from './connect.ts';
 import type { TouchList } from './list-versions.ts';
@@ -159,6 +160,12 @@ export function makeAccountsStore(connection: Connection, touch: TouchList) {
     return outcome;
   }
 
+  /** Of a user who may be waiting for help: whether the ask still counts hangs on password and second factor. */
+  async function touchedAsk<T>(outcome: T): Promise<T> {
+    await touch('helpAsked', PLATFORM_ORGANIZATION);
+    return outcome;
+  }
+
   return {
     ...tokens,
     models: [Users, Organizations, Memberships, ...tokens.models],
@@ -171,14 +178,16 @@ export function makeAccountsStore(connection: Connection, touch: TouchList) {
     verifyUser: async (id: string, at: number) => (await Users.updateOne({ _id: id, verifiedAt: null }, { $set: { verifiedAt: at } })).modifiedCount === 1,
     /** False: the password is not `from` any more. */
     replacePassword: async (id: string, from: string, passwordHash: string) =>
-      (await Users.updateOne({ _id: id, passwordHash: from }, { $set: { passwordHash } })).modifiedCount === 1,
+      touchedAsk((await Users.updateOne({ _id: id, passwordHash: from }, { $set: { passwordHash } })).modifiedCount === 1),
     /** False: there is a confirmed one, or it is not the one with the cipher `from` any more. */
     beginSecondFactor: async (id: string, from: string | null, secondFactor: SecondFactorDoc) =>
       (await Users.updateOne({ _id: id, 'secondFactor.cipher': from, 'secondFactor.confirmedAt': null }, { $set: { secondFactor } })).modifiedCount === 1,
     /** False: it is confirmed already, or another secret was begun meanwhile. */
     confirmSecondFactor: async (id: string, secondFactor: SecondFactorDoc) =>
-      (await Users.updateOne({ _id: id, 'secondFactor.cipher': secondFactor.cipher, 'secondFactor.confirmedAt': null }, { $set: { secondFactor } }))
-        .modifiedCount === 1,
+      touchedAsk(
+        (await Users.updateOne({ _id: id, 'secondFactor.cipher': secondFactor.cipher, 'secondFactor.confirmedAt': null }, { $set: { secondFactor } }))
+          .modifiedCount === 1,
+      ),
     /** True: this call accepted the step; false: it, or a later one, was accepted before. */
     acceptStep: async (id: string, cipher: string, step: number) =>
       (await Users.updateOne({ _id: id, 'secondFactor.cipher': cipher, 'secondFactor.lastStep': { $lt: step } }, { $set: { 'secondFactor.lastStep': step } }))
@@ -194,13 +203,13 @@ export function makeAccountsStore(connection: Connection, touch: TouchList) {
     removeSecondFactor: async (
       { _id, passwordHash, secondFactor, sessionSalt: from }: Pick<UserDoc, '_id' | 'passwordHash' | 'secondFactor' | 'sessionSalt'>,
       sessionSalt: string,
-    ) =>
-      (
-        await Users.updateOne(
-          { _id, passwordHash, 'secondFactor.cipher': secondFactor?.cipher ?? '', sessionSalt: from ?? null },
-          { $set: { secondFactor: null, sessionSalt, recovery: null } },
-        )
-      ).modifiedCount === 1,
+    ) => {
+      const { modifiedCount } = await Users.updateOne(
+        { _id, passwordHash, 'secondFactor.cipher': secondFactor?.cipher ?? '', sessionSalt: from ?? null },
+        { $set: { secondFactor: null, sessionSalt, recovery: null } },
+      );
+      return touchedAsk(modifiedCount === 1);
+    },
     /** Every authenticator app, also those that wait for their first code, one after the other. */
     sealedFactors: () =>
       Users.find({ 'secondFactor.cipher': { $type: 'string' } }, { secondFactor: 1 })
@@ -210,7 +219,7 @@ export function makeAccountsStore(connection: Connection, touch: TouchList) {
     resealFactor: async (id: string, from: string, { cipher, mark }: Required<Pick<SecondFactorDoc, 'cipher' | 'mark'>>) =>
       (await Users.updateOne({ _id: id, 'secondFactor.cipher': from }, { $set: { 'secondFactor.cipher': cipher, 'secondFactor.mark': mark } }))
         .modifiedCount === 1,
-    askRecovery: async (id: string, recovery: RecoveryAskDoc) => void (await Users.updateOne({ _id: id }, { $set: { recovery } })),
+    askRecovery: async (id: string, recovery: RecoveryAskDoc) => touchedAsk(void (await Users.updateOne({ _id: id }, { $set: { recovery } }))),
     /** Those who asked the administrators of an organization, or the operators. */
     askedRecovery: (to: string) => Users.find({ 'recovery.to': to }).lean<UserDoc[]>(),
     /** Ends every session of the user. False: somebody else has done it meanwhile. */

@@ -1,5 +1,7 @@
 import { Schema, type Connection } from 'mongoose';
+import { PLATFORM_ORGANIZATION } from '../domain/actor.ts';
 import { insertOnce } from './connect.ts';
+import type { TouchList } from './list-versions.ts';
 
 export interface InboxDoc {
   /** `stripe.<event id>`: the unique key that makes a delivery count once. */
@@ -19,7 +21,7 @@ export interface InboxDoc {
   handledAt: number | null;
 }
 
-export function makeInboxStore(connection: Connection) {
+export function makeInboxStore(connection: Connection, touch: TouchList) {
   const text = { type: String, required: true } as const;
   const number = { type: Number, required: true } as const;
   const schema = new Schema<InboxDoc>(
@@ -47,7 +49,11 @@ export function makeInboxStore(connection: Connection) {
   return {
     models: [Inbox],
     /** False: delivered before. */
-    accept: (event: InboxDoc) => insertOnce(() => Inbox.create(event)),
+    accept: async (event: InboxDoc) => {
+      const fresh = await insertOnce(() => Inbox.create(event));
+      if (event.status === 'dead') await touch('deadEvents', PLATFORM_ORGANIZATION);
+      return fresh;
+    },
     get: (id: string) => Inbox.findById(id).lean<InboxDoc>(),
     /** One more failure of our own making. Set, not added to, so that a repeated write counts once. @param seen the count as read */
     noteFailure: (id: string, seen: number, result: string) =>
@@ -55,12 +61,18 @@ export function makeInboxStore(connection: Connection) {
     /** Put off without counting: nothing was wrong with the event. */
     notePostponed: (id: string, result: string) => Inbox.updateOne({ _id: id, open: true }, { $set: { result } }),
     /** received → done | dead. True: we closed it. */
-    close: async (id: string, status: 'done' | 'dead', result: string, at: number) =>
-      (await Inbox.updateOne({ _id: id, open: true }, { $set: { status, open: false, result, handledAt: at } })).modifiedCount === 1,
+    close: async (id: string, status: 'done' | 'dead', result: string, at: number) => {
+      const { modifiedCount } = await Inbox.updateOne({ _id: id, open: true }, { $set: { status, open: false, result, handledAt: at } });
+      if (status === 'dead') await touch('deadEvents', PLATFORM_ORGANIZATION);
+      return modifiedCount === 1;
+    },
     /** dead → received: a person wants it tried again. True: we did. */
-    revive: async (id: string) =>
-      (await Inbox.updateOne({ _id: id, status: 'dead' }, { $set: { status: 'received', open: true, attempts: 0, result: '', handledAt: null } }))
-        .modifiedCount === 1,
+    revive: async (id: string) => {
+      const received = { status: 'received', open: true, attempts: 0, result: '', handledAt: null };
+      const { modifiedCount } = await Inbox.updateOne({ _id: id, status: 'dead' }, { $set: received });
+      await touch('deadEvents', PLATFORM_ORGANIZATION);
+      return modifiedCount === 1;
+    },
     open: () => Inbox.find({ open: true }).lean<InboxDoc[]>(),
     received: (source: string, from: number, to: number) => Inbox.find({ source, receivedAt: { $gte: from, $lt: to } }).lean<InboxDoc[]>(),
     many: (ids: readonly string[]) => Inbox.find({ _id: { $in: [...ids] } }).lean<InboxDoc[]>(),
@@ -69,9 +81,13 @@ export function makeInboxStore(connection: Connection) {
       (await Inbox.find({ source, receivedAt: { $gte: from, $lt: to } }, { receivedAt: 1 }).lean<Pick<InboxDoc, '_id' | 'receivedAt'>[]>()).map(
         ({ _id, receivedAt }) => ({ _id, at: receivedAt }),
       ),
-    /** How many received in that time are not handled, or given up. */
-    countIn: async (status: 'dead' | 'received', from: number, to: number) =>
-      (await Inbox.find({ status, receivedAt: { $gte: from, $lt: to } }, { _id: 1 }).lean()).length,
+    /** When those were received that were given up, of those received in that time. */
+    deadTimes: async (from: number, to: number): Promise<number[]> =>
+      (await Inbox.find({ status: 'dead', receivedAt: { $gte: from, $lt: to } }, { receivedAt: 1 }).lean<Pick<InboxDoc, 'receivedAt'>[]>()).map(
+        ({ receivedAt }) => receivedAt,
+      ),
+    /** How many received in that time are not handled yet. */
+    countWaiting: (from: number, to: number): Promise<number> => Inbox.countDocuments({ status: 'received', receivedAt: { $gte: from, $lt: to } }),
   };
 }
 

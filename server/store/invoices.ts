@@ -1,5 +1,7 @@
 import { Schema, type Connection } from 'mongoose';
+import { PLATFORM_ORGANIZATION } from '../domain/actor.ts';
 import { insertOnce, isDuplicateKey } from './connect.ts';
+import type { TouchList } from './list-versions.ts';
 
 export const INVOICE_KINDS = ['period', 'change', 'pack', 'topup', 'manual'] as const;
 export const INVOICE_STATUSES = ['draft', 'open', 'paid', 'void', 'uncollectible', 'needs_review'] as const;
@@ -92,6 +94,8 @@ export interface InvoiceDoc {
   stripeUrl: string | null;
   issuedAt: number;
   paidAt: number | null;
+  /** When it was given up and written off, once; stays when it is paid after all, or withdrawn. */
+  writtenOffAt?: number | null;
   attempts: number;
   /** Which attempt was answered last, so that the same one is never made twice: `<what>.<card>`. */
   attemptKey: string;
@@ -129,10 +133,11 @@ export type InvoiceChange = Partial<
     | 'unsettled'
     | 'void'
     | 'waitingFor'
+    | 'writtenOffAt'
   > & { stripeInvoiceId: string | null }
 >;
 
-export function makeInvoicesStore(connection: Connection) {
+export function makeInvoicesStore(connection: Connection, touch: TouchList) {
   const line = new Schema<InvoiceLine>(
     {
       key: text,
@@ -179,6 +184,7 @@ export function makeInvoicesStore(connection: Connection) {
       stripeUrl: optional,
       issuedAt: number,
       paidAt: time,
+      writtenOffAt: time,
       attempts: number,
       attemptKey: { type: String, default: '' },
       lastFailure: { type: String, default: '' },
@@ -201,6 +207,7 @@ export function makeInvoicesStore(connection: Connection) {
   schema.index({ providerId: 1, issuedAt: 1 });
   schema.index({ subscriptionId: 1 });
   schema.index({ status: 1, issuedAt: 1 });
+  schema.index({ writtenOffAt: 1 });
   schema.index({ unsettled: 1 }, { partialFilterExpression: { unsettled: true }, name: 'unsettled' });
   schema.index({ organizationId: 1, carryOpen: 1 }, { partialFilterExpression: { carryOpen: true }, name: 'open_carries' });
   schema.index({ carriedTo: 1 }, { partialFilterExpression: { carriedTo: { $type: 'string' } }, name: 'carried_to' });
@@ -209,12 +216,15 @@ export function makeInvoicesStore(connection: Connection) {
   return {
     models: [Invoices],
     /** False: the boundary has its invoice; read it. */
-    add: (invoice: InvoiceDoc) =>
-      insertOnce(() => {
+    add: async (invoice: InvoiceDoc) => {
+      const fresh = await insertOnce(() => {
         // The partial unique index is over strings: an invoice unknown to Stripe carries no Stripe id at all.
         const { stripeInvoiceId, ...rest } = invoice;
         return Invoices.create(stripeInvoiceId === null ? rest : { ...rest, stripeInvoiceId });
-      }),
+      });
+      if (invoice.step === 'review') await touch('heldInvoices', PLATFORM_ORGANIZATION);
+      return fresh;
+    },
     get: (id: string) => Invoices.findById(id).lean<InvoiceDoc>(),
     byStripeId: (stripeInvoiceId: string) => Invoices.findOne({ stripeInvoiceId }).lean<InvoiceDoc>(),
     ofSubscription: (subscriptionId: string) => Invoices.find({ subscriptionId }).lean<InvoiceDoc[]>(),
@@ -226,11 +236,22 @@ export function makeInvoicesStore(connection: Connection) {
       (await Invoices.find({ [side]: id, issuedAt: { $gte: from, $lt: to } }, { issuedAt: 1 }).lean<Pick<InvoiceDoc, '_id' | 'issuedAt'>[]>()).map(
         ({ _id, issuedAt }) => ({ _id, at: issuedAt }),
       ),
+    /** Ids of those written off in [from, to), and when. */
+    writeOffTimes: async (from: number, to: number): Promise<{ _id: string; at: number }[]> =>
+      (await Invoices.find({ writtenOffAt: { $gte: from, $lt: to } }, { writtenOffAt: 1 }).lean<Pick<InvoiceDoc, '_id' | 'writtenOffAt'>[]>()).map(
+        ({ _id, writtenOffAt }) => ({ _id, at: writtenOffAt ?? 0 }),
+      ),
     ofProvider: (providerId: string, from: number, to: number) => Invoices.find({ providerId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
     unpaidOf: (organizationId: string) => Invoices.find({ organizationId, status: { $in: ['open', 'uncollectible'] } }).lean<InvoiceDoc[]>(),
     openOf: (organizationId: string) => Invoices.find({ organizationId, status: 'open' }).lean<InvoiceDoc[]>(),
     unsettled: () => Invoices.find({ unsettled: true }).lean<InvoiceDoc[]>(),
     inStatus: (status: InvoiceStatus) => Invoices.find({ status }).lean<InvoiceDoc[]>(),
+    /** Those that wait for a person, and since when. */
+    heldTimes: async (): Promise<{ id: string; at: number }[]> =>
+      (await Invoices.find({ status: 'needs_review' }, { stepAt: 1 }).lean<Pick<InvoiceDoc, '_id' | 'stepAt'>[]>()).map(({ _id, stepAt }) => ({
+        id: _id,
+        at: stepAt,
+      })),
     /** Of this buyer, what was carried and not taken over. */
     openCarries: (organizationId: string) => Invoices.find({ organizationId, carryOpen: true }).lean<InvoiceDoc[]>(),
     /** One invoice takes it over, whoever asks at once. */
@@ -248,7 +269,9 @@ export function makeInvoicesStore(connection: Connection) {
         stripeInvoiceId === null
           ? { $set: rest, $unset: { stripeInvoiceId: 1 } }
           : { $set: stripeInvoiceId === undefined ? rest : { ...rest, stripeInvoiceId } };
-      return (await Invoices.updateOne({ _id: id, step: from }, update)).modifiedCount === 1;
+      const { modifiedCount } = await Invoices.updateOne({ _id: id, step: from }, update);
+      if (from === 'review' || change.step === 'review') await touch('heldInvoices', PLATFORM_ORGANIZATION);
+      return modifiedCount === 1;
     },
     /** Give it the seller's nth number, and move it on in the same write. `taken`: another invoice has that number. */
     number: async (id: string, number: number, change: InvoiceChange): Promise<'moved' | 'taken' | 'elsewhere'> => {

@@ -27,6 +27,10 @@ export function makeMailsStore(connection: Connection) {
   return {
     models: [Mails],
     add: async (mail: Omit<MailDoc, 'expiresAt'>) => void (await Mails.create({ ...mail, expiresAt: new Date(mail.at + KEPT_MS) })),
+    many: (ids: readonly string[]) =>
+      Mails.find({ _id: { $in: [...ids] } }, { to: 1, subject: 1, at: 1 }).lean<Pick<MailDoc, '_id' | 'at' | 'subject' | 'to'>[]>(),
+    /** Ids and times of those sent within [from, to). */
+    times: (from: number, until: number) => Mails.find({ at: { $gte: from, $lt: until } }, { at: 1 }).lean<Pick<MailDoc, '_id' | 'at'>[]>(),
     get: (id: string) => Mails.findById(id).lean<MailDoc>(),
     /** Mails to one address within [from, to), oldest first. */
     sentTo: async (to: string, from: number, until: number) =>

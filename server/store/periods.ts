@@ -1,6 +1,8 @@
 import { Schema, type Connection } from 'mongoose';
+import { PLATFORM_ORGANIZATION } from '../domain/actor.ts';
 import type { PeriodStatus } from '../domain/lifecycles.ts';
 import { insertOnce } from './connect.ts';
+import type { TouchList } from './list-versions.ts';
 
 /** A stretch of one period under one plan version; `<index>.<changeIndex>` is the window's key in every usage record. */
 export interface PeriodWindow {
@@ -39,7 +41,7 @@ const number = { type: Number, required: true } as const;
 const mixed = { type: Schema.Types.Mixed, default: null } as const;
 const options = { strict: 'throw', versionKey: false, minimize: false } as const;
 
-export function makePeriodsStore(connection: Connection) {
+export function makePeriodsStore(connection: Connection, touch: TouchList) {
   const schema = new Schema<PeriodDoc>(
     {
       _id: text,
@@ -58,15 +60,31 @@ export function makePeriodsStore(connection: Connection) {
   );
   schema.index({ subscriptionId: 1, index: 1 }, { unique: true });
   schema.index({ status: 1, endAt: 1 });
+  schema.index({ frozenAt: 1 });
   const Periods = connection.model('Period', schema);
+
+  /** Operators see those that are not invoiced, whosever they are. */
+  async function touched<T>(outcome: T): Promise<T> {
+    await touch('openPeriods', PLATFORM_ORGANIZATION);
+    return outcome;
+  }
 
   return {
     models: [Periods],
-    add: (period: PeriodDoc) => insertOnce(() => Periods.create(period)),
+    add: async (period: PeriodDoc) => touched(await insertOnce(() => Periods.create(period))),
     get: (subscriptionId: string, index: number) => Periods.findById(`${subscriptionId}_${index}`).lean<PeriodDoc>(),
     /** The version that a period which has not begun will run under (rule N6). */
     setVersionAhead: async ({ _id, startAt }: Pick<PeriodDoc, '_id' | 'startAt'>, planVersionId: string) =>
       void (await Periods.updateOne({ _id, status: 'open' }, { $set: { windows: [{ changeIndex: 0, from: startAt, planVersionId }] } })),
+    /** Of those that stand where `status` says and end before `to`, what puts them into their order. */
+    endTimes: (status: PeriodStatus, to: number) =>
+      Periods.find({ status, endAt: { $gte: 0, $lt: to } }, { endAt: 1, index: 1 }).lean<Pick<PeriodDoc, '_id' | 'endAt' | 'index'>[]>(),
+    /** Ids of those whose quantities were frozen in [from, to), and when. */
+    frozenTimes: async (from: number, to: number): Promise<{ _id: string; at: number }[]> =>
+      (await Periods.find({ frozenAt: { $gte: from, $lt: to } }, { frozenAt: 1 }).lean<Pick<PeriodDoc, '_id' | 'frozenAt'>[]>()).map(({ _id, frozenAt }) => ({
+        _id,
+        at: frozenAt ?? 0,
+      })),
     many: (ids: string[]) => Periods.find({ _id: { $in: ids } }).lean<PeriodDoc[]>(),
     ofSubscription: (subscriptionId: string) => Periods.find({ subscriptionId }).lean<PeriodDoc[]>(),
     /** Periods that ended in [from, to) and stand where `status` says. */
@@ -81,7 +99,7 @@ export function makePeriodsStore(connection: Connection) {
     freeze: async (id: string, fence: number, frozen: Record<string, Record<string, string>>, frozenAt: number) =>
       (await Periods.updateOne({ _id: id, status: 'closing', 'lease.fence': fence }, { $set: { status: 'frozen', frozen, frozenAt, lease: null } }))
         .modifiedCount === 1,
-    markInvoiced: async (id: string) => (await Periods.updateOne({ _id: id, status: 'frozen' }, { $set: { status: 'invoiced' } })).modifiedCount === 1,
+    markInvoiced: async (id: string) => touched((await Periods.updateOne({ _id: id, status: 'frozen' }, { $set: { status: 'invoiced' } })).modifiedCount === 1),
   };
 }
 

@@ -1,7 +1,9 @@
 import { Schema, type Connection } from 'mongoose';
+import { PLATFORM_ORGANIZATION } from '../domain/actor.ts';
 import type { ProductStatus } from '../domain/lifecycles.ts';
 import type { PlanDocument } from '../domain/plan.ts';
 import { insertOnce } from './connect.ts';
+import type { TouchList } from './list-versions.ts';
 import { addPlaced, ONE_SLOT } from './slots.ts';
 
 export interface ProductDoc {
@@ -75,7 +77,7 @@ const time = { type: Number, default: null } as const;
 const mixed = { type: Schema.Types.Mixed } as const;
 const options = { strict: 'throw', versionKey: false, minimize: false } as const;
 
-export function makeProductsStore(connection: Connection) {
+export function makeProductsStore(connection: Connection, touch: TouchList) {
   const products = new Schema<ProductDoc>(
     {
       _id: text,
@@ -160,8 +162,17 @@ export function makeProductsStore(connection: Connection) {
       Products.find({ _id: { $in: [...ids] } }, { name: 1, slug: 1 }).lean<Pick<ProductDoc, '_id' | 'name' | 'slug'>[]>(),
     productsOf: (organizationId: string) => Products.find({ organizationId }).lean<ProductDoc[]>(),
     productsIn: (status: ProductStatus) => Products.find({ status }).lean<ProductDoc[]>(),
-    updateProduct: async (id: string, rev: number, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId'>>) =>
-      (await Products.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    /** Those that wait for a decision, and since when. */
+    submittedTimes: async (): Promise<{ id: string; at: number }[]> =>
+      (await Products.find({ status: 'submitted' }, { submittedAt: 1 }).lean<Pick<ProductDoc, '_id' | 'submittedAt'>[]>()).map(({ _id, submittedAt }) => ({
+        id: _id,
+        at: submittedAt ?? 0,
+      })),
+    updateProduct: async (id: string, rev: number, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId'>>) => {
+      const { modifiedCount } = await Products.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } });
+      if ('status' in change || 'submittedAt' in change) await touch('reviews', PLATFORM_ORGANIZATION);
+      return modifiedCount === 1;
+    },
     /** Compare-and-set on status as well: of two decisions one takes effect. */
     moveProduct: async (
       id: string,
@@ -169,10 +180,18 @@ export function makeProductsStore(connection: Connection) {
       from: ProductStatus,
       to: ProductStatus,
       change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId' | 'status'>>,
-    ) => (await Products.updateOne({ _id: id, rev, status: from }, { $set: { ...change, status: to, rev: rev + 1 } })).modifiedCount === 1,
+    ) => {
+      const { modifiedCount } = await Products.updateOne({ _id: id, rev, status: from }, { $set: { ...change, status: to, rev: rev + 1 } });
+      if (from === 'submitted' || to === 'submitted') await touch('reviews', PLATFORM_ORGANIZATION);
+      return modifiedCount === 1;
+    },
     productsOfGateway: async (organizationId: string, gatewayId: string) =>
       (await Products.find({ organizationId }).lean<ProductDoc[]>()).filter((product) => product.gatewayId === gatewayId),
-    removeProduct: async (id: string, rev: number, status: ProductStatus) => (await Products.deleteOne({ _id: id, rev, status })).deletedCount === 1,
+    removeProduct: async (id: string, rev: number, status: ProductStatus) => {
+      const { deletedCount } = await Products.deleteOne({ _id: id, rev, status });
+      if (status === 'submitted') await touch('reviews', PLATFORM_ORGANIZATION);
+      return deletedCount === 1;
+    },
     removePlansOf: async (productId: string) => void (await Plans.deleteMany({ productId })),
     addPlan: (plan: PlanDoc) => insertOnce(() => Plans.create(plan)),
     plan: (id: string) => Plans.findById(id).lean<PlanDoc>(),

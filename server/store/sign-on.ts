@@ -1,5 +1,7 @@
 import { Schema, type Connection } from 'mongoose';
+import { PLATFORM_ORGANIZATION } from '../domain/actor.ts';
 import { insertOnce } from './connect.ts';
+import type { TouchList } from './list-versions.ts';
 
 /** Where an organization's people sign in. */
 export interface ConnectionDoc {
@@ -47,7 +49,7 @@ export interface IdentityDoc {
   createdAt: number;
 }
 
-export function makeSignOnStore(connection: Connection) {
+export function makeSignOnStore(connection: Connection, touch: TouchList) {
   const text = { type: String, required: true } as const;
   const flag = { type: Boolean, required: true } as const;
   const list = { type: [String], required: true } as const;
@@ -86,6 +88,12 @@ export function makeSignOnStore(connection: Connection) {
   const Barred = connection.model('SignOnBarred', barred);
   const within = (organizationId: string, what: string) => `${organizationId}.${what}`;
 
+  /** Operators see the domains of all. Also when nothing was modified: a write that the driver repeats after a lost answer meets its own work. */
+  async function touched<T>(outcome: T): Promise<T> {
+    await touch('domains', PLATFORM_ORGANIZATION);
+    return outcome;
+  }
+
   return {
     models: [Connections, Domains, Identities, Barred],
     connection: (organizationId: string) => Connections.findById(organizationId).lean<ConnectionDoc>(),
@@ -104,18 +112,28 @@ export function makeSignOnStore(connection: Connection) {
     domain: (id: string) => Domains.findById(id).lean<DomainDoc>(),
     confirmedDomain: (domain: string) => Domains.findOne({ domain, confirmed: true }).lean<DomainDoc>(),
     domainsOf: (organizationId: string) => Domains.find({ organizationId }).lean<DomainDoc[]>(),
-    domainsThatAre: (confirmed: boolean) => Domains.find({ confirmed }).lean<DomainDoc[]>(),
+    domains: (ids: readonly string[]) => Domains.find({ _id: { $in: [...ids] } }).lean<DomainDoc[]>(),
+    /** Of all organizations, what puts them into their order. */
+    domainsThatAre: (confirmed: boolean) => Domains.find({ confirmed }, { domain: 1, claimedAt: 1 }).lean<Pick<DomainDoc, '_id' | 'claimedAt' | 'domain'>[]>(),
     /** False: it is claimed already. */
-    claimDomain: (organizationId: string, domain: string, at: number) =>
-      insertOnce(() => Domains.create({ _id: within(organizationId, domain), organizationId, domain, confirmed: false, claimedAt: at })),
+    claimDomain: async (organizationId: string, domain: string, at: number) =>
+      touched(await insertOnce(() => Domains.create({ _id: within(organizationId, domain), organizationId, domain, confirmed: false, claimedAt: at }))),
     /** False: it is confirmed already, or gone. @throws duplicate key when another organization has it */
     confirmDomain: async (id: string, by: { readonly userId: string; readonly evidence: string; readonly at: number }) =>
-      (await Domains.updateOne({ _id: id, confirmed: false }, { $set: { confirmed: true, confirmedAt: by.at, confirmedBy: by.userId, evidence: by.evidence } }))
-        .modifiedCount === 1,
+      touched(
+        (
+          await Domains.updateOne(
+            { _id: id, confirmed: false },
+            { $set: { confirmed: true, confirmedAt: by.at, confirmedBy: by.userId, evidence: by.evidence } },
+          )
+        ).modifiedCount === 1,
+      ),
     withdrawConfirmation: async (id: string) =>
-      (await Domains.updateOne({ _id: id, confirmed: true }, { $set: { confirmed: false, confirmedAt: null, confirmedBy: '', evidence: '' } }))
-        .modifiedCount === 1,
-    removeDomain: async (id: string) => (await Domains.deleteOne({ _id: id })).deletedCount === 1,
+      touched(
+        (await Domains.updateOne({ _id: id, confirmed: true }, { $set: { confirmed: false, confirmedAt: null, confirmedBy: '', evidence: '' } }))
+          .modifiedCount === 1,
+      ),
+    removeDomain: async (id: string) => touched((await Domains.deleteOne({ _id: id })).deletedCount === 1),
 
     identity: (id: string) => Identities.findById(id).lean<IdentityDoc>(),
     /** False: this subject of this issuer is somebody already. */

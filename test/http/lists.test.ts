@@ -8,7 +8,7 @@ const AROUND_MAX = 20;
 const MOCK = { backend: { kind: 'mock', status: 200, headers: [], body: '{}' } } as const;
 
 describe(`pages of lists of ${SIZE.toLocaleString('en')}`, function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   let world: ListsWorld;
   before(async () => {
     world = await listsWorld(SIZE);

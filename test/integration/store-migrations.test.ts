@@ -110,6 +110,8 @@ describe('a database of an earlier version', function () {
       expect(open.map(({ _id, carriedMinor }) => [_id, carriedMinor])).to.deep.equal([[EARLIER.credit, 45n]]);
       const taken = await store.invoices.get(EARLIER.taken);
       expect([taken?.carriedFrom, taken?.carriedTo, taken?.carryOpen, taken?.remakes]).to.deep.equal([['inv_earlier.0'], EARLIER.credit, false, 0]);
+      const writeOffs = await store.invoices.writeOffTimes(0, 1_000);
+      expect(writeOffs.sort((a, b) => a.at - b.at)).to.deep.equal(EARLIER.lost.map((_id, n) => ({ _id, at: [50, 51, 70][n] })));
       expect(await store.connection.collection('sessions').findOne({ _id: EARLIER.session as never })).to.equal(null);
     } finally {
       await portal.stop();
@@ -191,7 +193,7 @@ describe('a database of an earlier version', function () {
     const early = await apis.find({ slot: { $gte: 0 } }).toArray();
     const news: MigrationNews[] = [];
     const store = await start(uri, (one) => news.push(one));
-    expect(begun(news)).to.deep.equal([6, 7, 8]);
+    expect(begun(news)).to.deep.equal([6, 7, 8, 9]);
     const all = await apis.find().toArray();
     const slots = all.filter(({ _id }) => /^api_[0-9]{5}$/.test(_id)).map(({ slot }) => slot);
     expect([slots.length, new Set(slots).size]).to.deep.equal([APIS, APIS]);

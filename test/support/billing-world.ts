@@ -74,7 +74,7 @@ export interface BillingWorld {
 }
 
 /** Store and Stripe's stand-in for real; usage, audit and the gateways' confirmation as the test needs them. */
-export async function billingWorld(): Promise<BillingWorld> {
+export async function billingWorld({ platformFeeBps = 2000n }: { readonly platformFeeBps?: bigint } = {}): Promise<BillingWorld> {
   const mongo = await testMongo();
   const store = await openStore(mongo.uri);
   let real = START;
@@ -124,7 +124,7 @@ export async function billingWorld(): Promise<BillingWorld> {
       usage: reader,
       earnings,
       log,
-      platformFeeBps: 2000n,
+      platformFeeBps,
       subscriptions: () =>
         made.subscriptions ??
         (() => {

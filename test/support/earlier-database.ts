@@ -25,6 +25,7 @@ export const EARLIER = {
   taken: 'inv_earlier.1',
   session: 'earlier-session',
   full: 'gw_earlier',
+  lost: ['inv_earlier.10', 'inv_earlier.11', 'inv_earlier.12'],
 } as const;
 
 const invoice = (periodIndex: number, carriedInMinor: bigint, carriedMinor: bigint): Doc => ({
@@ -63,6 +64,8 @@ const invoice = (periodIndex: number, carriedInMinor: bigint, carriedMinor: bigi
   usageFrom: null,
   usageTo: null,
 });
+
+const lost = { ...invoice(10, 0n, 0n), subscriptionId: 'sub_lost', organizationId: 'org_lost' };
 
 const batch = (number: number, units: bigint): Doc => ({
   _id: `gw1.b1.${number}`,
@@ -114,7 +117,16 @@ export async function writeEarlier(from: string, to: string, { apis }: { apis: n
     }
     const more = {
       ...largeGateway(apis),
-      invoices: [invoice(0, 0n, 30n), invoice(1, 30n, -12n), invoice(2, -12n, 45n)],
+      invoices: [
+        ...[invoice(0, 0n, 30n), invoice(1, 30n, -12n), invoice(2, -12n, 45n)],
+        // Written off: one was paid after all, of the other nothing was the platform's, and one is not in the books yet.
+        { ...lost, _id: EARLIER.lost[0], periodIndex: 10, number: 10 },
+        ...[1, 2].map((n) => ({ ...lost, _id: EARLIER.lost[n] ?? '', periodIndex: 10 + n, number: 10 + n, status: 'uncollectible', stepAt: 70 })),
+      ],
+      ledgerTxns: [
+        ...[0, 1].map((n) => ({ _id: `writeoff.${EARLIER.lost[n]}`, currency: 'usd', entries: [], at: 50 + n, bookedAt: 50 + n })),
+        { _id: `writeoff.reversed.${EARLIER.lost[0]}`, currency: 'usd', entries: [], at: 60, bookedAt: 60 },
+      ],
       sessions: [{ _id: EARLIER.session, expires: new Date('2100-01-01'), session: '{}' }],
       usageBatches: [batch(1, 3n), batch(2, 4n)],
     };

@@ -3,6 +3,7 @@ import type { Actor } from '../../server/domain/actor.ts';
 import { SERVICE_ACCOUNTS_MAX } from '../../server/services/service-accounts.ts';
 import { definition, planDocument } from './catalog-world.ts';
 import { testMongo } from './engines.ts';
+import { fillOperatorLists } from './lists-operator.ts';
 import { PASSWORD, startPortal } from './portal.ts';
 
 const DAY_MS = 86_400_000;
@@ -404,6 +405,7 @@ export async function listsWorld(size: number) {
     'Authorization',
     apisOf.slice(0, size).flatMap(({ _id }, n) => [authorization(app._id, _id, n), authorization(`app_other${n}`, firstApi._id, n)]),
   );
+  await fillOperatorLists({ portal, size, at, insert, invoice, product });
   // What is put there in batches goes past the lists kept in memory; a write of the product tells them.
   await store.accounts.setUserName(owner.userId, 'Owner');
 
@@ -440,6 +442,20 @@ export async function listsWorld(size: number) {
     { name: 'endpoints', path: `/gateways/${gateway._id}/endpoints`, who: 'owner', shows: 100 },
     { name: 'sessions', path: '/account/sessions', who: 'owner', shows: 25 },
     { name: 'webhooks', path: '/admin/webhooks', who: 'operator', shows: 50 },
+    // Each with its seller.
+    { name: 'reviews', path: '/admin/reviews', who: 'operator', shows: 50 },
+    // Of the held ones invoice, product and buyer; of those written off invoice and posting.
+    { name: 'held invoices', path: '/admin/invoices', who: 'operator', shows: 125 },
+    { name: 'invoices written off', path: '/admin/invoices?written-off=2', who: 'operator', shows: 125 },
+    // Two lists, each row with subscription, product and buyer.
+    { name: 'periods', path: '/admin/periods', who: 'operator', shows: 200 },
+    { name: 'closed periods', path: '/admin/periods?closed=2', who: 'operator', shows: 200 },
+    // Two lists, each row with its organization.
+    { name: 'domains', path: '/admin/domains', who: 'operator', shows: 100 },
+    { name: 'confirmed domains', path: '/admin/domains?confirmed=2', who: 'operator', shows: 100 },
+    { name: 'accounts', path: '/admin/accounts', who: 'operator', shows: 25 },
+    { name: 'an organization', path: `/admin/organizations/${organizationId}`, who: 'operator', shows: 0 },
+    { name: 'sandbox', path: '/sandbox', who: 'operator', shows: 50 },
   ];
   return {
     portal,

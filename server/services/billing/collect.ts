@@ -139,7 +139,7 @@ export function makeCollect({ store, payments, earnings, carry, clock, log, foll
       case 'uncollectible':
         // Known already: it can be paid, or taken back, as an open one can.
         if (invoice.status === 'uncollectible') return false;
-        await move(invoice, 'writing-off', { status: 'uncollectible', nextAttemptAt: null });
+        await move(invoice, 'writing-off', { status: 'uncollectible', nextAttemptAt: null, writtenOffAt: clock.now() });
         return true;
       case 'draft':
       case 'open':

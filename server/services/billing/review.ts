@@ -1,19 +1,22 @@
-import type { Actor } from '../../domain/actor.ts';
+import { PLATFORM_ORGANIZATION, type Actor } from '../../domain/actor.ts';
+import type { Clock } from '../../kernel/clock.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Store } from '../../store/index.ts';
 import type { InvoiceDoc } from '../../store/invoices.ts';
 import type { Payments, StripeInvoice } from '../../stripe/payments.ts';
 import type { Audit } from '../audit.ts';
+import { inOrderOf, makeKeptLists, oldestFirst, pageOfList, type ListPage } from '../kept-lists.ts';
 import { mustOperate } from '../operators.ts';
 import type { Collect } from './collect.ts';
 import { differences, stripeLines } from './stripe-lines.ts';
 import { goneAsNull } from './withdraw.ts';
 
 export interface ReviewDependencies {
-  readonly store: Pick<Store, 'invoices'>;
+  readonly store: Pick<Store, 'invoices' | 'settings'>;
   readonly payments: Pick<Payments, 'readInvoice'>;
   readonly collect: Pick<Collect, 'release'>;
   readonly audit: Audit;
+  readonly clock: Pick<Clock, 'monotonic'>;
 }
 
 /** `verify`: it was put right at Stripe, compare again. `remake`: take it back at Stripe and make it anew from ours. */
@@ -36,13 +39,20 @@ export interface HeldInvoice {
 }
 
 export const REVIEW_REASON_MAX = 1_000;
+const PAGE_SIZE = 25;
 
 /** Invoices that differ at Stripe were stopped before they were finalized (F33). Only a person lets them go on. */
-export function makeReview({ store, payments, collect, audit }: ReviewDependencies) {
+export function makeReview({ store, payments, collect, audit, clock }: ReviewDependencies) {
+  const lists = makeKeptLists({ settings: store.settings, clock });
+
   return {
-    async held(actor: Actor): Promise<InvoiceDoc[]> {
+    /** A page of them, the oldest first; from 1. */
+    async held(actor: Actor, number: number): Promise<ListPage<InvoiceDoc>> {
       mustOperate(actor);
-      return (await store.invoices.inStatus('needs_review')).sort((a, b) => a.stepAt - b.stepAt);
+      const all = await lists.read('heldInvoices', PLATFORM_ORGANIZATION, async () => (await store.invoices.heldTimes()).sort(oldestFirst));
+      const found = pageOfList(all, number, PAGE_SIZE);
+      const ids = found.rows.map(({ id }) => id);
+      return { ...found, rows: inOrderOf(ids, await store.invoices.many(ids)) };
     },
 
     /** @throws not-found when it is not held */

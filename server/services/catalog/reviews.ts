@@ -1,4 +1,4 @@
-import type { Actor } from '../../domain/actor.ts';
+import { PLATFORM_ORGANIZATION, type Actor } from '../../domain/actor.ts';
 import { PRODUCT_LIMITS } from '../../domain/product-rules.ts';
 import type { ReadinessItem } from '../../domain/product-rules.ts';
 import { AppError } from '../../kernel/errors.ts';
@@ -6,9 +6,12 @@ import type { OrganizationDoc } from '../../store/accounts.ts';
 import type { PublicationDoc } from '../../store/apis.ts';
 import type { GroupDoc } from '../../store/gateways.ts';
 import type { PlanDoc, PlanVersionDoc, ProductDoc } from '../../store/products.ts';
+import { inOrderOf, makeKeptLists, oldestFirst, pageOfList, type ListPage } from '../kept-lists.ts';
 import type { SendLetter } from '../letters.ts';
 import { faulty, type CatalogDependencies } from './own.ts';
 import { readinessOf } from './product-readiness.ts';
+
+const PAGE_SIZE = 25;
 
 /** All an operator needs to decide. */
 export interface Dossier {
@@ -22,8 +25,8 @@ export interface Dossier {
 }
 
 export interface Reviews {
-  /** Waiting products, the longest waiting first. */
-  waiting(actor: Actor): Promise<{ product: ProductDoc; sellerName: string }[]>;
+  /** A page of the waiting products, the longest waiting first; from 1. */
+  waiting(actor: Actor, number: number): Promise<ListPage<{ product: ProductDoc; sellerName: string }>>;
   dossier(actor: Actor, productId: string): Promise<Dossier>;
   /** @throws conflict when it is no longer submitted, or no longer complete */
   approve(actor: Actor, productId: string, rev: number): Promise<void>;
@@ -36,6 +39,7 @@ export interface ReviewsDependencies extends CatalogDependencies {
 
 export function makeReviews({ store, clock, audit, changes, sendLetter }: ReviewsDependencies): Reviews {
   const { products } = store;
+  const lists = makeKeptLists({ settings: store.settings, clock });
 
   async function submitted(productId: string): Promise<ProductDoc> {
     const product = await products.product(productId);
@@ -78,15 +82,19 @@ export function makeReviews({ store, clock, audit, changes, sendLetter }: Review
   }
 
   return {
-    async waiting() {
-      const list = (await products.productsIn('submitted')).sort((a, b) => (a.submittedAt ?? 0) - (b.submittedAt ?? 0));
+    async waiting(_actor, number) {
+      const all = await lists.read('reviews', PLATFORM_ORGANIZATION, async () => (await products.submittedTimes()).sort(oldestFirst));
+      const found = pageOfList(all, number, PAGE_SIZE);
+      const ids = found.rows.map(({ id }) => id);
+      const list = inOrderOf(ids, await products.products(ids));
       const sellers = new Map(
         (await store.accounts.organizations([...new Set(list.map(({ organizationId }) => organizationId))])).map((one) => [one._id, one]),
       );
-      return list.map((product) => {
+      const rows = list.map((product) => {
         const seller = sellers.get(product.organizationId);
         return { product, sellerName: seller?.seller?.displayName ?? seller?.name ?? '' };
       });
+      return { ...found, rows };
     },
 
     async dossier(_actor, productId) {

@@ -6,6 +6,7 @@ import { usageBoots } from './0005-usage-boots.ts';
 import { placesOfGateways } from './0006-places-of-gateways.ts';
 import { placesOfOrganizations } from './0007-places-of-organizations.ts';
 import { earlierLosses } from './0008-earlier-losses.ts';
+import { writeOffs } from './0009-write-offs.ts';
 import type { Migration } from './step.ts';
 
 /** In the order in which they run; the version of a database is the number of those it has behind it. New ones come at the end. */
@@ -18,4 +19,5 @@ export const MIGRATIONS: readonly Migration[] = [
   placesOfGateways,
   placesOfOrganizations,
   earlierLosses,
+  writeOffs,
 ];

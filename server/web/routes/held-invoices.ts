@@ -4,6 +4,7 @@ import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { actorOf, may } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
 import { body, orAgain, part } from './provider-kit.ts';
 
@@ -19,11 +20,16 @@ export function heldInvoiceRoutes({ clock, earnings, operations }: Pick<Services
 
   router.get('/admin/invoices', may('platform:invoices:get'), async (req, res) => {
     const until = clock.now() + 1;
-    const [held, writeOffs] = await Promise.all([operations.heldInvoices(actorOf(req)), earnings.writeOffs(until - WRITE_OFFS_DAYS * 86_400_000, until)]);
+    const [held, writeOffs] = await Promise.all([
+      operations.heldInvoices(actorOf(req), pageOf(req.query['page'])),
+      earnings.writeOffs({ from: until - WRITE_OFFS_DAYS * 86_400_000, to: until }, pageOf(req.query['written-off'])),
+    ]);
     page(res, 'admin/invoices', {
       days: WRITE_OFFS_DAYS,
-      writeOffs,
-      invoices: held.map(({ invoice, buyerName, productName }) => ({
+      writeOffs: writeOffs.rows.map((row) => ({ ...row, isBooked: row.sellerMinor !== null })),
+      writeOffPages: pagination('/admin/invoices', req.query, writeOffs, 'written-off'),
+      pages: pagination('/admin/invoices', req.query, held),
+      invoices: held.rows.map(({ invoice, buyerName, productName }) => ({
         id: invoice._id,
         buyerName,
         productName,

@@ -13,7 +13,16 @@ export function operationRoutes({ operations, clock }: Pick<Services, 'operation
   router.get('/admin', may('platform:periods:get'), (_req, res) => res.redirect(303, '/admin/reviews'));
 
   router.get('/admin/periods', may('platform:periods:get'), async (req, res) => {
-    page(res, 'admin/periods', { ...(await operations.periods(actorOf(req))), now: clock.now() });
+    const numbers = { due: pageOf(req.query['page']), closed: pageOf(req.query['closed']) };
+    const { due, closed, ...rest } = await operations.periods(actorOf(req), numbers);
+    page(res, 'admin/periods', {
+      ...rest,
+      due: due.rows,
+      duePages: pagination('/admin/periods', req.query, due),
+      closed: closed.rows,
+      closedPages: pagination('/admin/periods', req.query, closed, 'closed'),
+      now: clock.now(),
+    });
   });
   router.post('/admin/periods/:id/closing', may('platform:periods:close'), async (req, res) => {
     const result = await operations.closePeriod(actorOf(req), String(req.params['id']));

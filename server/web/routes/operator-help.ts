@@ -10,6 +10,7 @@ import { parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { rulesInWords } from '../present/organization-rules.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
 import { body, orAgain, part, press } from './provider-kit.ts';
 import { REASON, ReasonForm } from './recovery.ts';
@@ -75,18 +76,14 @@ export function operatorHelpRoutes(
     const found = typed === '' ? null : await recovery.find(actor, typed);
     if (found) return res.redirect(303, `/admin/accounts/${found._id}`);
     const faults = typed === '' ? undefined : { find: 'There is no account with this address.' };
+    const asked = await recovery.asked(actor, pageOf(req.query['page']));
     page(
       res,
       'admin/accounts',
       {
+        pages: pagination('/admin/accounts', {}, asked),
         form: formModel(FIELDS.find, { find: typed }, faults),
-        asked: (await recovery.asked(actor)).map(({ user, ask }) => ({
-          id: user._id,
-          name: user.name,
-          email: user.email,
-          askedAt: ask.askedAt,
-          words: ask.words,
-        })),
+        asked: asked.rows.map(({ user, ask }) => ({ id: user._id, name: user.name, email: user.email, askedAt: ask.askedAt, words: ask.words })),
       },
       faults ? 404 : 200,
     );

@@ -7,6 +7,7 @@ import { flash } from '../flash.ts';
 import { actorOf, may } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { planModel } from '../present/plan.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
 import { body, orAgain, part, press, revisionOf } from './provider-kit.ts';
 
@@ -20,9 +21,10 @@ export function reviewRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayUr
   const router = Router();
 
   router.get('/admin/reviews', may('platform:reviews:get'), async (req, res) => {
-    const waiting = await catalog.reviews.waiting(actorOf(req));
+    const found = await catalog.reviews.waiting(actorOf(req), pageOf(req.query['page']));
     page(res, 'admin/reviews', {
-      waiting: waiting.map(({ product, sellerName }) => ({
+      pages: pagination('/admin/reviews', {}, found),
+      waiting: found.rows.map(({ product, sellerName }) => ({
         id: product._id,
         name: product.name,
         tagline: product.tagline,

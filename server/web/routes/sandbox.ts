@@ -4,10 +4,10 @@ import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { parseForm } from '../forms.ts';
 import { open } from '../guards.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
 import { z } from 'zod';
 
-const MAILS_SHOWN = 50;
 const MAIL_DAYS = 400;
 const STEPS = { P1D: 'one day', P1W: 'one week', P1MT1H: 'a month and an hour' } as const;
 
@@ -15,17 +15,17 @@ const STEPS = { P1D: 'one day', P1W: 'one week', P1MT1H: 'a month and an hour' }
 export function sandboxRoutes({ clock, clockControl, mailbox }: Pick<Services, 'clock' | 'clockControl' | 'mailbox'>, stripeUrl: string): Router {
   const router = Router();
 
-  router.get('/sandbox', open, async (_req, res) => {
+  router.get('/sandbox', open, async (req, res) => {
     const now = clock.now();
-    const mails = (await mailbox.sent(now - MAIL_DAYS * 86_400_000, now + 1)).reverse();
+    const found = await mailbox.page({ from: now - MAIL_DAYS * 86_400_000, to: now + 1 }, pageOf(req.query['page']));
     page(res, 'sandbox/index', {
       now,
       moving: await clockControl.progress(),
       offsetDays: Math.round(clock.offsetMs() / 86_400_000),
       stripeUrl,
       steps: Object.entries(STEPS).map(([advance, label]) => ({ advance, label })),
-      mails: mails.slice(0, MAILS_SHOWN).map((mail) => ({ id: mail._id, to: mail.to, subject: mail.subject, at: mail.at })),
-      total: mails.length,
+      mails: found.mails.map((mail) => ({ id: mail._id, to: mail.to, subject: mail.subject, at: mail.at })),
+      pages: pagination('/sandbox', {}, found),
     });
   });
 

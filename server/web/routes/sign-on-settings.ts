@@ -10,6 +10,7 @@ import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
 import { groupBoxes, policyBoxes } from './access-kit.ts';
 import { body, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
@@ -192,12 +193,15 @@ export function signOnSettingsRoutes(
   });
 
   async function claims(req: Request, res: Response, faults?: { readonly id: string; readonly fields: Record<string, string> }, status = 200) {
-    const { waiting, confirmed } = await signOn.claims();
+    const numbers = { waiting: pageOf(req.query['page']), confirmed: pageOf(req.query['confirmed']) };
+    const { waiting, confirmed } = await signOn.claims(actorOf(req), numbers);
     page(
       res,
       'admin/domains',
       {
-        waiting: waiting.map(({ _id, domain, organization, organizationId, claimedAt }, index) => ({
+        waitingPages: pagination('/admin/domains', req.query, waiting),
+        confirmedPages: pagination('/admin/domains', req.query, confirmed, 'confirmed'),
+        waiting: waiting.rows.map(({ _id, domain, organization, organizationId, claimedAt }, index) => ({
           id: _id,
           domain,
           organization,
@@ -206,7 +210,7 @@ export function signOnSettingsRoutes(
           open: faults?.id === _id,
           form: formModel(FIELDS.confirm, faults?.id === _id ? body(req) : {}, faults?.id === _id ? faults.fields : undefined, `confirm-${index}-`),
         })),
-        confirmed: confirmed.map(({ _id, domain, organization, confirmedAt, evidence }) => ({ id: _id, domain, organization, confirmedAt, evidence })),
+        confirmed: confirmed.rows.map(({ _id, domain, organization, confirmedAt, evidence }) => ({ id: _id, domain, organization, confirmedAt, evidence })),
       },
       status,
     );

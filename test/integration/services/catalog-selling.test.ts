@@ -15,7 +15,7 @@ describe('selling: from a gateway to a listing', function () {
     const { catalog, atlas, operator, store } = world;
     const { product } = await readyProduct(world, 'approved');
     await catalog.products.submit(atlas, product._id);
-    expect((await catalog.reviews.waiting(operator)).map((row) => row.product._id)).to.include(product._id);
+    expect((await catalog.reviews.waiting(operator, 1)).rows.map((row) => row.product._id)).to.include(product._id);
     const first = await catalog.reviews.dossier(operator, product._id);
     expect(first.apis.map(({ definition: { name } }) => name)).to.deep.equal(['Get /countries']);
     await catalog.reviews.reject(operator, product._id, first.product.rev, 'The terms are missing.');

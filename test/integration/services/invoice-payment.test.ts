@@ -167,7 +167,7 @@ describe('collecting invoices', function () {
     it('is not finalized, and an operator sees how', async () => {
       expect(await world.invoice(id, 1)).to.include({ status: 'needs_review', step: 'review', numbered: false, unsettled: false });
       expect((await world.stripe.sdk.invoices.list({ status: 'paid' })).data).to.have.length(1);
-      expect((await review().held(operator)).map(({ _id }) => _id)).to.deep.equal([held]);
+      expect((await review().held(operator, 1)).rows.map(({ _id }) => _id)).to.deep.equal([held]);
       const { difference, lines, theirs } = await review().compare(operator, held);
       expect([difference, theirs?.totalMinor]).to.deep.equal(['4 lines instead of 2', 1014n]);
       expect(lines.map(({ oursMinor, theirsMinor }) => [oursMinor, theirsMinor])).to.deep.equal([
@@ -176,7 +176,7 @@ describe('collecting invoices', function () {
         [null, 7n],
         [null, 7n],
       ]);
-      expect(await review().held(buyer).catch(code)).to.equal('not-found');
+      expect(await review().held(buyer, 1).catch(code)).to.equal('not-found');
     });
 
     it('goes on once Stripe was put right and the operator says why, and not before', async () => {

@@ -43,9 +43,33 @@ describe('invoices that cannot be collected', function () {
     expect(await balances()).to.deep.equal({ ...before, receivable: 0n, provider_payable: before['provider_payable']! + 800n, writeoff: 200n });
     expect(await world.store.subscriptions.get(id)).to.include({ status: 'canceled', live: false });
     const { writeOffs } = makeEarnings({ store: world.store, clock: world.clock });
-    expect(await writeOffs(0, world.clock.now() + 1)).to.deep.equal([
+    expect((await writeOffs({ from: 0, to: world.clock.now() + 1 }, 1)).rows).to.deep.equal([
       { invoiceId: invoice._id, at: world.clock.now(), currency: 'usd', owedMinor: 1000n, sellerMinor: 800n, platformMinor: 200n, isBack: false },
     ]);
+  });
+
+  it('are listed by their own state: also where the platform had no fee to lose', async () => {
+    const free = await billingWorld({ platformFeeBps: 0n });
+    try {
+      const id = await free.subscribe((await free.plan()).planId);
+      free.stripe.world.planDeclines('lost_card', 1);
+      await free.endPeriod(id, 0);
+      free.travel(free.clock.now() + 21 * DAY_MS);
+      await free.invoicing.round();
+      const { _id } = await free.invoice(id, 1);
+      expect((await free.store.ledger.get(`writeoff.${_id}`))?.entries.map(({ account }) => account)).to.have.members([
+        `receivable:${BUYER}`,
+        `provider_payable:${PROVIDER}`,
+      ]);
+      const { writeOffs } = makeEarnings({ store: free.store, clock: free.clock });
+      const found = await writeOffs({ from: 0, to: free.clock.now() + 1 }, 9);
+      expect([found.total, found.page]).to.deep.equal([1, 1]);
+      expect(found.rows).to.deep.equal([
+        { invoiceId: _id, at: free.clock.now(), currency: 'usd', owedMinor: 1000n, sellerMinor: 1000n, platformMinor: 0n, isBack: false },
+      ]);
+    } finally {
+      await free.close();
+    }
   });
 
   it('are put back when they are paid after all: by the buyer here, or on Stripe’s own page', async () => {
@@ -68,7 +92,9 @@ describe('invoices that cannot be collected', function () {
       expect(after['provider_payable']! - before['provider_payable']!, where).to.equal(-800n);
       expect(await world.store.subscriptions.get(id), 'a subscription that ended stays so').to.include({ status: 'canceled' });
       expect(
-        (await makeEarnings({ store: world.store, clock: world.clock }).writeOffs(0, world.clock.now() + 1)).find((one) => one.invoiceId === _id),
+        (await makeEarnings({ store: world.store, clock: world.clock }).writeOffs({ from: 0, to: world.clock.now() + 1 }, 1)).rows.find(
+          (one) => one.invoiceId === _id,
+        ),
       ).to.include({ isBack: true });
     }
   });
