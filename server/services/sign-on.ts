@@ -203,14 +203,9 @@ export function makeSignOn({
           ...confirmed.sort(byName).map(({ _id }) => ({ id: _id, confirmed: true })),
         ];
       });
-      const [waiting, confirmed] = (['waiting', 'confirmed'] as const).map((which) => {
-        const found = pageOfList(
-          all.filter((one) => one.confirmed === (which === 'confirmed')).map(({ id }) => id),
-          number[which],
-          CLAIMS_PAGE_SIZE,
-        );
-        return found;
-      }) as [ListPage<string>, ListPage<string>];
+      const idsThatAre = (confirmed: boolean) => all.filter((one) => one.confirmed === confirmed).map(({ id }) => id);
+      const waiting = pageOfList(idsThatAre(false), number.waiting, CLAIMS_PAGE_SIZE);
+      const confirmed = pageOfList(idsThatAre(true), number.confirmed, CLAIMS_PAGE_SIZE);
       const documents = await signOn.domains([...waiting.rows, ...confirmed.rows]);
       const names = new Map((await accounts.organizations([...new Set(documents.map((one) => one.organizationId))])).map(({ _id, name }) => [_id, name]));
       const named = (found: ListPage<string>): ListPage<NamedDomain> => ({

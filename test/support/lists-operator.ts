@@ -1,25 +1,15 @@
 import { PLATFORM_ORGANIZATION } from '../../server/domain/actor.ts';
 import { passwordMark } from '../../server/services/accounts.ts';
-import type { Portal } from './portal.ts';
+import { invoiceRow, productRow, subscriptionRow, type ListPage, type ListsGround } from './lists-ground.ts';
 
 const DAY_MS = 86_400_000;
 
-/** Put there in batches, going past what tells the lists kept in memory: before anybody has looked at them. */
-export interface Filler {
-  readonly portal: Portal;
-  readonly size: number;
-  /** Spread over the last weeks, none within the last minutes. */
-  readonly at: (n: number) => number;
-  insert(model: string, rows: readonly object[]): Promise<unknown>;
-  readonly invoice: (n: number, buyer: string, seller: string) => object;
-  readonly product: (id: string, status: string, slug: string) => object;
-}
-
 /** What operators see of everybody's, `size` of each: all in hands of their own, so that each row needs names that no other row has. */
-export async function fillOperatorLists({ portal, size, at, insert, invoice, product }: Filler) {
+export async function fillOperatorLists(ground: ListsGround) {
+  const { portal, size, at, insert } = ground;
   const { ids, clock } = portal.composition;
   const now = clock.now();
-  const many = <T>(make: (n: number) => T): T[] => Array.from({ length: size }, (_, n) => make(n));
+  const many = <T>(make: (n: number) => T): T[] => ground.many(size, make);
   const organizations = many((n) => ({
     _id: ids.next('org'),
     name: `Company ${n}`,
@@ -35,7 +25,7 @@ export async function fillOperatorLists({ portal, size, at, insert, invoice, pro
   await insert('Organization', organizations);
   const products = many((n) => {
     const _id = ids.next('prd');
-    return { ...product(_id, 'submitted', `waits-${n}`), _id, organizationId: owner(n), submittedAt: at(n) };
+    return { ...productRow(ground, _id, 'submitted', `waits-${n}`), organizationId: owner(n), submittedAt: at(n) };
   });
   await insert('Product', products);
   const productId = (n: number): string => products[n]?._id ?? '';
@@ -50,9 +40,9 @@ export async function fillOperatorLists({ portal, size, at, insert, invoice, pro
   const stopped = { number: null, numbered: false, step: 'review', status: 'needs_review', paidAt: null, lastFailure: 'At Stripe: 4 lines instead of 2' };
   await insert(
     'Invoice',
-    many((n) => ({ ...invoice(n, owner(n), 'org_held'), productId: productId(n), ...stopped })),
+    many((n) => ({ ...invoiceRow(ground, n, owner(n), 'org_held'), productId: productId(n), ...stopped })),
   );
-  const lost = many((n) => ({ ...(invoice(n, owner(n), 'org_lost') as { _id: string }), status: 'uncollectible', step: 'waiting', writtenOffAt: at(n) }));
+  const lost = many((n) => ({ ...invoiceRow(ground, n, owner(n), 'org_lost'), status: 'uncollectible', step: 'waiting', writtenOffAt: at(n) }));
   await insert('Invoice', lost);
   await insert(
     'LedgerTxn',
@@ -69,35 +59,11 @@ export async function fillOperatorLists({ portal, size, at, insert, invoice, pro
   );
 
   const subscriptions = many((n) => ({
-    _id: ids.next('sub'),
+    ...subscriptionRow(ground, ids.next('sub'), productId(n), n),
     organizationId: owner(n),
-    productId: productId(n),
-    providerId: 'org_seller',
-    gatewayId: 'gw_none',
-    planId: 'plan_none',
-    planVersionId: 'plan_none_v1',
-    pendingPlanVersionId: null,
-    appId: 'app_none',
-    requestId: `many-${n}`,
-    currency: 'usd',
-    interval: 'month',
     status: 'canceled',
     live: false,
-    anchorAt: at(n),
-    periodIndex: 0,
-    entitledUntil: null,
-    cancelAtPeriodEnd: false,
-    statusReason: '',
-    stripeCustomerId: null,
-    paymentMethodId: null,
-    checkoutId: null,
-    checkoutUrl: null,
-    checkoutExpiresAt: null,
-    createdAt: at(n),
-    createdBy: 'usr_none',
     endedAt: at(n),
-    unsettled: false,
-    rev: 1,
   }));
   await insert('Subscription', subscriptions);
   const period = (n: number, index: number, state: object) => ({
@@ -136,21 +102,36 @@ export async function fillOperatorLists({ portal, size, at, insert, invoice, pro
       expiresAt: new Date(clock.real() + 30 * DAY_MS),
     })),
   );
-  await insert(
-    'Inbox',
-    many((n) => ({
-      _id: `stripe.evt_dead_${n}`,
-      source: 'stripe',
-      type: 'invoice.paid',
-      objectId: `in_dead_${n}`,
-      occurredAt: at(n),
-      receivedAt: at(n),
-      raw: '{}',
-      status: 'dead',
-      open: false,
-      attempts: 8,
-      result: 'given up',
-      handledAt: now,
-    })),
-  );
+  const event = (n: number, name: string) => ({
+    _id: `stripe.evt_${name}_${n}`,
+    source: 'stripe',
+    type: 'invoice.paid',
+    objectId: `in_${name}_${n}`,
+    occurredAt: at(n),
+    receivedAt: at(n),
+    raw: '{}',
+    status: 'done',
+    open: false,
+    attempts: 0,
+    result: 'done',
+    handledAt: at(n),
+  });
+  const givenUp = { status: 'dead', attempts: 8, result: 'given up', handledAt: now };
+  await insert('Inbox', [...many((n) => event(n, 'done')), ...many((n) => ({ ...event(n, 'dead'), ...givenUp }))]);
+
+  const pages: readonly ListPage[] = [
+    { name: 'webhooks', path: '/admin/webhooks', who: 'operator', shows: 50, pagers: 1 },
+    // Each with its seller.
+    { name: 'reviews', path: '/admin/reviews', who: 'operator', shows: 50, pagers: 1 },
+    // Of the held ones invoice, product and buyer; of those written off invoice and posting.
+    { name: 'held and written-off invoices', path: '/admin/invoices', who: 'operator', shows: 125, pagers: 2 },
+    // Two lists, each row with subscription, product and buyer.
+    { name: 'periods', path: '/admin/periods', who: 'operator', shows: 200, pagers: 2 },
+    // Two lists, each row with its organization.
+    { name: 'domains', path: '/admin/domains', who: 'operator', shows: 100, pagers: 2 },
+    { name: 'accounts', path: '/admin/accounts', who: 'operator', shows: 25, pagers: 1 },
+    { name: 'an organization', path: `/admin/organizations/${ground.owner.organizationId}`, who: 'operator', shows: 0, pagers: 0 },
+    { name: 'sandbox', path: '/sandbox', who: 'operator', shows: 50, pagers: 1 },
+  ];
+  return { pages };
 }

@@ -8,6 +8,7 @@ import { lastPageAtMost, makeTimeline } from '../timeline.ts';
 
 const DAY_MS = 86_400_000;
 const PAGE_SIZE = 25;
+/** In the order in which a period passes them. */
 const NOT_INVOICED = ['open', 'closing', 'frozen'] as const;
 
 export interface PeriodListsDependencies {
@@ -20,18 +21,21 @@ export function makePeriodLists({ store, clock }: PeriodListsDependencies) {
   const versioned = makeVersioned({ settings: store.settings, clock });
   const frozen = makeTimeline((_key, from, to) => store.periods.frozenTimes(from, to), clock);
 
+  /** Ending before `to`, the earliest end first. */
+  async function notInvoiced(to: number): Promise<{ id: string; endAt: number }[]> {
+    const found = new Map<string, { readonly _id: string; readonly endAt: number; readonly index: number }>();
+    // One after the other: one that moves on meanwhile is met twice, and never missed.
+    for (const status of NOT_INVOICED) for (const period of await store.periods.endTimes(status, to)) found.set(period._id, period);
+    return [...found.values()].sort((a, b) => a.endAt - b.endAt || a.index - b.index || (a._id < b._id ? -1 : 1)).map(({ _id, endAt }) => ({ id: _id, endAt }));
+  }
+
   return {
     /** Those that have ended and are not invoiced, the earliest end first. */
     async due(number: number): Promise<ListPage<PeriodDoc>> {
       const now = clock.now();
       // Periods become due by time alone, so those that end until the end of the day are kept with them.
       const day = Math.floor(now / DAY_MS);
-      const all = await versioned.read(listVersion('openPeriods', PLATFORM_ORGANIZATION), String(day), async () =>
-        (await Promise.all(NOT_INVOICED.map((status) => store.periods.endTimes(status, (day + 1) * DAY_MS))))
-          .flat()
-          .sort((a, b) => a.endAt - b.endAt || a.index - b.index || (a._id < b._id ? -1 : 1))
-          .map(({ _id, endAt }) => ({ id: _id, endAt })),
-      );
+      const all = await versioned.read(listVersion('openPeriods', PLATFORM_ORGANIZATION), String(day), () => notInvoiced((day + 1) * DAY_MS));
       const found = pageOfList(
         all.filter(({ endAt }) => endAt <= now),
         number,

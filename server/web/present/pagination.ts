@@ -10,7 +10,7 @@ export interface Pages {
  * Links to the neighbouring pages of a list; every other part of the query stays.
  *
  * @param page  from 1
- * @param name  of the page number in the query, where one page has several lists
+ * @param name  of the page number in the query, where one page has several lists: its links lead to the section with that id, not to the top of the page
  */
 export function pagination(
   path: string,
@@ -18,7 +18,8 @@ export function pagination(
   { page, size, total }: { page: number; size: number; total: number },
   name = 'page',
 ): Pages {
-  const link = (to: number): string => address(path, { ...query, [name]: to === 1 ? undefined : String(to) });
+  const section = name === 'page' ? '' : `#${name}`;
+  const link = (to: number): string => address(path, { ...query, [name]: to === 1 ? undefined : String(to) }) + section;
   const last = Math.max(1, Math.ceil(total / size));
   return {
     from: total === 0 ? 0 : (page - 1) * size + 1,
@@ -37,6 +38,10 @@ export function address(path: string, query: Readonly<Record<string, unknown>>):
   const text = new URLSearchParams(parts).toString();
   return text === '' ? path : `${path}?${text}`;
 }
+
+/** The page numbers of a page's lists as a query, for what is pressed there and leads back to it. */
+export const placeOf = (query: Readonly<Record<string, unknown>>, ...names: readonly string[]): string =>
+  address('', Object.fromEntries(names.map((name) => [name, pageOf(query[name]) === 1 ? undefined : String(pageOf(query[name]))])));
 
 /** The page number of a query: a whole number from 1; anything else is the first page. */
 export function pageOf(value: unknown): number {

@@ -3,7 +3,7 @@ import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { actorOf, may } from '../guards.ts';
-import { pageOf, pagination } from '../present/pagination.ts';
+import { pageOf, pagination, placeOf } from '../present/pagination.ts';
 import { page } from '../render.ts';
 
 /** The operator's pages: periods and closing one by hand, queues, webhooks, nodes. */
@@ -21,13 +21,14 @@ export function operationRoutes({ operations, clock }: Pick<Services, 'operation
       duePages: pagination('/admin/periods', req.query, due),
       closed: closed.rows,
       closedPages: pagination('/admin/periods', req.query, closed, 'closed'),
+      place: placeOf(req.query, 'page', 'closed'),
       now: clock.now(),
     });
   });
   router.post('/admin/periods/:id/closing', may('platform:periods:close'), async (req, res) => {
     const result = await operations.closePeriod(actorOf(req), String(req.params['id']));
     flash(req, result.done ? 'success' : 'warning', result.text);
-    res.redirect(303, '/admin/periods');
+    res.redirect(303, `/admin/periods${placeOf(req.query, 'page', 'closed')}`);
   });
   router.post('/admin/totals/audits', may('platform:totals:update'), async (req, res) => {
     const { windows, wrong } = await operations.auditTotals(actorOf(req));
@@ -55,12 +56,16 @@ export function operationRoutes({ operations, clock }: Pick<Services, 'operation
   router.get('/admin/webhooks', may('platform:webhooks:get'), async (req, res) => {
     const number = pageOf(req.query['page']);
     const found = await operations.webhooks(actorOf(req), number);
-    page(res, 'admin/webhooks', { ...found, pages: pagination('/admin/webhooks', {}, { page: number, size: found.size, total: found.total }) });
+    page(res, 'admin/webhooks', {
+      ...found,
+      pages: pagination('/admin/webhooks', {}, { page: number, size: found.size, total: found.total }),
+      place: placeOf(req.query, 'page'),
+    });
   });
   router.post('/admin/webhooks/:id/replay', may('platform:webhooks:update'), async (req, res) => {
     await operations.replay(actorOf(req), String(req.params['id']));
     flash(req, 'success', 'The event is handled again; what it did before is not done twice.');
-    res.redirect(303, '/admin/webhooks');
+    res.redirect(303, `/admin/webhooks${placeOf(req.query, 'page')}`);
   });
 
   router.get('/admin/nodes', may('platform:nodes:get'), async (req, res) => page(res, 'admin/nodes', await operations.nodes(actorOf(req))));

@@ -10,7 +10,7 @@ import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
-import { pageOf, pagination } from '../present/pagination.ts';
+import { pageOf, pagination, placeOf } from '../present/pagination.ts';
 import { page } from '../render.ts';
 import { groupBoxes, policyBoxes } from './access-kit.ts';
 import { body, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
@@ -192,6 +192,7 @@ export function signOnSettingsRoutes(
     res.redirect(303, HOME);
   });
 
+  const claimsAgain = (req: Request): string => `/admin/domains${placeOf(req.query, 'page', 'confirmed')}`;
   async function claims(req: Request, res: Response, faults?: { readonly id: string; readonly fields: Record<string, string> }, status = 200) {
     const numbers = { waiting: pageOf(req.query['page']), confirmed: pageOf(req.query['confirmed']) };
     const { waiting, confirmed } = await signOn.claims(actorOf(req), numbers);
@@ -199,6 +200,7 @@ export function signOnSettingsRoutes(
       res,
       'admin/domains',
       {
+        place: placeOf(req.query, 'page', 'confirmed'),
         waitingPages: pagination('/admin/domains', req.query, waiting),
         confirmedPages: pagination('/admin/domains', req.query, confirmed, 'confirmed'),
         waiting: waiting.rows.map(({ _id, domain, organization, organizationId, claimedAt }, index) => ({
@@ -221,7 +223,7 @@ export function signOnSettingsRoutes(
       async () => {
         await signOn.confirmDomain(actorOf(req), part(req, 'id'), parseForm(ConfirmForm, req.body).evidence);
         flash(req, 'success', 'The domain is confirmed.');
-        res.redirect(303, '/admin/domains');
+        res.redirect(303, claimsAgain(req));
       },
       (fields, status) => claims(req, res, { id: part(req, 'id'), fields }, status),
     ),
@@ -229,13 +231,10 @@ export function signOnSettingsRoutes(
   router.post(
     '/admin/domains/:id/withdrawal',
     may('platform:domains:decide'),
-    press(
-      () => '/admin/domains',
-      async (req) => {
-        await signOn.withdrawConfirmation(actorOf(req), part(req, 'id'));
-        return 'The confirmation is withdrawn.';
-      },
-    ),
+    press(claimsAgain, async (req) => {
+      await signOn.withdrawConfirmation(actorOf(req), part(req, 'id'));
+      return 'The confirmation is withdrawn.';
+    }),
   );
   return router;
 }

@@ -1,0 +1,133 @@
+import { planDocument } from './catalog-world.ts';
+import { invoiceRow, productRow, subscriptionRow, type ListPage, type ListsGround } from './lists-ground.ts';
+
+/** What an organization buys, sells and opens: invoices on both sides, subscriptions with their bindings, free authorizations, private connections. */
+export async function fillTrade(ground: ListsGround, gatewayId: string) {
+  const { portal, owner, actor, size, many, at, insert } = ground;
+  const { services, store, ids } = portal.composition;
+  const { organizationId } = owner;
+  await insert(
+    'Invoice',
+    many(size, (n) => invoiceRow(ground, n, organizationId, 'org_seller')),
+  );
+  await insert(
+    'Invoice',
+    many(size, (n) => invoiceRow(ground, n, 'org_buyer', organizationId)),
+  );
+  const app = await services.apps.create(actor, { name: 'Calls', description: '' });
+  const bought = many(size, (n) => ({ id: ids.next('sub'), productId: ids.next('prd'), n }));
+  await insert(
+    'Product',
+    bought.map(({ productId, n }) => ({ ...productRow(ground, productId, 'retired', `bought-${n}`), organizationId: 'org_seller' })),
+  );
+  const planId = ids.next('plan');
+  const terms = planDocument();
+  await insert('Plan', [
+    {
+      _id: planId,
+      productId: bought[0]?.productId,
+      name: 'free',
+      title: 'Free',
+      summary: '',
+      ordinal: 1,
+      currentVersionId: `${planId}_v1`,
+      versions: 1,
+      retired: false,
+      createdAt: at(0),
+      rev: 1,
+    },
+  ]);
+  await insert('PlanVersion', [
+    {
+      _id: `${planId}_v1`,
+      planId,
+      planName: 'free',
+      productId: bought[0]?.productId,
+      n: 1,
+      document: terms,
+      hash: 'none',
+      publishedAt: at(0),
+      effectiveAt: null,
+    },
+  ]);
+  await insert(
+    'Subscription',
+    bought.map(({ id, productId, n }) => ({ ...subscriptionRow(ground, id, productId, n), gatewayId, planId, planVersionId: `${planId}_v1`, appId: app._id })),
+  );
+  await insert(
+    'Binding',
+    bought.map(({ id, n }) => ({
+      _id: `${app._id}.${id}`,
+      appId: app._id,
+      subscriptionId: id,
+      organizationId,
+      gatewayId,
+      environmentId: 'env_none',
+      apiIds: [`api_${n}`],
+      live: true,
+      createdAt: at(n),
+    })),
+  );
+  const connection = (n: number, asking: string, owning: string, gatewayId: string, live: boolean) => ({
+    _id: ids.next('con'),
+    gatewayId,
+    serviceName: `main.${gatewayId}`,
+    providerId: owning,
+    organizationId: asking,
+    requestedBy: owner.userId,
+    message: '',
+    networks: [],
+    status: live ? 'requested' : 'rejected',
+    live,
+    address: null,
+    holds: false,
+    reason: '',
+    requestedAt: at(n),
+    decidedAt: live ? null : at(n),
+    decidedBy: '',
+    endedAt: null,
+    endedBy: '',
+    mark: '',
+  });
+  await insert(
+    'EndpointConnection',
+    many(size, (n) => [
+      connection(n, `org_asks${n}`, organizationId, gatewayId, n % 2 === 0),
+      connection(n, organizationId, 'org_seller', `gw_seller${n}`, n % 2 === 0),
+    ]).flat(),
+  );
+  const apisOf = await store.apis.placesOfGateway(gatewayId);
+  const [firstApi] = apisOf;
+  if (!firstApi) throw new Error('no API');
+  const authorization = (appId: string, apiId: string, n: number) => ({
+    _id: `${appId}.${apiId}.env_none`,
+    appId,
+    apiId,
+    environmentId: 'env_none',
+    gatewayId,
+    providerId: organizationId,
+    organizationId,
+    live: true,
+    createdAt: at(n),
+    revokedAt: null,
+  });
+  await insert(
+    'Authorization',
+    apisOf.slice(0, size).flatMap(({ _id }, n) => [authorization(app._id, _id, n), authorization(`app_other${n}`, firstApi._id, n)]),
+  );
+  const pages: readonly ListPage[] = [
+    { name: 'invoices', path: '/invoices', who: 'owner', shows: 25, pagers: 1 },
+    { name: 'earnings', path: '/earnings', who: 'owner', shows: 50, pagers: 1 },
+    { name: 'subscriptions', path: '/subscriptions', who: 'owner', shows: 0, pagers: 1 },
+    { name: 'subscriptions by name', path: '/subscriptions?q=bought-1', who: 'owner', shows: 0, pagers: 1 },
+    { name: 'dashboard', path: '/dashboard', who: 'owner', shows: 0, pagers: 0 },
+    { name: 'apps', path: '/apps', who: 'owner', shows: 0, pagers: 0 },
+    // The APIs that its keys open free of charge.
+    { name: 'an app', path: `/apps/${app._id}`, who: 'owner', shows: 25, pagers: 1 },
+    { name: 'apps an API is open to', path: `/gateways/${gatewayId}/apis/${firstApi._id}/access`, who: 'owner', shows: 25, pagers: 1 },
+    { name: 'payment', path: '/billing', who: 'owner', shows: 0, pagers: 0 },
+    // Of each connection the two organizations and who asked.
+    { name: 'connections', path: '/connections', who: 'owner', shows: 100, pagers: 2 },
+  ];
+  return { pages };
+}
