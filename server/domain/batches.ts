@@ -72,7 +72,9 @@ const TOO_OLD: Outcome = 'refused.too-old';
  * store's, epoch ms (rule N13: no record may lie more than 5 minutes after it)
  */
 export function batchBuilder({ node, boot, segment, receivedAt }: { node: string; boot: number; segment: number; receivedAt: () => number }): BatchBuilder {
-  const byKey = new Map<string, Tally>();
+  const tallies: Tally[] = [];
+  // By ids of the snapshot, whose hash is ready; a key joined of all that tells tallies apart would be made and hashed for each call.
+  const byCredential = new Map<string, Map<string, Tally>>();
   const noted = new Set<string>();
   let [calls, minTs, maxTs, log] = [0, Number.MAX_SAFE_INTEGER, 0, ''];
 
@@ -88,9 +90,16 @@ export function batchBuilder({ node, boot, segment, receivedAt }: { node: string
       const outcome = at === undefined ? TOO_OLD : given;
       const instant = at ?? record.admittedAt;
       const hour = hourOf(instant);
-      const key = `${record.subscriptionId}\n${record.window}\n${record.credentialId}\n${record.operation}\n${outcome}\n${hour}\n${record.apiId}\n${record.appId}`;
-      let tally = byKey.get(key);
-      if (!tally) byKey.set(key, (tally = { record, outcome, hour, calls: 0, units: {}, bytesIn: 0, bytesOut: 0 }));
+      let byApi = byCredential.get(record.credentialId);
+      if (!byApi) byCredential.set(record.credentialId, (byApi = new Map()));
+      const newest = byApi.get(record.apiId) ?? null;
+      let tally = newest;
+      while (tally !== null && !folds(tally, record, outcome, hour)) tally = tally.older;
+      if (tally === null) {
+        tally = { record, outcome, hour, calls: 0, units: {}, bytesIn: 0, bytesOut: 0, older: newest };
+        byApi.set(record.apiId, tally);
+        tallies.push(tally);
+      }
       tally.calls += 1;
       tally.bytesIn += record.bytesIn;
       tally.bytesOut += record.bytesOut;
@@ -102,7 +111,7 @@ export function batchBuilder({ node, boot, segment, receivedAt }: { node: string
       log += lines;
     },
     finish() {
-      const entries = [...byKey.values()].map(entryOf);
+      const entries = tallies.map(entryOf);
       const callsHash = createHash('sha256').update(log).digest('hex');
       return {
         id: batchId(node, boot, segment),
@@ -132,7 +141,17 @@ interface Tally {
   readonly units: Record<string, number>;
   bytesIn: number;
   bytesOut: number;
+  /** Another one of the same credential and API. */
+  readonly older: Tally | null;
 }
+
+const folds = ({ record: first, outcome, hour }: Tally, record: CallRecord, given: Outcome, at: number): boolean =>
+  outcome === given &&
+  hour === at &&
+  first.operation === record.operation &&
+  first.subscriptionId === record.subscriptionId &&
+  first.window === record.window &&
+  first.appId === record.appId;
 
 const entryOf = ({ record, outcome, hour, calls, units, bytesIn, bytesOut }: Tally): UsageEntry => ({
   gatewayId: record.gatewayId,

@@ -13,29 +13,54 @@ export interface Shared {
   readonly line: string;
 }
 
-const sharedKey = (r: CallRecord): string =>
-  `${r.subscriptionId}\n${r.window}\n${r.credentialId}\n${r.operation}\n${r.method}\n${r.apiId}\n${r.appId}\n${r.environmentId}\n${r.gatewayId}\n${r.planVersionId}\n${r.via}`;
-
 export const sharedLine = (id: number, r: CallRecord): string =>
   `K${id}${JSON.stringify([r.gatewayId, r.apiId, r.environmentId, r.operation, r.appId, r.credentialId, r.subscriptionId, r.window, r.planVersionId, r.method, ...(r.via === '' ? [] : [r.via])])}\n`;
 
 /** Rows are forgotten, and named anew, beyond this many. */
 const SHARED_MAX = 50_000;
 
-/** Name what calls share: the same row for the same things. */
+const same = (a: CallRecord, b: CallRecord): boolean =>
+  a.operation === b.operation &&
+  a.subscriptionId === b.subscriptionId &&
+  a.window === b.window &&
+  a.method === b.method &&
+  a.apiId === b.apiId &&
+  a.appId === b.appId &&
+  a.environmentId === b.environmentId &&
+  a.gatewayId === b.gatewayId &&
+  a.planVersionId === b.planVersionId &&
+  a.via === b.via;
+
+interface Named extends Shared {
+  /** The first call that was named so. */
+  readonly record: CallRecord;
+  /** Another row of the same credential and API. */
+  readonly next: Named | null;
+}
+
+/**
+ * Name what calls share: the same row for the same things. Looked up by ids of the snapshot, which are the same strings for each call and so have their hash
+ * ready; a key joined of eleven parts has to be made and hashed each time.
+ */
 export function sharedRows(): (record: CallRecord) => Shared {
-  let rows = new Map<string, Shared>();
+  const rows = new Map<string, Map<string, Named>>();
+  let kept = 0;
   let count = 0;
   return (record) => {
-    const key = sharedKey(record);
-    let row = rows.get(key);
-    if (!row) {
-      if (rows.size >= SHARED_MAX) rows = new Map();
-      count += 1;
-      row = { id: count, line: sharedLine(count, record) };
-      rows.set(key, row);
+    let ofCredential = rows.get(record.credentialId);
+    const first = ofCredential?.get(record.apiId) ?? null;
+    for (let row = first; row !== null; row = row.next) if (same(row.record, record)) return row;
+    if (kept >= SHARED_MAX) {
+      rows.clear();
+      kept = 0;
+      ofCredential = undefined;
     }
-    return row;
+    if (!ofCredential) rows.set(record.credentialId, (ofCredential = new Map()));
+    count += 1;
+    kept += 1;
+    const named: Named = { id: count, line: sharedLine(count, record), record, next: ofCredential.get(record.apiId) ?? null };
+    ofCredential.set(record.apiId, named);
+    return named;
   };
 }
 

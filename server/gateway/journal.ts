@@ -6,6 +6,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { encodeGroup } from './journal-codec.ts';
+import { makeGathering, newGroup, type Group } from './journal-group.ts';
 import { journalFiles, realDisk, type Disk, type JournalFile } from './journal-files.ts';
 import { lockFolder } from './journal-lock.ts';
 import { LOOSE_SYNC_MS, makeSegments, type Sealed } from './journal-segments.ts';
@@ -62,14 +63,6 @@ interface Pending extends Recorded, Placed {
   dropped: boolean;
 }
 
-interface Group {
-  records: Pending[];
-  ended: Pending[];
-  readonly kept: Promise<void>;
-  resolve(): void;
-  reject(error: unknown): void;
-}
-
 const RETRY_MS = 100;
 const RECEIPT_STREAMS_MAX = 1_000_000;
 
@@ -92,7 +85,8 @@ export function openJournal(options: JournalOptions): Journal {
   const shared = sharedRows();
   let calls = 0;
 
-  let group = newGroup();
+  const gather = makeGathering(clock);
+  let group = newGroup<Pending>();
   let running: Promise<void> | null = null;
   let sealWanted = false;
   const sealWaiters: (() => void)[] = [];
@@ -102,7 +96,7 @@ export function openJournal(options: JournalOptions): Journal {
   let committing: readonly Pending[] = [];
   let leftoverBytes = leftovers.reduce((sum, file) => sum + file.bytes, 0);
 
-  const has = (g: Group) => g.records.length > 0 || g.ended.length > 0;
+  const has = (g: Group<Pending>) => g.records.length > 0 || g.ended.length > 0;
   const busy = () => (has(group) || sealWanted || probeWanted) && !(failing && stopping);
 
   function schedule(): void {
@@ -120,8 +114,7 @@ export function openJournal(options: JournalOptions): Journal {
       if (has(group)) {
         // What came before a wish to seal belongs into the segment that is sealed.
         if (!toSeal && segments.isFull()) await segments.seal();
-        // Whatever else this turn of the event loop brings shares the write and the sync.
-        await turn();
+        await gather(() => group.records.length);
         const taken = group;
         group = newGroup();
         await commit(taken);
@@ -133,7 +126,7 @@ export function openJournal(options: JournalOptions): Journal {
     }
   }
 
-  async function commit(taken: Group): Promise<void> {
+  async function commit(taken: Group<Pending>): Promise<void> {
     const until = clock.monotonic() + giveUpMs;
     committing = taken.ended;
     for (;;) {
@@ -162,7 +155,7 @@ export function openJournal(options: JournalOptions): Journal {
     }
   }
 
-  async function append(taken: Group): Promise<void> {
+  async function append(taken: Group<Pending>): Promise<void> {
     const at = await segments.open();
     const { told } = at;
     const newlyTold: number[] = [];
@@ -276,14 +269,4 @@ export function openJournal(options: JournalOptions): Journal {
       lock.release();
     },
   };
-}
-
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-function newGroup(): Group {
-  let [resolve, reject]: [() => void, (error: unknown) => void] = [() => undefined, () => undefined];
-  const kept = new Promise<void>((yes, no) => ([resolve, reject] = [yes, no]));
-  // Whoever waits hears of it; a group nobody waits for must not end the process.
-  kept.catch(() => undefined);
-  return { records: [], ended: [], kept, resolve, reject };
 }

@@ -28,6 +28,7 @@ export interface LeasesOptions {
 }
 
 const AHEAD_MAX = 100_000;
+const FAR_SLICES = 1_000;
 const COLD_WAIT_MS = 1_500;
 const RECALL_EVERY_MS = 250;
 const RECALL_WAITS_MS = [4, 12, 30];
@@ -117,13 +118,14 @@ export function makeLeases({ counters, members, moves, clock, log, holder, store
     return true;
   }
 
-  /** A slice should last about a second. */
+  /** A slice should last about a second; where thousands of them are left, so that nobody else will miss it, about four. */
   function pace(counter: QuotaCounter, granted: number): void {
     const now = clock.monotonic();
     const lasted = now - counter.leasedAt;
     counter.leasedAt = now;
-    if (lasted < 500) counter.ahead = Math.min(AHEAD_MAX, counter.ahead * 2);
-    else if (lasted > 4_000) counter.ahead = Math.max(AHEAD_FIRST, Math.floor(counter.ahead / 2));
+    const far = counter.limit - counter.total > FAR_SLICES * counter.ahead;
+    if (lasted < (far ? 2_000 : 500)) counter.ahead = Math.min(AHEAD_MAX, counter.ahead * 2);
+    else if (lasted > (far ? 16_000 : 4_000)) counter.ahead = Math.max(AHEAD_FIRST, Math.floor(counter.ahead / 2));
     counter.lowWater = counter.tight ? 0 : Math.floor(granted / 4);
   }
 
