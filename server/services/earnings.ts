@@ -4,7 +4,7 @@ import type { InvoiceDoc } from '../store/invoices.ts';
 import type { LedgerEntry } from '../store/ledger.ts';
 import type { FeeAmount } from '../stripe/port.ts';
 import { inOrderOf, type ListPage } from './kept-lists.ts';
-import { lastPageAtMost, makeTimeline } from './timeline.ts';
+import { timelinePage, makeTimeline } from './timeline.ts';
 
 export interface EarningsDependencies {
   readonly store: Pick<Store, 'invoices' | 'ledger'>;
@@ -14,6 +14,8 @@ export interface EarningsDependencies {
 /** An invoice that could not be collected; amounts in minor units. */
 export interface WriteOff {
   readonly invoiceId: string;
+  readonly organizationId: string;
+  readonly productId: string;
   readonly at: number;
   readonly currency: string;
   readonly owedMinor: bigint;
@@ -123,7 +125,7 @@ export function makeEarnings({ store, clock }: EarningsDependencies) {
      * @param number  of the page, from 1
      */
     async writeOffs(range: { readonly from: number; readonly to: number }, number: number): Promise<ListPage<WriteOff>> {
-      const { ids, total, page } = await lastPageAtMost(lost, 'all', range, number, WRITE_OFFS_PAGE_SIZE);
+      const { ids, total, page } = await timelinePage(lost, 'all', range, number, WRITE_OFFS_PAGE_SIZE);
       const [invoices, postings] = await Promise.all([store.invoices.many(ids), store.ledger.many(ids.map((id) => `${LOST}${id}`))]);
       const booked = new Map(postings.map(({ _id, entries }) => [_id.slice(LOST.length), entries]));
       const share = (id: string, account: string): bigint | null =>
@@ -131,8 +133,10 @@ export function makeEarnings({ store, clock }: EarningsDependencies) {
           .get(id)
           ?.filter((entry) => entry.account.split(':')[0] === account)
           .reduce((all, { amountMinor }) => all + amountMinor, 0n) ?? null;
-      const rows = inOrderOf(ids, invoices).map(({ _id, writtenOffAt, currency, chargeMinor, status }) => ({
+      const rows = inOrderOf(ids, invoices).map(({ _id, organizationId, productId, writtenOffAt, currency, chargeMinor, status }) => ({
         invoiceId: _id,
+        organizationId,
+        productId,
         at: writtenOffAt ?? 0,
         currency,
         owedMinor: chargeMinor,

@@ -6,8 +6,8 @@ import type { InboxDoc, InboxStore } from '../store/inbox.ts';
 import { meaningOf, type InboundEvent, type InboundHandlers } from '../stripe/events.ts';
 import type { Payments } from '../stripe/port.ts';
 import type { Audit } from './audit.ts';
-import { makeKeptLists } from './kept-lists.ts';
-import { makeTimeline } from './timeline.ts';
+import { inOrderOf, makeKeptLists, pageOfList, type ListPage } from './kept-lists.ts';
+import { timelinePage, makeTimeline, type Timed } from './timeline.ts';
 
 /** After that many failures of our own making an event waits for a person. */
 export const ATTEMPTS_MAX = 12;
@@ -20,6 +20,9 @@ const OVERLAP_MS = 3_600_000;
 /** Stripe keeps no older ones. */
 const KEPT_MS = 30 * DAY_MS;
 const RESULT_CHARACTERS_MAX = 500;
+
+/** What waits to be handled, and what was given up. */
+export type InboxState = 'dead' | 'received';
 
 export interface Inbox {
   /**
@@ -34,13 +37,14 @@ export interface Inbox {
   unhandled(actor: Actor, olderThanMs: number): Promise<string[]>;
   /** Walk Stripe's list of events since the last walk, and accept what was never delivered (F3). @returns how many those were */
   reconcile(actor: Actor): Promise<number>;
-  /** A page of what was received in [from, to), newest first, for the operator's eyes; from 1. */
+  /** A page of what was received in [from, to), newest first, for the operator's eyes: of all, or of those that stand where `state` says; from 1. */
   page(
     actor: Actor,
     range: { readonly from: number; readonly to: number },
+    state: InboxState | null,
     number: number,
     size: number,
-  ): Promise<{ readonly events: readonly InboxDoc[]; readonly total: number; readonly open: number; readonly dead: number }>;
+  ): Promise<ListPage<InboxDoc> & { readonly counts: Readonly<Record<'all' | InboxState, number>> }>;
   /** Try a dead event again. @throws conflict when it is not dead */
   revive(actor: Actor, id: string): Promise<void>;
 }
@@ -169,15 +173,27 @@ export function makeInbox({ store, payments, handlers, enqueue, audit, clock, lo
       return missed;
     },
 
-    async page(_actor, range, number, size) {
-      const [{ ids, total }, open, given] = await Promise.all([
-        received.page('stripe', range, number, size),
-        store.inbox.countWaiting(range.from, range.to),
-        lists.read('deadEvents', PLATFORM_ORGANIZATION, () => store.inbox.deadTimes(range.from, range.to + KEPT_MS)),
+    async page(_actor, range, state, number, size) {
+      const newestFirst = (a: Timed, b: Timed): number => b.at - a.at || (a._id < b._id ? 1 : -1);
+      const [all, waiting, givenUp] = await Promise.all([
+        timelinePage(received, 'stripe', range, number, size),
+        store.inbox.timesIn('received', range.from, range.to),
+        lists.read('deadEvents', PLATFORM_ORGANIZATION, async () => (await store.inbox.timesIn('dead', range.from, range.to + KEPT_MS)).sort(newestFirst)),
       ]);
-      const dead = given.filter((at) => at >= range.from && at < range.to).length;
-      const events = (await store.inbox.many(ids)).sort((a, b) => b.receivedAt - a.receivedAt);
-      return { events, total, open, dead };
+      const of = { received: waiting.sort(newestFirst), dead: givenUp.filter(({ at }) => at >= range.from && at < range.to) };
+      const found =
+        state === null
+          ? { rows: all.ids, total: all.total, page: all.page, size }
+          : pageOfList(
+              of[state].map(({ _id }) => _id),
+              number,
+              size,
+            );
+      return {
+        ...found,
+        rows: inOrderOf(found.rows, await store.inbox.many(found.rows)),
+        counts: { all: all.total, received: of.received.length, dead: of.dead.length },
+      };
     },
 
     async revive(actor, id) {

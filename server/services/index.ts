@@ -202,7 +202,7 @@ export function makeServices(ground: Ground) {
   };
   const inbox = makeInbox({ store, payments, handlers, enqueue: (eventId) => queue.enqueue('handle-inbound-event', { eventId }), audit, clock, log });
   const overview = makeOverview({ subscriptions, metering, invoicing, store });
-  const operations = makeOperations({ store, invoicing, inbox, metering, usageTotals, circuits, queue, audit, clock });
+  const operations = makeOperations({ store, earnings, invoicing, inbox, metering, usageTotals, circuits, queue, audit, clock });
   const jobsUnderWay = () =>
     queue.counts().then(
       (counts) => counts.reduce((sum, { waiting, active }) => sum + waiting + active, 0),

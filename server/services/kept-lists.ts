@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { pageWithin } from '../domain/paging.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Store } from '../store/index.ts';
 import { listVersion, type KeptList } from '../store/list-versions.ts';
@@ -63,10 +64,10 @@ export interface ListPage<T> extends Slice<T> {
   readonly size: number;
 }
 
-/** @param number  of the page, from 1 */
+/** @param number  of the page, from 1; past the end it is the last one */
 export function pageOfList<T>(rows: readonly T[], number: number, size: number): ListPage<T> {
-  const page = Math.min(number, Math.max(1, Math.ceil(rows.length / size)));
-  return { ...slice(rows, page, size), page, size };
+  const page = pageWithin(number, rows.length, size);
+  return { rows: rows.slice((page - 1) * size, page * size), total: rows.length, page, size };
 }
 
 /** Documents in the order of their ids; what is gone meanwhile is left out. */
@@ -79,8 +80,8 @@ export function inOrderOf<T extends { readonly _id: string }>(ids: readonly stri
 export const oldestFirst = (a: { readonly id: string; readonly at: number }, b: { readonly id: string; readonly at: number }): number =>
   a.at - b.at || (a.id < b.id ? -1 : 1);
 
-/** @param number  of the page, from 1 */
-export const slice = <T>(rows: readonly T[], number: number, size: number): Slice<T> => ({
-  rows: rows.slice((number - 1) * size, number * size),
-  total: rows.length,
-});
+/** As {@link pageOfList}, for who knows the rest. */
+export function slice<T>(rows: readonly T[], number: number, size: number): Slice<T> {
+  const { rows: shown, total } = pageOfList(rows, number, size);
+  return { rows: shown, total };
+}

@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Store } from '../store/index.ts';
 import { inOrderOf } from './kept-lists.ts';
-import { lastPageAtMost, makeTimeline } from './timeline.ts';
+import { timelinePage, makeTimeline } from './timeline.ts';
 
 const PAGE_SIZE = 50;
 
@@ -11,7 +11,7 @@ export function makeMailbox({ store, clock }: { store: Pick<Store, 'mails'>; clo
   return {
     /** A page of those sent within [from, to), the newest first; from 1. Without their text. */
     async page(range: { readonly from: number; readonly to: number }, number: number) {
-      const { ids, total, page } = await lastPageAtMost(all, 'all', range, number, PAGE_SIZE);
+      const { ids, total, page } = await timelinePage(all, 'all', range, number, PAGE_SIZE);
       return { mails: inOrderOf(ids, await store.mails.many(ids)), total, page, size: PAGE_SIZE };
     },
     sent: (from: number, to: number) => store.mails.sent(from, to),

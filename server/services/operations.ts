@@ -9,13 +9,16 @@ import type { PeriodDoc } from '../store/periods.ts';
 import type { Audit } from './audit.ts';
 import { makePeriodLists } from './billing/period-lists.ts';
 import type { ReviewDecision } from './billing/review.ts';
-import type { Inbox } from './inbox.ts';
+import type { Earnings } from './earnings.ts';
+import type { Inbox, InboxState } from './inbox.ts';
 import type { Invoicing } from './invoicing.ts';
 import type { Metering } from './metering.ts';
+import { mustOperate } from './operators.ts';
 import type { UsageTotals } from './usage-totals.ts';
 
 const DAY_MS = 86_400_000;
 const RECENT_DAYS = 62;
+const WRITE_OFFS_DAYS = 400;
 const WEBHOOK_DAYS = 30;
 const WEBHOOKS_PAGE_SIZE = 50;
 
@@ -23,6 +26,7 @@ export type Operations = ReturnType<typeof makeOperations>;
 
 export interface OperationsDependencies {
   readonly store: Pick<Store, 'accounts' | 'periods' | 'products' | 'settings' | 'subscriptions'>;
+  readonly earnings: Pick<Earnings, 'writeOffs'>;
   readonly invoicing: Invoicing;
   readonly inbox: Inbox;
   readonly metering: Metering;
@@ -34,7 +38,7 @@ export interface OperationsDependencies {
 }
 
 /** What an operator sees and may push: periods, queues, webhooks, nodes. Rights are checked on the routes, every push is in the audit log. */
-export function makeOperations({ store, invoicing, inbox, metering, usageTotals, circuits, queue, audit, clock }: OperationsDependencies) {
+export function makeOperations({ store, earnings, invoicing, inbox, metering, usageTotals, circuits, queue, audit, clock }: OperationsDependencies) {
   const lists = makePeriodLists({ store, clock });
 
   async function named(periods: readonly PeriodDoc[]) {
@@ -59,9 +63,17 @@ export function makeOperations({ store, invoicing, inbox, metering, usageTotals,
     });
   }
 
-  async function partiesOf({ organizationId, productId }: InvoiceDoc) {
-    const [buyer, product] = await Promise.all([store.accounts.organization(organizationId), store.products.product(productId)]);
-    return { buyerName: buyer?.name ?? '', productName: product?.name ?? '' };
+  /** Who buys, and what. */
+  async function partiesOf(invoices: readonly Pick<InvoiceDoc, 'organizationId' | 'productId'>[]) {
+    const [buyers, products] = await Promise.all([
+      store.accounts.organizations([...new Set(invoices.map(({ organizationId }) => organizationId))]),
+      store.products.productNames([...new Set(invoices.map(({ productId }) => productId))]),
+    ]);
+    const names = new Map([...buyers, ...products].map(({ _id, name }) => [_id, name]));
+    return ({ organizationId, productId }: (typeof invoices)[number]) => ({
+      buyerName: names.get(organizationId) ?? '',
+      productName: names.get(productId) ?? '',
+    });
   }
 
   return {
@@ -108,18 +120,22 @@ export function makeOperations({ store, invoicing, inbox, metering, usageTotals,
     /** A page of the invoices that differ at Stripe, with who buys and what; from 1. */
     async heldInvoices(actor: Actor, number: number) {
       const found = await invoicing.review.held(actor, number);
-      const [buyers, products] = await Promise.all([
-        store.accounts.organizations([...new Set(found.rows.map(({ organizationId }) => organizationId))]),
-        store.products.productNames([...new Set(found.rows.map(({ productId }) => productId))]),
-      ]);
-      const names = new Map([...buyers, ...products].map(({ _id, name }) => [_id, name]));
-      const nameOf = (id: string): string => names.get(id) ?? '';
-      return { ...found, rows: found.rows.map((invoice) => ({ invoice, buyerName: nameOf(invoice.organizationId), productName: nameOf(invoice.productId) })) };
+      const parties = await partiesOf(found.rows);
+      return { ...found, rows: found.rows.map((invoice) => ({ invoice, ...parties(invoice) })) };
+    },
+
+    /** A page of what could not be collected lately, with who bought and what; from 1. */
+    async writeOffs(actor: Actor, number: number) {
+      mustOperate(actor);
+      const until = clock.now() + 1;
+      const found = await earnings.writeOffs({ from: until - WRITE_OFFS_DAYS * DAY_MS, to: until }, number);
+      const parties = await partiesOf(found.rows);
+      return { ...found, days: WRITE_OFFS_DAYS, rows: found.rows.map((row) => ({ ...row, ...parties(row) })) };
     },
 
     async heldInvoice(actor: Actor, id: string) {
       const held = await invoicing.review.compare(actor, id);
-      return { ...held, ...(await partiesOf(held.invoice)) };
+      return { ...held, ...(await partiesOf([held.invoice]))(held.invoice) };
     },
 
     decideInvoice: (actor: Actor, id: string, decision: ReviewDecision, reason: string) => invoicing.review.decide(actor, id, decision, reason),
@@ -140,18 +156,18 @@ export function makeOperations({ store, invoicing, inbox, metering, usageTotals,
     },
 
     /** @param number  of the page, from 1 */
-    async webhooks(actor: Actor, number: number) {
+    async webhooks(actor: Actor, state: InboxState | null, number: number) {
       const now = clock.real();
       // Without Redis nobody can say; the page of the queues tells of that.
       const paused: OpenCircuit[] = await circuits.open().catch(() => []);
-      const { events, total, open, dead } = await inbox.page(actor, { from: now - WEBHOOK_DAYS * DAY_MS, to: now + 1 }, number, WEBHOOKS_PAGE_SIZE);
+      const found = await inbox.page(actor, { from: now - WEBHOOK_DAYS * DAY_MS, to: now + 1 }, state, number, WEBHOOKS_PAGE_SIZE);
+      const { all, received, dead } = found.counts;
       return {
         circuits: paused,
         days: WEBHOOK_DAYS,
-        counts: { open, done: total - open - dead, dead },
-        total,
-        size: WEBHOOKS_PAGE_SIZE,
-        events: events.map((event) => ({
+        counts: { open: received, done: all - received - dead, dead },
+        position: { page: found.page, size: found.size, total: found.total },
+        events: found.rows.map((event) => ({
           id: event._id,
           type: event.type,
           receivedAt: event.receivedAt,

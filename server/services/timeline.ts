@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { pageWithin } from '../domain/paging.ts';
 import type { Clock } from '../kernel/clock.ts';
 
 /** Rows of all lists together; the least used lists go first. */
@@ -23,7 +24,7 @@ export interface TimelinePage {
 
 /** Pages of lists that only grow in time: ids and times are kept in memory, each look reads what has come since, by a range with two ends. */
 export interface Timeline {
-  /** @param key  whose list; @param page  from 1 */
+  /** @param key  whose list; @param page  from 1; past the end it is the last one */
   page(key: string, range: { readonly from: number; readonly to: number }, page: number, size: number): Promise<TimelinePage>;
 }
 
@@ -58,7 +59,7 @@ export function makeTimeline(read: (key: string, from: number, to: number) => Pr
   return {
     async page(key, { from, to }, page, size) {
       const rows = (await rowsOf(key, from, to)).filter(({ at }) => at >= from && at < to);
-      const end = Math.max(0, rows.length - (page - 1) * size);
+      const end = Math.max(0, rows.length - (pageWithin(page, rows.length, size) - 1) * size);
       return {
         ids: rows
           .slice(Math.max(0, end - size), end)
@@ -70,17 +71,16 @@ export function makeTimeline(read: (key: string, from: number, to: number) => Pr
   };
 }
 
-/** As {@link Timeline.page}; past the end it is the last page. */
-export async function lastPageAtMost(
+/** As {@link Timeline.page}, and which page it is. */
+export async function timelinePage(
   timeline: Timeline,
   key: string,
   range: { readonly from: number; readonly to: number },
   number: number,
   size: number,
-): Promise<TimelinePage & { readonly page: number }> {
+): Promise<TimelinePage & { readonly page: number; readonly size: number }> {
   const found = await timeline.page(key, range, number, size);
-  const page = Math.min(number, Math.max(1, Math.ceil(found.total / size)));
-  return page === number ? { ...found, page } : { ...(await timeline.page(key, range, page, size)), page };
+  return { ...found, page: pageWithin(number, found.total, size), size };
 }
 
 const inOrder = (rows: readonly Timed[]): Timed[] => rows.map(({ _id, at }) => ({ _id, at })).sort((a, b) => a.at - b.at || (a._id < b._id ? -1 : 1));

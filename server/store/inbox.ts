@@ -81,13 +81,11 @@ export function makeInboxStore(connection: Connection, touch: TouchList) {
       (await Inbox.find({ source, receivedAt: { $gte: from, $lt: to } }, { receivedAt: 1 }).lean<Pick<InboxDoc, '_id' | 'receivedAt'>[]>()).map(
         ({ _id, receivedAt }) => ({ _id, at: receivedAt }),
       ),
-    /** When those were received that were given up, of those received in that time. */
-    deadTimes: async (from: number, to: number): Promise<number[]> =>
-      (await Inbox.find({ status: 'dead', receivedAt: { $gte: from, $lt: to } }, { receivedAt: 1 }).lean<Pick<InboxDoc, 'receivedAt'>[]>()).map(
-        ({ receivedAt }) => receivedAt,
+    /** Ids and times of those received in [from, to) that are not handled yet, or were given up. */
+    timesIn: async (status: 'dead' | 'received', from: number, to: number): Promise<{ _id: string; at: number }[]> =>
+      (await Inbox.find({ status, receivedAt: { $gte: from, $lt: to } }, { receivedAt: 1 }).lean<Pick<InboxDoc, '_id' | 'receivedAt'>[]>()).map(
+        ({ _id, receivedAt }) => ({ _id, at: receivedAt }),
       ),
-    /** How many received in that time are not handled yet. */
-    countWaiting: (from: number, to: number): Promise<number> => Inbox.countDocuments({ status: 'received', receivedAt: { $gte: from, $lt: to } }),
   };
 }
 

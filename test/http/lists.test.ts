@@ -9,7 +9,7 @@ const MOCK = { backend: { kind: 'mock', status: 200, headers: [], body: '{}' } }
 
 /** Where the pagers of a page lead on to: one of each of its lists that has more than one page. */
 const nextPages = (text: string): string[] =>
-  [...text.matchAll(/<a [^>]*rel="next" href="([^"#]*)/g)].map(([, href = '']) => href.replaceAll('&#x3D;', '=').replaceAll('&amp;', '&'));
+  [...text.matchAll(/<a [^>]*rel="next" href="([^"]*)"/g)].map(([, href = '']) => href.replaceAll('&#x3D;', '=').replaceAll('&amp;', '&').replace(/#.*/, ''));
 
 describe(`pages of lists of ${SIZE.toLocaleString('en')}`, function () {
   this.timeout(600_000);
@@ -32,14 +32,30 @@ describe(`pages of lists of ${SIZE.toLocaleString('en')}`, function () {
       pagers[page.name] = next.length;
       for (const path of [page.path, ...next]) {
         world.taken();
-        expect((await world.visit(page, path)).status, path).to.equal(200);
+        const { status, text } = await world.visit(page, path);
         counts.push(world.taken().documents);
+        expect(status, path).to.equal(200);
+        if (path !== page.path) expect(text, `${path} has nothing before it`).to.match(/rel="prev"|>Newest</);
       }
       read[page.name] = counts;
       if (counts.some((count) => count > page.shows + AROUND_MAX)) beyond.push(page.name);
     }
     expect(pagers).to.deep.equal(Object.fromEntries(world.pages.map((page) => [page.name, page.pagers])));
     expect(beyond, JSON.stringify(read)).to.deep.equal([]);
+  });
+
+  it('past their end show the last page', async () => {
+    const beyond: string[] = [];
+    for (const page of world.pages) {
+      const numbered = nextPages((await world.visit(page, page.path)).text).filter((path) => path.endsWith('=2'));
+      for (const path of numbered.map((next) => next.replace(/2$/, '9999'))) {
+        const { status, text } = await world.visit(page, path);
+        const [, ...position] = /<p>([0-9,]+)–([0-9,]+) of ([0-9,]+)<\/p>(?:(?!<\/nav>)[^])*rel="prev"/.exec(text) ?? [];
+        const [from = 0, to = 0, total = 0] = position.map((digits) => Number(digits.replaceAll(',', '')));
+        if (status !== 200 || from > to || to !== total || total === 0) beyond.push(`${path}: ${status}, ${position.join(' ')}`);
+      }
+    }
+    expect(beyond).to.deep.equal([]);
   });
 
   it('show at once what was changed, by this process and by another one', async () => {

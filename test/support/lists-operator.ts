@@ -42,7 +42,13 @@ export async function fillOperatorLists(ground: ListsGround) {
     'Invoice',
     many((n) => ({ ...invoiceRow(ground, n, owner(n), 'org_held'), productId: productId(n), ...stopped })),
   );
-  const lost = many((n) => ({ ...invoiceRow(ground, n, owner(n), 'org_lost'), status: 'uncollectible', step: 'waiting', writtenOffAt: at(n) }));
+  const lost = many((n) => ({
+    ...invoiceRow(ground, n, owner(n), 'org_lost'),
+    productId: productId(n),
+    status: 'uncollectible',
+    step: 'waiting',
+    writtenOffAt: at(n),
+  }));
   await insert('Invoice', lost);
   await insert(
     'LedgerTxn',
@@ -121,10 +127,11 @@ export async function fillOperatorLists(ground: ListsGround) {
 
   const pages: readonly ListPage[] = [
     { name: 'webhooks', path: '/admin/webhooks', who: 'operator', shows: 50, pagers: 1 },
+    { name: 'webhooks given up', path: '/admin/webhooks?state=dead', who: 'operator', shows: 50, pagers: 1 },
     // Each with its seller.
     { name: 'reviews', path: '/admin/reviews', who: 'operator', shows: 50, pagers: 1 },
-    // Of the held ones invoice, product and buyer; of those written off invoice and posting.
-    { name: 'held and written-off invoices', path: '/admin/invoices', who: 'operator', shows: 125, pagers: 2 },
+    // Of the held ones invoice, product and buyer; of those written off the posting too.
+    { name: 'held and written-off invoices', path: '/admin/invoices', who: 'operator', shows: 175, pagers: 2 },
     // Two lists, each row with subscription, product and buyer.
     { name: 'periods', path: '/admin/periods', who: 'operator', shows: 200, pagers: 2 },
     // Two lists, each row with its organization.

@@ -4,7 +4,7 @@ import type { Store } from '../../store/index.ts';
 import { listVersion } from '../../store/list-versions.ts';
 import type { PeriodDoc } from '../../store/periods.ts';
 import { inOrderOf, makeVersioned, pageOfList, type ListPage } from '../kept-lists.ts';
-import { lastPageAtMost, makeTimeline } from '../timeline.ts';
+import { timelinePage, makeTimeline } from '../timeline.ts';
 
 const DAY_MS = 86_400_000;
 const PAGE_SIZE = 25;
@@ -47,7 +47,7 @@ export function makePeriodLists({ store, clock }: PeriodListsDependencies) {
 
     /** Those whose quantities were frozen within [from, to), the latest first. */
     async closed(range: { readonly from: number; readonly to: number }, number: number): Promise<ListPage<PeriodDoc>> {
-      const { ids, total, page } = await lastPageAtMost(frozen, 'all', range, number, PAGE_SIZE);
+      const { ids, total, page } = await timelinePage(frozen, 'all', range, number, PAGE_SIZE);
       return { rows: inOrderOf(ids, await store.periods.many(ids)), total, page, size: PAGE_SIZE };
     },
   };

@@ -1,23 +1,30 @@
+import { pageWithin } from '../../domain/paging.ts';
+
 export interface Pages {
   readonly from: number;
   readonly to: number;
   readonly total: number;
+  /** Null where `previous` leads there, or nothing is before. */
+  readonly first: string | null;
   readonly previous: string | null;
   readonly next: string | null;
+  /** Null where `next` leads there, or nothing is after. */
+  readonly last: string | null;
 }
 
 /**
- * Links to the neighbouring pages of a list; every other part of the query stays.
+ * Links to the neighbouring pages of a list and to its ends; every other part of the query stays.
  *
- * @param page  from 1
+ * @param page  from 1; past the end it is the last one
  * @param name  of the page number in the query, where one page has several lists: its links lead to the section with that id, not to the top of the page
  */
 export function pagination(
   path: string,
   query: Readonly<Record<string, unknown>>,
-  { page, size, total }: { page: number; size: number; total: number },
+  { page: asked, size, total }: { page: number; size: number; total: number },
   name = 'page',
 ): Pages {
+  const page = pageWithin(asked, total, size);
   const section = name === 'page' ? '' : `#${name}`;
   const link = (to: number): string => address(path, { ...query, [name]: to === 1 ? undefined : String(to) }) + section;
   const last = Math.max(1, Math.ceil(total / size));
@@ -25,8 +32,10 @@ export function pagination(
     from: total === 0 ? 0 : (page - 1) * size + 1,
     to: Math.min(page * size, total),
     total,
-    previous: page > 1 ? link(Math.min(page - 1, last)) : null,
+    first: page > 2 ? link(1) : null,
+    previous: page > 1 ? link(page - 1) : null,
     next: page < last ? link(page + 1) : null,
+    last: page < last - 1 ? link(last) : null,
   };
 }
 

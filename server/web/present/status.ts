@@ -19,7 +19,7 @@ export const STATUSES: Readonly<Record<string, Readonly<Record<string, readonly 
     disconnected: ['Disconnected', 'quiet'],
   },
   credential: { active: ['Active', 'good'], expiring: ['Ends soon', 'warn'], expired: ['Expired', 'quiet'], revoked: ['Revoked', 'bad'] },
-  event: { received: ['Received', 'busy'], done: ['Done', 'good'], dead: ['Failed', 'bad'] },
+  event: { received: ['Received', 'busy'], done: ['Done', 'good'], dead: ['Given up', 'bad'] },
   invoice: {
     draft: ['Draft', 'quiet'],
     open: ['Open', 'busy'],

@@ -6,6 +6,7 @@ import { AppError } from '../../kernel/errors.ts';
 import { AUTHORIZATIONS_PAGE_SIZE } from '../../services/catalog/authorizations.ts';
 import { CODES_MAX, KEYS_MAX, type Issued } from '../../services/credentials.ts';
 import type { Services } from '../../services/index.ts';
+import { slice } from '../../services/kept-lists.ts';
 import type { SubscriptionRow } from '../../services/subscriptions.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
@@ -107,7 +108,7 @@ export function appRoutes({
     const number = pageOf(req.query['page']);
     page(res, 'buyer/apps', {
       any: all.length > 0,
-      apps: all.slice((number - 1) * PAGE_SIZE, number * PAGE_SIZE).map(({ app, liveCredentials, bindings }) => {
+      apps: slice(all, number, PAGE_SIZE).rows.map(({ app, liveCredentials, bindings }) => {
         const names = bindings.flatMap(({ subscriptionId }) => nameOf.get(subscriptionId) ?? []);
         return {
           id: app._id,

@@ -2,6 +2,7 @@ import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { gatewayMatches } from '../../domain/gateway-rules.ts';
 import type { Services } from '../../services/index.ts';
+import { slice } from '../../services/kept-lists.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
@@ -83,7 +84,7 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
         tabs: gatewayTabs(gateway, 'groups'),
         trail: gatewayTrail(gateway),
         near: nearQuotas(quotas),
-        groups: counted.slice((number - 1) * GROUPS_PAGE_SIZE, number * GROUPS_PAGE_SIZE).map((one) => countsModel(one, gatewayUrl)),
+        groups: slice(counted, number, GROUPS_PAGE_SIZE).rows.map((one) => countsModel(one, gatewayUrl)),
         pages: pagination(`/gateways/${gateway._id}/groups`, req.query, { page: number, size: GROUPS_PAGE_SIZE, total: counted.length }),
         gatewayUrl,
         form: formModel(FIELDS.group, values, faults),
@@ -122,7 +123,7 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
       query: asked,
       total: found.length,
       all: all.length,
-      apis: found.slice((number - 1) * APIS_PAGE_SIZE, number * APIS_PAGE_SIZE),
+      apis: slice(found, number, APIS_PAGE_SIZE).rows,
       groups: counted.slice(0, GROUPS_PAGE_SIZE).map((one) => countsModel(one, gatewayUrl)),
       pages: pagination(`/gateways/${gateway._id}/apis`, req.query, { page: number, size: APIS_PAGE_SIZE, total: found.length }),
     });
@@ -151,7 +152,7 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
         query: asked,
         total: shown.length,
         all: all.length,
-        apis: shown.slice((number - 1) * APIS_PAGE_SIZE, number * APIS_PAGE_SIZE),
+        apis: slice(shown, number, APIS_PAGE_SIZE).rows,
         pages: pagination(path, req.query, { page: number, size: APIS_PAGE_SIZE, total: shown.length }),
         live: all.filter(({ state }) => state === 'published').length,
         waiting: all.filter(({ state, changed }) => state !== 'published' || changed).length,

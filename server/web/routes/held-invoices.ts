@@ -12,20 +12,17 @@ const FIELDS = {
   reason: { label: 'Why', type: 'textarea', rows: 3, required: true, maxlength: REVIEW_REASON_MAX, help: 'It is kept in the audit log.' },
 } satisfies Record<string, FieldSpec>;
 
-const WRITE_OFFS_DAYS = 400;
-
 /** Invoices that were stopped because Stripe shows something else (F33), and the two ways on; and those that were written off. */
-export function heldInvoiceRoutes({ clock, earnings, operations }: Pick<Services, 'clock' | 'earnings' | 'operations'>): Router {
+export function heldInvoiceRoutes({ operations }: Pick<Services, 'operations'>): Router {
   const router = Router();
 
   router.get('/admin/invoices', may('platform:invoices:get'), async (req, res) => {
-    const until = clock.now() + 1;
     const [held, writeOffs] = await Promise.all([
       operations.heldInvoices(actorOf(req), pageOf(req.query['page'])),
-      earnings.writeOffs({ from: until - WRITE_OFFS_DAYS * 86_400_000, to: until }, pageOf(req.query['written-off'])),
+      operations.writeOffs(actorOf(req), pageOf(req.query['written-off'])),
     ]);
     page(res, 'admin/invoices', {
-      days: WRITE_OFFS_DAYS,
+      days: writeOffs.days,
       writeOffs: writeOffs.rows.map((row) => ({ ...row, isBooked: row.sellerMinor !== null })),
       writeOffPages: pagination('/admin/invoices', req.query, writeOffs, 'written-off'),
       pages: pagination('/admin/invoices', req.query, held),

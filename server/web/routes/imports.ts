@@ -1,6 +1,7 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import type { Services } from '../../services/index.ts';
+import { slice } from '../../services/kept-lists.ts';
 import type { ImportSettings } from '../../services/openapi-import.ts';
 import { DOCUMENT_BYTES_MAX } from '../../services/openapi/reading.ts';
 import { flash } from '../flash.ts';
@@ -164,7 +165,7 @@ export function importRoutes({ catalog, importing }: Pick<Services, 'catalog' | 
         ...(counts.removed > 0 ? [tab('Removed', 'remove', counts.removed)] : []),
         ...(counts.kept > 0 ? [tab('Kept', 'keep', counts.kept)] : []),
       ],
-      lines: lines.slice((number - 1) * LINES_PAGE_SIZE, number * LINES_PAGE_SIZE),
+      lines: slice(lines, number, LINES_PAGE_SIZE).rows,
       pages: pagination(path, req.query, { page: number, size: LINES_PAGE_SIZE, total: lines.length }),
     });
   });

@@ -3,6 +3,7 @@ import { isWorking } from '../../domain/access-key.ts';
 import { isAllowed } from '../../domain/rights.ts';
 import type { AccessKeyView } from '../../services/access-key-views.ts';
 import type { Services } from '../../services/index.ts';
+import { slice } from '../../services/kept-lists.ts';
 import { actorOf, may } from '../guards.ts';
 import { keyModel } from '../present/access-key.ts';
 import { pageOf, pagination } from '../present/pagination.ts';
@@ -91,7 +92,7 @@ export function keyRoutes({ accessKeys, accounts, ids }: Pick<Services, 'accessK
       states: Object.entries(STATES).map(([value, { label }]) => ({ value, label, selected: value === state })),
       any: all.length > 0,
       total: found.length,
-      keys: found.slice((number - 1) * PAGE_SIZE, number * PAGE_SIZE).map((key) => keyModel(key, '/organization/keys')),
+      keys: slice(found, number, PAGE_SIZE).rows.map((key) => keyModel(key, '/organization/keys')),
       old: all.filter((key) => key.state === 'too-old').length,
       ending: all.filter((key) => key.state === 'expiring' && !key.replaced).length,
       ageDaysMax,

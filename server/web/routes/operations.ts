@@ -3,8 +3,18 @@ import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { actorOf, may } from '../guards.ts';
-import { pageOf, pagination, placeOf } from '../present/pagination.ts';
+import { address, pageOf, pagination, placeOf } from '../present/pagination.ts';
 import { page } from '../render.ts';
+
+const WEBHOOK_STATES = [
+  { text: 'All', state: undefined },
+  { text: 'Unhandled', state: 'received' },
+  { text: 'Given up', state: 'dead' },
+] as const;
+/** The state that the query asks for; undefined: all. */
+const stateOf = (query: Readonly<Record<string, unknown>>) => WEBHOOK_STATES.find(({ state }) => state === query['state'])?.state;
+const webhooksPlace = ({ page: number, ...query }: Readonly<Record<string, unknown>>): string =>
+  address('', { state: stateOf(query), page: pageOf(number) === 1 ? undefined : String(pageOf(number)) });
 
 /** The operator's pages: periods and closing one by hand, queues, webhooks, nodes. */
 export function operationRoutes({ operations, clock }: Pick<Services, 'operations' | 'clock'>): Router {
@@ -54,18 +64,20 @@ export function operationRoutes({ operations, clock }: Pick<Services, 'operation
   });
 
   router.get('/admin/webhooks', may('platform:webhooks:get'), async (req, res) => {
-    const number = pageOf(req.query['page']);
-    const found = await operations.webhooks(actorOf(req), number);
+    const state = stateOf(req.query);
+    const { position, ...found } = await operations.webhooks(actorOf(req), state ?? null, pageOf(req.query['page']));
     page(res, 'admin/webhooks', {
       ...found,
-      pages: pagination('/admin/webhooks', {}, { page: number, size: found.size, total: found.total }),
-      place: placeOf(req.query, 'page'),
+      tabs: WEBHOOK_STATES.map((one) => ({ text: one.text, href: address('/admin/webhooks', { state: one.state }), current: one.state === state })),
+      only: { waiting: state === 'received', givenUp: state === 'dead' },
+      pages: pagination('/admin/webhooks', { state }, position),
+      place: webhooksPlace(req.query),
     });
   });
   router.post('/admin/webhooks/:id/replay', may('platform:webhooks:update'), async (req, res) => {
     await operations.replay(actorOf(req), String(req.params['id']));
     flash(req, 'success', 'The event is handled again; what it did before is not done twice.');
-    res.redirect(303, `/admin/webhooks${placeOf(req.query, 'page')}`);
+    res.redirect(303, `/admin/webhooks${webhooksPlace(req.query)}`);
   });
 
   router.get('/admin/nodes', may('platform:nodes:get'), async (req, res) => page(res, 'admin/nodes', await operations.nodes(actorOf(req))));

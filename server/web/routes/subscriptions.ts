@@ -4,6 +4,7 @@ import { isAllowed } from '../../domain/rights.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { AppSummary } from '../../services/apps.ts';
 import type { Services } from '../../services/index.ts';
+import { slice } from '../../services/kept-lists.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
@@ -161,9 +162,9 @@ export function subscriptionRoutes({
             )
           ).map(overviewModel)
         : [],
-      many: few ? [] : live.slice((number - 1) * PAGE_SIZE, number * PAGE_SIZE).map((row) => rowModel(row, now)),
+      many: few ? [] : slice(live, number, PAGE_SIZE).rows.map((row) => rowModel(row, now)),
       pages: pager('page', number, live.length),
-      ended: ended.slice((endedNumber - 1) * PAGE_SIZE, endedNumber * PAGE_SIZE).map((row) => rowModel(row, now)),
+      ended: slice(ended, endedNumber, PAGE_SIZE).rows.map((row) => rowModel(row, now)),
       endedPages: pager('ended', endedNumber, ended.length),
     });
   });

@@ -2,6 +2,7 @@ import { Router, type Request } from 'express';
 import { AppError } from '../../kernel/errors.ts';
 import { isoUtc } from '../../kernel/clock.ts';
 import type { Services } from '../../services/index.ts';
+import { slice } from '../../services/kept-lists.ts';
 import type { SubscriptionDetails, SubscriptionRow } from '../../services/subscriptions.ts';
 import { actorOf, may } from '../guards.ts';
 import { FIGURES_MAX } from '../present/buyer.ts';
@@ -166,22 +167,20 @@ export function usageRoutes({
       words: usageControls(query, false).words,
       back: usageLink('/usage', query),
       total: calls.length,
-      calls: calls
-        .slice((current - 1) * CALLS_PAGE_SIZE, current * CALLS_PAGE_SIZE)
-        .map((call) => ({
-          id: call.id,
-          iso: isoUtc(call.at),
-          when: secondWords(call.at),
-          method: call.method,
-          path: call.path,
-          statusCode: call.status,
-          outcome: outcomeWords(call.outcome),
-          ms: call.totalMs,
-          upstreamMs: call.upstreamMs,
-          private: call.via !== '',
-          billable: call.billable,
-          reason: call.reason,
-        })),
+      calls: slice(calls, current, CALLS_PAGE_SIZE).rows.map((call) => ({
+        id: call.id,
+        iso: isoUtc(call.at),
+        when: secondWords(call.at),
+        method: call.method,
+        path: call.path,
+        statusCode: call.status,
+        outcome: outcomeWords(call.outcome),
+        ms: call.totalMs,
+        upstreamMs: call.upstreamMs,
+        private: call.via !== '',
+        billable: call.billable,
+        reason: call.reason,
+      })),
       pages: pagination('/usage/calls', Object.fromEntries(link.searchParams), { page: current, size: CALLS_PAGE_SIZE, total: calls.length }),
     });
   });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isAllowed } from '../../domain/rights.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
+import { slice } from '../../services/kept-lists.ts';
 import type { UserGroupDoc } from '../../store/access.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
@@ -70,7 +71,7 @@ export function userGroupRoutes({ access, members }: Pick<Services, 'access' | '
         policies: policyBoxes(policies, many(values['policies'])),
         policyFault: faults['policies'] ?? null,
         held: (group?.policies ?? []).map((id) => ({ id, name: nameOf(id) })),
-        members: inside.slice((number - 1) * PAGE_SIZE, number * PAGE_SIZE).map(({ id, name, email }) => ({ id, name, email })),
+        members: slice(inside, number, PAGE_SIZE).rows.map(({ id, name, email }) => ({ id, name, email })),
         total: inside.length,
         pages:
           group && inside.length > PAGE_SIZE

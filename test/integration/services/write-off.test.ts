@@ -43,8 +43,19 @@ describe('invoices that cannot be collected', function () {
     expect(await balances()).to.deep.equal({ ...before, receivable: 0n, provider_payable: before['provider_payable']! + 800n, writeoff: 200n });
     expect(await world.store.subscriptions.get(id)).to.include({ status: 'canceled', live: false });
     const { writeOffs } = makeEarnings({ store: world.store, clock: world.clock });
+    const { organizationId, productId } = invoice;
     expect((await writeOffs({ from: 0, to: world.clock.now() + 1 }, 1)).rows).to.deep.equal([
-      { invoiceId: invoice._id, at: world.clock.now(), currency: 'usd', owedMinor: 1000n, sellerMinor: 800n, platformMinor: 200n, isBack: false },
+      {
+        invoiceId: invoice._id,
+        organizationId,
+        productId,
+        at: world.clock.now(),
+        currency: 'usd',
+        owedMinor: 1000n,
+        sellerMinor: 800n,
+        platformMinor: 200n,
+        isBack: false,
+      },
     ]);
   });
 
@@ -56,7 +67,7 @@ describe('invoices that cannot be collected', function () {
       await free.endPeriod(id, 0);
       free.travel(free.clock.now() + 21 * DAY_MS);
       await free.invoicing.round();
-      const { _id } = await free.invoice(id, 1);
+      const { _id, organizationId, productId } = await free.invoice(id, 1);
       expect((await free.store.ledger.get(`writeoff.${_id}`))?.entries.map(({ account }) => account)).to.have.members([
         `receivable:${BUYER}`,
         `provider_payable:${PROVIDER}`,
@@ -65,7 +76,17 @@ describe('invoices that cannot be collected', function () {
       const found = await writeOffs({ from: 0, to: free.clock.now() + 1 }, 9);
       expect([found.total, found.page]).to.deep.equal([1, 1]);
       expect(found.rows).to.deep.equal([
-        { invoiceId: _id, at: free.clock.now(), currency: 'usd', owedMinor: 1000n, sellerMinor: 1000n, platformMinor: 0n, isBack: false },
+        {
+          invoiceId: _id,
+          organizationId,
+          productId,
+          at: free.clock.now(),
+          currency: 'usd',
+          owedMinor: 1000n,
+          sellerMinor: 1000n,
+          platformMinor: 0n,
+          isBack: false,
+        },
       ]);
     } finally {
       await free.close();

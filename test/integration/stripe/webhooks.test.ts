@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { SYSTEM } from '../../../server/domain/actor.ts';
 import type { AppError } from '../../../server/kernel/errors.ts';
-import { ATTEMPTS_MAX, EVENTS_SEEN, inboxId } from '../../../server/services/inbox.ts';
+import { ATTEMPTS_MAX, EVENTS_SEEN, inboxId, type InboxState } from '../../../server/services/inbox.ts';
 import { CARDS, customerWithCard, typeCard } from '../../support/stripe.ts';
 import { webhookGround, type WebhookGround } from '../../support/webhooks.ts';
 
@@ -131,19 +131,24 @@ describe('deliveries of Stripe that are believed', () => {
     expect(await ground.inbox.unhandled(SYSTEM, 0)).not.to.include(ground.queued[0]);
   });
 
-  it('an event that fails by our own fault is given up after twelve tries, with the reason, and a person can revive it', async () => {
+  it('an event that fails by our own fault is given up after twelve tries, with the reason, and a person finds it under its state and can revive it', async () => {
+    const everything = { from: 0, to: ground.clock.real() + 60_000 };
+    const listed = async (state: InboxState) => (await ground.inbox.page(SYSTEM, everything, state, 1, 1_000)).rows.map(({ _id }) => _id);
     const { customerId } = await customerWithCard(ground.stripe.sdk);
     const invoice = await ground.paidInvoice(customerId);
     const body = ground.eventBody({ data: { object: { id: invoice, object: 'invoice' } } });
     await ground.deliver(body, ground.signed(body));
     ground.fault = new Error('a bug of ours');
     const id = ground.queued[0]!;
+    expect([(await listed('received')).includes(id), (await listed('dead')).includes(id)]).to.deep.equal([true, false]);
     for (let attempt = 1; attempt < ATTEMPTS_MAX; attempt++)
       expect(await ground.inbox.handle(SYSTEM, id).then(() => 'done', String)).to.include('a bug of ours');
     await ground.inbox.handle(SYSTEM, id);
     expect(await ground.store.inbox.get(id)).to.include({ status: 'dead', open: false, attempts: ATTEMPTS_MAX, result: 'Error: a bug of ours' });
+    expect([(await listed('received')).includes(id), (await listed('dead')).includes(id)]).to.deep.equal([false, true]);
     ground.fault = null;
     await ground.inbox.revive(SYSTEM, id);
+    expect([(await listed('received')).includes(id), (await listed('dead')).includes(id)]).to.deep.equal([true, false]);
     await ground.inbox.handle(SYSTEM, id);
     expect(await ground.store.inbox.get(id)).to.include({ status: 'done' });
     expect(

@@ -6,7 +6,7 @@ import { barChart } from '../../../server/web/present/chart.ts';
 import { formModel } from '../../../server/web/present/form.ts';
 import { firstOpen, navigation } from '../../../server/web/present/navigation.ts';
 import { counted, grouped, percentOf } from '../../../server/web/present/number.ts';
-import { address, pageOf, pagination } from '../../../server/web/present/pagination.ts';
+import { address, pageOf, pagination, placeOf } from '../../../server/web/present/pagination.ts';
 import { comparePlans, limitWords, quotePlans, readCalls } from '../../../server/web/present/plan.ts';
 import { apiTitle } from '../../../server/web/present/provider.ts';
 import { STATUSES, statusWord } from '../../../server/web/present/status.ts';
@@ -80,8 +80,14 @@ describe('present', () => {
   });
   it('keeps the query when it turns a page, and the first page has no number', () => {
     const pages = pagination('/apis', { q: 'a b', tag: ['x', 'y'], page: '2', none: undefined }, { page: 2, size: 24, total: 60 });
-    expect(pages).to.deep.equal({ from: 25, to: 48, total: 60, previous: '/apis?q=a+b&tag=x&tag=y', next: '/apis?q=a+b&tag=x&tag=y&page=3' });
-    expect(pagination('/apis', {}, { page: 1, size: 24, total: 0 })).to.deep.equal({ from: 0, to: 0, total: 0, previous: null, next: null });
+    const ends = { first: null, last: null };
+    expect(pages).to.deep.equal({ from: 25, to: 48, total: 60, previous: '/apis?q=a+b&tag=x&tag=y', next: '/apis?q=a+b&tag=x&tag=y&page=3', ...ends });
+    expect(pagination('/apis', {}, { page: 1, size: 24, total: 0 })).to.deep.equal({ from: 0, to: 0, total: 0, previous: null, next: null, ...ends });
+    const other = pagination('/x', { page: '4', ended: '3' }, { page: 3, size: 10, total: 60 }, 'ended');
+    expect([other.first, other.previous, other.next, other.last]).to.deep.equal(
+      ['', '&ended=2', '&ended=4', '&ended=6'].map((ended) => `/x?page=4${ended}#ended`),
+    );
+    expect([placeOf({ page: '2', ended: '1', q: 'a' }, 'page', 'ended'), placeOf({ page: '"' }, 'page')]).to.deep.equal(['?page=2', '']);
     expect(address('/x', { a: '', b: undefined })).to.equal('/x');
     expect(['1', '7', '0', '-1', '1e3', 'x', ['2'], undefined, '99999999'].map(pageOf)).to.deep.equal([1, 7, 1, 1, 1, 1, 1, 1, 1]);
   });
