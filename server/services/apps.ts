@@ -89,9 +89,7 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
       const { organizationId } = actor;
       const [apps, credentials, bindings] = await Promise.all([
         lists.read('apps', organizationId, async () =>
-          (await store.apps.appsOf(organizationId))
-            .filter(({ deletedAt }) => deletedAt === null)
-            .sort((a, b) => a.createdAt - b.createdAt || (a._id < b._id ? -1 : 1)),
+          (await store.apps.appsOf(organizationId)).sort((a, b) => a.createdAt - b.createdAt || (a._id < b._id ? -1 : 1)),
         ),
         lists.read('credentials', organizationId, () => store.apps.standingCredentialsOf(organizationId)),
         lists.read('bindings', organizationId, () => store.apps.liveBindingsOfOrganization(organizationId)),

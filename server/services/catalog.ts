@@ -8,6 +8,7 @@ import { makeDirectory } from './catalog/directory.ts';
 import { makeGateways, makeGroups, type Gateways, type Groups } from './catalog/gateways.ts';
 import { makeOverview, type Overview } from './catalog/overview.ts';
 import { makeParameters, type Parameters } from './catalog/parameters.ts';
+import { makeSellerLists } from './catalog/seller-lists.ts';
 import { makePlans, type Plans } from './catalog/plans.ts';
 import { makeProducts, type Products } from './catalog/products.ts';
 import { makePublishing, type Publishing } from './catalog/publishing.ts';
@@ -34,7 +35,8 @@ export interface Catalog {
 
 export function makeCatalog({ secretKeys, ...given }: ReviewsDependencies & { readonly secretKeys: KeyRing }): Catalog {
   const constants = makeConstants({ ids: given.ids, secretKeys });
-  const dependencies = { ...given, constants, directory: makeDirectory({ settings: given.store.settings, clock: given.clock }) };
+  const { store, clock } = given;
+  const dependencies = { ...given, constants, directory: makeDirectory({ settings: store.settings, clock }), sellerLists: makeSellerLists({ store, clock }) };
   return {
     apis: makeApis(dependencies),
     authorizations: makeAuthorizations(dependencies),

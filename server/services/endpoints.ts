@@ -210,8 +210,7 @@ export function makeEndpoints({ store, clock, ids, audit, changes, sendLetter, a
         ...(message.length > MESSAGE_MAX && { message: `At most ${MESSAGE_MAX} characters fit.` }),
       });
       const now = clock.now();
-      const own = await endpoints.connectionsOf(actor.organizationId);
-      if (own.filter(({ requestedAt }) => requestedAt > now - DAY_MS).length >= REQUESTS_PER_DAY)
+      if ((await endpoints.askedBetween(actor.organizationId, now - DAY_MS + 1, now + DAY_MS)) >= REQUESTS_PER_DAY)
         throw new AppError('too-many-attempts', `An organization may ask for ${REQUESTS_PER_DAY} connections a day. Try again tomorrow.`);
       const service = await endpoints.serviceByName(name);
       // One whose deletion was decided takes nobody in any more.

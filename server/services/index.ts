@@ -140,7 +140,7 @@ export function makeServices(ground: Ground) {
   };
   const members = makeMembers({ store, clock, audit, access, tokens, notifications });
   const serviceAccounts = makeServiceAccounts({ store, clock, ids, audit, access });
-  const organizationQuotas = makeOrganizationQuotas({ store });
+  const organizationQuotas = makeOrganizationQuotas({ store, clock });
   const accessKeys = makeAccessKeys({ store, audit, clock, ids, notifications, secretKeys, keyAgeDaysMax });
   const keyActors = makeKeyActors({ store, clock, access, secretKeys, keyAgeDaysMax, restrictionsOf: unmetByKey });
   const keyWarnings = makeKeyWarnings({ store, clock, notifications, keyAgeDaysMax });

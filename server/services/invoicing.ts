@@ -11,7 +11,7 @@ import type { SubscriptionDoc } from '../store/subscriptions.ts';
 import type { Payments } from '../stripe/payments.ts';
 import type { Audit } from './audit.ts';
 import { mustOperate } from './operators.ts';
-import { makeTimeline, type Timeline } from './timeline.ts';
+import { makeTimeline, type Timed, type Timeline } from './timeline.ts';
 import { makeCarry } from './billing/carry.ts';
 import { makeClose, type BoundaryFollower, type Closing } from './billing/close.ts';
 import { isGivenUp, isPutOff, makeCollect, type InvoiceFollowers } from './billing/collect.ts';
@@ -241,9 +241,13 @@ export function makeInvoicing(dependencies: InvoicingDependencies) {
     },
 
     get: async (actor: Actor, id: string): Promise<InvoiceDoc> => visible(actor, await store.invoices.get(id)),
-    /** The buyer's, newest first. */
-    list: async (actor: Actor, from: number, to: number): Promise<InvoiceDoc[]> =>
-      newestFirst(await store.invoices.ofOrganization(actor.organizationId, from, to)),
+    /** When which of the buyer's were issued, epoch ms, from memory. */
+    issued: (actor: Actor): Promise<readonly Timed[]> => bought.rows(actor.organizationId, { from: 0, to: clock.now() + 1 }),
+    /** The buyer's among these, in their order. */
+    async some(actor: Actor, ids: readonly string[]): Promise<InvoiceDoc[]> {
+      const found = new Map((await store.invoices.many(ids)).map((invoice) => [invoice._id, invoice]));
+      return ids.flatMap((id) => found.get(id) ?? []).filter(({ organizationId }) => organizationId === actor.organizationId);
+    },
     /** The buyer's that wait to be paid, or were given up and would still be paid off, newest first. */
     unpaid: async (actor: Actor): Promise<InvoiceDoc[]> => newestFirst(await store.invoices.unpaidOf(actor.organizationId)),
     /** Does an invoice of the buyer wait for a card, or for the bank's confirmation? */

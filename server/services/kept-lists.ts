@@ -44,13 +44,17 @@ export function makeVersioned({ settings, clock }: KeptListsDependencies): Versi
 
 /** What an organization has, as its lists, counts and choices need it. */
 export interface KeptLists {
-  /** @param ownerId  whose list: nobody else's records are read or kept under it; @param load  reads it whole, in the order it is shown */
-  read<T>(list: KeptList, ownerId: string, load: () => Promise<readonly T[]>): Promise<readonly T[]>;
+  /**
+   * @param ownerId  whose list: nobody else's records are read or kept under it
+   * @param load  reads it whole, in the order it is shown
+   * @param part  which part of it, where not all of it is kept
+   */
+  read<T>(list: KeptList, ownerId: string, load: () => Promise<readonly T[]>, part?: string): Promise<readonly T[]>;
 }
 
 export function makeKeptLists(dependencies: KeptListsDependencies): KeptLists {
   const versioned = makeVersioned(dependencies);
-  return { read: (list, ownerId, load) => versioned.read(listVersion(list, ownerId), '', load) };
+  return { read: (list, ownerId, load, part = '') => versioned.read(listVersion(list, ownerId), part, load) };
 }
 
 export interface Slice<T> {

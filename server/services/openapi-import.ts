@@ -82,7 +82,7 @@ export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader 
     });
   }
 
-  async function keep(groupId: string, bytes: Uint8Array, kept: Kept): Promise<number> {
+  async function keep(gatewayId: string, groupId: string, bytes: Uint8Array, kept: Kept): Promise<number> {
     const [document, reading] = await Promise.all([pack(Buffer.from(bytes)), pack(Buffer.from(JSON.stringify(kept)))]);
     for (let tries = 0; tries < ORDINAL_TRIES; tries++) {
       const present = await documents.ordinals(groupId);
@@ -91,6 +91,7 @@ export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader 
       if (!(await documents.add({ groupId, ordinal, kind: 'document', gzip: document, importedAt }))) continue;
       await documents.add({ groupId, ordinal, kind: 'reading', gzip: reading, importedAt });
       for (const old of present.slice(UPLOADS_KEPT - 1)) await documents.remove(groupId, old.ordinal);
+      await touchCatalogue(store, gatewayId);
       return ordinal;
     }
     throw new AppError('conflict', 'Others import into this group at this moment. Try again.');
@@ -117,7 +118,7 @@ export function makeImporting({ store, clock, ids, audit, upstreamAllow, reader 
       const result = await reader.read(bytes);
       if (result.refusal !== undefined) throw faulty({ document: result.refusal });
       checkOrigins(result.reading, settings);
-      return keep(groupId, result.kept === undefined ? bytes : Buffer.from(result.kept), { reading: result.reading, settings });
+      return keep(gatewayId, groupId, result.kept === undefined ? bytes : Buffer.from(result.kept), { reading: result.reading, settings });
     },
 
     async preview(actor, gatewayId, groupId, ordinal) {

@@ -1,11 +1,12 @@
 import type { Actor } from '../domain/actor.ts';
 import { GATEWAYS_MAX } from '../domain/gateway-rules.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Store } from '../store/index.ts';
-import { holdsPlace } from '../store/slots.ts';
 import { USER_GROUPS_MAX } from './access-groups.ts';
 import { POLICIES_MAX } from './access-policies.ts';
 import { APPS_MAX } from './apps.ts';
 import { PRODUCTS_MAX } from './catalog/products.ts';
+import { makeKeptLists } from './kept-lists.ts';
 import { SERVICE_ACCOUNTS_MAX } from './service-accounts.ts';
 
 /** What an organization has room for, whatever its gateways hold. */
@@ -26,24 +27,28 @@ export interface OrganizationQuotas {
 
 export function makeOrganizationQuotas({
   store,
+  clock,
 }: {
-  readonly store: Pick<Store, 'access' | 'apps' | 'gateways' | 'products' | 'serviceAccounts'>;
+  readonly store: Pick<Store, 'access' | 'apps' | 'gateways' | 'products' | 'serviceAccounts' | 'settings'>;
+  readonly clock: Pick<Clock, 'monotonic'>;
 }): OrganizationQuotas {
-  type Held = readonly { readonly slot?: number | null }[];
-  const KINDS: Readonly<Record<OrganizationQuotaKind, { readonly limit: number; readonly held: (organizationId: string) => PromiseLike<Held> }>> = {
-    gateways: { limit: GATEWAYS_MAX, held: (id) => store.gateways.gatewaysOf(id) },
-    products: { limit: PRODUCTS_MAX, held: (id) => store.products.productsOf(id) },
-    apps: { limit: APPS_MAX, held: (id) => store.apps.appsOf(id) },
-    policies: { limit: POLICIES_MAX, held: (id) => store.access.policiesOf(id) },
-    userGroups: { limit: USER_GROUPS_MAX, held: (id) => store.access.groupsOf(id) },
-    serviceAccounts: { limit: SERVICE_ACCOUNTS_MAX, held: (id) => store.serviceAccounts.liveOf(id) },
+  const { access, apps, gateways, products, serviceAccounts } = store;
+  const lists = makeKeptLists({ settings: store.settings, clock });
+  const KINDS: Readonly<Record<OrganizationQuotaKind, { readonly limit: number; readonly used: (organizationId: string) => Promise<number> }>> = {
+    gateways: { limit: GATEWAYS_MAX, used: gateways.placesOfGateways },
+    products: { limit: PRODUCTS_MAX, used: products.placesOfProducts },
+    apps: { limit: APPS_MAX, used: apps.placesOfApps },
+    policies: { limit: POLICIES_MAX, used: access.placesOfPolicies },
+    userGroups: { limit: USER_GROUPS_MAX, used: access.placesOfGroups },
+    serviceAccounts: { limit: SERVICE_ACCOUNTS_MAX, used: serviceAccounts.placesTaken },
   };
   return {
     list: ({ organizationId }, kinds = ORGANIZATION_QUOTA_KINDS) =>
       Promise.all(
         kinds.map(async (kind) => {
-          const { limit, held } = KINDS[kind];
-          return { kind, used: (await held(organizationId)).filter(holdsPlace).length, limit };
+          const { limit, used } = KINDS[kind];
+          const [count = 0] = await lists.read(kind, organizationId, async () => [await used(organizationId)]);
+          return { kind, used: count, limit };
         }),
       ),
   };

@@ -4,18 +4,22 @@ import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { GatewayDoc } from '../store/gateways.ts';
 import type { Store } from '../store/index.ts';
+import type { LiveSubscription } from '../store/subscriptions.ts';
 import type { Audit } from './audit.ts';
 import { ownGateway } from './catalog/own.ts';
 import type { Changes } from './changes.ts';
+import { makeKeptLists } from './kept-lists.ts';
 import type { Metering } from './metering.ts';
 
 const NAMED_MAX = 5;
+/** Of more subscriptions than these the calls are not added up. */
+export const CALLS_OF_MAX = 12;
 
 /** What closing the public listener to a gateway does. */
 export interface ClosingEffect {
   readonly gateway: GatewayDoc;
-  /** Calls of its subscriptions, by whatever way, since {@link since}. */
-  readonly calls: bigint;
+  /** Calls of its subscriptions, by whatever way, since {@link since}; null: there are too many of them to add these up. */
+  readonly calls: bigint | null;
   /** Epoch ms: the beginning of the hour before this one. */
   readonly since: number;
   /** Accepted connections, which stay. */
@@ -23,12 +27,18 @@ export interface ClosingEffect {
   readonly subscriptions: number;
   /** Apps authorized directly. */
   readonly authorizations: number;
-  /** Names of organizations with live subscriptions and without an accepted connection: while there are any, it is refused. */
-  readonly stranded: readonly string[];
+  readonly stranded: Stranded;
+}
+
+/** Organizations with live subscriptions and without an accepted connection: while there are any, it is refused. */
+export interface Stranded {
+  readonly count: number;
+  /** Of the first of them. */
+  readonly names: readonly string[];
 }
 
 export interface PublicListenerDependencies {
-  readonly store: Pick<Store, 'accounts' | 'apps' | 'endpoints' | 'gateways' | 'products' | 'subscriptions'>;
+  readonly store: Pick<Store, 'accounts' | 'apps' | 'endpoints' | 'gateways' | 'settings' | 'subscriptions'>;
   readonly metering: Pick<Metering, 'usage'>;
   readonly clock: Clock;
   readonly audit: Audit;
@@ -37,33 +47,41 @@ export interface PublicListenerDependencies {
 
 /** Whether a gateway is served by the public listener, or reached over accepted connections alone (docs/decisions/0013). */
 export function makePublicListener({ store, metering, clock, audit, changes }: PublicListenerDependencies) {
-  /** Its live subscriptions, its accepted connections, and the names of those who have the one without the other. */
-  async function standing({ _id, organizationId }: GatewayDoc) {
-    const [products, connections] = await Promise.all([store.products.productsOfGateway(organizationId, _id), store.endpoints.connectionsOfGateway(_id)]);
-    const subscriptions = await store.subscriptions.liveOfProducts(products.map((product) => product._id));
-    const accepted = connections.filter(({ holds }) => holds);
-    const connected = new Set(accepted.map((connection) => connection.organizationId));
-    const without = [...new Set(subscriptions.map((subscription) => subscription.organizationId))].filter((id) => !connected.has(id));
-    const stranded = (await store.accounts.organizations(without)).map(({ name }) => name).sort();
-    return { subscriptions, accepted: accepted.length, stranded };
+  const { accounts, apps, endpoints, subscriptions } = store;
+  const lists = makeKeptLists({ settings: store.settings, clock });
+
+  const subscribed = async ({ _id, organizationId }: GatewayDoc): Promise<LiveSubscription[]> =>
+    (await subscriptions.liveOfProvider(organizationId)).filter(({ gatewayId }) => gatewayId === _id);
+  const connectedTo = async ({ _id }: GatewayDoc): Promise<string[]> => (await endpoints.acceptedOf(_id)).map(({ organizationId }) => organizationId);
+
+  async function strandedOf(live: readonly LiveSubscription[], connected: readonly string[]): Promise<Stranded> {
+    const reached = new Set(connected);
+    const without = [...new Set(live.map(({ organizationId }) => organizationId))].filter((id) => !reached.has(id)).sort();
+    const names = (await accounts.organizations(without.slice(0, NAMED_MAX))).map(({ name }) => name).sort();
+    return { count: without.length, names };
   }
 
   async function effect(actor: Actor, gatewayId: string): Promise<ClosingEffect> {
     const gateway = await ownGateway(store, actor, gatewayId);
     const since = Math.floor(clock.now() / HOUR_MS) * HOUR_MS - HOUR_MS;
-    const { subscriptions, accepted, stranded } = await standing(gateway);
-    const [usage, authorizations] = await Promise.all([
-      metering.usage(actor, { subscriptionIds: subscriptions.map(({ _id }) => _id), from: since, to: clock.now() + 1, by: 'subscription' }),
-      store.apps.liveAuthorizations(),
+    // A page tells what is kept in memory; who closes it reads the store.
+    const [live, connected, authorized] = await Promise.all([
+      lists.read('subscribers', gateway.organizationId, () => subscribed(gateway), gatewayId),
+      lists.read('connections', gatewayId, () => connectedTo(gateway)),
+      lists.read('authorizations', gatewayId, () => apps.liveAuthorizationsOfGateway(gatewayId)),
     ]);
+    const usage =
+      live.length > CALLS_OF_MAX
+        ? null
+        : await metering.usage(actor, { subscriptionIds: live.map(({ _id }) => _id), from: since, to: clock.now() + 1, by: 'subscription' });
     return {
       gateway,
-      calls: usage.rows.reduce((sum, { calls }) => sum + calls, 0n),
+      calls: usage && usage.rows.reduce((sum, { calls }) => sum + calls, 0n),
       since,
-      connections: accepted,
-      subscriptions: subscriptions.length,
-      authorizations: new Set(authorizations.filter((one) => one.gatewayId === gatewayId).map(({ appId }) => appId)).size,
-      stranded,
+      connections: connected.length,
+      subscriptions: live.length,
+      authorizations: new Set(authorized.map(({ appId }) => appId)).size,
+      stranded: await strandedOf(live, connected),
     };
   }
 
@@ -76,8 +94,8 @@ export function makePublicListener({ store, metering, clock, audit, changes }: P
       listing: T | undefined,
     ): Promise<T | undefined> {
       if (!listing?.privateOnly) return listing;
-      const own = (await store.endpoints.connectionsOf(actor.organizationId)).find(({ gatewayId, holds }) => holds && gatewayId === listing.gatewayId);
-      return own ? { ...listing, baseUrl: `http://${own.address ?? ''}/${listing.label}` } : listing;
+      const own = await store.endpoints.liveBetween(actor.organizationId, listing.gatewayId);
+      return own?.holds ? { ...listing, baseUrl: `http://${own.address ?? ''}/${listing.label}` } : listing;
     },
 
     /**
@@ -86,8 +104,8 @@ export function makePublicListener({ store, metering, clock, audit, changes }: P
      */
     async set(actor: Actor, gatewayId: string, open: boolean): Promise<void> {
       const gateway = await ownGateway(store, actor, gatewayId);
-      const { stranded } = open ? { stranded: [] } : await standing(gateway);
-      if (stranded.length > 0) throw new AppError('conflict', refusalOf(stranded));
+      const stranded = open ? null : await strandedOf(await subscribed(gateway), await connectedTo(gateway));
+      if (stranded && stranded.count > 0) throw new AppError('conflict', refusalOf(stranded));
       if (await store.gateways.setPrivateOnly(gatewayId, !open))
         await audit.append(actor, {
           action: 'apig:instances:update',
@@ -100,7 +118,7 @@ export function makePublicListener({ store, metering, clock, audit, changes }: P
   };
 }
 
-function refusalOf(stranded: readonly string[]): string {
-  const more = stranded.length > NAMED_MAX ? ` and ${stranded.length - NAMED_MAX} more` : '';
-  return `These subscribers have no accepted connection and would lose the only way in: ${stranded.slice(0, NAMED_MAX).join(', ')}${more}. Accept a connection of each first.`;
+function refusalOf({ count, names }: Stranded): string {
+  const more = count > names.length ? ` and ${count - names.length} more` : '';
+  return `These subscribers have no accepted connection and would lose the only way in: ${names.join(', ')}${more}. Accept a connection of each first.`;
 }

@@ -224,7 +224,7 @@ export function makeSubscriptionLife({ store, audit, changes, clock, sendLetter,
       const { subscription } = await move(id, async (found) => {
         if (!found.live || found.anchorAt === null) return null;
         const next = await ensurePeriod(found, found.periodIndex + 1);
-        const version = versionAt(await store.products.planVersionsOfPlan(found.planId), found.planVersionId, next.startAt);
+        const version = versionAt(await store.products.announcedVersions(found.planId, found.planVersionId, next.startAt), found.planVersionId, next.startAt);
         if (next.windows[0]?.planVersionId === version || next.startAt <= clock.now()) return null;
         await store.periods.setVersionAhead(next, version);
         return { pendingPlanVersionId: version };

@@ -22,7 +22,10 @@ export function makeSubscriptionSettling({ store, clock, latenessSeconds }: Sett
     if (anchorAt === null) throw new RangeError('a subscription without an anchor has no periods');
     const before = index === 0 ? null : await store.periods.get(_id, index - 1);
     const startAt = before?.endAt ?? boundary(anchorAt, interval, index);
-    const version = index === subscription.periodIndex ? planVersionId : versionAt(await store.products.planVersionsOfPlan(planId), planVersionId, startAt);
+    const version =
+      index === subscription.periodIndex
+        ? planVersionId
+        : versionAt(await store.products.announcedVersions(planId, planVersionId, startAt), planVersionId, startAt);
     await store.periods.add({
       _id: `${_id}_${index}`,
       subscriptionId: _id,

@@ -238,7 +238,7 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
 
     /** A plan version was published for running subscriptions (rule N6). */
     async onPlanVersionPublished(productId: string, planId: string): Promise<void> {
-      for (const { _id, planId: held } of await store.subscriptions.liveOfProducts([productId])) if (held === planId) await life.adoptVersion(_id);
+      for (const { _id, planId: held } of await store.subscriptions.liveOfProduct(productId)) if (held === planId) await life.adoptVersion(_id);
     },
 
     /** Give up purchases whose time is over, unless they turn out to be paid. @returns how many were given up */

@@ -24,6 +24,8 @@ export interface TimelinePage {
 
 /** Pages of lists that only grow in time: ids and times are kept in memory, each look reads what has come since, by a range with two ends. */
 export interface Timeline {
+  /** Every record in the range, oldest first. @param key  whose list */
+  rows(key: string, range: { readonly from: number; readonly to: number }): Promise<readonly Timed[]>;
   /** @param key  whose list; @param page  from 1; past the end it is the last one */
   page(key: string, range: { readonly from: number; readonly to: number }, page: number, size: number): Promise<TimelinePage>;
 }
@@ -56,9 +58,13 @@ export function makeTimeline(read: (key: string, from: number, to: number) => Pr
     return rows;
   }
 
+  const within = async (key: string, { from, to }: { readonly from: number; readonly to: number }): Promise<readonly Timed[]> =>
+    (await rowsOf(key, from, to)).filter(({ at }) => at >= from && at < to);
+
   return {
-    async page(key, { from, to }, page, size) {
-      const rows = (await rowsOf(key, from, to)).filter(({ at }) => at >= from && at < to);
+    rows: within,
+    async page(key, range, page, size) {
+      const rows = await within(key, range);
       const end = Math.max(0, rows.length - (pageWithin(page, rows.length, size) - 1) * size);
       return {
         ids: rows

@@ -1,6 +1,6 @@
 import { Schema, type Connection } from 'mongoose';
 import type { TouchList } from './list-versions.ts';
-import { addPlaced, ONE_SLOT, type Placement } from './slots.ts';
+import { addPlaced, ONE_SLOT, takenPlaces, type Placement } from './slots.ts';
 
 /** A policy an organization wrote for itself. */
 export interface PolicyDoc {
@@ -91,6 +91,8 @@ export function makeAccessStore(connection: Connection, touch: TouchList) {
     },
     policy,
     policies: (ids: readonly string[]) => Policies.find({ _id: { $in: [...ids] } }).lean<PolicyDoc[]>(),
+    /** How many places of an organization are taken. */
+    placesOfPolicies: (organizationId: string) => takenPlaces(Policies, { organizationId }),
     policiesOf: (organizationId: string) => Policies.find({ organizationId }).lean<PolicyDoc[]>(),
     /** Compare-and-set by `rev`. @throws duplicate key when the name is taken */
     async updatePolicy(id: string, rev: number, change: Pick<PolicyDoc, 'name' | 'nameKey' | 'description' | 'text'>): Promise<boolean> {
@@ -110,6 +112,8 @@ export function makeAccessStore(connection: Connection, touch: TouchList) {
     },
     group,
     groups: (ids: readonly string[]) => Groups.find({ _id: { $in: [...ids] } }).lean<UserGroupDoc[]>(),
+    /** How many places of an organization are taken. */
+    placesOfGroups: (organizationId: string) => takenPlaces(Groups, { organizationId }),
     groupsOf: (organizationId: string) => Groups.find({ organizationId }).lean<UserGroupDoc[]>(),
     /** Compare-and-set by `rev`. @throws duplicate key when the name is taken */
     async updateGroup(id: string, rev: number, change: Pick<UserGroupDoc, 'name' | 'nameKey' | 'description' | 'policies'>): Promise<boolean> {

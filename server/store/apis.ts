@@ -19,6 +19,8 @@ export interface ApiDoc {
   rev: number;
   /** Kept by this file; absent on what is not stored yet. */
   serving?: Serving;
+  /** By environment: the newest ordinal that a publication of it took, or was about to. Absent on what was last published before this was kept. */
+  ordinals?: Readonly<Record<string, number>>;
   /** Its place among those the edition has room for, from 0; given when it is stored. */
   slot?: number;
 }
@@ -49,6 +51,7 @@ export function makeApisStore(connection: Connection) {
       rev: number,
       routeKey: text,
       serving: { type: Schema.Types.Mixed, default: {} },
+      ordinals: { type: Schema.Types.Mixed, default: {} },
       slot: number,
     },
     options,
@@ -175,6 +178,15 @@ export function makeApisStore(connection: Connection) {
         removed += (await Apis.bulkWrite(writes, { ordered: false })).deletedCount;
       }
       return removed;
+    },
+    /** Before the records that take these ordinals: whatever is cut short, the next ones are beyond them. */
+    async takeOrdinals(environmentId: string, taken: ReadonlyMap<string, number>): Promise<void> {
+      for (const some of chunks([...taken])) {
+        await Apis.bulkWrite(
+          some.map(([_id, ordinal]) => ({ updateOne: { filter: { _id }, update: { $max: { [`ordinals.${environmentId}`]: ordinal } } } })),
+          { ordered: false },
+        );
+      }
     },
     /** The deciding write of publishing, rolling back and taking offline: the last one wins. */
     async setServing(environmentId: string, wanted: ReadonlyMap<string, string | null>): Promise<void> {

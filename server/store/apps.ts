@@ -1,7 +1,7 @@
 import { Schema, type Connection } from 'mongoose';
 import { insertOnce } from './connect.ts';
 import type { TouchList } from './list-versions.ts';
-import { addPlaced, ONE_SLOT } from './slots.ts';
+import { addPlaced, ONE_SLOT, takenPlaces } from './slots.ts';
 
 export interface AppDoc {
   _id: string;
@@ -67,6 +67,9 @@ export interface AuthorizationDoc {
   revokedAt: number | null;
 }
 
+/** A free grant as counts need it. */
+export type LiveAuthorization = Pick<AuthorizationDoc, '_id' | 'apiId' | 'appId'>;
+
 const text = { type: String, required: true } as const;
 const optional = { type: String, default: null } as const;
 const number = { type: Number, required: true } as const;
@@ -80,6 +83,7 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
   );
   apps.index({ organizationId: 1, slot: 1 }, ONE_SLOT);
   apps.index({ organizationId: 1, createdAt: 1 });
+  apps.index({ organizationId: 1, deletedAt: 1 });
   const credentials = new Schema<CredentialDoc>(
     {
       _id: text,
@@ -143,7 +147,7 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
   authorizations.index({ apiId: 1 });
   authorizations.index({ appId: 1 });
   authorizations.index({ live: 1 });
-  authorizations.index({ gatewayId: 1 });
+  authorizations.index({ gatewayId: 1, live: 1 });
 
   const Apps = connection.model('App', apps);
   const Credentials = connection.model('Credential', credentials);
@@ -164,7 +168,10 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
     addApp: async (doc: AppDoc, limit: number) => touched('apps', doc, await addPlaced(Apps, doc, { organizationId: doc.organizationId }, limit)),
     app,
     apps: (ids: string[]) => Apps.find({ _id: { $in: ids } }).lean<AppDoc[]>(),
-    appsOf: (organizationId: string) => Apps.find({ organizationId }).lean<AppDoc[]>(),
+    /** Without deleted ones. */
+    appsOf: (organizationId: string) => Apps.find({ organizationId, deletedAt: null }).lean<AppDoc[]>(),
+    /** How many places of an organization are taken. */
+    placesOfApps: (organizationId: string) => takenPlaces(Apps, { organizationId }),
     async updateApp(id: string, rev: number, change: Partial<Pick<AppDoc, 'name' | 'description'>>): Promise<boolean> {
       const { modifiedCount } = await Apps.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } });
       return touched('apps', await app(id), modifiedCount === 1);
@@ -233,30 +240,30 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
     async releaseAllOf(appId: string, at: number): Promise<void> {
       await Bindings.updateMany({ appId, live: true }, { $set: { live: false } });
       await touched('bindings', await app(appId), null);
-      const given = await Authorizations.find({ appId }, { apiId: 1 }).lean<Pick<AuthorizationDoc, 'apiId'>[]>();
+      const given = await Authorizations.find({ appId }, { apiId: 1, gatewayId: 1 }).lean<Pick<AuthorizationDoc, 'apiId' | 'gatewayId'>[]>();
       await Authorizations.updateMany({ appId, live: true }, { $set: { live: false, revokedAt: at } });
-      await touch('authorizations', appId, ...given.map(({ apiId }) => apiId));
+      await touch('authorizations', appId, ...given.flatMap(({ apiId, gatewayId }) => [apiId, gatewayId]));
     },
     /** False: it was given before, and perhaps revoked since. */
     addAuthorization: async (authorization: AuthorizationDoc) => {
       const added = await insertOnce(() => Authorizations.create(authorization));
-      await touch('authorizations', authorization.appId, authorization.apiId);
+      await touch('authorizations', authorization.appId, authorization.apiId, authorization.gatewayId);
       return added;
     },
     /** True: this call gave it back, or took it away. */
     async setAuthorizationLive(id: string, live: boolean, revokedAt: number | null): Promise<boolean> {
       const { modifiedCount } = await Authorizations.updateOne({ _id: id, live: !live }, { $set: { live, revokedAt } });
       const found = await Authorizations.findById(id).lean<AuthorizationDoc>();
-      if (found) await touch('authorizations', found.appId, found.apiId);
+      if (found) await touch('authorizations', found.appId, found.apiId, found.gatewayId);
       return modifiedCount === 1;
     },
     liveAuthorizations: () => Authorizations.find({ live: true }).lean<AuthorizationDoc[]>(),
     authorizationsOfApp: (appId: string) => Authorizations.find({ appId }).lean<AuthorizationDoc[]>(),
-    authorizationsOfGateway: (gatewayId: string) => Authorizations.find({ gatewayId }).lean<AuthorizationDoc[]>(),
+    liveAuthorizationsOfGateway: (gatewayId: string) => Authorizations.find({ gatewayId, live: true }, { apiId: 1, appId: 1 }).lean<LiveAuthorization[]>(),
     async removeAuthorizationsOf(gatewayId: string): Promise<void> {
       const given = await Authorizations.find({ gatewayId }, { appId: 1 }).lean<Pick<AuthorizationDoc, 'appId'>[]>();
       await Authorizations.deleteMany({ gatewayId });
-      await touch('authorizations', ...given.map(({ appId }) => appId));
+      await touch('authorizations', gatewayId, ...given.map(({ appId }) => appId));
     },
     authorizationsOfApi: (apiId: string) => Authorizations.find({ apiId }).lean<AuthorizationDoc[]>(),
   };

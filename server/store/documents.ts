@@ -1,4 +1,5 @@
 import { Schema, type Connection } from 'mongoose';
+import { chunks } from './publications.ts';
 
 /** What is kept of an import: the document as it came, and what was read from it. */
 export type DocumentKind = 'document' | 'reading';
@@ -59,6 +60,15 @@ export function makeDocumentsStore(connection: Connection) {
         .filter(({ part, kind }) => part === 0 && kind === 'document')
         .map(({ ordinal, importedAt }) => ({ ordinal, importedAt }))
         .sort((a, b) => b.ordinal - a.ordinal);
+    },
+    /** How many documents are kept of these groups. */
+    async countOf(groupIds: readonly string[]): Promise<number> {
+      let count = 0;
+      for (const some of chunks(groupIds)) {
+        const rows = await Documents.find({ groupId: { $in: some } }, { part: 1, kind: 1 }).lean<Pick<ApiDocumentDoc, 'kind' | 'part'>[]>();
+        count += rows.filter(({ part, kind }) => part === 0 && kind === 'document').length;
+      }
+      return count;
     },
     remove: async (groupId: string, ordinal: number) => void (await Documents.deleteMany({ groupId, ordinal })),
   };

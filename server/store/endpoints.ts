@@ -102,7 +102,8 @@ export function makeEndpointsStore(connection: Connection, touch: TouchList) {
   connections.index({ gatewayId: 1, organizationId: 1 }, { unique: true, partialFilterExpression: { live: true }, name: 'one_live' });
   connections.index({ address: 1 }, { unique: true, partialFilterExpression: { holds: true }, name: 'one_holder' });
   connections.index({ gatewayId: 1 });
-  connections.index({ organizationId: 1 });
+  connections.index({ gatewayId: 1, holds: 1 });
+  connections.index({ organizationId: 1, requestedAt: 1 });
   connections.index({ holds: 1 });
 
   const Services = connection.model('EndpointService', services);
@@ -128,6 +129,15 @@ export function makeEndpointsStore(connection: Connection, touch: TouchList) {
     addConnection: async (request: EndpointConnectionDoc) => touched(request, await insertOnce(() => Connections.create(request))),
     connection: find,
     connectionsOfGateway: (gatewayId: string) => Connections.find({ gatewayId }).lean<EndpointConnectionDoc[]>(),
+    /** Those that wait or work. */
+    liveOfGateway: (gatewayId: string) => Connections.find({ gatewayId, live: true }).lean<EndpointConnectionDoc[]>(),
+    /** Those of a gateway that hold an address. */
+    acceptedOf: (gatewayId: string) => Connections.find({ gatewayId, holds: true }).lean<EndpointConnectionDoc[]>(),
+    /** That of an organization to a gateway which waits or works: there is one at most. */
+    liveBetween: (organizationId: string, gatewayId: string) => Connections.findOne({ gatewayId, organizationId, live: true }).lean<EndpointConnectionDoc>(),
+    /** How many an organization asked for in [from, to). */
+    askedBetween: async (organizationId: string, from: number, to: number) =>
+      (await Connections.find({ organizationId, requestedAt: { $gte: from, $lt: to } }, { _id: 1 }).lean()).length,
     connectionsOf: (organizationId: string) => Connections.find({ organizationId }).lean<EndpointConnectionDoc[]>(),
     /** Those that hold an address: all that gateways serve. */
     accepted: () => Connections.find({ holds: true }).lean<EndpointConnectionDoc[]>(),

@@ -3,7 +3,8 @@ import type { GatewaySecrets } from '../domain/gateway-secrets.ts';
 import type { GatewayParameters } from '../domain/gateway-parameters.ts';
 import { EDITION_NAMES, WINDOW_START_DEFAULT, type Edition, type Tag } from '../domain/gateway-rules.ts';
 import { insertOnce } from './connect.ts';
-import { addPlaced, ONE_SLOT } from './slots.ts';
+import type { TouchList } from './list-versions.ts';
+import { addPlaced, ONE_SLOT, takenPlaces } from './slots.ts';
 
 /** The decision to delete a gateway, and what it held then. */
 export interface DeletionMark {
@@ -75,7 +76,7 @@ const optional = { type: String, default: '' } as const;
 const number = { type: Number, required: true } as const;
 const options = { strict: 'throw', versionKey: false, minimize: false } as const;
 
-export function makeGatewaysStore(connection: Connection) {
+export function makeGatewaysStore(connection: Connection, touch: TouchList) {
   const gateways = new Schema<GatewayDoc>(
     {
       _id: text,
@@ -135,7 +136,14 @@ export function makeGatewaysStore(connection: Connection) {
   return {
     models: [Gateways, Groups, Environments],
     /** @param limit  how many an organization has room for */
-    addGateway: (gateway: GatewayDoc, limit: number) => addPlaced(Gateways, gateway, { organizationId: gateway.organizationId }, limit),
+    async addGateway(gateway: GatewayDoc, limit: number) {
+      const { organizationId } = gateway;
+      const placement = await addPlaced(Gateways, gateway, { organizationId }, limit);
+      await touch('gateways', organizationId);
+      return placement;
+    },
+    /** How many places of an organization are taken. */
+    placesOfGateways: (organizationId: string) => takenPlaces(Gateways, { organizationId }),
     gateway: (id: string) => Gateways.findById(id).lean<GatewayDoc>(),
     gatewaysOf: (organizationId: string) => Gateways.find({ organizationId, gone: false }).lean<GatewayDoc[]>(),
     allGateways: () => Gateways.find({ gone: false }).lean<GatewayDoc[]>(),
@@ -159,8 +167,12 @@ export function makeGatewaysStore(connection: Connection) {
     markDeletion: async (id: string, rev: number, deletion: DeletionMark) =>
       (await Gateways.updateOne({ _id: id, rev, deletion: null }, { $set: { deletion, deleting: true, rev: rev + 1 } })).modifiedCount === 1,
     /** Gives its place back. False: it was confirmed before, or taken back. */
-    confirmDeletion: async (id: string) =>
-      (await Gateways.updateOne({ _id: id, deleting: true, confirmed: false }, { $set: { confirmed: true, slot: null } })).modifiedCount === 1,
+    async confirmDeletion(id: string): Promise<boolean> {
+      const { modifiedCount } = await Gateways.updateOne({ _id: id, deleting: true, confirmed: false }, { $set: { confirmed: true, slot: null } });
+      const found = await Gateways.findById(id, { organizationId: 1 }).lean<Pick<GatewayDoc, '_id' | 'organizationId'>>();
+      if (found) await touch('gateways', found.organizationId);
+      return modifiedCount === 1;
+    },
     /** Take a decision back that is not confirmed. */
     unmarkDeletion: async (id: string) =>
       (await Gateways.updateOne({ _id: id, deleting: true, confirmed: false }, { $set: { deletion: null, deleting: false } })).modifiedCount === 1,

@@ -82,7 +82,7 @@ function makeStore(connection: Connection) {
     audit: makeAuditStore(connection),
     documents: makeDocumentsStore(connection),
     endpoints: makeEndpointsStore(connection, touch),
-    gateways: makeGatewaysStore(connection),
+    gateways: makeGatewaysStore(connection, touch),
     idempotency: makeIdempotencyStore(connection),
     inbox: makeInboxStore(connection, touch),
     invoices: makeInvoicesStore(connection, touch),

@@ -228,8 +228,6 @@ export function makeInvoicesStore(connection: Connection, touch: TouchList) {
     get: (id: string) => Invoices.findById(id).lean<InvoiceDoc>(),
     byStripeId: (stripeInvoiceId: string) => Invoices.findOne({ stripeInvoiceId }).lean<InvoiceDoc>(),
     ofSubscription: (subscriptionId: string) => Invoices.find({ subscriptionId }).lean<InvoiceDoc[]>(),
-    ofOrganization: (organizationId: string, from: number, to: number) =>
-      Invoices.find({ organizationId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
     many: (ids: readonly string[]) => Invoices.find({ _id: { $in: [...ids] } }).lean<InvoiceDoc[]>(),
     /** Ids and times of issue, of the buyer's or of the seller's. */
     timesOf: async (side: 'organizationId' | 'providerId', id: string, from: number, to: number): Promise<{ _id: string; at: number }[]> =>

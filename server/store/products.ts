@@ -3,8 +3,9 @@ import { PLATFORM_ORGANIZATION } from '../domain/actor.ts';
 import type { ProductStatus } from '../domain/lifecycles.ts';
 import type { PlanDocument } from '../domain/plan.ts';
 import { insertOnce } from './connect.ts';
+import { chunks } from './publications.ts';
 import type { TouchList } from './list-versions.ts';
-import { addPlaced, ONE_SLOT } from './slots.ts';
+import { addPlaced, ANY_PLACE, ONE_SLOT, takenPlaces } from './slots.ts';
 
 export interface ProductDoc {
   _id: string;
@@ -77,6 +78,12 @@ const time = { type: Number, default: null } as const;
 const mixed = { type: Schema.Types.Mixed } as const;
 const options = { strict: 'throw', versionKey: false, minimize: false } as const;
 
+const ANNOUNCED = { n: 1, effectiveAt: 1 } as const;
+
+/** What lists need of a product. */
+const LISTED = { apiIds: 1, createdAt: 1, gatewayId: 1, listedAt: 1, name: 1, organizationId: 1, slug: 1, status: 1, statusReason: 1, tagline: 1 } as const;
+export type ListedProduct = Pick<ProductDoc, '_id' | keyof typeof LISTED>;
+
 export function makeProductsStore(connection: Connection, touch: TouchList) {
   const products = new Schema<ProductDoc>(
     {
@@ -144,23 +151,36 @@ export function makeProductsStore(connection: Connection, touch: TouchList) {
   );
   versions.index({ planId: 1, n: 1 }, { unique: true });
   versions.index({ productId: 1 });
+  versions.index({ planId: 1, effectiveAt: 1 });
 
   const Products = connection.model('Product', products);
   const Plans = connection.model('Plan', plans);
   const PlanVersions = connection.model('PlanVersion', versions);
 
+  /** Also when nothing was modified: a write that the driver repeats after a lost answer meets its own work. */
+  async function touched<T>(of: Pick<ProductDoc, 'organizationId'> | null, outcome: T): Promise<T> {
+    if (of) await touch('products', of.organizationId);
+    return outcome;
+  }
+  const sellerOf = (id: string) => Products.findById(id, { organizationId: 1 }).lean<Pick<ProductDoc, '_id' | 'organizationId'>>();
+
   return {
     models: [Products, Plans, PlanVersions],
     /** `taken`: the slug is. @param limit  how many an organization has room for */
-    addProduct: (product: ProductDoc, limit: number) =>
-      addPlaced(Products, product, { organizationId: product.organizationId }, limit, async () => (await Products.exists({ slug: product.slug })) !== null),
+    async addProduct(product: ProductDoc, limit: number) {
+      const { organizationId, slug } = product;
+      return touched(product, await addPlaced(Products, product, { organizationId }, limit, async () => (await Products.exists({ slug })) !== null));
+    },
+    /** How many places of an organization are taken. */
+    placesOfProducts: (organizationId: string) => takenPlaces(Products, { organizationId }),
     product: (id: string) => Products.findById(id).lean<ProductDoc>(),
     productBySlug: (slug: string) => Products.findOne({ slug }).lean<ProductDoc>(),
     products: (ids: string[]) => Products.find({ _id: { $in: ids } }).lean<ProductDoc[]>(),
     /** What lists name them by, without all else. */
     productNames: (ids: readonly string[]) =>
       Products.find({ _id: { $in: [...ids] } }, { name: 1, slug: 1 }).lean<Pick<ProductDoc, '_id' | 'name' | 'slug'>[]>(),
-    productsOf: (organizationId: string) => Products.find({ organizationId }).lean<ProductDoc[]>(),
+    /** As lists name them; retired ones too. */
+    productsOf: (organizationId: string) => Products.find({ organizationId }, LISTED).lean<ListedProduct[]>(),
     productsIn: (status: ProductStatus) => Products.find({ status }).lean<ProductDoc[]>(),
     /** Those that wait for a decision, and since when. */
     submittedTimes: async (): Promise<{ id: string; at: number }[]> =>
@@ -168,42 +188,64 @@ export function makeProductsStore(connection: Connection, touch: TouchList) {
         id: _id,
         at: submittedAt ?? 0,
       })),
-    updateProduct: async (id: string, rev: number, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId'>>) => {
+    async updateProduct(id: string, rev: number, change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId'>>): Promise<boolean> {
       const { modifiedCount } = await Products.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } });
       if ('status' in change || 'submittedAt' in change) await touch('reviews', PLATFORM_ORGANIZATION);
-      return modifiedCount === 1;
+      return touched(await sellerOf(id), modifiedCount === 1);
     },
     /** Compare-and-set on status as well: of two decisions one takes effect. */
-    moveProduct: async (
+    async moveProduct(
       id: string,
       rev: number,
       from: ProductStatus,
       to: ProductStatus,
       change: Partial<Omit<ProductDoc, '_id' | 'rev' | 'organizationId' | 'status'>>,
-    ) => {
+    ): Promise<boolean> {
       const { modifiedCount } = await Products.updateOne({ _id: id, rev, status: from }, { $set: { ...change, status: to, rev: rev + 1 } });
       if (from === 'submitted' || to === 'submitted') await touch('reviews', PLATFORM_ORGANIZATION);
-      return modifiedCount === 1;
+      return touched(await sellerOf(id), modifiedCount === 1);
     },
+    /** Those that hold a place in their organization: all but retired ones. */
     productsOfGateway: async (organizationId: string, gatewayId: string) =>
-      (await Products.find({ organizationId }).lean<ProductDoc[]>()).filter((product) => product.gatewayId === gatewayId),
-    removeProduct: async (id: string, rev: number, status: ProductStatus) => {
+      (await Products.find({ organizationId, slot: ANY_PLACE }).lean<ProductDoc[]>()).filter((product) => product.gatewayId === gatewayId),
+    async removeProduct(id: string, rev: number, status: ProductStatus): Promise<boolean> {
+      const seller = await sellerOf(id);
       const { deletedCount } = await Products.deleteOne({ _id: id, rev, status });
       if (status === 'submitted') await touch('reviews', PLATFORM_ORGANIZATION);
-      return deletedCount === 1;
+      return touched(seller, deletedCount === 1);
     },
+    /** Their product is gone, or goes next. */
     removePlansOf: async (productId: string) => void (await Plans.deleteMany({ productId })),
-    addPlan: (plan: PlanDoc) => insertOnce(() => Plans.create(plan)),
+    addPlan: async (plan: PlanDoc) => touched(await sellerOf(plan.productId), await insertOnce(() => Plans.create(plan))),
     plan: (id: string) => Plans.findById(id).lean<PlanDoc>(),
     plans: (ids: readonly string[]) => Plans.find({ _id: { $in: [...ids] } }).lean<PlanDoc[]>(),
-    plansOfProducts: (productIds: string[]) => Plans.find({ productId: { $in: productIds } }).lean<PlanDoc[]>(),
+    /** Of which products the plans are that are open to new subscribers, each as often as it has some. */
+    async openPlansOfProducts(productIds: readonly string[]): Promise<string[]> {
+      const open: string[] = [];
+      for (const some of chunks(productIds)) {
+        const plans = await Plans.find({ productId: { $in: some }, retired: false }, { productId: 1, currentVersionId: 1 }).lean<
+          Pick<PlanDoc, '_id' | 'currentVersionId' | 'productId'>[]
+        >();
+        for (const { productId, currentVersionId } of plans) if (currentVersionId !== null) open.push(productId);
+      }
+      return open;
+    },
     plansOf: (productId: string) => Plans.find({ productId }).lean<PlanDoc[]>(),
-    updatePlan: async (id: string, rev: number, change: Partial<Omit<PlanDoc, '_id' | 'rev' | 'productId'>>) =>
-      (await Plans.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } })).modifiedCount === 1,
+    async updatePlan(id: string, rev: number, change: Partial<Omit<PlanDoc, '_id' | 'rev' | 'productId'>>): Promise<boolean> {
+      const { modifiedCount } = await Plans.updateOne({ _id: id, rev }, { $set: { ...change, rev: rev + 1 } });
+      const plan = await Plans.findById(id, { productId: 1 }).lean<Pick<PlanDoc, '_id' | 'productId'>>();
+      return touched(plan && (await sellerOf(plan.productId)), modifiedCount === 1);
+    },
     addPlanVersion: (version: PlanVersionDoc) => insertOnce(() => PlanVersions.create(version)),
     planVersion: (id: string) => PlanVersions.findById(id).lean<PlanVersionDoc>(),
     planVersions: (ids: string[]) => PlanVersions.find({ _id: { $in: ids } }).lean<PlanVersionDoc[]>(),
-    planVersionsOfPlan: (planId: string) => PlanVersions.find({ planId }).lean<PlanVersionDoc[]>(),
+    /** Versions [from, to) of a plan. */
+    planVersionsBetween: (planId: string, from: number, to: number) => PlanVersions.find({ planId, n: { $gte: from, $lt: to } }).lean<PlanVersionDoc[]>(),
+    /** Of a plan, what was announced for running subscriptions by then, and the version that is held. */
+    announcedVersions: async (planId: string, heldId: string, by: number): Promise<Pick<PlanVersionDoc, '_id' | 'effectiveAt' | 'n'>[]> => [
+      ...(await PlanVersions.find({ _id: heldId }, ANNOUNCED).lean<Pick<PlanVersionDoc, '_id' | 'effectiveAt' | 'n'>[]>()),
+      ...(await PlanVersions.find({ planId, effectiveAt: { $gte: 0, $lte: by } }, ANNOUNCED).lean<Pick<PlanVersionDoc, '_id' | 'effectiveAt' | 'n'>[]>()),
+    ],
   };
 }
 

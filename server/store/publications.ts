@@ -134,10 +134,19 @@ export function makePublications(connection: Connection, servingOf: (apiIds: rea
     models: [Publications, Settlings],
     publication: (id: string) => Publications.findById(id).lean<PublicationDoc>(),
     publicationsOf: (apiId: string) => Publications.find({ apiId }).lean<PublicationDoc[]>(),
-    async publicationsOfApis(apiIds: readonly string[]): Promise<PublicationDoc[]> {
-      const found: PublicationDoc[] = [];
-      for (const some of chunks(apiIds)) found.push(...(await Publications.find({ apiId: { $in: some } }).lean<PublicationDoc[]>()));
-      return found;
+    /** Those with the ordinals [from, to) of an API in an environment. */
+    publicationsBetween: (apiId: string, environmentId: string, from: number, to: number) =>
+      Publications.find({ apiId, environmentId, ordinal: { $gte: from, $lt: to } }).lean<PublicationDoc[]>(),
+    /** By API, the newest ordinal in an environment, told by all records of these: for those that do not carry it. */
+    async newestOrdinals(environmentId: string, apiIds: readonly string[]): Promise<Map<string, number>> {
+      const newest = new Map<string, number>();
+      for (const some of chunks(apiIds)) {
+        const records = await Publications.find({ apiId: { $in: some }, environmentId }, { apiId: 1, ordinal: 1 }).lean<
+          Pick<PublicationDoc, '_id' | 'apiId' | 'ordinal'>[]
+        >();
+        for (const { apiId, ordinal } of records) newest.set(apiId, Math.max(ordinal, newest.get(apiId) ?? 0));
+      }
+      return newest;
     },
     /** Ids of every record of a group, live or not. */
     publicationsOfGroup: (groupId: string) => Publications.find({ groupId }, { _id: 1 }).lean<{ _id: string }[]>(),

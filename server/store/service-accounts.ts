@@ -1,6 +1,6 @@
 import { Schema, type Connection } from 'mongoose';
 import type { TouchList } from './list-versions.ts';
-import { addPlaced, ONE_SLOT, type Placement } from './slots.ts';
+import { addPlaced, ONE_SLOT, takenPlaces, type Placement } from './slots.ts';
 
 /** A member that is no person: programs act as it, by access keys. It cannot sign in and gets no mail. */
 export interface ServiceAccountDoc {
@@ -77,6 +77,8 @@ export function makeServiceAccountsStore(connection: Connection, touch: TouchLis
     account,
     /** Deleted ones among them: records of what they did name them. */
     accounts: (ids: string[]) => Accounts.find({ _id: { $in: ids } }).lean<ServiceAccountDoc[]>(),
+    /** How many places of an organization are taken. */
+    placesTaken: (organizationId: string) => takenPlaces(Accounts, { organizationId }),
     liveOf: (organizationId: string) => Accounts.find({ organizationId, live: true }).lean<ServiceAccountDoc[]>(),
     /** Compare-and-set by `rev`. @throws duplicate key when the name is taken */
     async update(

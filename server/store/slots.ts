@@ -15,8 +15,11 @@ export interface Placed {
   slot?: number | null;
 }
 
-/** Does it take a place among those of its owner? */
-export const holdsPlace = ({ slot }: Pick<Placed, 'slot'>): boolean => typeof slot === 'number';
+/** Every place, as a range with two ends: nothing without a place is read. */
+export const ANY_PLACE = { $gte: 0, $lt: Number.MAX_SAFE_INTEGER } as const;
+/** How many places of an owner are taken. */
+export const takenPlaces = async (model: Pick<PlacedModel<never>, 'find'>, owner: Readonly<Record<string, string>>): Promise<number> =>
+  (await model.find({ ...owner, slot: ANY_PLACE }, { _id: 1 }).lean()).length;
 
 /** What a model of mongoose gives, as far as it is needed here. */
 interface PlacedModel<D> {

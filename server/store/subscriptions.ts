@@ -45,6 +45,9 @@ export interface SubscriptionDoc {
   rev: number;
 }
 
+/** A subscription as counts need it. */
+export type LiveSubscription = Pick<SubscriptionDoc, '_id' | 'gatewayId' | 'organizationId' | 'planId' | 'productId'>;
+
 const text = { type: String, required: true } as const;
 const optional = { type: String, default: null } as const;
 const number = { type: Number, required: true } as const;
@@ -121,7 +124,12 @@ export function makeSubscriptionsStore(connection: Connection, touch: TouchList)
     byCheckout: (checkoutId: string) => Subscriptions.findOne({ checkoutId }).lean<SubscriptionDoc>(),
     liveFor: (organizationId: string, productId: string) => Subscriptions.findOne({ organizationId, productId, live: true }).lean<SubscriptionDoc>(),
     ofOrganization: (organizationId: string) => Subscriptions.find({ organizationId }).lean<SubscriptionDoc[]>(),
-    liveOfProducts: (productIds: readonly string[]) => Subscriptions.find({ productId: { $in: [...productIds] }, live: true }).lean<SubscriptionDoc[]>(),
+    /** Of a seller's live ones, as far as counts need them. */
+    liveOfProvider: (providerId: string) =>
+      Subscriptions.find({ providerId, live: true }, { organizationId: 1, productId: 1, planId: 1, gatewayId: 1 }).lean<LiveSubscription[]>(),
+    /** As {@link liveOfProvider}, of one product. */
+    liveOfProduct: (productId: string) =>
+      Subscriptions.find({ productId, live: true }, { organizationId: 1, productId: 1, planId: 1, gatewayId: 1 }).lean<LiveSubscription[]>(),
     allLive: () => Subscriptions.find({ live: true }).lean<SubscriptionDoc[]>(),
     inStatus: (status: SubscriptionStatus) => Subscriptions.find({ status }).lean<SubscriptionDoc[]>(),
     unsettled: () => Subscriptions.find({ unsettled: true }).lean<SubscriptionDoc[]>(),

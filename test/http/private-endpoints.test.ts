@@ -128,7 +128,7 @@ describe('private connections to a gateway, over two gateway processes', functio
 
   it('keeps the public listener open while a subscriber has no other way in, and names it', async () => {
     const { stranded, subscriptions, connections } = await listener().effect(fleet.provider, gatewayId);
-    expect({ stranded, subscriptions, connections }).to.deep.equal({ stranded: ['harbor & Co'], subscriptions: 1, connections: 0 });
+    expect({ stranded, subscriptions, connections }).to.deep.equal({ stranded: { count: 1, names: ['harbor & Co'] }, subscriptions: 1, connections: 0 });
     const refused = await refusal(listener().set(fleet.provider, gatewayId, false));
     expect([refused.code, refused.detail.includes('harbor & Co')]).to.deep.equal(['conflict', true]);
     expect(await statuses(null)).to.deep.equal([200, 200]);

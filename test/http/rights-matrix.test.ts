@@ -179,7 +179,7 @@ describe('every route', function () {
     const requestId = /name="requestId"[^>]*value="([^"]*)"/.exec(page.text)?.[1] ?? '';
     const { location } = await owner.post('/subscriptions', { planId: portal.listing.planIds.free, requestId, appId: 'new', appName: 'Map' });
     const id = location?.split('/').at(-1) ?? '';
-    const [invoice] = await portal.composition.store.invoices.ofOrganization(owner.organizationId, 0, Number.MAX_SAFE_INTEGER);
+    const [invoice] = await portal.composition.store.invoices.timesOf('organizationId', owner.organizationId, 0, Number.MAX_SAFE_INTEGER);
     subscription = { id, invoiceId: invoice?._id ?? '' };
     const made = await portal.composition.services.accounts.register({ email: 'olga@example.test', password: PASSWORD, name: 'Olga', organization: 'Olga' });
     if (!made) throw new Error('no operator');

@@ -37,7 +37,7 @@ export async function apiWorld(): Promise<ApiWorld> {
   const page = await member.get('/apis/cities/subscribe?plan=free');
   const requestId = /name="requestId"[^>]*value="([^"]*)"/.exec(page.text)?.[1] ?? '';
   await member.post('/subscriptions', { planId: portal.listing.planIds.free, requestId, appId: 'new', appName: 'Map' });
-  const [invoice] = await store.invoices.ofOrganization(owner.organizationId, 0, Number.MAX_SAFE_INTEGER);
+  const [invoice] = await store.invoices.timesOf('organizationId', owner.organizationId, 0, Number.MAX_SAFE_INTEGER);
   const [app] = await services.apps.list(owner);
   const gateway = await services.catalog.gateways.create(owner, { name: 'Main', description: '' });
   const group = await services.catalog.groups.create(owner, gateway._id, { name: 'Maps', description: '', label: '' });

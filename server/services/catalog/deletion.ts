@@ -5,7 +5,7 @@ import { AppError } from '../../kernel/errors.ts';
 import type { DeletionMark, GatewayDoc, GroupDoc, HeldKind } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
 import { isServed } from '../../store/publications.ts';
-import { anyGateway, faulty, mayDo, seesGateway, type CatalogDependencies } from './own.ts';
+import { anyGateway, faulty, mayDo, seesGateway, type ListingDependencies } from './own.ts';
 
 /** APIs that go at once: a step that is cut short loses no more than this. */
 const STEP = 250;
@@ -19,7 +19,7 @@ export type Held = Readonly<Record<HeldKind, number>>;
 
 /** A product that keeps a gateway from being deleted. */
 export interface Hindrance {
-  readonly product: Pick<ProductDoc, '_id' | 'name' | 'status'>;
+  readonly product: Pick<ProductDoc, '_id' | 'listedAt' | 'name' | 'status'>;
   readonly liveSubscriptions: number;
 }
 
@@ -52,19 +52,52 @@ export interface GatewayDeletion {
 
 export const isEmpty = (held: Held): boolean => held.groups === 0 && held.products === 0 && held.connections === 0;
 
-export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegun }: CatalogDependencies): GatewayDeletion {
+export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegun, directory, sellerLists }: ListingDependencies): GatewayDeletion {
   const { apis, apps, documents, endpoints, gateways, products, subscriptions } = store;
 
   const productsOf = ({ organizationId, _id }: GatewayDoc) => products.productsOfGateway(organizationId, _id);
-  const isDraft = ({ listedAt, status }: ProductDoc) => listedAt === null && (status === 'draft' || status === 'rejected');
+  const isDraft = ({ listedAt, status }: Pick<ProductDoc, 'listedAt' | 'status'>) => listedAt === null && (status === 'draft' || status === 'rejected');
 
-  /** What is offered, is in review, or has somebody who pays for it. */
+  const hinders = ({ product, liveSubscriptions }: Hindrance) => liveSubscriptions > 0 || !(isDraft(product) || product.status === 'retired');
+
+  /** What is offered, is in review, or has somebody who pays for it: where it is decided. */
   async function hindrancesOf(gateway: GatewayDoc): Promise<Hindrance[]> {
-    const all = await productsOf(gateway);
-    const live = await subscriptions.liveOfProducts(all.map(({ _id }) => _id));
-    return all
+    const [held, subscribed] = await Promise.all([productsOf(gateway), subscriptions.liveOfProvider(gateway.organizationId)]);
+    const live = subscribed.filter(({ gatewayId }) => gatewayId === gateway._id);
+    const known = new Set(held.map(({ _id }) => _id));
+    const retired = await products.products([...new Set(live.map(({ productId }) => productId))].filter((id) => !known.has(id)));
+    return [...held, ...retired]
       .map((product) => ({ product, liveSubscriptions: live.filter(({ productId }) => productId === product._id).length }))
-      .filter(({ product, liveSubscriptions }) => liveSubscriptions > 0 || !(isDraft(product) || product.status === 'retired'));
+      .filter(hinders);
+  }
+
+  /** The same, and what the gateway holds, as a page tells it: from what is kept in memory. */
+  async function listed({ _id, organizationId, parameters }: GatewayDoc): Promise<Omit<DeletionState, 'gateway'>> {
+    const [groups, places, publications, all, subscribers, authorizations, connections] = await Promise.all([
+      directory.read(_id, 'groups', () => gateways.groupsOf(_id)),
+      directory.read(_id, 'places', () => apis.placesOfGateway(_id)),
+      directory.read(_id, 'publications', async () => [(await apis.publicationsOfGateway(_id)).length]),
+      sellerLists.products(organizationId),
+      sellerLists.subscribers(organizationId),
+      sellerLists.authorizations(_id),
+      sellerLists.connections(_id),
+    ]);
+    const imports = await directory.read(_id, 'imports', async () => [await documents.countOf(groups.map((group) => group._id))]);
+    const own = all.filter(({ gatewayId }) => gatewayId === _id);
+    return {
+      liveApis: places.filter(isServed).length,
+      held: {
+        groups: groups.length,
+        apis: places.length,
+        publications: publications[0] ?? 0,
+        authorizations: authorizations.length,
+        connections,
+        imports: imports[0] ?? 0,
+        products: own.filter(isDraft).length,
+        parameters: Object.keys(parameters).length,
+      },
+      hindrances: own.map((product) => ({ product, liveSubscriptions: subscribers.ofProduct(product._id) })).filter(hinders),
+    };
   }
 
   async function heldBy(gateway: GatewayDoc): Promise<{ held: Held; liveApis: number; groups: GroupDoc[]; places: { _id: string; groupId: string }[] }> {
@@ -72,12 +105,11 @@ export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegu
       gateways.groupsOf(gateway._id),
       apis.placesOfGateway(gateway._id),
       apis.publicationsOfGateway(gateway._id),
-      apps.authorizationsOfGateway(gateway._id),
-      endpoints.connectionsOfGateway(gateway._id),
+      apps.liveAuthorizationsOfGateway(gateway._id),
+      endpoints.liveOfGateway(gateway._id),
       productsOf(gateway),
     ]);
-    let imports = 0;
-    for (const { _id } of groups) imports += (await documents.ordinals(_id)).length;
+    const imports = await documents.countOf(groups.map(({ _id }) => _id));
     return {
       groups,
       places,
@@ -86,8 +118,8 @@ export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegu
         groups: groups.length,
         apis: places.length,
         publications: publications.length,
-        authorizations: authorizations.filter(({ live }) => live).length,
-        connections: connections.filter(({ live }) => live).length,
+        authorizations: authorizations.length,
+        connections: connections.length,
         imports,
         products: own.filter(isDraft).length,
         parameters: Object.keys(gateway.parameters).length,
@@ -122,8 +154,7 @@ export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegu
 
   /** Connections stay on record for those who asked for them; their addresses are free again. */
   async function endConnections(gatewayId: string, by: string): Promise<void> {
-    for (const { _id, live, status } of await endpoints.connectionsOfGateway(gatewayId)) {
-      if (!live) continue;
+    for (const { _id, status } of await endpoints.liveOfGateway(gatewayId)) {
       const end = { at: clock.now(), by, reason: 'The gateway was deleted.', mark: `${_id}.deletion` };
       if (status === 'requested') await endpoints.refuse(_id, { ...end, status: 'rejected' });
       else await endpoints.disconnect(_id, { ...end, status: 'disconnected' });
@@ -139,8 +170,9 @@ export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegu
   return {
     async state(actor, gatewayId) {
       const gateway = await anyGateway(store, actor, gatewayId);
-      const [{ held, liveApis }, hindrances] = await Promise.all([heldBy(gateway), gateway.deletion ? [] : hindrancesOf(gateway)]);
-      return { gateway, held, liveApis, hindrances };
+      if (!gateway.deletion) return { gateway, ...(await listed(gateway)) };
+      const { held, liveApis } = await heldBy(gateway);
+      return { gateway, held, liveApis, hindrances: [] };
     },
 
     async begin(actor, gatewayId, typedName) {

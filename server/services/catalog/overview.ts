@@ -2,15 +2,25 @@ import type { Actor } from '../../domain/actor.ts';
 import { APIS_PER_GROUP_MAX, apisLimit, GROUPS_MAX, TAGS_MAX } from '../../domain/gateway-rules.ts';
 import type { SellerProfile } from '../../store/accounts.ts';
 import type { GatewayDoc, GroupDoc } from '../../store/gateways.ts';
-import type { ProductDoc } from '../../store/products.ts';
 import { isServed } from '../../store/publications.ts';
 import { makeOrganizationQuotas, type OrganizationQuotaKind } from '../organization-quotas.ts';
+import type { ProductRow } from './seller-lists.ts';
 import { ownGateway, seesGateway, seesGroup, seesProduct, type ListingDependencies } from './own.ts';
 
 export interface GroupCounts {
   readonly group: GroupDoc;
   readonly apis: number;
   readonly live: number;
+}
+
+export interface GatewayGroups {
+  readonly gateway: GatewayDoc;
+  readonly groups: readonly GroupCounts[];
+}
+
+export interface SoldProduct extends ProductRow {
+  /** Live subscriptions. */
+  readonly subscribers: number;
 }
 
 export interface Quota {
@@ -25,13 +35,16 @@ export interface Quota {
 const SHARED = ['gateways', 'products', 'apps'] as const;
 
 export interface Overview {
+  /** Gateways with their groups, the oldest first. */
+  gateways(actor: Actor): Promise<readonly GatewayGroups[]>;
   /** Where an organization stands with selling. */
-  selling(
-    actor: Actor,
-  ): Promise<{
+  selling(actor: Actor): Promise<{
     readonly seller: SellerProfile | null;
-    readonly gateways: readonly { readonly gateway: GatewayDoc; readonly groups: readonly GroupCounts[] }[];
-    readonly products: readonly { readonly product: ProductDoc; readonly plans: number; readonly subscribers: number }[];
+    readonly gateways: readonly GatewayGroups[];
+    /** The oldest first; retired ones not among them. */
+    readonly products: readonly SoldProduct[];
+    /** The newest first. */
+    readonly retired: readonly ProductRow[];
   }>;
   /** What a gateway, and its organization, have used of what they have room for. */
   quotas(actor: Actor, gatewayId: string): Promise<{ readonly gateway: GatewayDoc; readonly quotas: readonly Quota[] }>;
@@ -39,8 +52,8 @@ export interface Overview {
   groups(actor: Actor, gatewayId: string): Promise<GroupCounts[]>;
 }
 
-export function makeOverview({ store, directory }: Pick<ListingDependencies, 'store' | 'directory'>): Overview {
-  const organizationQuotas = makeOrganizationQuotas({ store });
+export function makeOverview({ store, clock, directory, sellerLists }: Pick<ListingDependencies, 'clock' | 'directory' | 'sellerLists' | 'store'>): Overview {
+  const organizationQuotas = makeOrganizationQuotas({ store, clock });
   const groupsOf = (gatewayId: string) => directory.read(gatewayId, 'groups', () => store.gateways.groupsOf(gatewayId));
   const placesOf = (gatewayId: string) => directory.read(gatewayId, 'places', () => store.apis.placesOfGateway(gatewayId));
 
@@ -59,29 +72,27 @@ export function makeOverview({ store, directory }: Pick<ListingDependencies, 'st
       .map((group) => ({ group, ...(counts.get(group._id) ?? { apis: 0, live: 0 }) }));
   }
 
+  async function withGroups(actor: Actor): Promise<GatewayGroups[]> {
+    const seen = (await store.gateways.gatewaysOf(actor.organizationId)).filter((gateway) => !gateway.deletion && seesGateway(actor, gateway));
+    return Promise.all(seen.sort((a, b) => a.createdAt - b.createdAt).map(async (gateway) => ({ gateway, groups: await counted(actor, gateway) })));
+  }
+
   return {
+    gateways: withGroups,
+
     async selling(actor) {
-      const [organization, allGateways, allProducts] = await Promise.all([
+      const [organization, gateways, all, subscribers] = await Promise.all([
         store.accounts.organization(actor.organizationId),
-        store.gateways.gatewaysOf(actor.organizationId),
-        store.products.productsOf(actor.organizationId),
+        withGroups(actor),
+        sellerLists.products(actor.organizationId),
+        sellerLists.subscribers(actor.organizationId),
       ]);
-      const gateways = allGateways.filter((gateway) => !gateway.deletion && seesGateway(actor, gateway));
-      const products = allProducts.filter((product) => seesProduct(actor, product));
-      const plans = await store.products.plansOfProducts(products.map(({ _id }) => _id));
-      const subscriptions = await store.subscriptions.liveOfProducts(products.map(({ _id }) => _id));
+      const products = all.filter((product) => seesProduct(actor, product));
       return {
         seller: organization?.seller ?? null,
-        gateways: await Promise.all(
-          gateways.sort((a, b) => a.createdAt - b.createdAt).map(async (gateway) => ({ gateway, groups: await counted(actor, gateway) })),
-        ),
-        products: products
-          .sort((a, b) => a.createdAt - b.createdAt)
-          .map((product) => ({
-            product,
-            plans: plans.filter(({ productId, retired, currentVersionId }) => productId === product._id && !retired && currentVersionId !== null).length,
-            subscribers: subscriptions.filter(({ productId }) => productId === product._id).length,
-          })),
+        gateways,
+        products: products.filter(({ status }) => status !== 'retired').map((product) => ({ ...product, subscribers: subscribers.ofProduct(product._id) })),
+        retired: products.filter(({ status }) => status === 'retired').reverse(),
       };
     },
 

@@ -12,6 +12,7 @@ import type { ProductDoc } from '../../store/products.ts';
 import type { Audit } from '../audit.ts';
 import type { Changes } from '../changes.ts';
 import type { Directory } from './directory.ts';
+import type { SellerLists } from './seller-lists.ts';
 
 export interface CatalogDependencies {
   readonly store: Store;
@@ -28,6 +29,7 @@ export interface CatalogDependencies {
 /** For the parts that list what gateways hold. */
 export interface ListingDependencies extends CatalogDependencies {
   readonly directory: Directory;
+  readonly sellerLists: SellerLists;
 }
 
 /** What belongs to somebody else looks like what does not exist. */
@@ -85,7 +87,7 @@ export const seesGroup = (actor: Actor, gateway: GatewayDoc, group: GroupDoc): b
   isAllowed(actor, 'apig:groups:get', `gateway:${gateway._id}/group:${group._id}`, tagValues(gateway.tags));
 export const seesApi = (actor: Actor, gateway: GatewayDoc, { _id, groupId }: ApiDoc): boolean =>
   isAllowed(actor, 'apig:apis:get', `gateway:${gateway._id}/group:${groupId}/api:${_id}`, tagValues(gateway.tags));
-export const seesProduct = (actor: Actor, { _id }: ProductDoc): boolean => isAllowed(actor, 'market:products:get', `product:${_id}`);
+export const seesProduct = (actor: Actor, { _id }: Pick<ProductDoc, '_id'>): boolean => isAllowed(actor, 'market:products:get', `product:${_id}`);
 
 /** Where one request changes several APIs, each is decided by itself, and one refusal refuses all. @throws forbidden with the statement that decides */
 export function mayEach(actor: Actor, action: Action, gateway: GatewayDoc, apis: readonly ApiDoc[]): void {

@@ -4,11 +4,16 @@ import { PRODUCT_LIMITS } from '../../domain/product-rules.ts';
 import { isSlug } from '../../domain/slug.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { PlanDoc, PlanVersionDoc } from '../../store/products.ts';
-import { faulty, owned, ownProduct, refuseFaults, type CatalogDependencies } from './own.ts';
+import { faulty, owned, ownProduct, refuseFaults, type ListingDependencies } from './own.ts';
+import type { Slice } from '../kept-lists.ts';
 
 const TITLE_MAX = 40;
 const SUMMARY_MAX = 160;
 const PUBLISH_TRIES = 5;
+/** Versions looked for at once beyond the one that is known. */
+const VERSIONS_AHEAD = 10;
+/** Versions on one page. */
+export const VERSIONS_PAGE_SIZE = 25;
 
 export interface PlanFields {
   /** Short, in addresses and programs: `starter`. Cannot change later. */
@@ -27,7 +32,8 @@ export interface PlanRow {
 
 export interface Plans {
   list(actor: Actor, productId: string): Promise<PlanRow[]>;
-  get(actor: Actor, planId: string): Promise<{ plan: PlanDoc; version: PlanVersionDoc | null; versions: PlanVersionDoc[] }>;
+  /** @param page  of its versions, the newest first; from 1 */
+  get(actor: Actor, planId: string, page?: number): Promise<{ plan: PlanDoc; version: PlanVersionDoc | null; versions: Slice<PlanVersionDoc> }>;
   /** A plan with its first version, published. Calling it again with the same name and terms finishes what a crash cut short. */
   create(actor: Actor, productId: string, fields: PlanFields, document: PlanDocument): Promise<PlanDoc>;
   /** Title and summary change at once; changed terms become a new version, for new subscribers only (rule N6). @returns the version in force */
@@ -41,7 +47,7 @@ interface Words {
   readonly after: object;
 }
 
-export function makePlans({ store, clock, ids, audit, changes }: CatalogDependencies): Plans {
+export function makePlans({ store, clock, ids, audit, changes, sellerLists }: Omit<ListingDependencies, 'directory'>): Plans {
   const { products } = store;
 
   async function ownPlan(actor: Actor, planId: string): Promise<PlanDoc> {
@@ -64,6 +70,16 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
     return reading.document;
   }
 
+  /** The plan's own count may be behind: a version that a crash kept from becoming current stands all the same. */
+  async function newestOf({ _id, versions }: PlanDoc): Promise<PlanVersionDoc | null> {
+    let newest: PlanVersionDoc | null = null;
+    for (let from = Math.max(1, versions); ; from += VERSIONS_AHEAD) {
+      const some = await products.planVersionsBetween(_id, from, from + VERSIONS_AHEAD);
+      for (const version of some) if (!newest || version.n > newest.n) newest = version;
+      if (some.length < VERSIONS_AHEAD) return newest;
+    }
+  }
+
   /**
    * Publish terms as the next version and make it current; equal terms are the version that stands. Safe to repeat.
    * @param words  what the same request changed besides: one record tells both
@@ -73,8 +89,7 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
     for (let tries = 0; tries < PUBLISH_TRIES; tries++) {
       const plan = await products.plan(planId);
       if (!plan) throw new AppError('not-found');
-      const versions = await products.planVersionsOfPlan(planId);
-      const newest = versions.reduce<PlanVersionDoc | null>((best, version) => (best && best.n > version.n ? best : version), null);
+      const newest = await newestOf(plan);
       const n = (newest?.n ?? 0) + 1;
       const version: PlanVersionDoc =
         newest?.hash === hash
@@ -100,23 +115,28 @@ export function makePlans({ store, clock, ids, audit, changes }: CatalogDependen
 
   return {
     async list(actor, productId) {
-      await ownProduct(store, actor, productId);
+      const { organizationId } = await ownProduct(store, actor, productId);
       const plans = (await products.plansOf(productId)).sort((a, b) => a.ordinal - b.ordinal);
-      const [versions, subscriptions] = await Promise.all([
+      const [versions, subscribers] = await Promise.all([
         products.planVersions(plans.flatMap(({ currentVersionId }) => (currentVersionId === null ? [] : [currentVersionId]))),
-        store.subscriptions.liveOfProducts([productId]),
+        sellerLists.subscribers(organizationId),
       ]);
       return plans.map((plan) => ({
         plan,
         version: versions.find(({ _id }) => _id === plan.currentVersionId) ?? null,
-        subscriptions: subscriptions.filter(({ planId }) => planId === plan._id).length,
+        subscriptions: subscribers.ofPlan(plan._id),
       }));
     },
 
-    async get(actor, planId) {
+    async get(actor, planId, page = 1) {
       const plan = await ownPlan(actor, planId);
-      const versions = (await products.planVersionsOfPlan(planId)).sort((a, b) => b.n - a.n);
-      return { plan, version: versions.find(({ _id }) => _id === plan.currentVersionId) ?? null, versions };
+      const total = (await newestOf(plan))?.n ?? 0;
+      const end = total - (page - 1) * VERSIONS_PAGE_SIZE + 1;
+      const [version, rows] = await Promise.all([
+        plan.currentVersionId === null ? null : products.planVersion(plan.currentVersionId),
+        end <= 1 ? [] : products.planVersionsBetween(planId, Math.max(1, end - VERSIONS_PAGE_SIZE), end),
+      ]);
+      return { plan, version, versions: { rows: rows.sort((a, b) => b.n - a.n), total } };
     },
 
     async create(actor, productId, { name, title, summary }, document) {

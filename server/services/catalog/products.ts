@@ -12,7 +12,8 @@ import type { GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
 import { noRoom } from '../access-names.ts';
 import { RELEASE } from './gateways.ts';
-import { faulty, ownGroup, ownProduct, refuseFaults, seesProduct, stillOpen, type CatalogDependencies } from './own.ts';
+import { faulty, ownGroup, ownProduct, refuseFaults, seesProduct, stillOpen, type ListingDependencies } from './own.ts';
+import type { ProductRow } from './seller-lists.ts';
 import { fieldsOf, readinessOf } from './product-readiness.ts';
 
 export const PRODUCTS_MAX = 100;
@@ -26,7 +27,8 @@ export interface Sellable {
 }
 
 export interface Products {
-  list(actor: Actor): Promise<ProductDoc[]>;
+  /** The oldest first; retired ones too. */
+  list(actor: Actor): Promise<readonly ProductRow[]>;
   get(actor: Actor, productId: string): Promise<ProductDoc>;
   /** A draft over APIs of one group, whose address becomes the product's. @param fields.slug  empty: made of the name */
   create(actor: Actor, groupId: string, apiIds: readonly string[], fields: ProductFields): Promise<ProductDoc>;
@@ -50,10 +52,11 @@ export interface Products {
   logo(actor: Actor, productId: string): Promise<NonNullable<ProductDoc['logo']> | undefined>;
 }
 
-export function makeProducts({ store, clock, ids, audit, changes }: CatalogDependencies): Products {
+export function makeProducts({ store, clock, ids, audit, changes, sellerLists }: Omit<ListingDependencies, 'directory'>): Products {
   const { products } = store;
 
-  const subscribersOf = async (productId: string) => (await store.subscriptions.liveOfProducts([productId])).length;
+  /** Where something is decided by it; pages tell what is kept in memory. */
+  const subscribersOf = async (productId: string) => (await store.subscriptions.liveOfProduct(productId)).length;
 
   /** Distinct APIs of this group whose security knows the app; anything else is a fault beside the list. */
   async function choose(groupId: string, apiIds: readonly string[]): Promise<string[]> {
@@ -110,8 +113,7 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
   }
 
   return {
-    list: async (actor) =>
-      (await products.productsOf(actor.organizationId)).filter((product) => seesProduct(actor, product)).sort((a, b) => a.createdAt - b.createdAt),
+    list: async (actor) => (await sellerLists.products(actor.organizationId)).filter((product) => seesProduct(actor, product)),
     get: (actor, productId) => ownProduct(store, actor, productId),
 
     async create(actor, groupId, apiIds, fields) {
@@ -216,8 +218,8 @@ export function makeProducts({ store, clock, ids, audit, changes }: CatalogDepen
     },
 
     async liveSubscribers(actor, productId) {
-      await ownProduct(store, actor, productId);
-      return subscribersOf(productId);
+      const { organizationId } = await ownProduct(store, actor, productId);
+      return (await sellerLists.subscribers(organizationId)).ofProduct(productId);
     },
 
     async retire(actor, productId) {

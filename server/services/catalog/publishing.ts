@@ -4,14 +4,17 @@ import { checkDefinition, operationOf, routeKey } from '../../domain/api-definit
 import { canonicalJson } from '../../domain/plan.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { ApiDoc, PublicationDoc, Serving, Wanted } from '../../store/apis.ts';
+import type { Slice } from '../kept-lists.ts';
 import type { Constants } from './constants.ts';
 import { touchCatalogue } from './directory.ts';
 import { RELEASE } from './gateways.ts';
-import { mayEach, ownApi, owned, ownGateway, type CatalogDependencies } from './own.ts';
+import { mayEach, ownApi, owned, ownGateway, type ListingDependencies } from './own.ts';
 
 /** As many APIs go live by one request at most. */
 export const PUBLISH_MAX = 3_000;
 export const NOTE_MAX = 255;
+/** Records on one page. */
+export const HISTORY_PAGE_SIZE = 25;
 const SETTLE_ROUNDS = 10;
 /** A settling older than this was left by somebody who is gone. */
 const ABANDONED_MS = 30_000;
@@ -38,8 +41,8 @@ export interface Publishing {
   rollback(actor: Actor, apiId: string, publicationId: string): Promise<void>;
   offline(actor: Actor, gatewayId: string, apiIds: readonly string[]): Promise<number>;
   offlineEffect(actor: Actor, gatewayId: string, apiIds: readonly string[]): Promise<OfflineEffect>;
-  /** Every record of the API, newest first; `live` = it is meant to be served. */
-  history(actor: Actor, apiId: string): Promise<PublicationDoc[]>;
+  /** Records of the API in RELEASE, newest first; `live` = it is meant to be served. @param page  from 1 */
+  history(actor: Actor, apiId: string, page?: number): Promise<Slice<PublicationDoc>>;
   /** Finish what a crash left between two flags. Run by the sweeper. @returns how many were left */
   settleAbandoned(actor: Actor): Promise<number>;
 }
@@ -52,7 +55,8 @@ export function makePublishing({
   changes,
   upstreamAllow,
   constants,
-}: CatalogDependencies & { readonly constants: Pick<Constants, 'same'> }): Publishing {
+  sellerLists,
+}: Omit<ListingDependencies, 'directory'> & { readonly constants: Pick<Constants, 'same'> }): Publishing {
   const { apis, gateways } = store;
 
   const releaseOf = async (gatewayId: string) => {
@@ -126,6 +130,16 @@ export function makePublishing({
     return { good, unchanged, refused };
   }
 
+  /** By API, the ordinal that its next record takes. */
+  async function nextOrdinals(environmentId: string, list: readonly ApiDoc[]): Promise<Map<string, number>> {
+    const isUnknown = ({ ordinals, serving }: ApiDoc) => ordinals?.[environmentId] === undefined && serving?.[environmentId] !== undefined;
+    const told = await apis.newestOrdinals(
+      environmentId,
+      list.filter(isUnknown).map(({ _id }) => _id),
+    );
+    return new Map(list.map(({ _id, ordinals }) => [_id, (ordinals?.[environmentId] ?? told.get(_id) ?? 0) + 1]));
+  }
+
   const resourceOf = (gatewayId: string, list: readonly ApiDoc[]): string => {
     const [first] = list;
     return list.length === 1 && first ? `gateway:${gatewayId}/group:${first.groupId}/api:${first._id}` : `gateway:${gatewayId}`;
@@ -141,17 +155,15 @@ export function makePublishing({
         .filter((record) => record.environmentId === environment._id);
       const { good, unchanged, refused } = sift(drafts, live);
 
-      const ordinals = new Map<string, number>();
-      for (const { apiId, environmentId, ordinal } of await apis.publicationsOfApis(good.map(({ _id }) => _id))) {
-        if (environmentId === environment._id) ordinals.set(apiId, Math.max(ordinal, ordinals.get(apiId) ?? 0));
-      }
+      const ordinals = await nextOrdinals(environment._id, good);
+      await apis.takeOrdinals(environment._id, ordinals);
       const records = good.map((api): PublicationDoc => ({
         _id: ids.next('pub'),
         gatewayId,
         groupId: api.groupId,
         apiId: api._id,
         environmentId: environment._id,
-        ordinal: (ordinals.get(api._id) ?? 0) + 1,
+        ordinal: ordinals.get(api._id) ?? 1,
         definition: api.definition,
         live: false,
         note: note.slice(0, NOTE_MAX),
@@ -222,23 +234,29 @@ export function makePublishing({
       const environment = await releaseOf(gatewayId);
       const online = (await ownApis(actor, 'apig:apis:get', gatewayId, apiIds)).filter(({ serving }) => serving?.[environment._id]);
       const gone = new Set(online.map(({ _id }) => _id));
-      const selling = (await store.products.productsOfGateway(online[0]?.organizationId ?? '', gatewayId)).filter((product) =>
-        product.apiIds.some((id) => gone.has(id)),
-      );
-      const subscriptions = await store.subscriptions.liveOfProducts(selling.map(({ _id }) => _id));
-      const authorizations = (await Promise.all([...gone].slice(0, 100).map((id) => store.apps.authorizationsOfApi(id)))).flat();
+      const organizationId = online[0]?.organizationId ?? '';
+      const [products, subscribers, authorizations] = await Promise.all([
+        sellerLists.products(organizationId),
+        sellerLists.subscribers(organizationId),
+        sellerLists.authorizations(gatewayId),
+      ]);
+      const selling = products.filter(({ apiIds: sold, status }) => status !== 'retired' && sold.some((id) => gone.has(id)));
       return {
         apis: online.length,
         products: selling.map(({ _id, name }) => ({ id: _id, name })),
-        subscriptions: subscriptions.length,
-        authorizations: authorizations.filter(({ live }) => live).length,
+        subscriptions: selling.reduce((sum, { _id }) => sum + subscribers.ofProduct(_id), 0),
+        authorizations: authorizations.filter(({ apiId }) => gone.has(apiId)).length,
       };
     },
 
-    async history(actor, apiId) {
-      const { serving = {} } = await ownApi(store, actor, apiId);
-      const records = await apis.publicationsOf(apiId);
-      return records.map((record) => ({ ...record, live: serving[record.environmentId] === record._id })).sort((a, b) => b.ordinal - a.ordinal);
+    async history(actor, apiId, page = 1) {
+      const { gatewayId, ordinals, serving = {} } = await ownApi(store, actor, apiId);
+      const { _id: environmentId } = await releaseOf(gatewayId);
+      const total = ordinals?.[environmentId] ?? (await apis.newestOrdinals(environmentId, [apiId])).get(apiId) ?? 0;
+      const end = total - (page - 1) * HISTORY_PAGE_SIZE + 1;
+      const records = end <= 1 ? [] : await apis.publicationsBetween(apiId, environmentId, Math.max(1, end - HISTORY_PAGE_SIZE), end);
+      const rows = records.map((record) => ({ ...record, live: serving[environmentId] === record._id })).sort((a, b) => b.ordinal - a.ordinal);
+      return { rows, total };
     },
 
     async settleAbandoned() {

@@ -2,6 +2,9 @@ import type { Overview } from '../../services/catalog/overview.ts';
 
 type Selling = Awaited<ReturnType<Overview['selling']>>;
 
+/** Products on one page, of those on offer as of retired ones. */
+export const PRODUCTS_PAGE_SIZE = 25;
+
 export interface Step {
   readonly title: string;
   readonly text: string;
@@ -12,16 +15,17 @@ export interface Step {
 }
 
 /** The way from nothing to a listing, each step with the page where it goes on. */
-export function sellingSteps({ seller, gateways, products }: Selling): Step[] {
+export function sellingSteps({ seller, gateways, products: offered, retired }: Selling): Step[] {
+  const products = [...offered, ...retired];
   const gateway = gateways[0]?.gateway;
   const groups = gateways.flatMap((one) => one.groups);
   const group = groups[0]?.group;
   const filled = groups.find(({ apis }) => apis > 0);
   const live = groups.some((one) => one.live > 0);
   const groupPath = (one = filled?.group ?? group) => (one ? `/gateways/${one.gatewayId}/groups/${one._id}` : '/gateways');
-  const open = products.find(({ product }) => product.status === 'draft' || product.status === 'rejected') ?? products[0];
-  const productPath = open ? `/products/${open.product._id}` : '/products/new';
-  const sent = products.some(({ product }) => !['draft', 'rejected'].includes(product.status));
+  const open = products.find(({ status }) => status === 'draft' || status === 'rejected') ?? products[0];
+  const productPath = open ? `/products/${open._id}` : '/products/new';
+  const sent = products.some(({ status }) => !['draft', 'rejected'].includes(status));
   const steps = [
     {
       title: 'Seller profile',

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Actor } from '../../domain/actor.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { AUTHORIZATIONS_PAGE_SIZE } from '../../services/catalog/authorizations.ts';
+import { HISTORY_PAGE_SIZE } from '../../services/catalog/publishing.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { parseForm } from '../forms.ts';
@@ -189,15 +190,18 @@ export function apiRoutes(
 
   router.get('/gateways/:id/apis/:apiId/publishing', may('apig:apis:get'), async (req, res) => {
     const { model, summary } = await head(req, 'publishing');
-    const [history, effect] = await Promise.all([
-      catalog.publishing.history(actorOf(req), summary.api._id),
+    const current = pageOf(req.query['page']);
+    const [{ rows, total }, effect] = await Promise.all([
+      catalog.publishing.history(actorOf(req), summary.api._id, current),
       catalog.publishing.offlineEffect(actorOf(req), summary.api.gatewayId, [summary.api._id]),
     ]);
     page(res, 'provider/api-publishing', {
       ...model,
       effect,
       here: `${pathOf(req)}/publishing`,
-      history: history.map(({ _id, ordinal, note, publishedAt, live, definition }) => ({
+      total,
+      pages: total > HISTORY_PAGE_SIZE ? pagination(`${pathOf(req)}/publishing`, req.query, { page: current, size: HISTORY_PAGE_SIZE, total }) : null,
+      history: rows.map(({ _id, ordinal, note, publishedAt, live, definition }) => ({
         id: _id,
         ordinal,
         note,

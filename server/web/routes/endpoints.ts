@@ -123,7 +123,8 @@ export function endpointRoutes({ endpoints, publicListener }: Pick<Services, 'en
     page(res, 'provider/public-listener', {
       gateway: gatewayModel(gateway),
       trail: gatewayTrail(gateway, { text: 'Public listener' }),
-      effect: { ...effect, blocked: effect.stranded.length > 0 },
+      counts: effect.calls !== null,
+      effect: { ...effect, blocked: effect.stranded.count > 0, more: effect.stranded.count - effect.stranded.names.length },
     });
   });
   router.post(

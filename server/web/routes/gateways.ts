@@ -37,7 +37,7 @@ export function gatewayRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
   const router = Router();
 
   router.get('/gateways', may('apig:instances:get'), async (req, res) => {
-    const [{ gateways }, deleted] = await Promise.all([catalog.overview.selling(actorOf(req)), catalog.deletion.recent(actorOf(req))]);
+    const [gateways, deleted] = await Promise.all([catalog.overview.gateways(actorOf(req)), catalog.deletion.recent(actorOf(req))]);
     const asked = String(req.query['q'] ?? '').slice(0, 200);
     const filter = tagFilter('/gateways', req.query, gateways);
     const shown = gateways.filter(({ gateway }) => filter.meant.has(gateway._id) && gatewayMatches(gateway, asked));

@@ -3,12 +3,13 @@ import { z } from 'zod';
 import { EMPTY_PLAN_FORM, formOfPlan, planFromForm } from '../../domain/plan-form.ts';
 import { planOf, type Plan } from '../../domain/plan.ts';
 import { AppError } from '../../kernel/errors.ts';
-import type { PlanRow } from '../../services/catalog/plans.ts';
+import { VERSIONS_PAGE_SIZE, type PlanRow } from '../../services/catalog/plans.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
 import { planFormModel, planFormOf, planValues } from '../present/plan-form.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
 import { planModel } from '../present/plan.ts';
 import { productTabs, productTrail } from '../present/provider.ts';
 import { page } from '../render.ts';
@@ -39,7 +40,7 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
     return { product, model: { product: { id: product._id, name: product.name, state: product.status }, tabs: productTabs(product._id, 'plans') } };
   }
   async function planIn(req: Request) {
-    const found = await catalog.plans.get(actorOf(req), part(req, 'planId'));
+    const found = await catalog.plans.get(actorOf(req), part(req, 'planId'), pageOf(req.query['versions']));
     if (found.plan.productId !== part(req, 'id')) throw new AppError('not-found');
     return found;
   }
@@ -118,7 +119,17 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
         form: shown && !plan.retired ? planFormModel(shown, told.faults, true) : null,
         card: planRows(rows)[0]?.card ?? null,
         preview: shown ? previewed({ ...shown, name: plan.name }).card : null,
-        versions: versions.map((one) => ({
+        versionsTotal: versions.total,
+        versionPages:
+          versions.total > VERSIONS_PAGE_SIZE
+            ? pagination(
+                `${pathOf(req)}/${plan._id}`,
+                req.query,
+                { page: pageOf(req.query['versions']), size: VERSIONS_PAGE_SIZE, total: versions.total },
+                'versions',
+              )
+            : null,
+        versions: versions.rows.map((one) => ({
           id: one._id,
           n: one.n,
           publishedAt: one.publishedAt,

@@ -3,11 +3,14 @@ import type { Actor } from '../../domain/actor.ts';
 import { isUnsold } from '../../domain/product-rules.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
+import { slice } from '../../services/kept-lists.ts';
 import { flash } from '../flash.ts';
 import { parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
 import { formModel } from '../present/form.ts';
 import { groupModel } from '../present/provider.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
+import { PRODUCTS_PAGE_SIZE } from '../present/selling.ts';
 import { tagFilter } from '../present/tag-filter.ts';
 import { page } from '../render.ts';
 import { fieldsOf, LISTING_FIELDS, ListingForm, pathOf, productModel } from './product-kit.ts';
@@ -18,14 +21,30 @@ import { planRows } from './plans.ts';
 export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayUrl }: { gatewayUrl: string }): Router {
   const router = Router();
   router.get('/products', may('market:products:get'), async (req, res) => {
-    const { products, gateways } = await catalog.overview.selling(actorOf(req));
+    const { products, retired, gateways } = await catalog.overview.selling(actorOf(req));
     const filter = tagFilter('/products', req.query, gateways);
+    const isMeant = ({ gatewayId }: { readonly gatewayId: string }) => !filter.active || filter.meant.has(gatewayId);
+    const [offered, ended] = [products.filter(isMeant), retired.filter(isMeant)];
+    const [current, past] = [pageOf(req.query['page']), pageOf(req.query['retired'])];
+    const size = PRODUCTS_PAGE_SIZE;
     page(res, 'provider/products', {
       filter: filter.model,
-      any: products.length > 0,
-      products: products
-        .filter(({ product }) => !filter.active || filter.meant.has(product.gatewayId))
-        .map(({ product, plans, subscribers }) => ({ ...productModel(product, 'overview').product, plans, subscribers })),
+      any: products.length + retired.length > 0,
+      meant: offered.length + ended.length > 0,
+      products: slice(offered, current, size).rows.map(({ _id, apiIds, name, plans, status, subscribers, tagline }) => ({
+        id: _id,
+        name,
+        tagline,
+        state: status,
+        apis: apiIds.length,
+        plans,
+        subscribers,
+      })),
+      pages: offered.length > size ? pagination('/products', req.query, { page: current, size, total: offered.length }) : null,
+      retiredTotal: ended.length,
+      retiredOpen: req.query['retired'] !== undefined || offered.length === 0,
+      retired: slice(ended, past, size).rows.map(({ _id, apiIds, name, listedAt, tagline }) => ({ id: _id, name, tagline, apis: apiIds.length, listedAt })),
+      retiredPages: ended.length > size ? pagination('/products', req.query, { page: past, size, total: ended.length }, 'retired') : null,
       live: gateways.some(({ groups }) => groups.some((group) => group.live > 0)),
     });
   });
@@ -33,7 +52,7 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
   const fresh = async (req: Request, res: Response, values: Record<string, unknown>, faults: Record<string, string> = {}, status = 200) => {
     const actor = actorOf(req);
     const groupId = String(values['groupId'] ?? req.query['group'] ?? '');
-    const { gateways } = await catalog.overview.selling(actor);
+    const gateways = await catalog.overview.gateways(actor);
     const groups = gateways.flatMap(({ gateway, groups: list }) =>
       list.map(({ group, apis, live }) => ({ ...groupModel(group, gatewayUrl), gatewayId: gateway._id, gatewayName: gateway.name, apis, live })),
     );

@@ -1,11 +1,13 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import type { Services } from '../../services/index.ts';
+import { slice } from '../../services/kept-lists.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
-import { sellingSteps } from '../present/selling.ts';
+import { pageOf, pagination } from '../present/pagination.ts';
+import { PRODUCTS_PAGE_SIZE, sellingSteps } from '../present/selling.ts';
 import { tagFilter } from '../present/tag-filter.ts';
 import { page } from '../render.ts';
 import { body, orAgain } from './provider-kit.ts';
@@ -35,10 +37,12 @@ export function sellingRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
   const router = Router();
 
   router.get('/selling', may('market:products:get'), async (req, res) => {
-    const { seller, gateways, products } = await catalog.overview.selling(actorOf(req));
-    const steps = sellingSteps({ seller, gateways, products });
+    const selling = await catalog.overview.selling(actorOf(req));
+    const { seller, gateways, products, retired } = selling;
+    const steps = sellingSteps(selling);
     const filter = tagFilter('/selling', req.query, gateways);
-    const shown = products.filter(({ product }) => !filter.active || filter.meant.has(product.gatewayId));
+    const shown = products.filter(({ gatewayId }) => !filter.active || filter.meant.has(gatewayId));
+    const [current, size] = [pageOf(req.query['page']), PRODUCTS_PAGE_SIZE];
     const serving = gateways.filter(({ gateway }) => filter.meant.has(gateway._id));
     page(res, 'provider/selling', {
       steps,
@@ -49,15 +53,17 @@ export function sellingRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
       any: products.length > 0,
       live: serving.flatMap(({ groups }) => groups).reduce((sum, { live }) => sum + live, 0),
       subscribers: shown.reduce((sum, one) => sum + one.subscribers, 0),
-      listed: shown.filter(({ product }) => product.status === 'listed').length,
-      products: shown.map(({ product, plans, subscribers }) => ({
-        id: product._id,
-        name: product.name,
-        state: product.status,
-        reason: product.status === 'rejected' ? product.statusReason : '',
+      listed: shown.filter(({ status }) => status === 'listed').length,
+      products: slice(shown, current, size).rows.map(({ _id, name, plans, status, statusReason, subscribers }) => ({
+        id: _id,
+        name,
+        state: status,
+        reason: status === 'rejected' ? statusReason : '',
         plans,
         subscribers,
       })),
+      pages: shown.length > size ? pagination('/selling', req.query, { page: current, size, total: shown.length }) : null,
+      retired: retired.length,
     });
   });
 

@@ -73,8 +73,10 @@ describe('snapshots for gateways', () => {
   it('hold what is published, and the grants, subscriptions and windows that calls are decided by', async () => {
     const { store } = world;
     const [api] = await store.apis.livePublications();
-    const [plan] = await store.products.planVersionsOfPlan(
+    const [plan] = await store.products.planVersionsBetween(
       (await store.products.plansOf((await store.products.productBySlug('countries'))?._id ?? ''))[0]?._id ?? '',
+      1,
+      2,
     );
     const now = clock.now();
     const versionId = plan?._id ?? 'plan_none_v1';

@@ -39,7 +39,7 @@ describe('publishing an API', function () {
     await catalog.publishing.publish(atlas, gateway._id, [api._id], '');
     await catalog.publishing.rollback(atlas, api._id, first.published[0]?._id ?? '');
     expect((await served(api._id)).map(({ ordinal }) => ordinal)).to.deep.equal([1]);
-    expect((await catalog.publishing.history(atlas, api._id)).map(({ ordinal, live }) => [ordinal, live])).to.deep.equal([
+    expect((await catalog.publishing.history(atlas, api._id)).rows.map(({ ordinal, live }) => [ordinal, live])).to.deep.equal([
       [2, false],
       [1, true],
     ]);
@@ -119,7 +119,7 @@ describe('publishing an API', function () {
     // A record of the past meets the same rule.
     await catalog.publishing.publish(atlas, gateway._id, [first._id], '');
     await catalog.publishing.publish(atlas, gateway._id, [second._id], '');
-    const past = (await catalog.publishing.history(atlas, first._id)).find(({ ordinal }) => ordinal === 1);
+    const past = (await catalog.publishing.history(atlas, first._id)).rows.find(({ ordinal }) => ordinal === 1);
     expect((await refusal(catalog.publishing.rollback(atlas, first._id, past?._id ?? ''))).code).to.equal('conflict');
     expect(await served(first._id)).to.have.length(0);
   });

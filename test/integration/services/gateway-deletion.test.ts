@@ -3,6 +3,7 @@ import { SYSTEM } from '../../../server/domain/actor.ts';
 import { makeCatalog } from '../../../server/services/catalog.ts';
 import { readSnapshot } from '../../../server/services/snapshot-reader.ts';
 import type { Store } from '../../../server/store/index.ts';
+import type { ProductDoc } from '../../../server/store/products.ts';
 import { catalogWorld, definition, productFields, readyProduct, type CatalogWorld } from '../../support/catalog-world.ts';
 import { refusal } from '../../support/refusal.ts';
 
@@ -169,7 +170,7 @@ describe('deleting a gateway', function () {
     await catalog.products.submit(atlas, product._id);
     expect((await refusal(catalog.deletion.begin(atlas, gateway._id, 'Main'))).detail).to.contain('Countries is in review');
     await catalog.reviews.approve(operator, product._id, (await catalog.products.get(atlas, product._id)).rev);
-    await subscribe(store, product._id, gateway._id);
+    await subscribe(store, product);
     expect((await refusal(catalog.deletion.begin(atlas, gateway._id, 'Main'))).detail).to.contain('Countries is listed and has 1 live subscription');
     const { hindrances } = await catalog.deletion.state(atlas, gateway._id);
     expect(hindrances.map(({ product: { _id }, liveSubscriptions }) => [_id, liveSubscriptions])).to.deep.equal([[product._id, 1]]);
@@ -250,12 +251,12 @@ async function connect(store: Store, id: string, gatewayId: string, organization
   if (address !== null) await store.endpoints.accept(id, address, { at: 2, by: 'usr_1', mark: '' });
 }
 
-async function subscribe(store: Store, productId: string, gatewayId: string): Promise<void> {
+async function subscribe(store: Store, { _id: productId, organizationId: providerId, gatewayId }: ProductDoc): Promise<void> {
   await store.subscriptions.add({
     _id: 'sub_hanging',
     organizationId: 'org_buyer',
     productId,
-    providerId: 'org_seller',
+    providerId,
     gatewayId,
     planId: 'plan_1',
     planVersionId: 'plan_1_v1',

@@ -81,8 +81,16 @@ export function billingOperations({
       summary: 'Invoices, newest first.',
       query: PageQuery,
       answer: InvoiceList,
-      run: async ({ actor, query }) =>
-        paged('invoices', await invoicing.list(actor, 0, clock.now() + 1), query, ({ issuedAt, _id }) => [issuedAt, _id], invoiceJson),
+      async run({ actor, query }) {
+        const part = paged(
+          'invoices',
+          await invoicing.issued(actor),
+          query,
+          ({ at, _id }) => [at, _id],
+          ({ _id }) => _id,
+        );
+        return { ...part, items: (await invoicing.some(actor, part.items)).map(invoiceJson) };
+      },
     }),
     operation({
       method: 'get',
