@@ -74,6 +74,17 @@ export function pageOfList<T>(rows: readonly T[], number: number, size: number):
   return { rows: rows.slice((page - 1) * size, page * size), total: rows.length, page, size };
 }
 
+/**
+ * Of records numbered from 1 without gaps, the page that shows the newest first, and the numbers [from, to) on it.
+ *
+ * @param total  the newest number; @param number  of the page, from 1; past the end it is the last one
+ */
+export function pageOfNumbers(total: number, number: number, size: number) {
+  const page = pageWithin(number, total, size);
+  const to = total - (page - 1) * size + 1;
+  return { page, size, total, from: Math.max(1, to - size), to };
+}
+
 /** Documents in the order of their ids; what is gone meanwhile is left out. */
 export function inOrderOf<T extends { readonly _id: string }>(ids: readonly string[], documents: readonly T[]): T[] {
   const found = new Map(documents.map((document) => [document._id, document]));

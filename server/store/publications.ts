@@ -133,6 +133,7 @@ export function makePublications(connection: Connection, servingOf: (apiIds: rea
   return {
     models: [Publications, Settlings],
     publication: (id: string) => Publications.findById(id).lean<PublicationDoc>(),
+    publicationsById,
     publicationsOf: (apiId: string) => Publications.find({ apiId }).lean<PublicationDoc[]>(),
     /** Those with the ordinals [from, to) of an API in an environment. */
     publicationsBetween: (apiId: string, environmentId: string, from: number, to: number) =>

@@ -8,7 +8,8 @@ const DAY_MS = 86_400_000;
 export interface ListPage {
   readonly name: string;
   readonly path: string;
-  readonly who: 'owner' | 'operator';
+  /** `program`: the management API, with a key of the owner. */
+  readonly who: 'owner' | 'operator' | 'program';
   /** Records that one page shows: a page reads these, and a few documents around them. */
   readonly shows: number;
   /** Of its lists, how many have more than one page: each has a pager of its own. */

@@ -1,8 +1,10 @@
+import { bearerClient } from './api-client.ts';
 import { testMongo } from './engines.ts';
 import { fillGateway } from './lists-gateway.ts';
 import { listsGround, type ListPage } from './lists-ground.ts';
 import { fillOperatorLists } from './lists-operator.ts';
 import { fillOrganization } from './lists-organization.ts';
+import { fillSeller } from './lists-seller.ts';
 import { fillTrade } from './lists-trade.ts';
 import { operatorAlone, startPortal } from './portal.ts';
 
@@ -25,7 +27,15 @@ export async function listsWorld(size: number) {
   const operator = await operatorAlone(portal, 'Olga');
   const ground = listsGround(portal, owner, size);
   const { gateway, group, pages: ofGateway } = await fillGateway(ground);
-  const filled = [await fillOrganization(ground), await fillTrade(ground, gateway._id), await fillOperatorLists(ground)];
+  const filled = [
+    await fillOrganization(ground),
+    await fillTrade(ground, gateway._id),
+    await fillSeller(ground, gateway._id, group._id),
+    await fillOperatorLists(ground),
+  ];
+  const issued = await portal.composition.services.accessKeys.createOwn(ground.actor, { kind: 'token', name: 'Lists', lifeDays: null });
+  if (issued.kind !== 'token') throw new Error('no token');
+  const program = { get: (path: string) => bearerClient(portal.origin, issued.token).send('GET', path.replace('/api/v1', '')) };
   // What is put there in batches goes past the lists kept in memory; a write of the product tells them.
   await store.accounts.setUserName(owner.userId, 'Owner');
 
@@ -35,7 +45,7 @@ export async function listsWorld(size: number) {
     gatewayId: gateway._id,
     groupId: group._id,
     pages: [...ofGateway, ...filled.flatMap(({ pages }) => pages)],
-    visit: ({ who }: ListPage, path: string) => (who === 'owner' ? owner : operator).get(path),
+    visit: ({ who }: ListPage, path: string): Promise<{ readonly status: number; readonly text: string }> => ({ owner, operator, program })[who].get(path),
     /** Documents and commands since the last call. */
     taken() {
       const seen = { documents, commands };

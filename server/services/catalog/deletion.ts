@@ -14,6 +14,8 @@ const LOOK_BACK_MS = 600_000;
 /** Whoever decided confirms within this, or is gone: then the sweep does. */
 const UNCONFIRMED_MS = 10_000;
 const NAMES_AUDITED = 100;
+/** Of what stands against a deletion, as much is named. */
+export const HINDRANCES_SHOWN = 20;
 
 export type Held = Readonly<Record<HeldKind, number>>;
 
@@ -127,8 +129,10 @@ export function makeGatewayDeletion({ store, clock, audit, changes, deletionBegu
     };
   }
 
-  const refusal = (hindrances: readonly Hindrance[]): AppError =>
-    new AppError('conflict', `This gateway cannot be deleted: ${hindrances.map(hindranceWords).join('; ')}.`);
+  const refusal = (hindrances: readonly Hindrance[]): AppError => {
+    const more = hindrances.length > HINDRANCES_SHOWN ? `; and ${hindrances.length - HINDRANCES_SHOWN} more` : '';
+    return new AppError('conflict', `This gateway cannot be deleted: ${hindrances.slice(0, HINDRANCES_SHOWN).map(hindranceWords).join('; ')}${more}.`);
+  };
 
   /** After the mark: whatever came just before it is seen now, whatever comes after it sees the mark. @returns what stands against it */
   async function confirm(gateway: GatewayDoc): Promise<readonly Hindrance[]> {

@@ -4,8 +4,8 @@ import { PRODUCT_LIMITS } from '../../domain/product-rules.ts';
 import { isSlug } from '../../domain/slug.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { PlanDoc, PlanVersionDoc } from '../../store/products.ts';
+import { pageOfNumbers, type ListPage } from '../kept-lists.ts';
 import { faulty, owned, ownProduct, refuseFaults, type ListingDependencies } from './own.ts';
-import type { Slice } from '../kept-lists.ts';
 
 const TITLE_MAX = 40;
 const SUMMARY_MAX = 160;
@@ -13,7 +13,7 @@ const PUBLISH_TRIES = 5;
 /** Versions looked for at once beyond the one that is known. */
 const VERSIONS_AHEAD = 10;
 /** Versions on one page. */
-export const VERSIONS_PAGE_SIZE = 25;
+const VERSIONS_PAGE_SIZE = 25;
 
 export interface PlanFields {
   /** Short, in addresses and programs: `starter`. Cannot change later. */
@@ -33,7 +33,7 @@ export interface PlanRow {
 export interface Plans {
   list(actor: Actor, productId: string): Promise<PlanRow[]>;
   /** @param page  of its versions, the newest first; from 1 */
-  get(actor: Actor, planId: string, page?: number): Promise<{ plan: PlanDoc; version: PlanVersionDoc | null; versions: Slice<PlanVersionDoc> }>;
+  get(actor: Actor, planId: string, page?: number): Promise<{ plan: PlanDoc; version: PlanVersionDoc | null; versions: ListPage<PlanVersionDoc> }>;
   /** A plan with its first version, published. Calling it again with the same name and terms finishes what a crash cut short. */
   create(actor: Actor, productId: string, fields: PlanFields, document: PlanDocument): Promise<PlanDoc>;
   /** Title and summary change at once; changed terms become a new version, for new subscribers only (rule N6). @returns the version in force */
@@ -128,15 +128,15 @@ export function makePlans({ store, clock, ids, audit, changes, sellerLists }: Om
       }));
     },
 
-    async get(actor, planId, page = 1) {
+    async get(actor, planId, number = 1) {
       const plan = await ownPlan(actor, planId);
       const total = (await newestOf(plan))?.n ?? 0;
-      const end = total - (page - 1) * VERSIONS_PAGE_SIZE + 1;
+      const { from, to, ...page } = pageOfNumbers(total, number, VERSIONS_PAGE_SIZE);
       const [version, rows] = await Promise.all([
         plan.currentVersionId === null ? null : products.planVersion(plan.currentVersionId),
-        end <= 1 ? [] : products.planVersionsBetween(planId, Math.max(1, end - VERSIONS_PAGE_SIZE), end),
+        total === 0 ? [] : products.planVersionsBetween(planId, from, to),
       ]);
-      return { plan, version, versions: { rows: rows.sort((a, b) => b.n - a.n), total } };
+      return { plan, version, versions: { ...page, rows: rows.sort((a, b) => b.n - a.n) } };
     },
 
     async create(actor, productId, { name, title, summary }, document) {

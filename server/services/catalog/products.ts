@@ -6,25 +6,15 @@ import { isAllowed } from '../../domain/rights.ts';
 import { slugFault, slugOf } from '../../domain/slug.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { sha256Hex } from '../../kernel/ids.ts';
-import type { ApiDoc } from '../../store/apis.ts';
 import { isDuplicateKey } from '../../store/connect.ts';
-import type { GroupDoc } from '../../store/gateways.ts';
 import type { ProductDoc } from '../../store/products.ts';
 import { noRoom } from '../access-names.ts';
 import { RELEASE } from './gateways.ts';
 import { faulty, ownGroup, ownProduct, refuseFaults, seesProduct, stillOpen, type ListingDependencies } from './own.ts';
 import type { ProductRow } from './seller-lists.ts';
-import { fieldsOf, readinessOf } from './product-readiness.ts';
+import { fieldsOf, readinessOf, readinessShown, sellableOf, type Sellable } from './product-readiness.ts';
 
 export const PRODUCTS_MAX = 100;
-
-/** An API that can be part of a product, and whether it can be sold now. */
-export interface Sellable {
-  readonly api: ApiDoc;
-  readonly live: boolean;
-  /** Why it cannot be chosen; empty when it can. */
-  readonly reason: string;
-}
 
 export interface Products {
   /** The oldest first; retired ones too. */
@@ -38,7 +28,8 @@ export interface Products {
   setApis(actor: Actor, productId: string, rev: number, apiIds: readonly string[]): Promise<void>;
   /** @param bytes  PNG, JPEG or WebP, at most 256 KB; null takes the logo away */
   setLogo(actor: Actor, productId: string, bytes: Uint8Array | null): Promise<void>;
-  sellable(actor: Actor, groupId: string): Promise<{ group: GroupDoc; apis: Sellable[] }>;
+  /** The APIs of a group, and which of them can be sold. */
+  sellable(actor: Actor, groupId: string): Promise<readonly Sellable[]>;
   readiness(actor: Actor, productId: string): Promise<ReadinessItem[]>;
   submit(actor: Actor, productId: string): Promise<void>;
   /** Take a submission back. */
@@ -52,7 +43,7 @@ export interface Products {
   logo(actor: Actor, productId: string): Promise<NonNullable<ProductDoc['logo']> | undefined>;
 }
 
-export function makeProducts({ store, clock, ids, audit, changes, sellerLists }: Omit<ListingDependencies, 'directory'>): Products {
+export function makeProducts({ store, clock, ids, audit, changes, directory, sellerLists }: ListingDependencies): Products {
   const { products } = store;
 
   /** Where something is decided by it; pages tell what is kept in memory. */
@@ -186,19 +177,10 @@ export function makeProducts({ store, clock, ids, audit, changes, sellerLists }:
     async sellable(actor, groupId) {
       const found = await store.gateways.group(groupId);
       const group = await ownGroup(store, actor, found?.gatewayId ?? '', groupId);
-      const [all, live] = await Promise.all([store.apis.apisOfGroup(group.gatewayId, groupId), store.apis.livePublicationsOfGroup(groupId)]);
-      const served = new Set(live.map(({ apiId }) => apiId));
-      return {
-        group,
-        apis: all.map((api) => ({
-          api,
-          live: served.has(api._id),
-          reason: api.definition.security.startsWith('APP') ? '' : 'Its security does not know who calls: choose APP to sell it.',
-        })),
-      };
+      return sellableOf({ store, directory }, group.gatewayId, groupId);
     },
 
-    readiness: async (actor, productId) => readinessOf(store, await ownProduct(store, actor, productId)),
+    readiness: async (actor, productId) => readinessShown({ store, directory }, await ownProduct(store, actor, productId)),
 
     async submit(actor, productId) {
       const product = await ownProduct(store, actor, productId);

@@ -4,7 +4,7 @@ import { checkDefinition, operationOf, routeKey } from '../../domain/api-definit
 import { canonicalJson } from '../../domain/plan.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { ApiDoc, PublicationDoc, Serving, Wanted } from '../../store/apis.ts';
-import type { Slice } from '../kept-lists.ts';
+import { pageOfNumbers, type ListPage } from '../kept-lists.ts';
 import type { Constants } from './constants.ts';
 import { touchCatalogue } from './directory.ts';
 import { RELEASE } from './gateways.ts';
@@ -14,7 +14,7 @@ import { mayEach, ownApi, owned, ownGateway, type ListingDependencies } from './
 export const PUBLISH_MAX = 3_000;
 export const NOTE_MAX = 255;
 /** Records on one page. */
-export const HISTORY_PAGE_SIZE = 25;
+const HISTORY_PAGE_SIZE = 25;
 const SETTLE_ROUNDS = 10;
 /** A settling older than this was left by somebody who is gone. */
 const ABANDONED_MS = 30_000;
@@ -42,7 +42,7 @@ export interface Publishing {
   offline(actor: Actor, gatewayId: string, apiIds: readonly string[]): Promise<number>;
   offlineEffect(actor: Actor, gatewayId: string, apiIds: readonly string[]): Promise<OfflineEffect>;
   /** Records of the API in RELEASE, newest first; `live` = it is meant to be served. @param page  from 1 */
-  history(actor: Actor, apiId: string, page?: number): Promise<Slice<PublicationDoc>>;
+  history(actor: Actor, apiId: string, page?: number): Promise<ListPage<PublicationDoc>>;
   /** Finish what a crash left between two flags. Run by the sweeper. @returns how many were left */
   settleAbandoned(actor: Actor): Promise<number>;
 }
@@ -249,14 +249,14 @@ export function makePublishing({
       };
     },
 
-    async history(actor, apiId, page = 1) {
+    async history(actor, apiId, number = 1) {
       const { gatewayId, ordinals, serving = {} } = await ownApi(store, actor, apiId);
       const { _id: environmentId } = await releaseOf(gatewayId);
       const total = ordinals?.[environmentId] ?? (await apis.newestOrdinals(environmentId, [apiId])).get(apiId) ?? 0;
-      const end = total - (page - 1) * HISTORY_PAGE_SIZE + 1;
-      const records = end <= 1 ? [] : await apis.publicationsBetween(apiId, environmentId, Math.max(1, end - HISTORY_PAGE_SIZE), end);
+      const { from, to, ...page } = pageOfNumbers(total, number, HISTORY_PAGE_SIZE);
+      const records = total === 0 ? [] : await apis.publicationsBetween(apiId, environmentId, from, to);
       const rows = records.map((record) => ({ ...record, live: serving[environmentId] === record._id })).sort((a, b) => b.ordinal - a.ordinal);
-      return { rows, total };
+      return { ...page, rows };
     },
 
     async settleAbandoned() {

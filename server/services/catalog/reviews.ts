@@ -8,18 +8,21 @@ import type { GroupDoc } from '../../store/gateways.ts';
 import type { PlanDoc, PlanVersionDoc, ProductDoc } from '../../store/products.ts';
 import { inOrderOf, makeKeptLists, oldestFirst, pageOfList, type ListPage } from '../kept-lists.ts';
 import type { SendLetter } from '../letters.ts';
-import { faulty, type CatalogDependencies } from './own.ts';
-import { readinessOf } from './product-readiness.ts';
+import { faulty, type CatalogDependencies, type ListingDependencies } from './own.ts';
+import { readinessOf, readinessShown, sellableOf, type Sellable } from './product-readiness.ts';
 
 const PAGE_SIZE = 25;
+const APIS_PAGE_SIZE = 50;
+
+const byPath = (a: Sellable, b: Sellable): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.method < b.method ? -1 : 1);
 
 /** All an operator needs to decide. */
 export interface Dossier {
   readonly product: ProductDoc;
   readonly seller: OrganizationDoc | null;
   readonly group: GroupDoc | null;
-  /** What would be sold, as it is live now. */
-  readonly apis: readonly PublicationDoc[];
+  /** A page of what would be sold, as it is live now, by path. */
+  readonly apis: ListPage<PublicationDoc>;
   readonly plans: readonly { readonly plan: PlanDoc; readonly version: PlanVersionDoc }[];
   readonly readiness: readonly ReadinessItem[];
 }
@@ -27,7 +30,8 @@ export interface Dossier {
 export interface Reviews {
   /** A page of the waiting products, the longest waiting first; from 1. */
   waiting(actor: Actor, number: number): Promise<ListPage<{ product: ProductDoc; sellerName: string }>>;
-  dossier(actor: Actor, productId: string): Promise<Dossier>;
+  /** @param number  of the page of its APIs, from 1 */
+  dossier(actor: Actor, productId: string, number?: number): Promise<Dossier>;
   /** @throws conflict when it is no longer submitted, or no longer complete */
   approve(actor: Actor, productId: string, rev: number): Promise<void>;
   reject(actor: Actor, productId: string, rev: number, reason: string): Promise<void>;
@@ -37,7 +41,7 @@ export interface ReviewsDependencies extends CatalogDependencies {
   readonly sendLetter: SendLetter;
 }
 
-export function makeReviews({ store, clock, audit, changes, sendLetter }: ReviewsDependencies): Reviews {
+export function makeReviews({ store, clock, audit, changes, sendLetter, directory }: ReviewsDependencies & Pick<ListingDependencies, 'directory'>): Reviews {
   const { products } = store;
   const lists = makeKeptLists({ settings: store.settings, clock });
 
@@ -46,6 +50,15 @@ export function makeReviews({ store, clock, audit, changes, sendLetter }: Review
     // Drafts are the provider's own business, also for operators.
     if (!product || product.status === 'draft') throw new AppError('not-found');
     return product;
+  }
+
+  async function offeredBy({ apiIds, environmentId, gatewayId, groupId }: ProductDoc, number: number): Promise<ListPage<PublicationDoc>> {
+    const chosen = new Set(apiIds);
+    const live = (await sellableOf({ store, directory }, gatewayId, groupId)).filter((api) => api.live && chosen.has(api.id));
+    const found = pageOfList([...live].sort(byPath), number, APIS_PAGE_SIZE);
+    const ids = found.rows.map(({ id }) => id);
+    const serving = inOrderOf(ids, await store.apis.apis(ids)).flatMap((api) => api.serving?.[environmentId] ?? []);
+    return { ...found, rows: inOrderOf(serving, await store.apis.publicationsById(serving)) };
   }
 
   async function decide(
@@ -97,14 +110,14 @@ export function makeReviews({ store, clock, audit, changes, sendLetter }: Review
       return { ...found, rows };
     },
 
-    async dossier(_actor, productId) {
+    async dossier(_actor, productId, number = 1) {
       const product = await submitted(productId);
-      const [seller, group, plans, live, items] = await Promise.all([
+      const [seller, group, plans, apis, items] = await Promise.all([
         store.accounts.organization(product.organizationId),
         store.gateways.group(product.groupId),
         products.plansOf(productId),
-        store.apis.livePublicationsOfGroup(product.groupId),
-        readinessOf(store, product),
+        offeredBy(product, number),
+        readinessShown({ store, directory }, product),
       ]);
       const open = plans.filter(({ retired, currentVersionId }) => !retired && currentVersionId !== null).sort((a, b) => a.ordinal - b.ordinal);
       const versions = new Map(
@@ -115,7 +128,7 @@ export function makeReviews({ store, clock, audit, changes, sendLetter }: Review
         seller,
         group,
         readiness: items,
-        apis: live.filter(({ apiId, environmentId }) => environmentId === product.environmentId && product.apiIds.includes(apiId)),
+        apis,
         plans: open.flatMap((plan) => {
           const version = versions.get(plan.currentVersionId ?? '');
           return version ? [{ plan, version }] : [];

@@ -1,4 +1,4 @@
-import { hindranceWords, isEmpty, type DeletionState, type Held } from '../../services/catalog/deletion.ts';
+import { hindranceWords, HINDRANCES_SHOWN, isEmpty, type DeletionState, type Held } from '../../services/catalog/deletion.ts';
 import type { HeldKind } from '../../store/gateways.ts';
 import { counted } from './number.ts';
 
@@ -34,7 +34,8 @@ export function deletionModel({ gateway, held, liveApis, hindrances }: DeletionS
     left: rows(held).filter(({ count, kind }) => count > 0 && kind !== 'parameters'),
     progress: { used: Math.max(0, before - left), whole: before },
     live: liveApis === 0 ? '' : counted(liveApis, 'API'),
-    hindrances: hindrances.map((hindrance) => ({ productId: hindrance.product._id, words: hindranceWords(hindrance) })),
+    hindrances: hindrances.slice(0, HINDRANCES_SHOWN).map((hindrance) => ({ productId: hindrance.product._id, words: hindranceWords(hindrance) })),
+    hindrancesMore: Math.max(0, hindrances.length - HINDRANCES_SHOWN),
     decidedAt: deletion?.at ?? null,
     goneAt: goneAt ?? null,
     by: byName,

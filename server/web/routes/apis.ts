@@ -3,7 +3,6 @@ import { z } from 'zod';
 import type { Actor } from '../../domain/actor.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { AUTHORIZATIONS_PAGE_SIZE } from '../../services/catalog/authorizations.ts';
-import { HISTORY_PAGE_SIZE } from '../../services/catalog/publishing.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { parseForm } from '../forms.ts';
@@ -190,17 +189,15 @@ export function apiRoutes(
 
   router.get('/gateways/:id/apis/:apiId/publishing', may('apig:apis:get'), async (req, res) => {
     const { model, summary } = await head(req, 'publishing');
-    const current = pageOf(req.query['page']);
-    const [{ rows, total }, effect] = await Promise.all([
-      catalog.publishing.history(actorOf(req), summary.api._id, current),
+    const [{ rows, ...position }, effect] = await Promise.all([
+      catalog.publishing.history(actorOf(req), summary.api._id, pageOf(req.query['page'])),
       catalog.publishing.offlineEffect(actorOf(req), summary.api.gatewayId, [summary.api._id]),
     ]);
     page(res, 'provider/api-publishing', {
       ...model,
       effect,
       here: `${pathOf(req)}/publishing`,
-      total,
-      pages: total > HISTORY_PAGE_SIZE ? pagination(`${pathOf(req)}/publishing`, req.query, { page: current, size: HISTORY_PAGE_SIZE, total }) : null,
+      pages: position.total > position.size ? pagination(`${pathOf(req)}/publishing`, req.query, position) : null,
       history: rows.map(({ _id, ordinal, note, publishedAt, live, definition }) => ({
         id: _id,
         ordinal,

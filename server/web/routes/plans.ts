@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { EMPTY_PLAN_FORM, formOfPlan, planFromForm } from '../../domain/plan-form.ts';
 import { planOf, type Plan } from '../../domain/plan.ts';
 import { AppError } from '../../kernel/errors.ts';
-import { VERSIONS_PAGE_SIZE, type PlanRow } from '../../services/catalog/plans.ts';
+import type { PlanRow } from '../../services/catalog/plans.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
@@ -119,16 +119,7 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
         form: shown && !plan.retired ? planFormModel(shown, told.faults, true) : null,
         card: planRows(rows)[0]?.card ?? null,
         preview: shown ? previewed({ ...shown, name: plan.name }).card : null,
-        versionsTotal: versions.total,
-        versionPages:
-          versions.total > VERSIONS_PAGE_SIZE
-            ? pagination(
-                `${pathOf(req)}/${plan._id}`,
-                req.query,
-                { page: pageOf(req.query['versions']), size: VERSIONS_PAGE_SIZE, total: versions.total },
-                'versions',
-              )
-            : null,
+        versionPages: versions.total > versions.size ? pagination(`${pathOf(req)}/${plan._id}`, req.query, versions, 'versions') : null,
         versions: versions.rows.map((one) => ({
           id: one._id,
           n: one.n,

@@ -3,7 +3,7 @@ import type { Actor } from '../../domain/actor.ts';
 import { isUnsold } from '../../domain/product-rules.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
-import { slice } from '../../services/kept-lists.ts';
+import { pageOfList } from '../../services/kept-lists.ts';
 import { flash } from '../flash.ts';
 import { parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
@@ -24,14 +24,13 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
     const { products, retired, gateways } = await catalog.overview.selling(actorOf(req));
     const filter = tagFilter('/products', req.query, gateways);
     const isMeant = ({ gatewayId }: { readonly gatewayId: string }) => !filter.active || filter.meant.has(gatewayId);
-    const [offered, ended] = [products.filter(isMeant), retired.filter(isMeant)];
-    const [current, past] = [pageOf(req.query['page']), pageOf(req.query['retired'])];
-    const size = PRODUCTS_PAGE_SIZE;
+    const offered = pageOfList(products.filter(isMeant), pageOf(req.query['page']), PRODUCTS_PAGE_SIZE);
+    const ended = pageOfList(retired.filter(isMeant), pageOf(req.query['retired']), PRODUCTS_PAGE_SIZE);
     page(res, 'provider/products', {
       filter: filter.model,
       any: products.length + retired.length > 0,
-      meant: offered.length + ended.length > 0,
-      products: slice(offered, current, size).rows.map(({ _id, apiIds, name, plans, status, subscribers, tagline }) => ({
+      meant: offered.total + ended.total > 0,
+      products: offered.rows.map(({ _id, apiIds, name, plans, status, subscribers, tagline }) => ({
         id: _id,
         name,
         tagline,
@@ -40,11 +39,9 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
         plans,
         subscribers,
       })),
-      pages: offered.length > size ? pagination('/products', req.query, { page: current, size, total: offered.length }) : null,
-      retiredTotal: ended.length,
-      retiredOpen: req.query['retired'] !== undefined || offered.length === 0,
-      retired: slice(ended, past, size).rows.map(({ _id, apiIds, name, listedAt, tagline }) => ({ id: _id, name, tagline, apis: apiIds.length, listedAt })),
-      retiredPages: ended.length > size ? pagination('/products', req.query, { page: past, size, total: ended.length }, 'retired') : null,
+      pages: offered.total > offered.size ? pagination('/products', req.query, offered) : null,
+      retired: ended.rows.map(({ _id, apiIds, name, listedAt, tagline }) => ({ id: _id, name, tagline, apis: apiIds.length, listedAt })),
+      retiredPages: ended.total > ended.size ? pagination('/products', req.query, ended, 'retired') : null,
       live: gateways.some(({ groups }) => groups.some((group) => group.live > 0)),
     });
   });
@@ -83,17 +80,9 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
     );
   };
   async function sellable(actor: Actor, groupId: string, marked: readonly string[], all: boolean) {
-    const { apis } = await catalog.products.sellable(actor, groupId);
-    return apis
-      .map(({ api, live, reason }) => ({
-        id: api._id,
-        method: api.definition.frontend.method,
-        path: api.definition.frontend.path,
-        name: api.definition.name,
-        live,
-        reason,
-        checked: reason === '' && (marked.includes(api._id) || (all && live)),
-      }))
+    const chosen = new Set(marked);
+    return (await catalog.products.sellable(actor, groupId))
+      .map((api) => ({ ...api, checked: api.reason === '' && (chosen.has(api.id) || (all && api.live)) }))
       .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.method < b.method ? -1 : 1));
   }
   router.get('/products/new', may('market:products:create'), (req, res) => fresh(req, res, {}));

@@ -11,7 +11,6 @@ import { pageOf, pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
 import { body, orAgain, part, press, revisionOf } from './provider-kit.ts';
 
-const APIS_SHOWN = 200;
 const FIELDS = {
   reason: { label: 'What has to change', type: 'textarea', rows: 4, required: true, maxlength: PRODUCT_LIMITS.reasonMax, help: 'The provider reads this.' },
 } satisfies Record<string, FieldSpec>;
@@ -37,7 +36,7 @@ export function reviewRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayUr
   });
 
   const dossier = async (req: Request, res: Response, values = {}, faults: Record<string, string> = {}, status = 200) => {
-    const { product, seller, group, apis, plans, readiness } = await catalog.reviews.dossier(actorOf(req), part(req, 'id'));
+    const { product, seller, group, apis, plans, readiness } = await catalog.reviews.dossier(actorOf(req), part(req, 'id'), pageOf(req.query['endpoints']));
     page(
       res,
       'admin/review',
@@ -70,17 +69,14 @@ export function reviewRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayUr
         },
         address: group ? `${gatewayUrl}/${group.label}` : '',
         missing: readiness.filter(({ done }) => !done).map(({ missing }) => missing),
-        apis: apis
-          .map(({ definition: { frontend, name, backend } }) => ({
-            method: frontend.method,
-            path: frontend.path,
-            name,
-            backend: backend.kind === 'mock' ? 'fixed answer' : backend.origin,
-          }))
-          .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
-          .slice(0, APIS_SHOWN),
-        apiCount: apis.length,
-        more: Math.max(0, apis.length - APIS_SHOWN),
+        apis: apis.rows.map(({ definition: { frontend, name, backend } }) => ({
+          method: frontend.method,
+          path: frontend.path,
+          name,
+          backend: backend.kind === 'mock' ? 'fixed answer' : backend.origin,
+        })),
+        apiCount: apis.total,
+        apiPages: apis.total > apis.size ? pagination(`/admin/reviews/${encodeURIComponent(product._id)}`, req.query, apis, 'endpoints') : null,
         plans: plans.map(({ plan, version }) =>
           planModel({ id: plan._id, name: plan.name, title: plan.title, summary: plan.summary, plan: planOf(version.document) }),
         ),

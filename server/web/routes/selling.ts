@@ -1,7 +1,7 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import type { Services } from '../../services/index.ts';
-import { slice } from '../../services/kept-lists.ts';
+import { pageOfList } from '../../services/kept-lists.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
@@ -42,7 +42,7 @@ export function sellingRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
     const steps = sellingSteps(selling);
     const filter = tagFilter('/selling', req.query, gateways);
     const shown = products.filter(({ gatewayId }) => !filter.active || filter.meant.has(gatewayId));
-    const [current, size] = [pageOf(req.query['page']), PRODUCTS_PAGE_SIZE];
+    const onPage = pageOfList(shown, pageOf(req.query['page']), PRODUCTS_PAGE_SIZE);
     const serving = gateways.filter(({ gateway }) => filter.meant.has(gateway._id));
     page(res, 'provider/selling', {
       steps,
@@ -54,7 +54,7 @@ export function sellingRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
       live: serving.flatMap(({ groups }) => groups).reduce((sum, { live }) => sum + live, 0),
       subscribers: shown.reduce((sum, one) => sum + one.subscribers, 0),
       listed: shown.filter(({ status }) => status === 'listed').length,
-      products: slice(shown, current, size).rows.map(({ _id, name, plans, status, statusReason, subscribers }) => ({
+      products: onPage.rows.map(({ _id, name, plans, status, statusReason, subscribers }) => ({
         id: _id,
         name,
         state: status,
@@ -62,7 +62,7 @@ export function sellingRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
         plans,
         subscribers,
       })),
-      pages: shown.length > size ? pagination('/selling', req.query, { page: current, size, total: shown.length }) : null,
+      pages: onPage.total > onPage.size ? pagination('/selling', req.query, onPage) : null,
       retired: retired.length,
     });
   });

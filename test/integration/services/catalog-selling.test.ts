@@ -17,7 +17,7 @@ describe('selling: from a gateway to a listing', function () {
     await catalog.products.submit(atlas, product._id);
     expect((await catalog.reviews.waiting(operator, 1)).rows.map((row) => row.product._id)).to.include(product._id);
     const first = await catalog.reviews.dossier(operator, product._id);
-    expect(first.apis.map(({ definition: { name } }) => name)).to.deep.equal(['Get /countries']);
+    expect(first.apis.rows.map(({ definition: { name } }) => name)).to.deep.equal(['Get /countries']);
     await catalog.reviews.reject(operator, product._id, first.product.rev, 'The terms are missing.');
     expect(await store.products.product(product._id)).to.include({ status: 'rejected', statusReason: 'The terms are missing.' });
     await catalog.products.submit(atlas, product._id);
