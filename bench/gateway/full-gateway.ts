@@ -101,7 +101,6 @@ async function stop(): Promise<void> {
   await limits.stop();
   await counters.close();
   await journal.close();
-  await store.connection.db?.dropDatabase();
   await store.close();
   rmSync(dataDir, { recursive: true, force: true });
 }
