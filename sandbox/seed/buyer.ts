@@ -26,7 +26,7 @@ export async function seedApp({ apps, credentials }: Buying, buyer: Actor, kept:
   if (kept?.appId === app._id && kept.appKey && kept.appSecret && kept.appCode)
     return { appId: app._id, appKey: kept.appKey, appSecret: kept.appSecret, appCode: kept.appCode };
   // What was issued before its secrets could be written down is of no use to anybody.
-  for (const { id, status } of await credentials.list(buyer, app._id)) if (status === 'active') await credentials.revoke(buyer, id);
+  for (const { id, status } of await credentials.working(buyer, app._id)) if (status === 'active') await credentials.revoke(buyer, id);
   const key = await credentials.issue(buyer, { appId: app._id, kind: 'key', name: 'Demo key', notAfter: null });
   const code = await credentials.issue(buyer, { appId: app._id, kind: 'code', name: 'Demo code', notAfter: null });
   if (key.kind !== 'key' || code.kind !== 'code') throw new Error('credentials of another kind than asked for');

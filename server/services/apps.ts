@@ -1,5 +1,4 @@
 import type { Actor } from '../domain/actor.ts';
-import { credentialStatus } from '../domain/credential.ts';
 import { idOfRequest } from '../domain/request-id.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
@@ -69,18 +68,16 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
   const lists = makeKeptLists({ settings: store.settings, clock });
 
   const effectOf = async (app: AppDoc): Promise<RemovalEffect> => {
-    const now = clock.now();
-    const [credentials, bindings, authorizations] = await Promise.all([
-      store.apps.credentialsOf(app._id),
-      store.apps.bindingsOfApp(app._id),
-      store.apps.authorizationsOfApp(app._id),
+    const [working, bindings, authorizations] = await Promise.all([
+      store.apps.workingCredentialsOf(app._id, clock.now()),
+      store.apps.liveBindingsOfApp(app._id),
+      store.apps.liveAuthorizationsOfApp(app._id),
     ]);
-    const working = credentials.filter((credential) => ['active', 'expiring'].includes(credentialStatus(credential, now)));
     return {
       keys: working.filter(({ kind }) => kind === 'key').length,
       codes: working.filter(({ kind }) => kind === 'code').length,
-      subscriptions: bindings.filter(({ live }) => live).length,
-      authorizations: authorizations.filter(({ live }) => live).length,
+      subscriptions: bindings.length,
+      authorizations: authorizations.length,
     };
   };
 
@@ -151,7 +148,7 @@ export function makeApps({ store, audit, clock, ids, changes }: AppsDependencies
       await ownApp(store, actor, appId);
       const [all, authorizations] = await Promise.all([
         this.list(actor),
-        lists.read('authorizations', appId, async () => (await store.apps.authorizationsOfApp(appId)).filter(({ live }) => live).map(({ _id }) => _id)),
+        lists.read('authorizations', appId, async () => (await store.apps.liveAuthorizationsOfApp(appId)).map(({ _id }) => _id)),
       ]);
       const { keys = 0, codes = 0, bindings = [] } = all.find(({ app }) => app._id === appId) ?? {};
       return { keys, codes, subscriptions: bindings.length, authorizations: authorizations.length };

@@ -17,15 +17,19 @@ import { idOfRequest } from '../domain/request-id.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
-import type { CredentialDoc } from '../store/apps.ts';
+import type { CredentialDoc, CredentialTimes } from '../store/apps.ts';
 import type { Store } from '../store/index.ts';
 import { ownApp } from './apps.ts';
 import type { Audit } from './audit.ts';
 import type { Changes } from './changes.ts';
+import { inOrderOf, makeKeptLists, pageOfList, type ListPage } from './kept-lists.ts';
 
 /** An app holds at most this many of a kind; one that a rotation has replaced no longer counts. */
 export const CODES_MAX = 5;
 export const KEYS_MAX = 5;
+const ENDED_PAGE_SIZE = 25;
+
+const newestFirst = (a: CredentialTimes, b: CredentialTimes): number => b.createdAt - a.createdAt || (a._id < b._id ? 1 : -1);
 
 export interface IssueRequest {
   readonly appId: string;
@@ -63,8 +67,16 @@ export interface CredentialView {
 }
 
 export interface Credentials {
-  /** Newest first. @throws not-found for an app of somebody else */
-  list(actor: Actor, appId: string): Promise<CredentialView[]>;
+  /** Those that work, newest first. @throws not-found for an app of somebody else */
+  working(actor: Actor, appId: string): Promise<CredentialView[]>;
+  /** Those that were revoked or have expired, the last ended first. @param number  of the page, from 1 */
+  ended(actor: Actor, appId: string, number: number): Promise<ListPage<CredentialView>>;
+  /** When which of an app's credentials were made, all of them, epoch ms. */
+  times(actor: Actor, appId: string): Promise<readonly { readonly id: string; readonly at: number }[]>;
+  /** Of those of the app among these, in their order. */
+  some(actor: Actor, appId: string, ids: readonly string[]): Promise<CredentialView[]>;
+  /** By id, the app and the name, or what may be shown, of those of the actor's organization among these. */
+  names(actor: Actor, ids: readonly string[]): Promise<ReadonlyMap<string, Pick<CredentialDoc, 'appId' | 'hint' | 'name'>>>;
   get(actor: Actor, credentialId: string): Promise<CredentialView>;
   /**
    * A key works as soon as it is shown: this answers after every live gateway confirmed it, or after 2 s.
@@ -79,7 +91,7 @@ export interface Credentials {
 }
 
 export interface CredentialsDependencies {
-  readonly store: Pick<Store, 'apps'>;
+  readonly store: Pick<Store, 'apps' | 'settings'>;
   readonly audit: Audit;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -94,7 +106,10 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
   const tellGateways = async (credentialId: string): Promise<void> =>
     void (await changes.announced(await changes.announce('credential-changed', { credentialId })));
 
-  const view = (credential: CredentialDoc, all: readonly CredentialDoc[]): CredentialView => ({
+  const lists = makeKeptLists({ settings: store.settings, clock });
+  const timesOf = (appId: string) => lists.read('credentials', appId, () => store.apps.credentialTimesOf(appId));
+
+  const view = (credential: CredentialDoc, replaced: boolean): CredentialView => ({
     id: credential._id,
     appId: credential.appId,
     kind: credential.kind,
@@ -106,7 +121,7 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
     revokedAt: credential.revokedAt,
     lastUsedAt: credential.lastUsedAt,
     createdAt: credential.createdAt,
-    replaced: all.some(({ rotatedFrom }) => rotatedFrom === credential._id),
+    replaced,
   });
 
   async function own(actor: Actor, credentialId: string): Promise<CredentialDoc> {
@@ -115,12 +130,25 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
     return credential;
   }
 
-  /** Those that count towards the bound: working, and not replaced by a rotation. */
-  const held = (all: readonly CredentialDoc[], kind: CredentialDoc['kind']): CredentialDoc[] =>
-    all.filter(
-      (one) =>
-        one.kind === kind && ['active', 'expiring'].includes(credentialStatus(one, clock.now())) && !all.some(({ rotatedFrom }) => rotatedFrom === one._id),
+  async function views(appId: string, credentials: readonly CredentialDoc[]): Promise<CredentialView[]> {
+    const replaced = await store.apps.replacedOf(
+      appId,
+      credentials.map(({ _id }) => _id),
     );
+    return credentials.map((credential) => view(credential, replaced.has(credential._id)));
+  }
+  const viewOf = async (credential: CredentialDoc): Promise<CredentialView> =>
+    view(credential, (await store.apps.replacedOf(credential.appId, [credential._id])).size > 0);
+
+  /** How many count towards the bound: working, and not replaced by a rotation. */
+  async function held(appId: string, kind: CredentialDoc['kind']): Promise<number> {
+    const working = (await store.apps.workingCredentialsOf(appId, clock.now())).filter((one) => one.kind === kind);
+    const replaced = await store.apps.replacedOf(
+      appId,
+      working.map(({ _id }) => _id),
+    );
+    return working.length - replaced.size;
+  }
 
   const tooMany = (kind: CredentialDoc['kind']): AppError =>
     new AppError(
@@ -134,18 +162,15 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
     new AppError('conflict', 'This was done a moment ago, and the secret was shown then. It cannot be shown again: create or rotate another one.');
 
   /** Insert, then count: two requests at once may both be refused at the bound, but never both pass it. What is taken back was shown to nobody. */
-  async function add(credential: CredentialDoc): Promise<CredentialDoc[]> {
+  async function add(credential: CredentialDoc): Promise<void> {
     const bound = credential.kind === 'code' ? CODES_MAX : KEYS_MAX;
     if (await store.apps.credential(credential._id)) throw shownBefore();
-    if (held(await store.apps.credentialsOf(credential.appId), credential.kind).length >= bound && credential.rotatedFrom === null)
-      throw tooMany(credential.kind);
+    if (credential.rotatedFrom === null && (await held(credential.appId, credential.kind)) >= bound) throw tooMany(credential.kind);
     if (!(await store.apps.addCredential(credential))) throw shownBefore();
-    const all = await store.apps.credentialsOf(credential.appId);
-    if (held(all, credential.kind).length > bound) {
+    if ((await held(credential.appId, credential.kind)) > bound) {
       await store.apps.removeCredential(credential._id);
       throw tooMany(credential.kind);
     }
-    return all;
   }
 
   async function create(
@@ -170,26 +195,55 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
     if (kind === 'code') {
       const appCode = mint('app-code');
       const credential: CredentialDoc = { ...base, appKey: null, hash: appCodeHash(appCode), secretCipher: null, hint: credentialHint(appCode) };
-      const all = await add(credential);
-      return { kind, appCode, credential: view(credential, all) };
+      await add(credential);
+      return { kind, appCode, credential: view(credential, false) };
     }
     const [appKey, appSecret] = [mint('app-key'), mint('app-secret')];
     const secretCipher = sealSecret(secretKeys, appSecret, appKey, ids.bytes(SEAL_IV_BYTES));
     const credential: CredentialDoc = { ...base, appKey, hash: null, secretCipher, hint: credentialHint(appKey) };
-    const all = await add(credential);
-    return { kind, appKey, appSecret, credential: view(credential, all) };
+    await add(credential);
+    return { kind, appKey, appSecret, credential: view(credential, false) };
   }
 
   return {
-    async list(actor, appId) {
+    async working(actor, appId) {
       await ownApp(store, actor, appId);
-      const all = await store.apps.credentialsOf(appId);
-      return all.sort((a, b) => b.createdAt - a.createdAt).map((credential) => view(credential, all));
+      const working = await store.apps.workingCredentialsOf(appId, clock.now());
+      return views(appId, working.sort(newestFirst));
     },
 
+    async ended(actor, appId, number) {
+      await ownApp(store, actor, appId);
+      const now = clock.now();
+      const endOf = ({ notAfter, revokedAt }: CredentialTimes): number => Math.min(revokedAt ?? Number.MAX_SAFE_INTEGER, notAfter ?? Number.MAX_SAFE_INTEGER);
+      const ended = (await timesOf(appId)).filter((one) => one.revokedAt !== null || endOf(one) <= now);
+      const found = pageOfList(
+        [...ended].sort((a, b) => endOf(b) - endOf(a) || newestFirst(a, b)),
+        number,
+        ENDED_PAGE_SIZE,
+      );
+      const ids = found.rows.map(({ _id }) => _id);
+      return { ...found, rows: await views(appId, inOrderOf(ids, await store.apps.credentials(ids))) };
+    },
+
+    async times(actor, appId) {
+      await ownApp(store, actor, appId);
+      return (await timesOf(appId)).map(({ _id, createdAt }) => ({ id: _id, at: createdAt }));
+    },
+
+    async some(actor, appId, ids) {
+      await ownApp(store, actor, appId);
+      return views(
+        appId,
+        inOrderOf(ids, await store.apps.credentials(ids)).filter((one) => one.appId === appId),
+      );
+    },
+
+    names: async (actor, ids) =>
+      new Map((await store.apps.credentials(ids)).filter((one) => one.organizationId === actor.organizationId).map((one) => [one._id, one])),
+
     async get(actor, credentialId) {
-      const credential = await own(actor, credentialId);
-      return view(credential, await store.apps.credentialsOf(credential.appId));
+      return viewOf(await own(actor, credentialId));
     },
 
     async issue(actor, request) {
@@ -211,7 +265,7 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
     async rotate(actor, credentialId, overlap, requestId = ids.uuid()) {
       const old = await own(actor, credentialId);
       await ownApp(store, actor, old.appId);
-      const { status, replaced } = view(old, await store.apps.credentialsOf(old.appId));
+      const { status, replaced } = await viewOf(old);
       if (replaced || status === 'revoked' || status === 'expired')
         throw new AppError('conflict', 'This credential has been replaced or has ended already. Create a new one.');
       const issued = await create(
@@ -254,7 +308,7 @@ export function makeCredentials({ store, audit, clock, ids, changes, secretKeys 
       }
       // Announced even when it was revoked before: the signal is a hint, and whoever presses the button again wants it heard.
       await tellGateways(credentialId);
-      return view({ ...credential, revokedAt: credential.revokedAt ?? now }, await store.apps.credentialsOf(credential.appId));
+      return viewOf({ ...credential, revokedAt: credential.revokedAt ?? now });
     },
   };
 }

@@ -102,7 +102,7 @@ export function makeSubscriptionPurchase({ store, payments, invoicing, life, aud
         ? new AppError('invalid-form', undefined, { fields: { appId: 'Choose one of your apps.' }, cause: error })
         : error;
     });
-    const bindings = (await store.apps.bindingsOfApp(app._id)).filter(({ live }) => live);
+    const bindings = await store.apps.liveBindingsOfApp(app._id);
     if (bindings.some(({ apiIds }) => apiIds.some((apiId) => product.apiIds.includes(apiId)))) {
       throw new AppError('invalid-form', undefined, { fields: { appId: 'This app calls these APIs under another subscription already. Choose another app.' } });
     }

@@ -1,6 +1,7 @@
 import { Schema, type Connection } from 'mongoose';
 import { insertOnce } from './connect.ts';
 import type { TouchList } from './list-versions.ts';
+import { chunks } from './publications.ts';
 import { addPlaced, ONE_SLOT, takenPlaces } from './slots.ts';
 
 export interface AppDoc {
@@ -67,6 +68,9 @@ export interface AuthorizationDoc {
   revokedAt: number | null;
 }
 
+/** A credential as lists need it. */
+export type CredentialTimes = Pick<CredentialDoc, '_id' | 'createdAt' | 'notAfter' | 'revokedAt'>;
+
 /** A free grant as counts need it. */
 export type LiveAuthorization = Pick<AuthorizationDoc, '_id' | 'apiId' | 'appId'>;
 
@@ -108,7 +112,8 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
   credentials.index({ hash: 1 }, { unique: true, partialFilterExpression: { hash: { $type: 'string' } } });
   // One successor each: of two rotations at once, one is refused.
   credentials.index({ rotatedFrom: 1 }, { unique: true, partialFilterExpression: { rotatedFrom: { $type: 'string' } } });
-  credentials.index({ appId: 1 });
+  credentials.index({ appId: 1, revokedAt: 1, notAfter: 1 });
+  credentials.index({ appId: 1, rotatedFrom: 1 });
   credentials.index({ organizationId: 1, revokedAt: 1 });
   const bindings = new Schema<BindingDoc>(
     {
@@ -127,6 +132,7 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
   // Multikey: no two live bindings of one app share an API.
   bindings.index({ appId: 1, apiIds: 1 }, { unique: true, partialFilterExpression: { live: true }, name: 'one_payer' });
   bindings.index({ subscriptionId: 1 });
+  bindings.index({ appId: 1, live: 1 });
   bindings.index({ live: 1 });
   bindings.index({ organizationId: 1, live: 1 });
   const authorizations = new Schema<AuthorizationDoc>(
@@ -145,7 +151,7 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
     options,
   );
   authorizations.index({ apiId: 1 });
-  authorizations.index({ appId: 1 });
+  authorizations.index({ appId: 1, live: 1 });
   authorizations.index({ live: 1 });
   authorizations.index({ gatewayId: 1, live: 1 });
 
@@ -155,8 +161,12 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
   const Authorizations = connection.model('Authorization', authorizations);
 
   /** Also when nothing was modified: a write that the driver repeats after a lost answer meets its own work. */
-  async function touched<T>(list: 'apps' | 'bindings' | 'credentials', of: { readonly organizationId: string } | null, outcome: T): Promise<T> {
+  async function touched<T>(list: 'apps' | 'bindings', of: { readonly organizationId: string } | null, outcome: T): Promise<T> {
     if (of) await touch(list, of.organizationId);
+    return outcome;
+  }
+  async function touchedCredential<T>(of: Pick<CredentialDoc, 'appId' | 'organizationId'> | null, outcome: T): Promise<T> {
+    if (of) await touch('credentials', of.organizationId, of.appId);
     return outcome;
   }
   const app = (id: string) => Apps.findById(id).lean<AppDoc>();
@@ -181,9 +191,30 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
       const { modifiedCount } = await Apps.updateOne({ _id: id, rev, deletedAt: null }, { $set: { deletedAt, slot: null, rev: rev + 1 } });
       return touched('apps', await app(id), modifiedCount === 1);
     },
-    addCredential: async (doc: CredentialDoc) => touched('credentials', doc, await insertOnce(() => Credentials.create(doc))),
+    addCredential: async (doc: CredentialDoc) => touchedCredential(doc, await insertOnce(() => Credentials.create(doc))),
     credential,
     credentialsOf: (appId: string) => Credentials.find({ appId }).lean<CredentialDoc[]>(),
+    async credentials(ids: readonly string[]): Promise<CredentialDoc[]> {
+      const found: CredentialDoc[] = [];
+      for (const some of chunks(ids)) found.push(...(await Credentials.find({ _id: { $in: some } }).lean<CredentialDoc[]>()));
+      return found;
+    },
+    /** All of an app, as far as lists need them. */
+    credentialTimesOf: (appId: string) => Credentials.find({ appId }, { createdAt: 1, notAfter: 1, revokedAt: 1 }).lean<CredentialTimes[]>(),
+    /** Those of an app that work at this moment, epoch ms. */
+    async workingCredentialsOf(appId: string, at: number): Promise<CredentialDoc[]> {
+      // Ends are only ever given: one that gets its end in between is met twice, and never missed.
+      const endless = await Credentials.find({ appId, revokedAt: null, notAfter: null }).lean<CredentialDoc[]>();
+      const ending = await Credentials.find({ appId, revokedAt: null, notAfter: { $gt: at, $lt: Number.MAX_SAFE_INTEGER } }).lean<CredentialDoc[]>();
+      return [...new Map([...endless, ...ending].map((one) => [one._id, one])).values()];
+    },
+    /** Which of these credentials of an app have a successor. */
+    replacedOf: async (appId: string, ids: readonly string[]): Promise<Set<string>> =>
+      new Set(
+        (await Credentials.find({ appId, rotatedFrom: { $in: [...ids] } }, { rotatedFrom: 1 }).lean<Pick<CredentialDoc, '_id' | 'rotatedFrom'>[]>()).flatMap(
+          ({ rotatedFrom }) => rotatedFrom ?? [],
+        ),
+      ),
     /** Not revoked ones of an organization, as far as counts need them. */
     standingCredentialsOf: (organizationId: string) =>
       Credentials.find({ organizationId, revokedAt: null }, { appId: 1, kind: 1, notAfter: 1 }).lean<
@@ -195,7 +226,7 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
     liveBindingsOfOrganization: (organizationId: string) => Bindings.find({ organizationId, live: true }).lean<BindingDoc[]>(),
     liveBindingsOf: (subscriptionIds: readonly string[]) => Bindings.find({ subscriptionId: { $in: [...subscriptionIds] }, live: true }).lean<BindingDoc[]>(),
     bindingsOf: (subscriptionId: string) => Bindings.find({ subscriptionId }).lean<BindingDoc[]>(),
-    bindingsOfApp: (appId: string) => Bindings.find({ appId }).lean<BindingDoc[]>(),
+    liveBindingsOfApp: (appId: string) => Bindings.find({ appId, live: true }).lean<BindingDoc[]>(),
     addBinding: async (doc: BindingDoc) => touched('bindings', doc, await insertOnce(() => Bindings.create(doc))),
     async setBindingLive(id: string, live: boolean): Promise<boolean> {
       const { modifiedCount } = await Bindings.updateOne({ _id: id, live: !live }, { $set: { live } });
@@ -205,22 +236,22 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
     /** Takes back what was never shown to anybody. */
     async removeCredential(id: string): Promise<void> {
       const found = await credential(id);
-      await touched('credentials', found, await Credentials.deleteOne({ _id: id }));
+      await touchedCredential(found, await Credentials.deleteOne({ _id: id }));
     },
     renameCredential: async (id: string, name: string) => void (await Credentials.updateOne({ _id: id }, { $set: { name } })),
     /** True: this call revoked it. */
     async revokeCredential(id: string, at: number): Promise<boolean> {
       const { modifiedCount } = await Credentials.updateOne({ _id: id, revokedAt: null }, { $set: { revokedAt: at } });
-      return touched('credentials', await credential(id), modifiedCount === 1);
+      return touchedCredential(await credential(id), modifiedCount === 1);
     },
     /** An end can only come nearer. */
     async endCredential(id: string, notAfter: number): Promise<void> {
       await Credentials.updateOne({ _id: id, revokedAt: null, notAfter: null }, { $set: { notAfter } });
-      await touched('credentials', await credential(id), null);
+      await touchedCredential(await credential(id), null);
     },
     async shortenCredential(id: string, notAfter: number): Promise<void> {
       await Credentials.updateOne({ _id: id, notAfter: { $gt: notAfter } }, { $set: { notAfter } });
-      await touched('credentials', await credential(id), null);
+      await touchedCredential(await credential(id), null);
     },
     /** All that have an AppSecret, revoked ones too, one after the other. */
     sealedCredentials: () =>
@@ -234,13 +265,14 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
     noteUse: async (id: string, at: number) => void (await Credentials.updateOne({ _id: id }, { $max: { lastUsedAt: at } })),
     async revokeAllOf(appId: string, at: number): Promise<void> {
       await Credentials.updateMany({ appId, revokedAt: null }, { $set: { revokedAt: at } });
-      await touched('credentials', await app(appId), null);
+      const found = await app(appId);
+      await touchedCredential(found && { ...found, appId }, null);
     },
     /** Ends every binding and free authorization of the app. */
     async releaseAllOf(appId: string, at: number): Promise<void> {
       await Bindings.updateMany({ appId, live: true }, { $set: { live: false } });
       await touched('bindings', await app(appId), null);
-      const given = await Authorizations.find({ appId }, { apiId: 1, gatewayId: 1 }).lean<Pick<AuthorizationDoc, 'apiId' | 'gatewayId'>[]>();
+      const given = await Authorizations.find({ appId, live: true }, { apiId: 1, gatewayId: 1 }).lean<Pick<AuthorizationDoc, 'apiId' | 'gatewayId'>[]>();
       await Authorizations.updateMany({ appId, live: true }, { $set: { live: false, revokedAt: at } });
       await touch('authorizations', appId, ...given.flatMap(({ apiId, gatewayId }) => [apiId, gatewayId]));
     },
@@ -258,7 +290,7 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
       return modifiedCount === 1;
     },
     liveAuthorizations: () => Authorizations.find({ live: true }).lean<AuthorizationDoc[]>(),
-    authorizationsOfApp: (appId: string) => Authorizations.find({ appId }).lean<AuthorizationDoc[]>(),
+    liveAuthorizationsOfApp: (appId: string) => Authorizations.find({ appId, live: true }).lean<AuthorizationDoc[]>(),
     liveAuthorizationsOfGateway: (gatewayId: string) => Authorizations.find({ gatewayId, live: true }, { apiId: 1, appId: 1 }).lean<LiveAuthorization[]>(),
     async removeAuthorizationsOf(gatewayId: string): Promise<void> {
       const given = await Authorizations.find({ gatewayId }, { appId: 1 }).lean<Pick<AuthorizationDoc, 'appId'>[]>();

@@ -3,7 +3,7 @@ import { invoiceRow, productRow, subscriptionRow, type ListPage, type ListsGroun
 
 /** What an organization buys, sells and opens: invoices on both sides, subscriptions with their bindings, free authorizations, private connections. */
 export async function fillTrade(ground: ListsGround, gatewayId: string) {
-  const { portal, owner, actor, size, many, at, insert } = ground;
+  const { portal, owner, actor, size, many, at, letters, insert } = ground;
   const { services, store, ids } = portal.composition;
   const { organizationId } = owner;
   await insert(
@@ -15,6 +15,27 @@ export async function fillTrade(ground: ListsGround, gatewayId: string) {
     many(size, (n) => invoiceRow(ground, n, 'org_buyer', organizationId)),
   );
   const app = await services.apps.create(actor, { name: 'Calls', description: '' });
+  await insert(
+    'Credential',
+    many(size, (n) => ({
+      _id: ids.next('crd'),
+      appId: app._id,
+      organizationId,
+      kind: 'code',
+      name: `Code ${n}`,
+      appKey: null,
+      hash: `${letters()}${n}`,
+      secretCipher: null,
+      hint: 'abcd…wxyz',
+      notAfter: null,
+      // A few work.
+      revokedAt: n < 3 ? null : at(n),
+      rotatedFrom: null,
+      lastUsedAt: null,
+      createdAt: at(n) - 1,
+      createdBy: owner.userId,
+    })),
+  );
   const bought = many(size, (n) => ({ id: ids.next('sub'), productId: ids.next('prd'), n }));
   await insert(
     'Product',
@@ -122,8 +143,10 @@ export async function fillTrade(ground: ListsGround, gatewayId: string) {
     { name: 'subscriptions by name', path: '/subscriptions?q=bought-1', who: 'owner', shows: 0, pagers: 1 },
     { name: 'dashboard', path: '/dashboard', who: 'owner', shows: 0, pagers: 0 },
     { name: 'apps', path: '/apps', who: 'owner', shows: 0, pagers: 0 },
-    // The APIs that its keys open free of charge.
-    { name: 'an app', path: `/apps/${app._id}`, who: 'owner', shows: 25, pagers: 1 },
+    // The APIs that its keys open free of charge, and those of its keys that ended.
+    { name: 'an app', path: `/apps/${app._id}`, who: 'owner', shows: 50, pagers: 2 },
+    { name: 'an app by program', path: `/api/v1/apps/${app._id}`, who: 'program', shows: 0, pagers: 0 },
+    { name: 'credentials by program', path: `/api/v1/apps/${app._id}/credentials?limit=25`, who: 'program', shows: 25, pagers: 1 },
     { name: 'apps an API is open to', path: `/gateways/${gatewayId}/apis/${firstApi._id}/access`, who: 'owner', shows: 25, pagers: 1 },
     { name: 'payment', path: '/billing', who: 'owner', shows: 0, pagers: 0 },
     // Of each connection the two organizations and who asked.

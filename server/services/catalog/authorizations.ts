@@ -106,7 +106,7 @@ export function makeAuthorizations({ store, clock, audit, changes }: CatalogDepe
     async ofApp(actor, appId, page = 1) {
       const app = await apps.app(appId);
       if (!app || (actor.kind !== 'system' && app.organizationId !== actor.organizationId)) throw new AppError('not-found');
-      return rows(appId, () => apps.authorizationsOfApp(appId), page);
+      return rows(appId, () => apps.liveAuthorizationsOfApp(appId), page);
     },
   };
 }

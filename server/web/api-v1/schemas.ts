@@ -96,6 +96,7 @@ export const IssuedCredential = name(
   }),
 );
 export const AppList = listOf('App', App);
+export const CredentialList = listOf('Credential', Credential);
 
 export const Subscription = name(
   'Subscription',

@@ -109,15 +109,16 @@ export function outcomeWords(outcome: string): string {
 /** `24 Nov 2026, 08:03:12 UTC`: calls are told apart by the second. */
 export const secondWords = (at: number): string => `${dateWords(at)}, ${iso(at).slice(11, 19)} UTC`;
 
-/** Rows by name, most calls first. */
+export const mostCallsFirst = (rows: readonly UsageRow[]): UsageRow[] =>
+  [...rows].sort((a, b) => (a.calls < b.calls ? 1 : a.calls > b.calls ? -1 : a.key < b.key ? -1 : 1));
+
+/** Rows by the names they are shown under. */
 export function usageRows(rows: readonly UsageRow[], names: ReadonlyMap<string, string>, by: Split) {
   const nameOf = (key: string): string => {
     if (key === OTHER_VALUE) return `all others (of days with more than ${VALUES_MAX} different ones)`;
     return by === 'outcome' ? outcomeWords(key) : by === 'operation' ? key : (names.get(key) ?? (key === '' ? 'without one' : key));
   };
-  return [...rows]
-    .sort((a, b) => (a.calls < b.calls ? 1 : a.calls > b.calls ? -1 : a.key < b.key ? -1 : 1))
-    .map((row) => ({ ...row, name: nameOf(row.key), bytes: row.bytesOut }));
+  return rows.map((row) => ({ ...row, name: nameOf(row.key), bytes: row.bytesOut }));
 }
 
 export function usageTotals(rows: readonly UsageRow[]) {

@@ -14,7 +14,7 @@ import { actorOf, may } from '../guards.ts';
 import { credentialModel, exampleCurl, exampleOf, issuedModel, OVERLAP_OPTIONS, type CallExample } from '../present/credential.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { counted } from '../present/number.ts';
-import { pageOf, pagination } from '../present/pagination.ts';
+import { pageOf, pagination, type Pages } from '../present/pagination.ts';
 import { page } from '../render.ts';
 
 const DAY_MS = 86_400_000;
@@ -71,6 +71,16 @@ const FIELDS = {
 } satisfies Record<string, Record<string, FieldSpec>>;
 
 type Faults = Readonly<Record<string, string>>;
+
+/** Links to the first page of the keys that ended say so, too: on a page that does not, these are folded up. */
+function keptOpen(pages: Pages): Pages {
+  const open = (href: string | null) => {
+    if (href === null || /[?&]ended=/.test(href)) return href;
+    const [address = '', section = ''] = href.split('#');
+    return `${address}${address.includes('?') ? '&' : '?'}ended=1#${section}`;
+  };
+  return { ...pages, first: open(pages.first), previous: open(pages.previous) };
+}
 
 /** Apps, their credentials, and what each of them may call. */
 export function appRoutes({
@@ -151,8 +161,9 @@ export function appRoutes({
     const actor = actorOf(req);
     const app = await apps.get(actor, idOf(req));
     const given = pageOf(req.query['given']);
-    const [list, effect, calls, authorizations, example] = await Promise.all([
-      credentials.list(actor, app._id),
+    const [working, ended, effect, calls, authorizations, example] = await Promise.all([
+      credentials.working(actor, app._id),
+      credentials.ended(actor, app._id, pageOf(req.query['ended'])),
       apps.removalEffect(actor, app._id),
       callable(req, app._id),
       catalog.authorizations.ofApp(actor, app._id, given),
@@ -165,8 +176,11 @@ export function appRoutes({
       'buyer/app',
       {
         app: { id: app._id, name: app.name, description: app.description, createdAt: app.createdAt },
-        credentials: list.filter(({ status }) => status === 'active' || status === 'expiring').map(credentialModel),
-        ended: list.filter(({ status }) => status === 'revoked' || status === 'expired').map(credentialModel),
+        credentials: working.map(credentialModel),
+        ended: ended.rows.map(credentialModel),
+        endedTotal: ended.total,
+        endedOpen: req.query['ended'] !== undefined,
+        endedPages: ended.total > ended.size ? keptOpen(pagination(`/apps/${app._id}`, req.query, ended, 'ended')) : null,
         overlaps: OVERLAP_OPTIONS,
         requestId: ids.uuid(),
         calls: calls.slice(0, OPENS_SHOWN).map((row) => ({ id: row.id, name: row.productName, slug: row.slug, plan: row.planTitle, state: row.status })),

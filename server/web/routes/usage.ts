@@ -2,6 +2,8 @@ import { Router, type Request } from 'express';
 import { AppError } from '../../kernel/errors.ts';
 import { isoUtc } from '../../kernel/clock.ts';
 import type { Services } from '../../services/index.ts';
+import { pageOfList } from '../../services/kept-lists.ts';
+import type { UsageRow } from '../../services/metering.ts';
 import { slice } from '../../services/kept-lists.ts';
 import type { SubscriptionDetails, SubscriptionRow } from '../../services/subscriptions.ts';
 import { actorOf, may } from '../guards.ts';
@@ -12,6 +14,7 @@ import { formModel, type FieldSpec } from '../present/form.ts';
 import { pageOf, pagination } from '../present/pagination.ts';
 import {
   chartUnit,
+  mostCallsFirst,
   outcomeWords,
   readUsageQuery,
   secondWords,
@@ -27,6 +30,7 @@ import {
 import { page } from '../render.ts';
 
 const CALLS_PAGE_SIZE = 25;
+const ROWS_PAGE_SIZE = 50;
 const WHICH: FieldSpec = { label: 'API', placeholder: 'All APIs' };
 
 /** What was called: counted, by what, over which time; and the single calls behind the figures. */
@@ -63,18 +67,17 @@ export function usageRoutes({
     return { query, list, one, chosen: list.filter(({ id }) => wanted === undefined || id === wanted) };
   }
 
-  /** Names of what the rows are split by. */
-  async function namesFor(req: Request, by: Split, chosen: readonly SubscriptionRow[]): Promise<Map<string, string>> {
+  /** Names of what these rows are split by. */
+  async function namesFor(req: Request, by: Split, chosen: readonly SubscriptionRow[], rows: readonly UsageRow[]): Promise<Map<string, string>> {
     if (by === 'subscription') return new Map(chosen.map(({ id, productName }) => [id, productName]));
     if (by !== 'app' && by !== 'credential') return new Map();
-    const mine = await apps.list(actorOf(req));
-    if (by === 'app') return new Map(mine.map(({ app }) => [app._id, app.name]));
-    const lists = await Promise.all(
-      mine.map(async ({ app }) =>
-        (await credentials.list(actorOf(req), app._id)).map(({ id, name, hint }): [string, string] => [id, `${app.name}: ${name || hint}`]),
-      ),
+    const mine = new Map((await apps.list(actorOf(req))).map(({ app }) => [app._id, app.name]));
+    if (by === 'app') return mine;
+    const named = await credentials.names(
+      actorOf(req),
+      rows.map(({ key }) => key),
     );
-    return new Map(lists.flat());
+    return new Map([...named].map(([id, { appId, hint, name }]) => [id, [mine.get(appId), name || hint].filter(Boolean).join(': ')]));
   }
 
   const usageOf = ({ query, chosen }: Asked, req: Request, by: Parameters<typeof metering.usage>[1]['by']) =>
@@ -83,10 +86,9 @@ export function usageRoutes({
   router.get('/usage', may('market:usage:get'), async (req, res) => {
     const question = await asked(req);
     const { query, list, chosen } = question;
-    const [{ rows, asOf }, over, names, periods] = await Promise.all([
+    const [{ rows, asOf }, over, periods] = await Promise.all([
       usageOf(question, req, query.by),
       usageOf(question, req, chartUnit(query)),
-      namesFor(req, query.by, chosen),
       // Of many together the periods are on their own pages.
       chosen.length > FIGURES_MAX
         ? []
@@ -101,6 +103,8 @@ export function usageRoutes({
             query.to,
           ),
     ]);
+    const shown = pageOfList(mostCallsFirst(rows), pageOf(req.query['page']), ROWS_PAGE_SIZE);
+    const link = new URL(usageLink('/usage', query), 'http://portal.invalid');
     const nameOf = new Map(list.map(({ id, productName }) => [id, productName]));
     page(res, 'buyer/usage', {
       controls: usageControls(query, query.subscriptionId !== null),
@@ -111,7 +115,8 @@ export function usageRoutes({
       any: list.length > 0,
       asOf,
       split: SPLIT_WORDS[query.by],
-      rows: usageRows(rows, names, query.by),
+      rows: usageRows(shown.rows, await namesFor(req, query.by, chosen, shown.rows), query.by),
+      pages: shown.total > shown.size ? pagination('/usage', Object.fromEntries(link.searchParams), shown) : null,
       totals: usageTotals(rows),
       chart: usageChart(over.rows, query),
       periods: periods.map(({ period, invoice }) => ({
@@ -133,13 +138,14 @@ export function usageRoutes({
   router.get('/usage.csv', may('market:usage:get'), async (req, res) => {
     const question = await asked(req);
     const { query, chosen } = question;
-    const [{ rows, asOf }, names] = await Promise.all([usageOf(question, req, query.by), namesFor(req, query.by, chosen)]);
+    const { rows, asOf } = await usageOf(question, req, query.by);
+    const names = await namesFor(req, query.by, chosen, rows);
     sendCsv(
       res,
       `usage-by-${query.by}.csv`,
       ['from', 'to', 'as_of', query.by, 'name', 'calls', 'billed_calls', 'billed_units', 'failed_calls', 'bytes_out'],
       [
-        ...usageRows(rows, names, query.by).map((row) => [
+        ...usageRows(mostCallsFirst(rows), names, query.by).map((row) => [
           isoUtc(query.from),
           isoUtc(query.to),
           isoUtc(asOf),

@@ -2,7 +2,7 @@ import type { Services } from '../../../services/index.ts';
 import type { CredentialView, Issued } from '../../../services/credentials.ts';
 import { AppError } from '../../../kernel/errors.ts';
 import { jsonTime, jsonTimeOrNull, operation, paged, PageQuery, type Input, type Operation } from '../operation.ts';
-import { AppDetails, AppList, IssuedCredential, NewCredentialBody, RotationBody } from '../schemas.ts';
+import { AppDetails, AppList, CredentialList, IssuedCredential, NewCredentialBody, RotationBody } from '../schemas.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -64,11 +64,11 @@ export function appOperations({ apps, clock, credentials }: Pick<Services, 'apps
       path: '/apps/{id}',
       action: 'market:apps:get',
       id: 'getApp',
-      summary: 'An app with its credentials, without their secrets.',
+      summary: 'An app with the credentials that work, without their secrets.',
       answer: AppDetails,
       async run({ actor, part }) {
         const app = await apps.get(actor, part('id'));
-        const [held, summaries] = await Promise.all([credentials.list(actor, app._id), apps.list(actor)]);
+        const [held, summaries] = await Promise.all([credentials.working(actor, app._id), apps.list(actor)]);
         return {
           id: app._id,
           name: app.name,
@@ -77,6 +77,26 @@ export function appOperations({ apps, clock, credentials }: Pick<Services, 'apps
           credentials: held.map(credentialJson),
           subscription_ids: summaries.find((one) => one.app._id === app._id)?.bindings.map(({ subscriptionId }) => subscriptionId) ?? [],
         };
+      },
+    }),
+    operation({
+      method: 'get',
+      path: '/apps/{id}/credentials',
+      action: 'market:apps:get',
+      id: 'listCredentials',
+      summary: 'The credentials of an app, ended ones too, newest first, without their secrets.',
+      query: PageQuery,
+      answer: CredentialList,
+      async run({ actor, part, query }) {
+        const appId = part('id');
+        const found = paged(
+          `credentials.${appId}`,
+          await credentials.times(actor, appId),
+          query,
+          ({ at, id }) => [at, id],
+          ({ id }) => id,
+        );
+        return { ...found, items: (await credentials.some(actor, appId, found.items)).map(credentialJson) };
       },
     }),
     operation({
