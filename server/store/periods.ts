@@ -63,15 +63,10 @@ export function makePeriodsStore(connection: Connection, touch: TouchList) {
   schema.index({ frozenAt: 1 });
   const Periods = connection.model('Period', schema);
 
-  /** Operators see those that are not invoiced, whosever they are. */
-  async function touched<T>(outcome: T): Promise<T> {
-    await touch('openPeriods', PLATFORM_ORGANIZATION);
-    return outcome;
-  }
-
   return {
     models: [Periods],
-    add: async (period: PeriodDoc) => touched(await insertOnce(() => Periods.create(period))),
+    /** Stored ahead of time, so operators are not told: what ends on a later day is read by whoever looks on that day. */
+    add: (period: PeriodDoc) => insertOnce(() => Periods.create(period)),
     get: (subscriptionId: string, index: number) => Periods.findById(`${subscriptionId}_${index}`).lean<PeriodDoc>(),
     /** The version that a period which has not begun will run under (rule N6). */
     setVersionAhead: async ({ _id, startAt }: Pick<PeriodDoc, '_id' | 'startAt'>, planVersionId: string) =>
@@ -99,7 +94,11 @@ export function makePeriodsStore(connection: Connection, touch: TouchList) {
     freeze: async (id: string, fence: number, frozen: Record<string, Record<string, string>>, frozenAt: number) =>
       (await Periods.updateOne({ _id: id, status: 'closing', 'lease.fence': fence }, { $set: { status: 'frozen', frozen, frozenAt, lease: null } }))
         .modifiedCount === 1,
-    markInvoiced: async (id: string) => touched((await Periods.updateOne({ _id: id, status: 'frozen' }, { $set: { status: 'invoiced' } })).modifiedCount === 1),
+    markInvoiced: async (id: string) => {
+      const { modifiedCount } = await Periods.updateOne({ _id: id, status: 'frozen' }, { $set: { status: 'invoiced' } });
+      await touch('openPeriods', PLATFORM_ORGANIZATION);
+      return modifiedCount === 1;
+    },
   };
 }
 

@@ -13,10 +13,11 @@ function nextPages(path: string, text: string): string[] {
     const { next } = JSON.parse(text) as { readonly next?: string | null };
     return next ? [`${path}&next=${encodeURIComponent(next)}`] : [];
   }
-  return [...text.matchAll(/<a [^>]*rel="next" href="([^"]*)"/g)].map(([, href = '']) =>
-    href.replaceAll('&#x3D;', '=').replaceAll('&amp;', '&').replace(/#.*/, ''),
-  );
+  return [...text.matchAll(/<a [^>]*rel="next" href="([^"]*)"/g)].map(([, href = '']) => plain(href).replace(/#.*/, ''));
 }
+
+/** An address as it stood before it was written into a page. */
+const plain = (written: string): string => written.replaceAll('&#x3D;', '=').replaceAll('&amp;', '&');
 
 describe(`pages of lists of ${SIZE.toLocaleString('en')}`, function () {
   this.timeout(600_000);
@@ -89,5 +90,22 @@ describe(`pages of lists of ${SIZE.toLocaleString('en')}`, function () {
     expect(await find('/fresh/two')).to.equal(true);
     await other.apis.remove(actor, api._id);
     expect(await find('/fresh/one')).to.equal(false);
+  });
+
+  it('lead back to where something was pressed, and show there what was wrong with it', async () => {
+    const { operator } = world;
+    const press = async (from: string, what: RegExp, fields: Record<string, string> = {}) =>
+      operator.post(plain(what.exec((await operator.get(from)).text)?.[1] ?? '/no-such-form'), fields);
+    const domains = '/admin/domains?page=2&confirmed=3';
+    const refused = await press(domains, /action="([^"]*\/confirmation[^"]*)"/, { evidence: '' });
+    expect(refused.status).to.equal(422);
+    for (const part of ['26–50 of 1,000', '51–75 of 1,000', 'data-module="confirm" open']) expect(refused.text).to.include(part);
+    expect((await press(domains, /action="([^"]*\/confirmation[^"]*)"/, { evidence: 'A TXT record' })).location).to.equal(domains);
+    expect((await press(domains, /action="([^"]*\/withdrawal[^"]*)"/)).location).to.equal(domains);
+    const events = '/admin/webhooks?state=dead&page=2';
+    expect((await press(events, /action="([^"]*\/replay[^"]*)"/)).location).to.equal(events);
+    expect((await operator.get(events)).text).to.include('51–100 of 999');
+    const periods = '/admin/periods?page=2&closed=3';
+    expect((await press(periods, /action="([^"]*\/closing[^"]*)"/)).location).to.equal(periods);
   });
 });

@@ -41,6 +41,7 @@ export async function listsWorld(size: number) {
 
   return {
     portal,
+    operator,
     actor: ground.actor,
     gatewayId: gateway._id,
     groupId: group._id,
