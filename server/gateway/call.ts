@@ -1,4 +1,5 @@
 import type { Target } from '../domain/target.ts';
+import type { AppError } from '../kernel/errors.ts';
 import type { CallBody } from './body.ts';
 import type { Caller } from './front/caller.ts';
 import type { Held, Recorded } from './ports.ts';
@@ -53,6 +54,8 @@ export interface Call {
   throughData: string;
   /** Of the key that signed that token; empty: the call was proved otherwise. */
   tokenKeyId: string;
+  /** When that token ends, by the machine's clock, epoch ms; 0: the call was proved otherwise. */
+  tokenEndsAt: number;
   /** Hex signature of a signed call, for the replay check. */
   signature: string | null;
   /** Hash the body must turn out to have; null when it is not signed, or was checked. */
@@ -72,7 +75,7 @@ export interface Call {
   upstreamStartedAt: number;
   upstreamMs: number;
   bytesOut: number;
-  /** Why the provider could not be reached, in words for it alone; mostly empty. */
+  /** Why the provider could not be reached, or the answer was cut off, in words for the provider alone; mostly empty. */
   cause: string;
   /** Nothing more may be answered. */
   answered: boolean;
@@ -85,9 +88,9 @@ export interface Call {
   receipt: number;
   /** Among the calls in flight; -1 when it is over. */
   place: number;
-  /** The way back, once it was forwarded: it wants to know when the caller leaves. */
-  delivery: { leave(): void } | null;
-  /** Ends the call at the provider's side and here: the caller left, a revocation, a drain. */
+  /** The way back, once it was forwarded: it wants to know when the caller leaves, or what let it in has ended. */
+  delivery: { leave(): Promise<void>; withdraw(error: AppError): void } | null;
+  /** Ends the call at the provider's side and here: the caller left, a drain. */
   abort: ((cause: unknown) => void) | null;
 }
 
@@ -146,6 +149,7 @@ export function openCall(id: string, caller: Caller, fields: Fields, admittedAt:
     credential: null,
     throughData: '',
     tokenKeyId: '',
+    tokenEndsAt: 0,
     signature: null,
     bodyHash: null,
     grant: null,

@@ -25,7 +25,7 @@ const mediaType = (value: string): string => value.split(';', 1)[0]?.trim().toLo
 
 export const isEventStream = (headers: readonly string[]): boolean => mediaType(fieldOf(headers, 'content-type')) === 'text/event-stream';
 
-function fieldOf(headers: readonly string[], lower: string): string {
+export function fieldOf(headers: readonly string[], lower: string): string {
   for (let i = 0; i + 1 < headers.length; i += 2) if ((headers[i] as string).toLowerCase() === lower) return headers[i + 1] as string;
   return '';
 }

@@ -2,12 +2,13 @@ import type { Gzip } from 'node:zlib';
 import { passedToCaller } from '../domain/headers.ts';
 import { certificateFault } from '../domain/gateway-secrets.ts';
 import type { Outcome } from '../domain/metering.ts';
-import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Call } from './call.ts';
 import { compressed, isEventStream } from './compression.ts';
-import { outcomeOf, type Ending } from './ending.ts';
+import { outcomeOf, type DeliveryContext } from './ending.ts';
+import { announcedLength } from './fields.ts';
 import { corsHeaders } from './filters/cors.ts';
+import { lastEvent } from './withdrawal.ts';
 import { addUsageHeaders } from './usage-headers.ts';
 
 /** An answer of known length up to this is sent in one piece with its head. */
@@ -16,14 +17,6 @@ const WHOLE_BYTES_MAX = 65_536;
 const STREAM_SILENCE_MS = 300_000;
 /** From the first byte asked for to the last: nothing but streams takes longer. */
 export const TOTAL_MS = 600_000;
-
-export interface DeliveryContext {
-  readonly ending: Ending;
-  readonly clock: Clock;
-  readonly totalMs: number;
-  /** Answer with a refusal; nothing of the provider's answer has left. */
-  readonly refuse: (call: Call, error: AppError) => void;
-}
 
 /** Nothing heard yet · the head is there and nothing has left · the head has left · done. */
 const Stage = { Waiting: 0, Collecting: 1, Streaming: 2, Over: 3 } as const;
@@ -54,6 +47,8 @@ export class Delivery {
   #bodySeen = 0;
   #paused = false;
   #gzip: Gzip | null = null;
+  /** What was sent last. */
+  #sent: Buffer | null = null;
   /** An event stream that a parameter of the gateway lets last. */
   #lasting = false;
   #timer: NodeJS.Timeout;
@@ -74,7 +69,6 @@ export class Delivery {
   get begun(): boolean {
     return this.#stage !== Stage.Waiting;
   }
-
   #firstByteTimer(timeoutMs: number): void {
     const timer = setTimeout(() => {
       if (this.#stage === Stage.Waiting) this.fail(new AppError('upstream-timeout'));
@@ -178,14 +172,26 @@ export class Delivery {
   }
 
   /** The caller left. On a streaming API what was delivered counts; elsewhere the call is aborted (rule N14). */
-  leave(): void {
-    if (this.#stage === Stage.Over) return;
+  leave(cause = 'the caller left'): Promise<void> {
+    if (this.#stage === Stage.Over) return Promise.resolve();
     const { call } = this;
     const status = this.#status;
     const delivered = call.served?.api.definition.streaming === true && status !== 0;
     this.#over();
-    this.stop?.(new Error('the caller left'));
-    void this.#context.ending.finish(call, delivered ? `${status}` : 'aborted', status)?.catch(() => undefined);
+    this.stop?.(new Error(cause));
+    return (this.#context.ending.finish(call, delivered ? `${status}` : 'aborted', status) ?? Promise.resolve()).catch(() => undefined);
+  }
+
+  /** What let the caller in has ended: it counts as leaving (rule N14). Whoever reads events is told why; others see that the answer is not whole. */
+  withdraw(error: AppError): void {
+    if (this.#stage !== Stage.Streaming) return this.fail(error);
+    const { call } = this;
+    const last = this.#expected < 0 ? lastEvent(call, error, this.#headers, this.#sent) : null;
+    call.cause = error.detail;
+    void this.leave(error.detail).then(() => {
+      if (last !== null && !call.caller.destroyed) call.caller.write(last);
+      setImmediate(() => call.caller.destroy());
+    });
   }
 
   /** The provider switched protocols, as was asked: from here on the bytes are not ours to deliver. */
@@ -204,6 +210,7 @@ export class Delivery {
     this.#pieces = [];
     this.#collected = 0;
     const first = joined(pieces);
+    this.#sent = first;
     call.bytesOut += first?.length ?? 0;
     if (!call.caller.begin(this.#status, this.#headers, first)) this.#holdBack();
   }
@@ -232,6 +239,7 @@ export class Delivery {
   #write(chunk: Buffer): void {
     const { call } = this;
     call.bytesOut += chunk.length;
+    this.#sent = chunk;
     if (!call.caller.write(chunk)) this.#holdBack();
   }
 
@@ -290,11 +298,3 @@ export class Delivery {
 const joined = (pieces: readonly Buffer[]): Buffer | null => (pieces.length > 1 ? Buffer.concat(pieces) : (pieces[0] ?? null));
 const flush = (delivery: Delivery): void => delivery.flush();
 const tick = (delivery: Delivery): void => delivery.tick();
-
-function announcedLength(rawHeaders: readonly string[]): number {
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] as string;
-    if (name.length === 14 && name.toLowerCase() === 'content-length') return Number(rawHeaders[i + 1]);
-  }
-  return -1;
-}

@@ -1,3 +1,4 @@
+import type { AppError } from '../kernel/errors.ts';
 import type { PROBLEMS } from '../kernel/problems.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { CallRecord, Outcome } from '../domain/metering.ts';
@@ -21,6 +22,15 @@ export interface Ending {
   ended(call: Call): void;
   /** Take the next receipt of the subscription, for an answer that is about to be written. @param highestPrice  minor units and currency */
   receipt(call: Call, subscriptionId: string, highestPrice: string): string;
+}
+
+/** What every way back needs. */
+export interface DeliveryContext {
+  readonly ending: Ending;
+  readonly clock: Clock;
+  readonly totalMs: number;
+  /** Answer with a refusal; nothing of the provider's answer has left. */
+  readonly refuse: (call: Call, error: AppError) => void;
 }
 
 export interface EndingDependencies {

@@ -90,3 +90,12 @@ export function headerAll({ caller: { rawHeaders } }: Call, lower: string): stri
     if (headerName(rawHeaders[i] as string).lower === lower) all = all === '' ? (rawHeaders[i + 1] as string) : `${all}, ${rawHeaders[i + 1]}`;
   return all;
 }
+
+/** @returns -1 when no length is announced */
+export function announcedLength(rawHeaders: readonly string[]): number {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 14 && name.toLowerCase() === 'content-length') return Number(rawHeaders[i + 1]);
+  }
+  return -1;
+}

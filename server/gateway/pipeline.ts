@@ -2,8 +2,8 @@ import type { Clock } from '../kernel/clock.ts';
 import type { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { openCall, type Call, type Fields, type Way } from './call.ts';
-import { Delivery, type DeliveryContext } from './delivery.ts';
-import { outcomeOf, type Ending } from './ending.ts';
+import { Delivery } from './delivery.ts';
+import { outcomeOf, type DeliveryContext, type Ending } from './ending.ts';
 import type { Filter } from './filter.ts';
 import { isWebSocket } from './filters/admit-upgrade.ts';
 import { nodeOf, type Caller } from './front/caller.ts';
@@ -154,7 +154,7 @@ export function makePipeline(dependencies: PipelineDependencies): Pipeline {
   function closed(call: Call): void {
     call.gone = true;
     if (call.finished) return ending.ended(call);
-    call.delivery?.leave();
+    void call.delivery?.leave();
     // Else a filter is waiting: whoever waits comes back and finds the caller gone.
   }
 

@@ -55,8 +55,8 @@ export interface Snapshots {
 
 /** Counts attempts over all processes. */
 export interface Attempts {
-  /** Count one. @returns seconds to wait when there were too many, else 0 */
-  count(key: string): Promise<number>;
+  /** Count one. @param points  0: only ask, in the same order as those that count. @returns seconds to wait when there were too many, else 0 */
+  count(key: string, points?: 0 | 1): Promise<number>;
   /** Without counting one: seconds to wait when the next would be too many, else 0. */
   waiting(key: string): Promise<number>;
 }

@@ -25,7 +25,7 @@ import { makeTakeLimits } from './filters/take-limits.ts';
 import { makeTokenAddress } from './filters/token-address.ts';
 import { validateRequest } from './filters/validate-request.ts';
 import { makeListener, type Listener, type ListenerOptions } from './front/listener.ts';
-import { makeRow, type Row } from './row.ts';
+import { makeRow } from './row.ts';
 import { makePipeline } from './pipeline.ts';
 import type { Attempts, Limits, Meter, Replays, Snapshots } from './ports.ts';
 import { compileTable, type Table } from './table.ts';
@@ -35,7 +35,8 @@ import { makeDirectEngine } from './upstream/direct-engine.ts';
 import type { Engine } from './upstream/engine.ts';
 import { makeProxyEngine } from './upstream/proxy-engine.ts';
 import { makeUndiciEngine } from './upstream/undici-engine.ts';
-import { makeUpgrades, type Tunnel } from './upstream/upgrade.ts';
+import { makeUpgrades } from './upstream/upgrade.ts';
+import { endExpired, endRevoked, EXPIRY_LOOK_MS } from './withdrawal.ts';
 import { keepCallsYoung } from './young-calls.ts';
 
 export interface GatewayDependencies {
@@ -127,11 +128,14 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
     totalMs: timeouts.totalMs ?? TOTAL_MS,
     onStart: (call) => live.add(call),
   });
+  const underWay = { live, tunnels: pipeline.tunnels, log };
+  const expiring = setInterval(() => endExpired(underWay, clock.real()), EXPIRY_LOOK_MS);
+  expiring.unref();
   snapshots.onChange((snapshot) => {
     compiled = compile(snapshot);
     engine.retain(compiled.connectionKeys);
     upgrades.retain(compiled.connectionKeys);
-    endRevoked(live, pipeline.tunnels, compiled);
+    endRevoked(underWay, compiled);
   });
   const listeners: Listener[] = [];
   const publicWay: Way = { address: null, trustedHops: config.trustedHops };
@@ -156,13 +160,14 @@ export function makeGateway(dependencies: GatewayDependencies): Gateway {
     },
     async close(deadlineMs = 10_000) {
       const closed = Promise.all(listeners.map((listener) => listener.drain()));
-      for (const tunnel of pipeline.tunnels.values()) tunnel.end();
+      for (const tunnel of pipeline.tunnels.values()) tunnel.end('The gateway is shutting down.');
       const timer = setTimeout(() => {
         for (const call of live) call.abort?.(new AppError('cannot-count', 'The gateway is shutting down.'));
         for (const listener of listeners) listener.closeAll();
       }, deadlineMs);
       await closed;
       clearTimeout(timer);
+      clearInterval(expiring);
       upgrades.close();
       await engine.close();
     },
@@ -176,28 +181,4 @@ function makeEngine(name: Config['gatewayEngine'], guard: AddressGuard): Engine 
   if (name === 'http-proxy') return makeProxyEngine({ guard });
   const undici = makeUndiciEngine({ guard });
   return name === 'undici' ? undici : makeDirectEngine({ guard, rest: undici });
-}
-
-/** A revocation ends what it hits also in mid-answer: a stream must not outlive its credential, the token that stood for it, nor the way it came by. */
-function endRevoked(live: Row<Call>, tunnels: ReadonlyMap<Call, Tunnel>, { byCredentialId, connections, privateOnly, tokenSettings }: Table): void {
-  const isGranted = ({ credential, served }: Call): boolean => {
-    if (credential === null || served === null) return true;
-    const { id, environmentId } = served.api;
-    const grants = byCredentialId.get(credential.row.id)?.app.grants.keys() ?? [];
-    for (const { api } of grants) if (api.id === id && api.environmentId === environmentId) return true;
-    return false;
-  };
-  const isReached = ({ served, via, way: { address } }: Call): boolean =>
-    served === null || (address === null ? !privateOnly.has(served.api.gatewayId) : connections.get(address)?.id === via);
-  const isTokenTaken = ({ label, tokenKeyId }: Call): boolean => tokenKeyId === '' || tokenSettings.get(label)?.keyId === tokenKeyId;
-  const endOf = (call: Call): AppError | null => {
-    if (!isTokenTaken(call)) return new AppError('authentication-failed', 'The access token is no longer accepted by its gateway.');
-    if (!isGranted(call)) return new AppError('authentication-failed', 'The credential or its grant was revoked.');
-    return isReached(call) ? null : new AppError('api-not-found', 'This way to the API was closed.');
-  };
-  for (const call of live) {
-    const end = call.abort === null ? null : endOf(call);
-    if (end !== null) call.abort?.(end);
-  }
-  for (const [call, tunnel] of tunnels) if (endOf(call) !== null) tunnel.end();
 }

@@ -302,6 +302,58 @@ describe('access tokens (app_token)', function () {
     await set('app_token', 'on');
   });
 
+  const HOP = '198.51.100.2';
+  /** All connections are open before the first byte is sent, so that nothing is answered before the last guess has arrived. */
+  const atOnce = async (address: string, guesses: readonly { readonly id: string; readonly secret: string }[]): Promise<number[]> => {
+    const sockets = await Promise.all(
+      guesses.map(async (_, index) => {
+        const { hostname, port } = new URL(world.urlOf(index % 2 === 0 ? 'direct' : 'undici'));
+        const socket = connect(Number(port), hostname);
+        await once(socket, 'connect');
+        return socket;
+      }),
+    );
+    const answers = sockets.map(async (socket) => {
+      const [head] = (await once(socket, 'data')) as [Buffer];
+      socket.destroy();
+      return Number(head.toString('latin1').slice(9, 12));
+    });
+    for (const [index, { id, secret }] of guesses.entries()) {
+      const body = new URLSearchParams({ grant_type: 'client_credentials', client_id: id, client_secret: secret }).toString();
+      sockets[index]?.write(
+        `POST /params${ADDRESS} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ${address}, ${HOP}\r\nX-Forwarded-Proto: https\r\n` +
+          `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+    }
+    return Promise.all(answers);
+  };
+  const wrong = (id: string, index: number) => ({ id, secret: `tgs_wrong_${index}` });
+  const right = () => ({ id: world.appKey, secret: world.appSecret });
+  const tally = (statuses: readonly number[]) => Object.fromEntries([200, 401, 429].map((status) => [status, statuses.filter((one) => one === status).length]));
+
+  it('guessed by many at once, at two processes, are told wrong ten times exactly, and the right one among the rest is refused with them', async () => {
+    const guesses = Array.from({ length: 49 }, (_, index) => wrong(world.appKey, index));
+    const statuses = await atOnce('203.0.113.10', guesses.toSpliced(35, 0, right()));
+    expect(tally(statuses)).to.deep.equal({ 200: 0, 401: 10, 429: 40 });
+  });
+
+  it('guessed at once from many addresses of one IPv6 network count together', async () => {
+    const batches = await Promise.all(
+      ['2001:db8:50::1', '2001:db8:50::2'].map((address) =>
+        atOnce(
+          address,
+          Array.from({ length: 25 }, (_, index) => wrong(world.appKey, index)),
+        ),
+      ),
+    );
+    expect(tally(batches.flat())).to.deep.equal({ 200: 0, 401: 10, 429: 40 });
+  });
+
+  it('shut nobody out who knows the secret, however many ask at once', async () => {
+    const statuses = await atOnce('203.0.113.12', Array.from({ length: 50 }, right));
+    expect(tally(statuses)).to.deep.equal({ 200: 50, 401: 0, 429: 0 });
+  });
+
   // The last: it shuts this address out for a while.
   it('are refused for a while to whoever guesses secrets, but not to others', async () => {
     const guesses = [];

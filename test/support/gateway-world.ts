@@ -168,6 +168,9 @@ export interface WorldOptions {
   readonly timeouts?: GatewayDependencies['timeouts'];
   readonly config?: Partial<GatewayDependencies['config']>;
   readonly resolve?: GatewayDependencies['resolve'];
+  readonly clock?: GatewayDependencies['clock'];
+  /** In place of silence. */
+  readonly log?: GatewayDependencies['log'];
 }
 
 /** Gateway, recording upstream and doubles, listening on ports of their own. */
@@ -190,8 +193,8 @@ export async function gatewayWorld(options: WorldOptions) {
       ...options.config,
     },
     boot: 1,
-    clock: makeClock(),
-    log: makeLog('silent', 'test'),
+    clock: options.clock ?? makeClock(),
+    log: options.log ?? makeLog('silent', 'test'),
     snapshots: held.snapshots,
     limits: options.limits ?? counting.limits,
     meter: metering.meter,

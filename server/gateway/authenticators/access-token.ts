@@ -15,7 +15,7 @@ export interface AccessTokensDependencies {
 
 /**
  * Find the credential of an access token. It is signed by its gateway, so nobody is asked; its credential, its key and the parameter that
- * switches tokens on have to be there still. Sets: `throughData`, `tokenKeyId`.
+ * switches tokens on have to be there still. Sets: `throughData`, `tokenKeyId`, `tokenEndsAt`.
  */
 export function makeAccessTokens({
   table,
@@ -39,6 +39,7 @@ export function makeAccessTokens({
       throw refused('The credential of this access token has ended or was revoked.');
     call.throughData = read.throughData;
     call.tokenKeyId = read.keyId;
+    call.tokenEndsAt = read.endsAt * 1_000;
     return credential;
   };
 }

@@ -66,13 +66,19 @@ export function makeTokenAddress({ table, domain, buffers, onUnknown, realNow, a
     if (wait > 0) return tooMany(wait);
     // An unknown key takes as long as a known one with a wrong secret.
     const same = sameSecret(clientSecret, credential?.secret()?.export().toString('utf8') ?? '');
-    if (same && credential?.secret()) {
-      if (credential.row.notAfter === null || call.admittedAt < credential.row.notAfter) return credential;
+    const proved = same && credential?.secret() ? credential : null;
+    // Of many guesses at once nobody learns more than the throttle allows: whether one was right is told only when all that came before it are
+    // counted. The right ones go the same way and take no place, so that many who know the secret do not shut each other out.
+    const points = proved === null ? 1 : 0;
+    const counted = [attempts.address.count(keys.address, points), attempts.credential.count(keys.credential, points)];
+    const after = Math.max(...(await Promise.all(counted.map((one) => one.catch(none)))));
+    if (after > 0) return tooMany(after);
+    if (proved !== null) {
+      if (proved.row.notAfter === null || call.admittedAt < proved.row.notAfter) return proved;
       return tokenRefusal(401, '2201', 'invalid_client', 'The credential has expired.');
     }
     if (!credential) onUnknown();
-    const after = Math.max(await attempts.address.count(keys.address).catch(none), await attempts.credential.count(keys.credential).catch(none));
-    return after > 0 ? tooMany(after) : tokenRefusal(401, '2201', 'invalid_client', 'The AppKey or the AppSecret is wrong.');
+    return tokenRefusal(401, '2201', 'invalid_client', 'The AppKey or the AppSecret is wrong.');
   }
 
   function tokensFor(credential: LiveCredential, settings: TokenSettings, request: TokenRequest): Decided {

@@ -8,6 +8,7 @@ import type { Delivery } from '../delivery.ts';
 import { nodeOf } from '../front/caller.ts';
 import type { AddressGuard } from './address-guard.ts';
 import type { UpstreamRequest } from './engine.ts';
+import { closeFrame, FrameEdges } from './frames.ts';
 import { StandIn, limitConnecting, makeAgents, onlyStream } from './proxy-engine.ts';
 
 /** WebSockets, by http-proxy behind a guard. */
@@ -28,10 +29,13 @@ export interface Acceptance {
 }
 
 export interface Tunnel {
-  end(): void;
+  /** @param reason  told to the caller, unless a message is on its way to it in parts */
+  end(reason: string): void;
   onEnd(listener: () => void): void;
 }
 
+/** How long a caller that was told the end may take to close its side. */
+const CLOSING_MS = 1_000;
 const SWITCH_FIELDS = new Set(['connection', 'upgrade', 'sec-websocket-accept', 'sec-websocket-protocol', 'sec-websocket-extensions']);
 
 export function makeUpgrades({ guard }: { guard: AddressGuard }): Upgrades {
@@ -72,10 +76,10 @@ export function makeUpgrades({ guard }: { guard: AddressGuard }): Upgrades {
         delivery.fail(error);
       }
       return {
-        end: () => {
+        end: (reason) => {
+          tunnel.close(reason);
           standIn.emit('aborted');
           tunnel.destroy();
-          socket.destroy();
         },
         onEnd: (listener) => void socket.once('close', listener),
       };
@@ -142,7 +146,11 @@ function switched(proxyRes: IncomingMessage, proxySocket: Socket, standIn: Upgra
 /** The caller's socket as http-proxy gets it: nothing is written to the real one before `release`. */
 class TunnelSocket extends Duplex {
   readonly #socket: Socket;
+  readonly #edges = new FrameEdges();
   #released = false;
+  #begun = false;
+  /** The caller was told why this ends: its socket closes by itself. */
+  #closing = false;
   #held: (() => void)[] = [];
 
   constructor(socket: Socket) {
@@ -171,6 +179,9 @@ class TunnelSocket extends Duplex {
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     const write = () => {
       if (this.#socket.destroyed) return done(new Error('the caller left'));
+      // The first piece is the head, whole; frames follow.
+      if (this.#begun) this.#edges.see(chunk);
+      this.#begun = true;
       this.#socket.write(chunk, (error) => done(error ?? null));
     };
     if (this.#released) write();
@@ -182,8 +193,19 @@ class TunnelSocket extends Duplex {
     done();
   }
 
+  /** End, with a last frame that says why where one can stand. Nothing that comes from either side later is passed on. */
+  close(reason: string): void {
+    const socket = this.#socket;
+    if (!this.#released || !this.#edges.between) return void socket.destroy();
+    this.#closing = true;
+    socket.removeAllListeners('data').resume();
+    socket.end(closeFrame(reason));
+    const timer = setTimeout(() => socket.destroy(), CLOSING_MS);
+    socket.once('close', () => clearTimeout(timer));
+  }
+
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    if (this.#released) this.#socket.destroy();
+    if (this.#released && !this.#closing) this.#socket.destroy();
     // What was held back is dropped with the rest.
     this.#held = [];
     done(error);
