@@ -30,6 +30,10 @@ export const isFresh = (ring: KeyRing, { sealed }: BackendParameter): boolean =>
 /** Two headers whose names differ by their letters' case are one. */
 export const placeKey = ({ name, in: place }: BackendPlace): string => (place === 'header' ? `header ${name.toLowerCase()}` : `query ${name}`);
 
+/** Would another server get what was typed for this one? A mock remembers no server: whatever comes after it is another. */
+export const isAnotherServer = (from: ApiDefinition['backend'], to: ApiDefinition['backend']): boolean =>
+  to.kind === 'http' && (from.kind !== 'http' || from.origin !== to.origin);
+
 /** Do both do the same? One value sealed twice gives two ciphertexts. */
 export function sameDefinition(ring: KeyRing, apiId: string, a: ApiDefinition, b: ApiDefinition): boolean {
   if (canonicalJson(a) === canonicalJson(b)) return true;

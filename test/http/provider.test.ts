@@ -245,6 +245,38 @@ describe('the provider’s side over HTTP', function () {
     expect(tested.text).to.contain('GET https://api.example.com/').and.contain('Leave user name and password out').and.not.contain('typed-password');
   });
 
+  it('asks for a secret again where the backend becomes another server: scheme, host or port, also by way of a mock', async () => {
+    const { gateway, group } = await newGroup('Moved backends');
+    const hidden = { h0_name: 'X-Key', h0_in: 'header', h0_value: 'typed-for-here', h0_secret: 'true', h1_name: 'region', h1_in: 'query', h1_value: 'eu-1' };
+    const api = idIn((await provider.post(`/gateways/${gateway}/apis`, { ...API, ...hidden, groupId: group, origin })).location, 'api');
+    const path = `/gateways/${gateway}/apis/${api}`;
+    const { store, services } = portal.composition;
+    const stored = async () => (await store.apis.api(api))?.definition;
+    const opened = async () => services.catalog.constants.opened(api, (await stored())?.backendParameters ?? []).map(({ value }) => value);
+    const post = async (fields: Record<string, string>) => {
+      const rev = /name="rev" value="(\d+)"/.exec((await provider.get(path)).text)?.[1] ?? '';
+      return provider.post(path, { ...API, ...hidden, h0_value: '', rev, origin, ...fields });
+    };
+    const refused = async (elsewhere: string) => {
+      const before = await stored();
+      const answer = await post({ origin: elsewhere });
+      expect(answer.status, elsewhere).to.equal(422);
+      expect(answer.text).to.match(/id="h0_value-error"[^\n]*The backend is another server/);
+      expect(answer.text).to.contain(`value="${elsewhere}"`).and.not.contain('typed-for-here');
+      expect(await stored()).to.deep.equal(before);
+    };
+    for (const elsewhere of ['https://collector.example.com', 'http://collector.example.com', 'https://collector.example.com:8443']) await refused(elsewhere);
+    expect((await post({ backendPath: '/v2', origin: `${origin}/` })).status, 'another path of the same server').to.equal(303);
+    expect(await opened()).to.deep.equal(['typed-for-here', 'eu-1']);
+    expect((await post({ kind: 'mock' })).status).to.equal(303);
+    await refused('https://collector.example.com');
+    await refused(origin);
+    expect((await post({ origin: 'https://new.example.com', h0_value: 'typed-for-there' })).status).to.equal(303);
+    expect(await opened()).to.deep.equal(['typed-for-there', 'eu-1']);
+    for (const elsewhere of ['http://new.example.com', 'https://new.example.com:8443']) await refused(elsewhere);
+    expect((await post({ origin: 'https://NEW.example.com:443', h0_value: '' })).status, 'the same in other letters').to.equal(303);
+  });
+
   it('shows an import before it happens, and takes uploads and pasted text', async () => {
     const { gateway, group, path } = await newGroup('Imported');
     const document = JSON.stringify({

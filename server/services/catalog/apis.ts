@@ -52,7 +52,7 @@ export function makeApis({ store, clock, ids, audit, upstreamAllow, directory, c
   /** What is stored of a draft. @throws invalid-form with the faults by field */
   function settled(apiId: string, draft: ApiDraft, stored: ApiDefinition | null): ApiDefinition {
     const tidy = tidied(draft, upstreamAllow);
-    const { parameters, faults } = constants.settle(apiId, tidy.backendParameters, stored?.backendParameters ?? []);
+    const { parameters, faults } = constants.settle(apiId, tidy, stored);
     refuseFaults({ ...faults, ...checkDefinition(tidy, upstreamAllow) });
     return { ...tidy, backendParameters: parameters };
   }

@@ -1,5 +1,5 @@
-import type { ApiDefinition, BackendParameter, BackendPlace, TypedParameter } from '../../domain/api.ts';
-import { isFresh, isSecret, openConstant, placeKey, sameDefinition, sealConstant } from '../../domain/backend-constants.ts';
+import type { ApiDefinition, ApiDraft, BackendParameter, BackendPlace } from '../../domain/api.ts';
+import { isAnotherServer, isFresh, isSecret, openConstant, placeKey, sameDefinition, sealConstant } from '../../domain/backend-constants.ts';
 import { SEAL_IV_BYTES, type KeyRing } from '../../domain/credential.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { Ids } from '../../kernel/ids.ts';
@@ -13,11 +13,14 @@ export interface ShownConstant extends BackendPlace {
 
 /** Constants of backends: sealed in everything that is stored, opened for those who send them and for nobody else. */
 export interface Constants {
-  /** What is stored of what was typed; a value that stays the same keeps its ciphertext. Faults by the field of the definition. */
+  /**
+   * What is stored of what was typed; a value that stays the same keeps its ciphertext. Where the backend is another server, a secret that was kept
+   * is asked for again: who may edit an API but was never told its secret could else have it sent anywhere. Faults by the field of the definition.
+   */
   settle(
     apiId: string,
-    typed: readonly TypedParameter[],
-    stored: readonly BackendParameter[],
+    typed: Pick<ApiDraft, 'backend' | 'backendParameters'>,
+    stored: Pick<ApiDefinition, 'backend' | 'backendParameters'> | null,
   ): { parameters: BackendParameter[]; faults: Record<string, string> };
   shown(apiId: string, parameters: readonly BackendParameter[]): ShownConstant[];
   /** @throws conflict when no key opens one of them */
@@ -38,10 +41,11 @@ export function makeConstants({ ids, secretKeys }: { readonly ids: Pick<Ids, 'by
   });
 
   return {
-    settle(apiId, typed, stored) {
+    settle(apiId, { backend, backendParameters }, stored) {
       const faults: Record<string, string> = {};
-      const standing = new Map(stored.map((parameter) => [placeKey(parameter), parameter]));
-      const parameters = typed.map((one, index): BackendParameter => {
+      const standing = new Map((stored?.backendParameters ?? []).map((parameter) => [placeKey(parameter), parameter]));
+      const moved = stored !== null && isAnotherServer(stored.backend, backend);
+      const parameters = backendParameters.map((one, index): BackendParameter => {
         const old = standing.get(placeKey(one));
         const secret = isSecret(one);
         const kept = old && openConstant(secretKeys, apiId, old);
@@ -49,6 +53,7 @@ export function makeConstants({ ids, secretKeys }: { readonly ids: Pick<Ids, 'by
         const say = (fault: string) => (faults[`backendParameters.${index}.value`] = fault);
         if (value === undefined) say('Type its value.');
         else if (value === null) say('Its value can no longer be read. Type it again.');
+        else if (one.value === undefined && old && isSecret(old) && moved) say('The backend is another server: type the value again, so that it gets it.');
         else if (one.value === undefined && old && isSecret(old) && !secret) say('Type the value again to have it shown from now on.');
         if (typeof value !== 'string') return { name: one.name, in: one.in, secret };
         const unmoved = old?.name === one.name && kept === value && isFresh(secretKeys, old);

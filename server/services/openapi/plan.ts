@@ -1,4 +1,5 @@
 import type { ApiDefinition, HttpBackend } from '../../domain/api.ts';
+import { isAnotherServer, isSecret } from '../../domain/backend-constants.ts';
 import { checkDefinition, operationOf, routeKey } from '../../domain/api-definition.ts';
 import { canonicalJson } from '../../domain/plan.ts';
 import { readOrigin } from '../../domain/upstream-origin.ts';
@@ -65,6 +66,8 @@ export function planImport(operations: readonly ReadOperation[], settings: Impor
     const base = { operation: read.operation, name: definition.name, api, notes: [...read.notes, ...lostConstants(definition, api)] };
     const [fault] = Object.values(checkDefinition(definition, allow));
     if (fault !== undefined) return { ...base, action: 'refuse', definition: null, reason: fault };
+    const secrets = api === null ? [] : secretsThatMove(definition, api.definition);
+    if (secrets.length > 0) return { ...base, action: 'refuse', definition: null, reason: typeAgain(definition, secrets) };
     if (api) return { ...base, action: canonicalJson(api.definition) === canonicalJson(definition) ? 'unchanged' : 'update', definition, reason: '' };
     if (created >= groupMax - present.length + freed)
       return { ...base, action: 'refuse', definition: null, reason: `The group is full: it holds at most ${groupMax.toLocaleString('en')} APIs.` };
@@ -80,6 +83,13 @@ function lostConstants({ backendParameters }: ApiDefinition, api: ApiDoc | null)
   const names = backendParameters.length > 0 ? [] : (api?.definition.backendParameters ?? []).map(({ name }) => name);
   return names.length === 0 ? [] : [`Its hidden values go: ${names.join(', ')}.`];
 }
+
+/** Names of hidden values that would go to another server than the one they were typed for. */
+const secretsThatMove = ({ backend, backendParameters }: ApiDefinition, old: ApiDefinition): string[] =>
+  isAnotherServer(old.backend, backend) ? backendParameters.filter(isSecret).map(({ name }) => name) : [];
+
+const typeAgain = ({ backend }: ApiDefinition, secrets: readonly string[]): string =>
+  `Its backend would be another server, ${(backend as HttpBackend).origin}. Change it in the API’s form and type its hidden values again there: ${secrets.join(', ')}.`;
 
 function leftOver(api: ApiDoc, product: string | undefined): ImportLine {
   const base = { operation: operationOf(api.definition.frontend), name: api.definition.name, definition: null, api, notes: [] };

@@ -90,6 +90,29 @@ describe('importing an OpenAPI document into a group', function () {
     expect(left[0]?.api.definition).to.deep.include({ appCode: true, backendParameters: [] });
   });
 
+  it('refuses what would send a kept secret to another server than the one it was typed for', async () => {
+    const place = await newGroup();
+    const ordinal = await importing.upload(world.atlas, ...place, document({ '/a': { get: operation('A') } }), SETTINGS);
+    await importing.apply(world.atlas, ...place, ordinal);
+    const [made] = await world.catalog.apis.list(world.atlas, ...place);
+    const apiId = made?.api._id ?? '';
+    const shown = { name: 'region', in: 'query', value: 'eu', secret: false } as const;
+    const typed = { ...(made?.api.definition as ApiDefinition), backendParameters: [{ name: 'X-Key', in: 'header', value: 'k' } as const, shown] };
+    await world.catalog.apis.update(world.atlas, apiId, 1, typed);
+    const before = (await world.store.apis.api(apiId))?.definition;
+    const moved = await importing.upload(world.atlas, ...place, document({ '/a': { get: operation('A') } }), {
+      ...SETTINGS,
+      origin: 'https://collector.example.com',
+    });
+    const [line] = (await importing.preview(world.atlas, ...place, moved)).lines;
+    expect(line).to.include({ action: 'refuse', definition: null });
+    expect(line?.reason).to.match(/another server, https:\/\/collector\.example\.com\..*type its hidden values again there: X-Key\.$/);
+    await importing.apply(world.atlas, ...place, moved);
+    expect((await world.store.apis.api(apiId))?.definition).to.deep.equal(before);
+    await world.catalog.apis.update(world.atlas, apiId, 2, { ...typed, backendParameters: [shown] });
+    expect(await outcome(place, moved), 'what anybody may see goes along').to.deep.equal(['update GET /a']);
+  });
+
   it('leaves secrets of the backend out, of what is served and of the document that is kept, and says so', async () => {
     const place = await newGroup();
     const secrets = ['document-user-password', 'document-backend-constant', 'document-policy-constant'];
