@@ -16,7 +16,7 @@ import { makeAudit } from './audit.ts';
 import { makeCatalog } from './catalog.ts';
 import { makeChanges } from './changes.ts';
 import { makeCredentials } from './credentials.ts';
-import { makeLetters, makeReaders } from './letters.ts';
+import { makeLetters, makeReaders, makeStillMay } from './letters.ts';
 import { makeKeyActors } from './key-actors.ts';
 import { makeKeyWarnings } from './key-warnings.ts';
 import { makeNotifications } from './notifications.ts';
@@ -126,7 +126,7 @@ export function makeServices(ground: Ground) {
   const secondFactor = makeSecondFactor({ store, accounts, clock, ids, audit, secretKeys });
   const passkeys = makePasskeys({ store, accounts, secondFactor, notifications, audit, clock, webUrl });
   const readers = makeReaders({ store, access });
-  const recovery = makeRecovery({ store, accounts, audit, notifications, sendLetter, readers, tokens, clock, ids });
+  const recovery = makeRecovery({ store, accounts, audit, notifications, sendLetter, readers, stillMay: makeStillMay({ store, access }), tokens, clock, ids });
   const organizationRules = makeOrganizationRules({ store, audit, clock });
   const ruleSuspensions = makeRuleSuspensions({ store, audit, sendLetter, clock });
   const sessions = makeSessions({ store, clock, ids, audit });

@@ -47,6 +47,22 @@ export function makeReaders({ store, access }: Pick<LettersDependencies, 'access
   };
 }
 
+/** May this member of an organization still do something, under the circumstances in which they did it? A right that was taken away ends what hangs on it. */
+export type StillMay = (
+  organizationId: string,
+  action: Action,
+  by: { readonly userId: string; readonly address: string; readonly at: number },
+) => Promise<boolean>;
+
+export function makeStillMay({ store, access }: Pick<LettersDependencies, 'access' | 'store'>): StillMay {
+  return async (organizationId, action, { userId, address, at }) => {
+    const [organization, membership] = await Promise.all([store.accounts.organization(organizationId), store.accounts.membership(organizationId, userId)]);
+    if (!organization || !membership) return false;
+    const policies = await access.policiesOf(organization, membership);
+    return isAllowed({ kind: 'user', userId, organizationId, policies, address, at, requestId: '' }, action);
+  };
+}
+
 export function makeLetters({ store, access, notifications, log }: LettersDependencies): SendLetter {
   const readers = makeReaders({ store, access });
   return async ({ organizationId, to, subject, lines, path }) => {

@@ -9,7 +9,7 @@ import type { Store } from '../store/index.ts';
 import { hasSecondFactor, passwordMark, sessionMark, type Accounts } from './accounts.ts';
 import type { Audit } from './audit.ts';
 import { inOrderOf, makeKeptLists, oldestFirst, pageOfList, type ListPage } from './kept-lists.ts';
-import type { Readers, SendLetter } from './letters.ts';
+import type { Readers, SendLetter, StillMay } from './letters.ts';
 import type { Notifications } from './notifications.ts';
 import { mustOperate } from './operators.ts';
 import { sessionSalt } from './sessions.ts';
@@ -36,6 +36,9 @@ export interface AccountView {
   readonly memberships: Awaited<ReturnType<Accounts['memberships']>>;
 }
 
+/** What whoever sends a link has to be allowed. @param by  an organization */
+const rightOf = (by: string): Action => (by === PLATFORM_ORGANIZATION ? 'platform:accounts:recover' : 'market:members:recover');
+
 export type Recovery = ReturnType<typeof makeRecovery>;
 
 /**
@@ -49,6 +52,7 @@ export function makeRecovery({
   notifications,
   sendLetter,
   readers,
+  stillMay,
   tokens,
   clock,
   ids,
@@ -59,6 +63,7 @@ export function makeRecovery({
   notifications: Pick<Notifications, 'message' | 'recover'>;
   sendLetter: SendLetter;
   readers: Readers;
+  stillMay: StillMay;
   tokens: Tokens;
   clock: Clock;
   ids: Ids;
@@ -106,10 +111,15 @@ export function makeRecovery({
     const obstacle = await obstacleOf(actor, user, as);
     if (obstacle) throw new AppError('conflict', OBSTACLE_WORDS[obstacle]);
     const by = as === 'operator' ? PLATFORM_ORGANIZATION : actor.organizationId;
-    const token = await tokens.mint('recover', { userId: user._id, email: user.email, organizationId: by, passwordMark: sessionMark(user) });
+    const token = await tokens.mint('recover', {
+      userId: user._id,
+      email: user.email,
+      organizationId: by,
+      passwordMark: sessionMark(user),
+      sender: { userId: actor.userId, address: actor.address, at: actor.at ?? clock.now() },
+    });
     await notifications.recover(user.email, user.name, token, await senderName(by), reason);
-    const action: Action = as === 'operator' ? 'platform:accounts:recover' : 'market:members:recover';
-    await record(actor, user, by, { action, after: { secondFactor: 'a link to remove it was mailed to the account', reason } });
+    await record(actor, user, by, { action: rightOf(by), after: { secondFactor: 'a link to remove it was mailed to the account', reason } });
   }
 
   async function senderName(organizationId: string): Promise<string> {
@@ -117,12 +127,16 @@ export function makeRecovery({
     return `An administrator of ${(await store.accounts.organization(organizationId))?.name ?? 'your organization'}`;
   }
 
-  /** A link that lives, whose account is as it was when it was sent. @throws not-found; conflict when the account opens more by now than its sender may decide over */
+  /**
+   * A link that lives, whose account is as it was when it was sent, and whose sender may still send it.
+   * @throws not-found; conflict when the account opens more by now than its sender may decide over
+   */
   async function live(token: string): Promise<{ found: TokenDoc; user: UserDoc; by: string }> {
     const found = await tokens.live(token, 'recover');
     const user = await store.accounts.user(found.userId);
     if (!user || sessionMark(user) !== found.passwordMark) throw deadLink();
     const by = found.organizationId ?? '';
+    if (!found.sender || !(await stillMay(by, rightOf(by), found.sender))) throw deadLink();
     if (by !== PLATFORM_ORGANIZATION && !belongsTo(by, await organizationsOf(user._id)))
       throw new AppError('conflict', 'Your account belongs to other organizations by now, so this link does not count. Ask again: the operators will help.');
     return { found, user, by };

@@ -18,7 +18,15 @@ export function makeTokens({ store, clock, ids }: { store: Pick<Store, 'accounts
   return {
     async mint(
       purpose: TokenDoc['purpose'],
-      about: { userId?: string; email: string; organizationId?: string; policies?: string[]; groups?: string[]; passwordMark?: string },
+      about: {
+        userId?: string;
+        email: string;
+        organizationId?: string;
+        policies?: string[];
+        groups?: string[];
+        passwordMark?: string;
+        sender?: TokenDoc['sender'];
+      },
     ): Promise<string> {
       const token = ids.secret(TOKEN_BYTES);
       await store.accounts.addToken({
@@ -30,6 +38,7 @@ export function makeTokens({ store, clock, ids }: { store: Pick<Store, 'accounts
         policies: about.policies ?? [],
         groups: about.groups ?? [],
         passwordMark: about.passwordMark ?? '',
+        ...(about.sender && { sender: about.sender }),
         usedAt: null,
         expiresAt: new Date(clock.real() + LIFE_MS[purpose]),
       });

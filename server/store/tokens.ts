@@ -10,6 +10,8 @@ export interface TokenDoc {
   /** Of an invitation: which one invites. Of a recovery: who sent it, `org_platform` for an operator. */
   organizationId: string | null;
   policies: string[];
+  /** Of a recovery: who sent it, and from where. Absent in links of earlier releases. */
+  sender?: { userId: string; address: string; at: number };
   /** Of a reset: the password it replaces, as `passwordMark` names it; of a recovery: what `sessionMark` names. Another one makes the link void. */
   passwordMark: string;
   groups: string[];
@@ -28,6 +30,7 @@ export function makeTokensStore(connection: Connection, touch: TouchList) {
       email: text,
       organizationId: { type: String, default: null },
       policies: { type: [String], default: [] },
+      sender: Schema.Types.Mixed,
       passwordMark: { type: String, default: '' },
       groups: { type: [String], default: [] },
       usedAt: { type: Number, default: null },

@@ -362,6 +362,46 @@ describe('a lost second factor', function () {
       expect((await portal.visitor().get(`/recovery/${reset.split('/').at(-1)}`)).status).to.equal(404);
     });
 
+    it('that is dead once its sender may not send it any more: a right taken away, a member removed, an operator no longer one', async () => {
+      const chief = await portal.member('Warden');
+      const member = await staff(chief, 'Ward');
+      const { store, services } = portal.composition;
+      const deputy = await portal.member('Deputy');
+      await join(chief.organizationId, deputy.userId, ['Administrator']);
+      const setPolicies = async (organizationId: string, userId: string, policies: string[]) => {
+        const memberships = store.connection.db!.collection('memberships');
+        expect((await memberships.updateOne({ organizationId, userId }, { $set: { policies } })).modifiedCount).to.equal(1);
+      };
+      const statusOf = async (link: string) => (await portal.visitor().get(link)).status;
+      const remove = async (link: string) => (await portal.visitor().post(link, { password: PASSWORD })).status;
+      const sendAs = async (by: { readonly userId: string; readonly organizationId: string }, policies: string[], operates = false) => {
+        const actor = { kind: 'user', ...by, policies, address: '192.0.2.1', requestId: 'req_test' } as const;
+        await (operates ? services.recovery.sendToAccount(actor, member.userId, 'Called back') : services.recovery.sendToMember(actor, member.userId, 'Seen'));
+        return lastLink(member.email);
+      };
+
+      const link = await sendAs({ userId: deputy.userId, organizationId: chief.organizationId }, ['Administrator']);
+      expect(await statusOf(link)).to.equal(200);
+      await setPolicies(chief.organizationId, deputy.userId, ['Developer']);
+      expect([await statusOf(link), await remove(link), (await portal.visitor().post(`${link}/refusal`)).status]).to.deep.equal([404, 404, 404]);
+      expect(await hasFactor(member.userId)).to.equal(true);
+      await setPolicies(chief.organizationId, deputy.userId, ['Administrator']);
+      expect(await statusOf(link), 'with the right again').to.equal(200);
+      await store.accounts.removeMembership(chief.organizationId, deputy.userId);
+      expect([await statusOf(link), await remove(link)]).to.deep.equal([404, 404]);
+
+      await join('org_platform', deputy.userId, ['Operator']);
+      const operators = await sendAs({ userId: deputy.userId, organizationId: 'org_platform' }, ['Operator'], true);
+      expect(await statusOf(operators)).to.equal(200);
+      await store.accounts.removeMembership('org_platform', deputy.userId);
+      expect([await statusOf(operators), await remove(operators)]).to.deep.equal([404, 404]);
+      expect(await hasFactor(member.userId)).to.equal(true);
+
+      const good = await sendAs({ userId: chief.userId, organizationId: chief.organizationId }, ['Administrator']);
+      expect(await remove(good)).to.equal(303);
+      expect(await hasFactor(member.userId)).to.equal(false);
+    });
+
     it('with so many guesses of the password and no more (too-many-attempts)', async () => {
       const member = await portal.member('Guessed');
       await turnOn(member);
