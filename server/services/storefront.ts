@@ -103,13 +103,18 @@ async function loadListings(store: StorefrontDependencies['store'], gatewayUrl: 
   const versionIds = [...plansOf.values()].flat().flatMap(({ currentVersionId, retired }) => (currentVersionId === null || retired ? [] : [currentVersionId]));
   const versions = byId(await store.products.planVersions(versionIds));
 
+  // Products of one group are many ways to sell the same: what is behind them is read once.
+  const gatewayOf = once(store.gateways.gateway);
+  const groupOf = once(store.gateways.group);
+  const environmentOf = once(store.gateways.environment);
+  const publicationsOf = once(store.apis.livePublicationsOfGroup);
   const load = async (product: ProductDoc): Promise<Listing | undefined> => {
     const organization = organizations.get(product.organizationId);
     const [gateway, group, environment, publications] = await Promise.all([
-      store.gateways.gateway(product.gatewayId),
-      store.gateways.group(product.groupId),
-      store.gateways.environment(product.environmentId),
-      store.apis.livePublicationsOfGroup(product.groupId),
+      gatewayOf(product.gatewayId),
+      groupOf(product.groupId),
+      environmentOf(product.environmentId),
+      publicationsOf(product.groupId),
     ]);
     if (!organization || !group || !environment) return undefined;
     return toListing({
@@ -132,3 +137,12 @@ async function loadListings(store: StorefrontDependencies['store'], gatewayUrl: 
 }
 
 const byId = <T extends { _id: string }>(documents: readonly T[]): Map<string, T> => new Map(documents.map((document) => [document._id, document]));
+
+function once<T>(read: (id: string) => PromiseLike<T>): (id: string) => Promise<T> {
+  const known = new Map<string, Promise<T>>();
+  return (id) => {
+    const found = known.get(id) ?? Promise.resolve(read(id));
+    known.set(id, found);
+    return found;
+  };
+}

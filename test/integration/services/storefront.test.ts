@@ -15,6 +15,8 @@ describe('the directory of the storefront, on the store', () => {
   let announce: () => void;
   let version = 1;
   let readings = 0;
+  /** Groups whose publications were read. */
+  const behind: string[] = [];
 
   const product = (slug: string, status: 'listed' | 'draft' | 'deprecated') => ({
     _id: `prd_${slug}`,
@@ -124,8 +126,9 @@ describe('the directory of the storefront, on the store', () => {
       publishedAt: AT,
       effectiveAt: null,
     });
+    const apis = { ...store.apis, livePublicationsOfGroup: (groupId: string) => (behind.push(groupId), store.apis.livePublicationsOfGroup(groupId)) };
     storefront = makeStorefront({
-      store,
+      store: { ...store, apis },
       gatewayUrl: 'https://gw.example',
       signals: { subscribe: (_kind, handler) => ((announce = () => (handler as (payload: unknown) => void)({})), () => undefined) },
       changes: { version: () => Promise.resolve((readings++, version)) },
@@ -167,6 +170,11 @@ describe('the directory of the storefront, on the store', () => {
     await store.products.addProduct(product('third', 'listed'), 10);
     version++;
     await eventually(async () => (await storefront.listing('third')) !== undefined);
+  });
+  it('reads what is behind the products of one group once, however many they are', async () => {
+    behind.length = 0;
+    await storefront.refresh();
+    expect([(await storefront.listings()).length, behind]).to.deep.equal([3, ['grp_1']]);
   });
   it('reads examples from the newest document of the group, and has none of an operation made by hand', async () => {
     const listing = (await storefront.listing('first'))!;
