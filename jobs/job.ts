@@ -7,6 +7,7 @@ import type { Publishing } from '../server/services/catalog/publishing.ts';
 import type { Inbox } from '../server/services/inbox.ts';
 import type { Invoicing } from '../server/services/invoicing.ts';
 import type { KeyWarnings } from '../server/services/key-warnings.ts';
+import type { PlanAnnouncements } from '../server/services/plan-announcements.ts';
 import type { Resealing } from '../server/services/resealing.ts';
 import type { Subscriptions } from '../server/services/subscriptions.ts';
 import type { UsageTotals } from '../server/services/usage-totals.ts';
@@ -19,6 +20,7 @@ export interface JobWorld {
   readonly inbox: Pick<Inbox, 'handle' | 'reconcile' | 'unhandled'>;
   readonly invoicing: Pick<Invoicing, 'bringForward' | 'dueInvoices' | 'duePeriods' | 'issuePeriod'>;
   readonly keyWarnings: KeyWarnings;
+  readonly planAnnouncements: PlanAnnouncements;
   readonly resealing: Pick<Resealing, 'carryOut'>;
   readonly subscriptions: Pick<Subscriptions, 'sweep'>;
   readonly usageTotals: Pick<UsageTotals, 'auditAll' | 'rollUp'>;

@@ -1,4 +1,5 @@
 import type { JobName } from '../server/queue/jobs.ts';
+import { announceVersions } from './announce-versions.ts';
 import { auditTotals } from './audit-totals.ts';
 import { closePeriods } from './close-periods.ts';
 import { collectInvoice } from './collect-invoice.ts';
@@ -15,6 +16,7 @@ import { warnOfKeys } from './warn-of-keys.ts';
 
 /** Every job there is. One line, one job, sorted. */
 export const REGISTRY: { readonly [N in JobName]: Job<N> } = {
+  'announce-versions': announceVersions,
   'audit-totals': auditTotals,
   'close-periods': closePeriods,
   'collect-invoice': collectInvoice,

@@ -4,9 +4,13 @@ import type { Queue } from '../server/queue/queue.ts';
 
 /** Jobs without a payload that every worker asks for again and again; the id makes them one. */
 const EVERY_MS: readonly (readonly [
-  Extract<JobName, 'audit-totals' | 'close-periods' | 'expire-audit' | 'reconcile-events' | 'reseal-secrets' | 'roll-up-usage' | 'sweep' | 'warn-of-keys'>,
+  Extract<
+    JobName,
+    'announce-versions' | 'audit-totals' | 'close-periods' | 'expire-audit' | 'reconcile-events' | 'reseal-secrets' | 'roll-up-usage' | 'sweep' | 'warn-of-keys'
+  >,
   number,
 ])[] = [
+  ['announce-versions', 5_000],
   ['audit-totals', 3_600_000],
   ['close-periods', 5_000],
   ['expire-audit', 3_600_000],

@@ -193,10 +193,10 @@ export async function startJobs({
   circuit,
   services,
 }: Composition): Promise<{ opsPort: number }> {
-  const { auditRetention, catalog, inbox, invoicing, keyWarnings, resealing, subscriptions, usageTotals } = services;
+  const { auditRetention, catalog, inbox, invoicing, keyWarnings, planAnnouncements, resealing, subscriptions, usageTotals } = services;
   const worker = startWorker(
     { url: config.redisUrl, prefix: config.redisPrefix },
-    { auditRetention, catalog, inbox, invoicing, keyWarnings, resealing, subscriptions, usageTotals, queue, clock, log },
+    { auditRetention, catalog, inbox, invoicing, keyWarnings, planAnnouncements, resealing, subscriptions, usageTotals, queue, clock, log },
   );
   lifecycle.add({ name: 'worker', stop: () => worker.stop() });
   if (config.sandbox) services.clockControl.watch();

@@ -38,14 +38,3 @@ export const earlier = (a: number | null, b: number | null): number | null => (a
 
 /** The whole second that holds the instant: activations begin on one, so that every boundary does (rule N8). */
 export const wholeSecond = (at: number): number => Math.floor(at / 1000) * 1000;
-
-/** Of a plan's versions the one that a period starting then runs under (rule N6): the newest that was announced for running subscriptions by then, else the one held. */
-export function versionAt<V extends { readonly _id: string; readonly n: number; readonly effectiveAt: number | null }>(
-  versions: readonly V[],
-  heldId: string,
-  startAt: number,
-): string {
-  const held = versions.find(({ _id }) => _id === heldId);
-  const due = versions.filter(({ n, effectiveAt }) => effectiveAt !== null && effectiveAt <= startAt && n > (held?.n ?? 0));
-  return due.sort((a, b) => b.n - a.n)[0]?._id ?? heldId;
-}

@@ -1,5 +1,6 @@
 /** What each job is told. One line, one job, sorted. Payloads name things in the store; what is to be done is read there. */
 export interface JobPayloads {
+  'announce-versions': Record<string, never>;
   'audit-totals': Record<string, never>;
   'close-periods': Record<string, never>;
   'collect-invoice': { readonly invoiceId: string };
@@ -29,6 +30,7 @@ export interface JobSettings<N extends JobName> {
 const define = (jobs: { readonly [N in JobName]: JobSettings<N> }): typeof jobs => jobs;
 
 export const JOBS = define({
+  'announce-versions': { idFor: () => 'announce-versions', attempts: 3, backoffMs: 2_000, concurrency: 1 },
   'audit-totals': { idFor: () => 'audit-totals', attempts: 1, backoffMs: 30_000, concurrency: 1 },
   'close-periods': { idFor: () => 'close-periods', attempts: 3, backoffMs: 2_000, concurrency: 1 },
   'collect-invoice': { idFor: ({ invoiceId }) => invoiceId, attempts: 8, backoffMs: 2_000, concurrency: 4 },

@@ -28,6 +28,7 @@ import { makeOrganizationQuotas } from './organization-quotas.ts';
 import { keyAgeDaysMax, makeOrganizationRules, unmetByKey } from './organization-rules.ts';
 import { makeOutbound } from './outbound.ts';
 import { makePasskeys } from './passkeys.ts';
+import { makePlanAnnouncements } from './plan-announcements.ts';
 import { makeRecovery } from './recovery.ts';
 import { makeResealing } from './resealing.ts';
 import { makeRuleSuspensions } from './rule-suspensions.ts';
@@ -157,6 +158,7 @@ export function makeServices(ground: Ground) {
     upstreamAllow,
     // Without Redis the sweep of the store begins it.
     deletionBegun: (gatewayId) => queue.enqueue('delete-gateway', { gatewayId }).catch(() => undefined),
+    versionsChanged: () => queue.enqueue('announce-versions', {}).catch(() => undefined),
   });
   const reader = makeDocumentReader({ onFault: (error) => log.error({ err: error }, 'a document could not be read') });
   const importing = makeImporting({ store, clock, ids, audit, changes, upstreamAllow, reader });
@@ -190,6 +192,7 @@ export function makeServices(ground: Ground) {
     subscriptions: () => subscriptions,
   });
   const subscriptions: Subscriptions = makeSubscriptions({ store, payments, invoicing, audit, changes, sendLetter, clock, ids, latenessSeconds, webUrl });
+  const planAnnouncements = makePlanAnnouncements({ store, subscriptions, readers, notifications, audit, changes, clock, log });
   const handlers: InboundHandlers = {
     onCheckoutCompleted: (id) => subscriptions.onCheckoutCompleted(id),
     onCheckoutExpired: (id) => subscriptions.onCheckoutExpired(id),
@@ -252,6 +255,7 @@ export function makeServices(ground: Ground) {
     organizationRules,
     overview,
     passkeys,
+    planAnnouncements,
     publicListener,
     recovery,
     resealing,

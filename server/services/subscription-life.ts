@@ -1,5 +1,6 @@
 import { SYSTEM, type Actor } from '../domain/actor.ts';
-import { GRACE_MS, earlier, versionAt, wholeSecond } from '../domain/subscription.ts';
+import { versionAt } from '../domain/plan-versions.ts';
+import { GRACE_MS, earlier, wholeSecond } from '../domain/subscription.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Store } from '../store/index.ts';
@@ -11,7 +12,7 @@ import { makeSubscriptionLetters } from './subscription-letters.ts';
 import { makeSubscriptionSettling } from './subscription-settling.ts';
 
 export interface LifeDependencies {
-  readonly store: Pick<Store, 'apps' | 'periods' | 'products' | 'subscriptions'>;
+  readonly store: Pick<Store, 'apps' | 'periods' | 'products' | 'subscriptions' | 'versionNotices'>;
   readonly audit: Audit;
   readonly changes: Changes;
   readonly clock: Clock;
@@ -33,7 +34,11 @@ export type SubscriptionLife = ReturnType<typeof makeSubscriptionLife>;
  */
 export function makeSubscriptionLife({ store, audit, changes, clock, sendLetter, latenessSeconds }: LifeDependencies) {
   const letters = makeSubscriptionLetters({ store, sendLetter });
-  const { addBinding, bindChosenApp, ensurePeriod, releaseBindings } = makeSubscriptionSettling({ store, clock, latenessSeconds });
+  const { addBinding, aheadUnder, beginPeriod, bindChosenApp, ensurePeriod, oweNotices, releaseBindings } = makeSubscriptionSettling({
+    store,
+    clock,
+    latenessSeconds,
+  });
 
   async function read(id: string): Promise<SubscriptionDoc> {
     const subscription = await store.subscriptions.get(id);
@@ -66,6 +71,8 @@ export function makeSubscriptionLife({ store, audit, changes, clock, sendLetter,
       await ensurePeriod(subscription, subscription.periodIndex);
       await ensurePeriod(subscription, subscription.periodIndex + 1);
       await bindChosenApp(subscription);
+      // A purchase that was under way when a change was announced was in no list of subscribers.
+      if (subscription.periodIndex === 0) await oweNotices(subscription);
     }
     if (!subscription.live) await releaseBindings(subscription._id);
     if (subscription.anchorAt !== null) await changes.announced(await changes.announce('catalogue-changed', { what: 'subscription', id: subscription._id }));
@@ -140,15 +147,22 @@ export function makeSubscriptionLife({ store, audit, changes, clock, sendLetter,
 
     /** Boundary `index` has come: period `index` begins under the version stored for it, or the subscription ends there. */
     async atBoundary(id: string, index: number): Promise<SubscriptionDoc> {
+      let before = '';
       const { subscription, moved } = await move(id, async (found) => {
         if (!found.live || found.anchorAt === null || found.periodIndex >= index) return null;
-        const { startAt, windows } = await ensurePeriod(found, index);
+        const period = await ensurePeriod(found, index);
+        const { startAt, endAt } = period;
         if (found.cancelAtPeriodEnd) return { status: 'canceled', live: false, endedAt: startAt, entitledUntil: earlier(found.entitledUntil, startAt) };
-        const planVersionId = windows[0]?.planVersionId ?? found.planVersionId;
-        return { periodIndex: index, planVersionId, pendingPlanVersionId: found.pendingPlanVersionId === planVersionId ? null : found.pendingPlanVersionId };
+        before = found.planVersionId;
+        const planVersionId = await beginPeriod(found, period);
+        const following = versionAt(await store.products.announcedVersions(found.planId, [planVersionId]), planVersionId, endAt);
+        return { periodIndex: index, planVersionId, pendingPlanVersionId: following === planVersionId ? null : following };
       });
       if (moved && !subscription.live)
         await record(SYSTEM, 'market:subscriptions:cancel', subscription, { cancelAtPeriodEnd: true }, { status: 'canceled', endedAt: subscription.endedAt });
+      const { planVersionId, periodIndex } = subscription;
+      if (moved && subscription.live && before !== planVersionId)
+        await record(SYSTEM, 'market:subscriptions:update', subscription, { planVersionId: before }, { planVersionId, periodIndex });
       return subscription;
     },
 
@@ -219,17 +233,19 @@ export function makeSubscriptionLife({ store, audit, changes, clock, sendLetter,
       return subscription;
     },
 
-    /** A version was published for running subscriptions (rule N6): the periods stored ahead that begin at or after it run under it. */
-    async adoptVersion(id: string): Promise<SubscriptionDoc> {
-      const { subscription } = await move(id, async (found) => {
+    /** A version was announced for running subscriptions, or such an announcement withdrawn (rule N6): the period stored ahead follows, and letters are owed. */
+    async followVersions(id: string): Promise<void> {
+      let before: string | null = null;
+      const { subscription, moved } = await move(id, async (found) => {
         if (!found.live || found.anchorAt === null) return null;
-        const next = await ensurePeriod(found, found.periodIndex + 1);
-        const version = versionAt(await store.products.announcedVersions(found.planId, found.planVersionId, next.startAt), found.planVersionId, next.startAt);
-        if (next.windows[0]?.planVersionId === version || next.startAt <= clock.now()) return null;
-        await store.periods.setVersionAhead(next, version);
-        return { pendingPlanVersionId: version };
+        const ahead = await aheadUnder(found);
+        const pendingPlanVersionId = ahead === found.planVersionId ? null : ahead;
+        before = found.pendingPlanVersionId;
+        return pendingPlanVersionId === before ? null : { pendingPlanVersionId };
       });
-      return subscription;
+      const { pendingPlanVersionId } = subscription;
+      if (moved) await record(SYSTEM, 'market:subscriptions:update', subscription, { pendingPlanVersionId: before }, { pendingPlanVersionId });
+      await oweNotices(subscription);
     },
   };
 

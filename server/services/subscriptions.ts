@@ -2,12 +2,13 @@ import { SYSTEM, type Actor } from '../domain/actor.ts';
 import { givenUpAt } from '../domain/dunning.ts';
 import { canCancel, isEntitled, pendingUntil } from '../domain/subscription.ts';
 import type { PlanDocument } from '../domain/plan.ts';
+import { changesAhead } from '../domain/plan-versions.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { AppDoc, BindingDoc } from '../store/apps.ts';
 import type { Store } from '../store/index.ts';
 import type { InvoiceDoc } from '../store/invoices.ts';
 import type { PeriodDoc } from '../store/periods.ts';
-import type { PlanDoc, ProductDoc } from '../store/products.ts';
+import type { PlanDoc, PlanVersionDoc, ProductDoc } from '../store/products.ts';
 import type { SubscriptionDoc } from '../store/subscriptions.ts';
 import type { Payments } from '../stripe/payments.ts';
 import { ownApp } from './apps.ts';
@@ -18,7 +19,7 @@ import { makeSubscriptionRows } from './subscription-rows.ts';
 export type { BeginRequest, Begun, FirstInvoices, FirstPayment } from './subscription-purchase.ts';
 
 export interface SubscriptionsDependencies extends LifeDependencies, Omit<PurchaseDependencies, 'life' | 'payments' | 'store'> {
-  readonly store: Pick<Store, 'accounts' | 'apps' | 'invoices' | 'periods' | 'products' | 'settings' | 'subscriptions'>;
+  readonly store: Pick<Store, 'accounts' | 'apps' | 'invoices' | 'periods' | 'products' | 'settings' | 'subscriptions' | 'versionNotices'>;
   readonly payments: Payments;
 }
 
@@ -34,6 +35,14 @@ export interface SubscriptionDetails {
   /** Live ones, with their apps. */
   readonly bindings: readonly { readonly binding: BindingDoc; readonly app: AppDoc }[];
   readonly entitled: boolean;
+}
+
+/** A version takes the place of another one at a boundary. */
+export interface VersionChange {
+  readonly from: PlanVersionDoc;
+  readonly to: PlanVersionDoc;
+  /** Epoch ms. */
+  readonly at: number;
 }
 
 export type { SubscriptionRow } from './subscription-rows.ts';
@@ -236,9 +245,19 @@ export function makeSubscriptions(dependencies: SubscriptionsDependencies) {
     /** Boundary `index` of the subscription has come. */
     atBoundary: life.atBoundary,
 
-    /** A plan version was published for running subscriptions (rule N6). */
-    async onPlanVersionPublished(productId: string, planId: string): Promise<void> {
-      for (const { _id, planId: held } of await store.subscriptions.liveOfProduct(productId)) if (held === planId) await life.adoptVersion(_id);
+    /** Versions were announced for running subscriptions, or an announcement was withdrawn (rule N6). */
+    followVersions: life.followVersions,
+
+    /** The changes of version that are announced for a subscription, with the terms before and after each. @throws not-found */
+    async changesOf(actor: Actor, id: string): Promise<VersionChange[]> {
+      const subscription = await own(actor, id);
+      const { anchorAt, cancelAtPeriodEnd, live, planId } = subscription;
+      if (!live || cancelAtPeriodEnd || anchorAt === null) return [];
+      const versions = new Map((await store.products.announcedVersions(planId, [subscription.planVersionId])).map((version) => [version._id, version]));
+      return changesAhead([...versions.values()], { ...subscription, anchorAt }).flatMap(({ fromId, toId, at }) => {
+        const [from, to] = [versions.get(fromId), versions.get(toId)];
+        return from && to ? [{ from, to, at }] : [];
+      });
     },
 
     /** Give up purchases whose time is over, unless they turn out to be paid. @returns how many were given up */

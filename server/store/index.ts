@@ -31,6 +31,7 @@ import { makeSubscriptionsStore } from './subscriptions.ts';
 import { makeUsageStore } from './usage.ts';
 import { makeUsageSplitsStore } from './usage-splits.ts';
 import { makeUsageTotalsStore } from './usage-totals.ts';
+import { makeVersionNoticesStore } from './version-notices.ts';
 
 export type Store = ReturnType<typeof makeStore>;
 
@@ -100,6 +101,7 @@ function makeStore(connection: Connection) {
     usage: makeUsageStore(connection),
     usageSplits: makeUsageSplitsStore(connection),
     usageTotals: makeUsageTotalsStore(connection),
+    versionNotices: makeVersionNoticesStore(connection),
   };
   return {
     ...parts,

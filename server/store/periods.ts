@@ -28,6 +28,8 @@ export interface PeriodDoc {
   /** Exclusive; the start of the next one. */
   endAt: number;
   windows: PeriodWindow[];
+  /** Its subscription is in it, or was: the version is settled. */
+  begun?: boolean;
   latenessSeconds: number;
   status: PeriodStatus;
   lease: PeriodLease | null;
@@ -50,6 +52,7 @@ export function makePeriodsStore(connection: Connection, touch: TouchList) {
       startAt: number,
       endAt: number,
       windows: { type: Schema.Types.Mixed, required: true },
+      begun: { type: Boolean, default: false },
       latenessSeconds: number,
       status: { type: String, enum: ['open', 'closing', 'frozen', 'invoiced'], required: true },
       lease: mixed,
@@ -68,9 +71,12 @@ export function makePeriodsStore(connection: Connection, touch: TouchList) {
     /** Stored ahead of time, so operators are not told: what ends on a later day is read by whoever looks on that day. */
     add: (period: PeriodDoc) => insertOnce(() => Periods.create(period)),
     get: (subscriptionId: string, index: number) => Periods.findById(`${subscriptionId}_${index}`).lean<PeriodDoc>(),
-    /** The version that a period which has not begun will run under (rule N6). */
-    setVersionAhead: async ({ _id, startAt }: Pick<PeriodDoc, '_id' | 'startAt'>, planVersionId: string) =>
-      void (await Periods.updateOne({ _id, status: 'open' }, { $set: { windows: [{ changeIndex: 0, from: startAt, planVersionId }] } })),
+    /** The version that a period which has not begun will run under (rule N6). `begun`: it begins now, and keeps it. Nothing happens to one that has begun. */
+    setVersion: async ({ _id, startAt }: Pick<PeriodDoc, '_id' | 'startAt'>, planVersionId: string, begun = false) =>
+      void (await Periods.updateOne(
+        { _id, status: 'open', begun: { $ne: true } },
+        { $set: { windows: [{ changeIndex: 0, from: startAt, planVersionId }], begun } },
+      )),
     /** Of those that stand where `status` says and end before `to`, what puts them into their order. */
     endTimes: (status: PeriodStatus, to: number) =>
       Periods.find({ status, endAt: { $gte: 0, $lt: to } }, { endAt: 1, index: 1 }).lean<Pick<PeriodDoc, '_id' | 'endAt' | 'index'>[]>(),

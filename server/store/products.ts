@@ -2,6 +2,7 @@ import { Schema, type Connection } from 'mongoose';
 import { PLATFORM_ORGANIZATION } from '../domain/actor.ts';
 import type { ProductStatus } from '../domain/lifecycles.ts';
 import type { PlanDocument } from '../domain/plan.ts';
+import { VERSION_STANDINGS, type VersionStanding } from '../domain/plan-versions.ts';
 import { insertOnce } from './connect.ts';
 import { chunks } from './publications.ts';
 import type { TouchList } from './list-versions.ts';
@@ -55,7 +56,7 @@ export interface PlanDoc {
   rev: number;
 }
 
-/** Immutable (rule N6). */
+/** What it says, for whom and from when never changes (rule N6); `standing` tells what became of an announcement. */
 export interface PlanVersionDoc {
   /** `<plan>_v<n>` */
   _id: string;
@@ -69,6 +70,9 @@ export interface PlanVersionDoc {
   publishedAt: number;
   /** From when it counts for running subscriptions; null = for new subscribers only. */
   effectiveAt: number | null;
+  standing: VersionStanding;
+  /** What follows from its standing (the offer, periods stored ahead, letters) is not known to be done: whoever finds it does it again. */
+  unsettled?: boolean;
 }
 
 const text = { type: String, required: true } as const;
@@ -78,7 +82,8 @@ const time = { type: Number, default: null } as const;
 const mixed = { type: Schema.Types.Mixed } as const;
 const options = { strict: 'throw', versionKey: false, minimize: false } as const;
 
-const ANNOUNCED = { n: 1, effectiveAt: 1 } as const;
+/** The last instant that a date can name, epoch ms: the other end of a range that has one end. */
+const INSTANT_MAX = 8_640_000_000_000_000;
 
 /** What lists need of a product. */
 const LISTED = { apiIds: 1, createdAt: 1, gatewayId: 1, listedAt: 1, name: 1, organizationId: 1, slug: 1, status: 1, statusReason: 1, tagline: 1 } as const;
@@ -146,12 +151,15 @@ export function makeProductsStore(connection: Connection, touch: TouchList) {
       hash: text,
       publishedAt: number,
       effectiveAt: time,
+      standing: { type: String, enum: VERSION_STANDINGS, required: true },
+      unsettled: { type: Boolean, default: false },
     },
     options,
   );
   versions.index({ planId: 1, n: 1 }, { unique: true });
   versions.index({ productId: 1 });
   versions.index({ planId: 1, effectiveAt: 1 });
+  versions.index({ unsettled: 1 }, { partialFilterExpression: { unsettled: true }, name: 'unsettled' });
 
   const Products = connection.model('Product', products);
   const Plans = connection.model('Plan', plans);
@@ -236,16 +244,28 @@ export function makeProductsStore(connection: Connection, touch: TouchList) {
       const plan = await Plans.findById(id, { productId: 1 }).lean<Pick<PlanDoc, '_id' | 'productId'>>();
       return touched(plan && (await sellerOf(plan.productId)), modifiedCount === 1);
     },
+    /** False: the plan has another version of this number, or this one. */
     addPlanVersion: (version: PlanVersionDoc) => insertOnce(() => PlanVersions.create(version)),
+    unsettledVersions: () => PlanVersions.find({ unsettled: true }).lean<PlanVersionDoc[]>(),
+    /** Out of `announced`, once: into force by the first period that begins under it, or withdrawn before. False: it was decided already; read how. */
+    endAnnouncement: async (id: string, standing: 'in-force' | 'withdrawn') =>
+      (await PlanVersions.updateOne({ _id: id, standing: 'announced' }, { $set: { standing, ...(standing === 'withdrawn' && { unsettled: true }) } }))
+        .modifiedCount === 1,
+    /** All that follows from this standing is done. */
+    settleVersion: async ({ _id, standing }: Pick<PlanVersionDoc, '_id' | 'standing'>) =>
+      void (await PlanVersions.updateOne({ _id, standing, unsettled: true }, { $set: { unsettled: false } })),
     planVersion: (id: string) => PlanVersions.findById(id).lean<PlanVersionDoc>(),
     planVersions: (ids: string[]) => PlanVersions.find({ _id: { $in: ids } }).lean<PlanVersionDoc[]>(),
     /** Versions [from, to) of a plan. */
     planVersionsBetween: (planId: string, from: number, to: number) => PlanVersions.find({ planId, n: { $gte: from, $lt: to } }).lean<PlanVersionDoc[]>(),
-    /** Of a plan, what was announced for running subscriptions by then, and the version that is held. */
-    announcedVersions: async (planId: string, heldId: string, by: number): Promise<Pick<PlanVersionDoc, '_id' | 'effectiveAt' | 'n'>[]> => [
-      ...(await PlanVersions.find({ _id: heldId }, ANNOUNCED).lean<Pick<PlanVersionDoc, '_id' | 'effectiveAt' | 'n'>[]>()),
-      ...(await PlanVersions.find({ planId, effectiveAt: { $gte: 0, $lte: by } }, ANNOUNCED).lean<Pick<PlanVersionDoc, '_id' | 'effectiveAt' | 'n'>[]>()),
-    ],
+    /** Of a plan, all that was published for running subscriptions, withdrawn ones too, and the versions of these ids. */
+    async announcedVersions(planId: string, ids: readonly string[]): Promise<PlanVersionDoc[]> {
+      const [announced, named] = await Promise.all([
+        PlanVersions.find({ planId, effectiveAt: { $gte: 0, $lte: INSTANT_MAX } }).lean<PlanVersionDoc[]>(),
+        PlanVersions.find({ _id: { $in: [...ids] } }).lean<PlanVersionDoc[]>(),
+      ]);
+      return [...new Map([...announced, ...named].map((version) => [version._id, version])).values()];
+    },
   };
 }
 

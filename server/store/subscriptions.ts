@@ -46,13 +46,16 @@ export interface SubscriptionDoc {
 }
 
 /** A subscription as counts need it. */
-export type LiveSubscription = Pick<SubscriptionDoc, '_id' | 'gatewayId' | 'organizationId' | 'planId' | 'productId'>;
+export type LiveSubscription = Pick<SubscriptionDoc, '_id' | 'gatewayId' | 'organizationId' | 'planId' | 'planVersionId' | 'productId'>;
 
 const text = { type: String, required: true } as const;
 const optional = { type: String, default: null } as const;
 const number = { type: Number, required: true } as const;
 const time = { type: Number, default: null } as const;
 const options = { strict: 'throw', versionKey: false, minimize: false } as const;
+
+/** What a seller's lists count of a live subscription. */
+const LIVE = { organizationId: 1, productId: 1, planId: 1, planVersionId: 1, gatewayId: 1 } as const;
 
 /** What lists show of a subscription, as far as it can change. */
 const LISTED = ['anchorAt', 'cancelAtPeriodEnd', 'endedAt', 'entitledUntil', 'live', 'planId', 'planVersionId', 'status', 'stripeCustomerId'] as const;
@@ -125,11 +128,9 @@ export function makeSubscriptionsStore(connection: Connection, touch: TouchList)
     liveFor: (organizationId: string, productId: string) => Subscriptions.findOne({ organizationId, productId, live: true }).lean<SubscriptionDoc>(),
     ofOrganization: (organizationId: string) => Subscriptions.find({ organizationId }).lean<SubscriptionDoc[]>(),
     /** Of a seller's live ones, as far as counts need them. */
-    liveOfProvider: (providerId: string) =>
-      Subscriptions.find({ providerId, live: true }, { organizationId: 1, productId: 1, planId: 1, gatewayId: 1 }).lean<LiveSubscription[]>(),
+    liveOfProvider: (providerId: string) => Subscriptions.find({ providerId, live: true }, LIVE).lean<LiveSubscription[]>(),
     /** As {@link liveOfProvider}, of one product. */
-    liveOfProduct: (productId: string) =>
-      Subscriptions.find({ productId, live: true }, { organizationId: 1, productId: 1, planId: 1, gatewayId: 1 }).lean<LiveSubscription[]>(),
+    liveOfProduct: (productId: string) => Subscriptions.find({ productId, live: true }, LIVE).lean<LiveSubscription[]>(),
     allLive: () => Subscriptions.find({ live: true }).lean<SubscriptionDoc[]>(),
     inStatus: (status: SubscriptionStatus) => Subscriptions.find({ status }).lean<SubscriptionDoc[]>(),
     unsettled: () => Subscriptions.find({ unsettled: true }).lean<SubscriptionDoc[]>(),

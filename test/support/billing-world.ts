@@ -2,12 +2,15 @@ import { makeClock, type Clock } from '../../server/kernel/clock.ts';
 import { makeIds } from '../../server/kernel/ids.ts';
 import { makeLog } from '../../server/kernel/log.ts';
 import { isBillableOutcome } from '../../server/domain/billable.ts';
-import { parsePlanDocument } from '../../server/domain/plan.ts';
+import { parsePlanDocument, planHash } from '../../server/domain/plan.ts';
 import type { Actor } from '../../server/domain/actor.ts';
 import { makeAudit } from '../../server/services/audit.ts';
 import { makeEarnings } from '../../server/services/earnings.ts';
 import { makeInvoicing, type Invoicing, type UsageGroup } from '../../server/services/invoicing.ts';
 import type { Letter } from '../../server/services/letters.ts';
+import { makePlanAnnouncements, type PlanAnnouncements } from '../../server/services/plan-announcements.ts';
+import { makePlans, type Plans } from '../../server/services/catalog/plans.ts';
+import { makeSellerLists } from '../../server/services/catalog/seller-lists.ts';
 import { makeSubscriptions, type Subscriptions } from '../../server/services/subscriptions.ts';
 import type { InvoiceDoc } from '../../server/store/invoices.ts';
 import { openStore, type Store } from '../../server/store/index.ts';
@@ -37,6 +40,7 @@ const actor = (organizationId: string): Actor => ({
 });
 export const buyer = actor(BUYER);
 export const operator = actor('org_platform');
+export const provider = actor(PROVIDER);
 
 /** Usage as the test says it: what metering would have stored. */
 export interface FakeUsage {
@@ -54,8 +58,15 @@ export interface BillingWorld {
   readonly usage: FakeUsage;
   readonly invoicing: Invoicing;
   readonly subscriptions: Subscriptions;
+  readonly planAnnouncements: PlanAnnouncements;
+  readonly plans: Plans;
   /** Another process over the same store and Stripe; `payments` may stand in for a connection that breaks. */
-  process(overrides?: { payments?: (real: Payments) => Payments; store?: (real: Store) => Store }): { invoicing: Invoicing; subscriptions: Subscriptions };
+  process(overrides?: { payments?: (real: Payments) => Payments; store?: (real: Store) => Store }): {
+    invoicing: Invoicing;
+    planAnnouncements: PlanAnnouncements;
+    plans: Plans;
+    subscriptions: Subscriptions;
+  };
   /** Move product's and Stripe's clock to an instant. */
   travel(to: number): void;
   plan(document?: object): Promise<{ planId: string; productId: string }>;
@@ -70,6 +81,8 @@ export interface BillingWorld {
   balance(account: string): Promise<bigint>;
   /** Told to organizations so far. */
   readonly letters: readonly Letter[];
+  /** Mails about new terms so far; while `refused`, the mail server takes none. */
+  readonly mails: { readonly sent: { to: string; subject: string; lines: readonly string[]; path: string }[]; refused: boolean };
   close(): Promise<void>;
 }
 
@@ -110,6 +123,14 @@ export async function billingWorld({ platformFeeBps = 2000n }: { readonly platfo
   const audit = makeAudit({ store, clock, ids });
   const letters: Letter[] = [];
   const sendLetter = async (letter: Letter) => void letters.push(letter);
+  const mails: BillingWorld['mails'] = { sent: [], refused: false };
+  const notifications = {
+    message: async (to: string, subject: string, lines: readonly string[], path: string) => {
+      if (mails.refused) throw new Error('the mail server is away');
+      mails.sent.push({ to, subject, lines, path });
+    },
+  };
+  const readers = async (organizationId: string) => [`${organizationId}@demo.test`, `second.${organizationId}@demo.test`];
   const changes = { announce: async () => 1, announced: async () => true, version: async () => 1, standing: async () => null };
 
   function process({
@@ -132,7 +153,10 @@ export async function billingWorld({ platformFeeBps = 2000n }: { readonly platfo
         })(),
     });
     made.subscriptions = makeSubscriptions({ ...shared, changes, sendLetter, invoicing, webUrl: 'http://shop.test', latenessSeconds: LATENESS_SECONDS });
-    return { invoicing, subscriptions: made.subscriptions };
+    const { subscriptions } = made;
+    const planAnnouncements = makePlanAnnouncements({ ...shared, subscriptions, readers, notifications, changes, log });
+    const plans = makePlans({ ...shared, changes, sellerLists: makeSellerLists(shared), upstreamAllow: new Set() });
+    return { invoicing, planAnnouncements, plans, subscriptions };
   }
 
   const main = process();
@@ -176,6 +200,7 @@ export async function billingWorld({ platformFeeBps = 2000n }: { readonly platfo
     travel,
     boundary,
     letters,
+    mails,
     async plan(document = STARTER) {
       const reading = parsePlanDocument(document);
       if (reading.fault) throw new Error(reading.fault.path);
@@ -215,9 +240,10 @@ export async function billingWorld({ platformFeeBps = 2000n }: { readonly platfo
         productId,
         n: 1,
         document: reading.document,
-        hash: 'none',
+        hash: planHash(reading.document),
         publishedAt: now,
         effectiveAt: null,
+        standing: 'offered',
       });
       await store.products.addPlan({
         _id: planId,

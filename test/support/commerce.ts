@@ -169,6 +169,7 @@ export async function testWorld(clock: TestClock = testClock()): Promise<TestWor
           hash: planHash(document),
           publishedAt: 1,
           effectiveAt: null,
+          standing: 'offered',
         });
         await store.products.addPlan(plan);
         made[name] = plan;

@@ -164,6 +164,7 @@ export function listing({ slug = 'countries', plans = DEMO_PLANS, operations = C
           hash: '',
           publishedAt: AT,
           effectiveAt: null,
+          standing: 'offered',
         },
       ]),
     ) as Parameters<typeof toListing>[0]['versions'],

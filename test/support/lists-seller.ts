@@ -33,6 +33,7 @@ export async function fillSeller(ground: ListsGround, gatewayId: string, groupId
       hash: `hash ${n}`,
       publishedAt: at(size - n),
       effectiveAt: null,
+      standing: 'offered',
     })),
   );
   await insert(

@@ -69,6 +69,7 @@ export async function fillTrade(ground: ListsGround, gatewayId: string) {
       hash: 'none',
       publishedAt: at(0),
       effectiveAt: null,
+      standing: 'offered',
     },
   ]);
   await insert(

@@ -24,6 +24,8 @@ export interface CatalogDependencies {
   readonly upstreamAllow: ReadonlySet<string>;
   /** Somebody decided to delete a gateway: remind whoever carries it out. The sweep finds it all the same. */
   readonly deletionBegun?: (gatewayId: string) => Promise<void>;
+  /** A version was announced or withdrawn: remind whoever tells the subscribers. The job finds it all the same. */
+  readonly versionsChanged?: () => Promise<void>;
 }
 
 /** For the parts that list what gateways hold. */

@@ -1,17 +1,16 @@
 import type { Actor } from '../../domain/actor.ts';
-import { parsePlanDocument, planHash, type PlanDocument } from '../../domain/plan.ts';
+import { parsePlanDocument, type PlanDocument } from '../../domain/plan.ts';
 import { PRODUCT_LIMITS } from '../../domain/product-rules.ts';
 import { isSlug } from '../../domain/slug.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { PlanDoc, PlanVersionDoc } from '../../store/products.ts';
 import { pageOfNumbers, type ListPage } from '../kept-lists.ts';
+import { newestNumber } from './offer.ts';
+import { makePlanPublishing, type AnnouncedVersion, type Weighing } from './plan-publishing.ts';
 import { faulty, owned, ownProduct, refuseFaults, type ListingDependencies } from './own.ts';
 
 const TITLE_MAX = 40;
 const SUMMARY_MAX = 160;
-const PUBLISH_TRIES = 5;
-/** Versions looked for at once beyond the one that is known. */
-const VERSIONS_AHEAD = 10;
 /** Versions on one page. */
 const VERSIONS_PAGE_SIZE = 25;
 
@@ -36,19 +35,33 @@ export interface Plans {
   get(actor: Actor, planId: string, page?: number): Promise<{ plan: PlanDoc; version: PlanVersionDoc | null; versions: ListPage<PlanVersionDoc> }>;
   /** A plan with its first version, published. Calling it again with the same name and terms finishes what a crash cut short. */
   create(actor: Actor, productId: string, fields: PlanFields, document: PlanDocument): Promise<PlanDoc>;
-  /** Title and summary change at once; changed terms become a new version, for new subscribers only (rule N6). @returns the version in force */
-  update(actor: Actor, planId: string, rev: number, fields: Omit<PlanFields, 'name'>, document: PlanDocument): Promise<PlanVersionDoc>;
+  /**
+   * Title and summary change at once; changed terms become a new version (rule N6).
+   * @param effectiveAt  from when it counts for running subscriptions, a whole second; null = for new subscribers only
+   * @returns the version on offer
+   * @throws invalid-form beside `effectiveAt` when that is too near, or beside what a running subscription cannot change
+   */
+  update(
+    actor: Actor,
+    planId: string,
+    rev: number,
+    fields: Omit<PlanFields, 'name'>,
+    document: PlanDocument,
+    effectiveAt?: number | null,
+  ): Promise<PlanVersionDoc>;
+  /** What terms would be to those who have the plan now. */
+  weigh(actor: Actor, planId: string, document: PlanDocument): Promise<Weighing>;
+  /** Versions that are announced and not in force yet, with what they change for whom. */
+  announced(actor: Actor, planId: string): Promise<AnnouncedVersion[]>;
+  /** Take an announced version back before its instant: running subscriptions keep their terms, and the version before is on offer again. @throws conflict */
+  withdraw(actor: Actor, planId: string, versionId: string): Promise<PlanVersionDoc>;
   /** No new subscribers; whoever has it keeps it. @throws conflict for the last open plan of a listed product */
   retire(actor: Actor, planId: string): Promise<void>;
 }
 
-interface Words {
-  readonly before?: object;
-  readonly after: object;
-}
-
-export function makePlans({ store, clock, ids, audit, changes, sellerLists }: Omit<ListingDependencies, 'directory'>): Plans {
+export function makePlans({ store, clock, ids, audit, changes, sellerLists, versionsChanged }: Omit<ListingDependencies, 'directory'>): Plans {
   const { products } = store;
+  const publishing = makePlanPublishing({ store, clock, audit, changes, ...(versionsChanged && { versionsChanged }) });
 
   async function ownPlan(actor: Actor, planId: string): Promise<PlanDoc> {
     const plan = await products.plan(planId);
@@ -70,49 +83,6 @@ export function makePlans({ store, clock, ids, audit, changes, sellerLists }: Om
     return reading.document;
   }
 
-  /** The plan's own count may be behind: a version that a crash kept from becoming current stands all the same. */
-  async function newestOf({ _id, versions }: PlanDoc): Promise<PlanVersionDoc | null> {
-    let newest: PlanVersionDoc | null = null;
-    for (let from = Math.max(1, versions); ; from += VERSIONS_AHEAD) {
-      const some = await products.planVersionsBetween(_id, from, from + VERSIONS_AHEAD);
-      for (const version of some) if (!newest || version.n > newest.n) newest = version;
-      if (some.length < VERSIONS_AHEAD) return newest;
-    }
-  }
-
-  /**
-   * Publish terms as the next version and make it current; equal terms are the version that stands. Safe to repeat.
-   * @param words  what the same request changed besides: one record tells both
-   */
-  async function publish(actor: Actor, planId: string, document: PlanDocument, words: Words | null): Promise<PlanVersionDoc> {
-    const hash = planHash(document);
-    for (let tries = 0; tries < PUBLISH_TRIES; tries++) {
-      const plan = await products.plan(planId);
-      if (!plan) throw new AppError('not-found');
-      const newest = await newestOf(plan);
-      const n = (newest?.n ?? 0) + 1;
-      const version: PlanVersionDoc =
-        newest?.hash === hash
-          ? newest
-          : { _id: `${planId}_v${n}`, planId, planName: plan.name, productId: plan.productId, n, document, hash, publishedAt: clock.now(), effectiveAt: null };
-      if (version !== newest && !(await products.addPlanVersion(version)) && (await products.planVersion(version._id))?.hash !== hash) continue;
-      if (plan.currentVersionId === version._id) {
-        if (words) await audit.append(actor, { action: 'market:products:update', resource: `product:${plan.productId}`, ...words });
-        return version;
-      }
-      if (!(await products.updatePlan(planId, plan.rev, { currentVersionId: version._id, versions: version.n }))) continue;
-      await audit.append(actor, {
-        action: 'market:products:update',
-        resource: `product:${plan.productId}`,
-        before: { ...words?.before, planVersionId: plan.currentVersionId },
-        after: { ...words?.after, planVersionId: version._id, document },
-      });
-      await changes.announce('catalogue-changed', { what: 'plan', id: planId });
-      return version;
-    }
-    throw new AppError('conflict');
-  }
-
   return {
     async list(actor, productId) {
       const { organizationId } = await ownProduct(store, actor, productId);
@@ -130,7 +100,7 @@ export function makePlans({ store, clock, ids, audit, changes, sellerLists }: Om
 
     async get(actor, planId, number = 1) {
       const plan = await ownPlan(actor, planId);
-      const total = (await newestOf(plan))?.n ?? 0;
+      const total = await newestNumber(store, plan);
       const { from, to, ...page } = pageOfNumbers(total, number, VERSIONS_PAGE_SIZE);
       const [version, rows] = await Promise.all([
         plan.currentVersionId === null ? null : products.planVersion(plan.currentVersionId),
@@ -165,25 +135,39 @@ export function makePlans({ store, clock, ids, audit, changes, sellerLists }: Om
       };
       if (!present && !(await products.addPlan(plan)) && !(await products.plan(plan._id)))
         throw faulty({ name: 'Another plan of this product has this name.' });
-      await publish(actor, plan._id, terms, { after: { plan: plan._id, name, title, summary } });
+      await publishing.publish(actor, plan, terms, null, { after: { plan: plan._id, name, title, summary } });
       return (await products.plan(plan._id)) ?? plan;
     },
 
-    async update(actor, planId, rev, { title, summary }, document) {
+    async update(actor, planId, rev, { title, summary }, document, effectiveAt = null) {
       const plan = await ownPlan(actor, planId);
       checkFields({ title, summary });
       const terms = readTerms(document);
       if (plan.rev !== rev) throw new AppError('conflict');
       if (plan.retired) throw new AppError('conflict', 'This plan is retired.');
+      // Refused before anything is saved; once more when it is published, against what is stored then.
+      if (effectiveAt !== null) await publishing.check(plan, (await products.planVersion(plan.currentVersionId ?? '')) ?? undefined, terms, effectiveAt);
       if ((plan.title !== title || plan.summary !== summary) && !(await products.updatePlan(planId, rev, { title, summary }))) throw new AppError('conflict');
       const changed = plan.title !== title || plan.summary !== summary;
       const before = { plan: planId, title: plan.title, summary: plan.summary };
       const words = changed ? { before, after: { plan: planId, title, summary } } : null;
-      return publish(actor, planId, terms, words).catch(async (error: unknown) => {
+      return publishing.publish(actor, plan, terms, effectiveAt, words).catch(async (error: unknown) => {
         // The words are saved, whatever became of the terms.
         if (words) await audit.append(actor, { action: 'market:products:update', resource: `product:${plan.productId}`, ...words });
         throw error;
       });
+    },
+
+    async weigh(actor, planId, document) {
+      return publishing.weigh(await ownPlan(actor, planId), readTerms(document));
+    },
+
+    async announced(actor, planId) {
+      return publishing.announced(await ownPlan(actor, planId));
+    },
+
+    async withdraw(actor, planId, versionId) {
+      return publishing.withdraw(actor, await ownPlan(actor, planId), versionId);
     },
 
     async retire(actor, planId) {

@@ -7,6 +7,7 @@ import { placesOfGateways } from './0006-places-of-gateways.ts';
 import { placesOfOrganizations } from './0007-places-of-organizations.ts';
 import { earlierLosses } from './0008-earlier-losses.ts';
 import { writeOffs } from './0009-write-offs.ts';
+import { versionStandings } from './0010-version-standings.ts';
 import type { Migration } from './step.ts';
 
 /** In the order in which they run; the version of a database is the number of those it has behind it. New ones come at the end. */
@@ -20,4 +21,5 @@ export const MIGRATIONS: readonly Migration[] = [
   placesOfOrganizations,
   earlierLosses,
   writeOffs,
+  versionStandings,
 ];

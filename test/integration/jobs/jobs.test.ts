@@ -26,7 +26,7 @@ describe('jobs', function () {
 
   /** A worker process of its own over the same store, queue and Stripe. */
   const work = (scheduled: boolean, queue: Pick<Queue, 'enqueue'> = test.queue) => {
-    const { invoicing, subscriptions } = world.process();
+    const { invoicing, planAnnouncements, subscriptions } = world.process();
     const inbox = {
       unhandled: async () => events.filter((id) => !handled.includes(id)),
       handle: async (_: unknown, id: string) => void handled.push(id),
@@ -43,6 +43,7 @@ describe('jobs', function () {
       inbox,
       invoicing,
       keyWarnings,
+      planAnnouncements,
       resealing,
       subscriptions,
       usageTotals,

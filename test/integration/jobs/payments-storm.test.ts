@@ -42,6 +42,7 @@ describe('F32: a storm of 429, 500 and time-outs from Stripe', function () {
       catalog: { deletion: { carryOut: async () => undefined, unfinished: async () => [] }, publishing: { settleAbandoned: async () => 0 } },
       inbox: { unhandled: async () => [], handle: async () => undefined, reconcile: async () => 0 },
       keyWarnings: { warnOfEnds: async () => 0 },
+      planAnnouncements: { carryOn: async () => ({ settled: 0, letters: 0 }) },
       resealing: { carryOut: async () => 0 },
       usageTotals: { auditAll: async () => ({ windows: 0, wrong: 0 }), rollUp: async () => 0 },
     };

@@ -314,12 +314,13 @@ describe('the books of half a year, audited by a computation of their own', func
   };
 
   async function publishDearer({ id }: Account): Promise<void> {
-    const { planId, productId } = (await world.store.subscriptions.get(id))!;
+    const { planId } = (await world.store.subscriptions.get(id))!;
     const v1 = (await world.store.products.planVersion(`${planId}_v1`))!;
     const document = { ...v1.document, ...documentOf(DEARER) } as unknown as typeof v1.document;
     const now = world.clock.now();
-    await world.store.products.addPlanVersion({ ...v1, _id: `${planId}_v2`, n: 2, document, publishedAt: now, effectiveAt: now + 86_400_000 });
-    await world.subscriptions.onPlanVersionPublished(productId, planId);
+    const v2 = { ...v1, _id: `${planId}_v2`, n: 2, document, publishedAt: now, effectiveAt: now + 86_400_000 };
+    await world.store.products.addPlanVersion({ ...v2, standing: 'announced', unsettled: true });
+    await world.planAnnouncements.carryOn();
   }
 
   /** Commitment and cap are lines of their own; the sums are what the papers say. */

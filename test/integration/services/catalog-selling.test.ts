@@ -111,6 +111,7 @@ describe('selling: from a gateway to a listing', function () {
       hash: 'of other terms',
       publishedAt: clock.now(),
       effectiveAt: null,
+      standing: 'offered',
     });
     const plan = await catalog.plans.create(atlas, product._id, { name: 'payg', title: 'Pay as you go', summary: '' }, document);
     expect(plan).to.include({ _id: left._id, currentVersionId: `${left._id}_v2` });

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { parsePlanDocument } from '../../../server/domain/plan.ts';
 import { makeOverview } from '../../../server/services/overview.ts';
 import { BUYER, LATENESS_SECONDS, PROVIDER, STARTER, START, billingWorld, buyer, operator, type BillingWorld } from '../../support/billing-world.ts';
 
@@ -139,30 +138,6 @@ describe('invoicing', function () {
     }
     await world.endPeriod(id, 0);
     expect((await world.invoice(id, 1)).lines[1]).to.include({ quantity: '1011', amountMinor: 10_110n });
-  });
-
-  it('adopts a version published for running subscriptions with the next period (rule N6)', async () => {
-    const { planId, productId } = await world.plan();
-    const id = await world.subscribe(planId);
-    const dearer = parsePlanDocument({ ...STARTER, base_amount: 3000, meters: [CALLS('2')] });
-    await world.store.products.addPlanVersion({
-      _id: `${planId}_v2`,
-      planId,
-      planName: 'Starter',
-      productId,
-      n: 2,
-      document: dearer.fault ? (undefined as never) : dearer.document,
-      hash: 'none',
-      publishedAt: START,
-      effectiveAt: START + 5 * 86_400_000,
-    });
-    await world.subscriptions.onPlanVersionPublished(productId, planId);
-    world.usage.record(id, 0, 1200);
-    await world.endPeriod(id, 0);
-    expect((await world.invoice(id, 1)).lines.map(({ amountMinor }) => amountMinor)).to.deep.equal([3000n, 100n]);
-    world.usage.record(id, 1, 1200);
-    await world.endPeriod(id, 1);
-    expect((await world.invoice(id, 2)).lines.map(({ amountMinor }) => amountMinor)).to.deep.equal([3000n, 2400n]);
   });
 
   it('ends with an invoice of usage only, and is silent afterwards', async () => {

@@ -125,6 +125,7 @@ describe('the directory of the storefront, on the store', () => {
       hash: 'h',
       publishedAt: AT,
       effectiveAt: null,
+      standing: 'offered',
     });
     const apis = { ...store.apis, livePublicationsOfGroup: (groupId: string) => (behind.push(groupId), store.apis.livePublicationsOfGroup(groupId)) };
     storefront = makeStorefront({

@@ -129,8 +129,9 @@ describe('running subscriptions', () => {
       hash: 'h',
       publishedAt: 2,
       effectiveAt: next.startAt - 1,
+      standing: 'announced',
     });
-    await subscriptions.onPlanVersionPublished(product._id, plan._id);
+    await subscriptions.followVersions(id);
     expect(await stored(id)).to.include({ planVersionId: `${plan._id}_v1`, pendingPlanVersionId: `${plan._id}_v2` });
     await subscriptions.atBoundary(id, 1);
     expect(await stored(id)).to.include({ planVersionId: `${plan._id}_v2`, pendingPlanVersionId: null });
