@@ -7,7 +7,7 @@ export interface Option {
 /** What a field is, written once beside the route that parses it. */
 export interface FieldSpec {
   readonly label: string;
-  readonly type?: 'text' | 'email' | 'password' | 'url' | 'search' | 'number' | 'file' | 'textarea' | 'select' | 'checkbox' | 'radio' | 'hidden';
+  readonly type?: 'text' | 'date' | 'email' | 'password' | 'url' | 'search' | 'number' | 'file' | 'textarea' | 'select' | 'checkbox' | 'radio' | 'hidden';
   readonly help?: string;
   readonly required?: boolean;
   readonly options?: readonly Option[];

@@ -1,5 +1,7 @@
 import { CURRENCIES } from '../../domain/money.ts';
 import { EMPTY_PLAN_FORM, PER_CHOICES, STATUS_CHOICES, TIER_ROWS, type PlanForm } from '../../domain/plan-form.ts';
+import { earliestDay, earliestInstant, NOTICE_DAYS } from '../../domain/plan-versions.ts';
+import { dateWords, readInstant } from '../../domain/time.ts';
 import { formModel, type FieldModel, type FieldSpec } from './form.ts';
 import { grouped } from './number.ts';
 
@@ -53,6 +55,28 @@ const TERMS = {
   billAborted: { label: 'Calls that the caller breaks off are charged, too', type: 'checkbox' },
 } satisfies Record<string, FieldSpec>;
 
+/** For whom a changed plan is (rule N6); the earliest days are midnights, UTC. */
+const audience = (earliest: { readonly cheaperAt: number; readonly dearerAt: number }): Record<string, FieldSpec> => ({
+  audience: {
+    label: 'Who gets changed terms?',
+    type: 'radio',
+    required: true,
+    options: [
+      { value: 'new', label: 'New subscribers only', help: 'Whoever has the plan keeps the terms bought, for as long as the subscription runs.' },
+      {
+        value: 'all',
+        label: 'New subscribers now, and running subscriptions from a day on',
+        help: 'Each goes over with its first period that begins on that day or later. All are told by mail now, and can cancel before.',
+      },
+    ],
+  },
+  effectiveAt: {
+    label: 'From which day (UTC)',
+    type: 'date',
+    help: `Only for running subscriptions. The earliest day is ${dateWords(earliest.dearerAt)} if anything gets dearer or tighter for somebody, ${NOTICE_DAYS} days ahead, and ${dateWords(earliest.cheaperAt)} otherwise.`,
+  },
+});
+
 const TIER: readonly (readonly [string, FieldSpec])[] = Array.from({ length: TIER_ROWS }, (_, i) => [
   [`tierUpTo${i}`, { label: `Tier ${i + 1}: up to call`, inputmode: 'numeric', maxlength: 20, ...(i === 0 && { placeholder: '10,000' }) }] as const,
   [`tierPrice${i}`, { label: `Tier ${i + 1}: price`, inputmode: 'decimal', maxlength: 26 }] as const,
@@ -76,7 +100,7 @@ export function planFormOf(typed: Readonly<Record<string, unknown>>): PlanForm {
     rateCalls: text(typed['rateCalls']),
     rateSeconds: text(typed['rateSeconds']) || '1',
     billable: text(typed['billable']) || '2',
-    billAborted: typed['billAborted'] !== undefined && typed['billAborted'] !== '',
+    billAborted: typed['billAborted'] === true || text(typed['billAborted']) !== '',
     tiers: Array.from({ length: TIER_ROWS }, (_, i) => ({ upTo: text(typed[`tierUpTo${i}`]), price: text(typed[`tierPrice${i}`]) })),
   };
 }
@@ -91,10 +115,43 @@ export const planValues = ({ tiers, ...form }: PlanForm): Record<string, unknown
   ),
 });
 
-/** @param fixed  the plan exists: its short name is no field any more */
-export function planFormModel(values: Readonly<Record<string, unknown>>, faults: Readonly<Record<string, string>> = {}, fixed = false) {
+/** The first days from which changed terms may hold for running subscriptions. */
+export const earliestDays = (now: number) => ({ cheaperAt: earliestDay(earliestInstant(false, now)), dearerAt: earliestDay(earliestInstant(true, now)) });
+
+/** What the fields for whom it is hold at first: nobody but new subscribers, and a day that is early enough for any change. */
+export const audienceValues = (now: number): Record<string, unknown> => ({ audience: 'new', effectiveAt: isoDay(earliestDays(now).dearerAt) });
+const isoDay = (at: number): string => new Date(at).toISOString().slice(0, 10);
+
+/**
+ * From when changed terms hold for running subscriptions, as it was typed; null = for new subscribers only.
+ * @returns a fault instead, when no day can be read
+ */
+export function effectiveFrom(
+  typed: Readonly<Record<string, unknown>>,
+): { readonly at: number | null; readonly fault?: undefined } | { readonly fault: string } {
+  if (text(typed['audience']) !== 'all') return { at: null };
+  const day = text(typed['effectiveAt']).trim();
+  const at = readInstant(`${day}T00:00:00Z`);
+  return at === undefined ? { fault: day === '' ? 'Choose the day.' : 'This is no day: it should look like 2027-01-31.' } : { at };
+}
+
+/**
+ * @param fixed  the plan exists: its short name is no field any more
+ * @param earliest  days from which running subscriptions may have other terms; absent where nobody has the plan
+ */
+export function planFormModel(
+  values: Readonly<Record<string, unknown>>,
+  faults: Readonly<Record<string, string>> = {},
+  fixed = false,
+  earliest?: ReturnType<typeof earliestDays>,
+) {
   const { name, ...words } = NAMES;
-  const specs: Record<string, FieldSpec> = { ...(fixed ? words : { name, ...words }), ...TERMS, ...Object.fromEntries(TIER) };
+  const specs: Record<string, FieldSpec> = {
+    ...(fixed ? words : { name, ...words }),
+    ...TERMS,
+    ...Object.fromEntries(TIER),
+    ...(earliest && audience(earliest)),
+  };
   const form = formModel(specs, values, faults);
   const tiers = Array.from({ length: TIER_ROWS }, (_, i) => ({
     n: i + 1,

@@ -1,14 +1,18 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { EMPTY_PLAN_FORM, formOfPlan, planFromForm } from '../../domain/plan-form.ts';
+import { describePrice } from '../../domain/plan-words.ts';
 import { planOf, type Plan } from '../../domain/plan.ts';
+import { dateWords } from '../../domain/time.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { PlanRow } from '../../services/catalog/plans.ts';
 import type { Services } from '../../services/index.ts';
+import type { PlanVersionDoc } from '../../store/products.ts';
 import { flash } from '../flash.ts';
 import { field, parseForm } from '../forms.ts';
 import { actorOf, may } from '../guards.ts';
-import { planFormModel, planFormOf, planValues } from '../present/plan-form.ts';
+import { audienceValues, earliestDays, effectiveFrom, planFormModel, planFormOf, planValues } from '../present/plan-form.ts';
+import { announcedModel, audienceWords, weighingModel } from '../present/plan-versions.ts';
 import { pageOf, pagination } from '../present/pagination.ts';
 import { planModel } from '../present/plan.ts';
 import { productTabs, productTrail } from '../present/provider.ts';
@@ -16,6 +20,7 @@ import { page } from '../render.ts';
 import { afterRefusal, body, orAgain, part, press, revisionOf } from './provider-kit.ts';
 
 const WordsForm = z.object({ title: field.title(40), summary: field.line(160) });
+const WithdrawalForm = z.strictObject({ versionId: z.string().startsWith('plan_').max(80) });
 const NameForm = z.object({ name: z.string().trim().toLowerCase().min(1).max(30) });
 
 /** Plans with their prices in words, for lists and cards. */
@@ -31,7 +36,7 @@ export const planRows = (rows: readonly PlanRow[]) =>
   }));
 
 /** Plans of a product: what it costs, in versions that never change. */
-export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
+export function planRoutes({ catalog, clock }: Pick<Services, 'catalog' | 'clock'>): Router {
   const router = Router();
   const pathOf = (req: Request) => `/products/${encodeURIComponent(part(req, 'id'))}/plans`;
 
@@ -103,20 +108,29 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
     const { product, model } = await productOf(req);
     const { plan, version, versions } = await planIn(req);
     const stored = version ? formOfPlan(version.document) : EMPTY_PLAN_FORM;
-    const shown = values ?? (stored ? { ...planValues(stored), title: plan.title, summary: plan.summary } : undefined);
+    const at = clock.now();
+    const shown = values ?? (stored ? { ...planValues(stored), ...audienceValues(at), title: plan.title, summary: plan.summary } : undefined);
+    const reading = shown ? planFromForm(planFormOf(shown)) : null;
     const rows = (await catalog.plans.list(actorOf(req), product._id)).filter((row) => row.plan._id === plan._id);
     const now = `its title is “${plan.title}”, its summary “${plan.summary}”, and version ${version?.n ?? 0} is published`;
     const told = afterRefusal(req, { status, faults, what: 'this plan', rev: plan.rev, now });
+    const subscriptions = rows[0]?.subscriptions ?? 0;
+    const [announced, weighing] = await Promise.all([
+      catalog.plans.announced(actorOf(req), plan._id),
+      subscriptions > 0 && reading && !reading.faults ? catalog.plans.weigh(actorOf(req), plan._id, reading.document) : null,
+    ]);
     page(
       res,
       'provider/plan',
       {
         ...model,
         trail: productTrail(product, { text: 'Plans', href: `/products/${product._id}/plans` }, { text: plan.title }),
-        plan: { id: plan._id, name: plan.name, title: plan.title, retired: plan.retired, subscriptions: rows[0]?.subscriptions ?? 0 },
+        plan: { id: plan._id, name: plan.name, title: plan.title, retired: plan.retired, subscriptions },
         rev: told.rev,
         // Terms that were made by a program may have what this form has no fields for: saving would lose it.
-        form: shown && !plan.retired ? planFormModel(shown, told.faults, true) : null,
+        form: shown && !plan.retired ? planFormModel(shown, told.faults, true, subscriptions > 0 ? earliestDays(at) : undefined) : null,
+        announced: announced.map(announcedModel),
+        weighing: weighing && weighingModel(weighing),
         card: planRows(rows)[0]?.card ?? null,
         preview: shown ? previewed({ ...shown, name: plan.name }).card : null,
         versionPages: versions.total > versions.size ? pagination(`${pathOf(req)}/${plan._id}`, req.query, versions, 'versions') : null,
@@ -125,7 +139,8 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
           n: one.n,
           publishedAt: one.publishedAt,
           current: one._id === plan.currentVersionId,
-          usage: planModel({ id: '', name: '', title: '', summary: '', plan: planOf(one.document) }).usage,
+          audience: audienceWords(one, at),
+          price: describePrice(planOf(one.document)),
         })),
       },
       status,
@@ -138,20 +153,38 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
     return orAgain(
       async () => {
         const { plan, version } = await planIn(req);
-        const words = collected(() => parseForm(WordsForm, typed), planFromForm(planFormOf(typed)));
-        const now = await catalog.plans.update(actorOf(req), plan._id, revisionOf(req), words.fields, words.document);
-        flash(
-          req,
-          'success',
-          now._id === version?._id
-            ? 'Saved.'
-            : `Version ${now.n} is published: it holds for new subscribers. Whoever has subscribed keeps the terms of the version bought.`,
+        const from = effectiveFrom(typed);
+        const words = collected(
+          () => parseForm(WordsForm, typed),
+          planFromForm(planFormOf(typed)),
+          from.fault === undefined ? {} : { effectiveAt: from.fault },
         );
+        const now = await catalog.plans.update(
+          actorOf(req),
+          plan._id,
+          revisionOf(req),
+          words.fields,
+          words.document,
+          from.fault === undefined ? from.at : null,
+        );
+        flash(req, 'success', now._id === version?._id ? 'Saved.' : publishedWords(now));
         res.redirect(303, pathOf(req));
       },
       (faults, status) => change(req, res, typed, faults, status),
     );
   });
+  router.post(
+    '/products/:id/plans/:planId/withdrawal',
+    may('market:products:update'),
+    press(
+      (req) => `${pathOf(req)}/${encodeURIComponent(part(req, 'planId'))}`,
+      async (req) => {
+        const { plan } = await planIn(req);
+        const { n } = await catalog.plans.withdraw(actorOf(req), plan._id, parseForm(WithdrawalForm, body(req)).versionId);
+        return `Version ${n} is withdrawn: running subscriptions keep their terms, and whoever was told of it is told of this.`;
+      },
+    ),
+  );
   router.post(
     '/products/:id/plans/:planId/retirement',
     may('market:products:update'),
@@ -164,16 +197,21 @@ export function planRoutes({ catalog }: Pick<Services, 'catalog'>): Router {
   return router;
 }
 
+const publishedWords = ({ n, effectiveAt }: PlanVersionDoc): string =>
+  effectiveAt === null
+    ? `Version ${n} is published: it holds for new subscribers. Whoever has subscribed keeps the terms of the version bought.`
+    : `Version ${n} is published: it holds for new subscribers now, and for running subscriptions with their first period from ${dateWords(effectiveAt)} on. They are told by mail.`;
+
 /** Faults of the words and of the terms come back together. */
-function collected<T>(words: () => T, reading: ReturnType<typeof planFromForm>) {
+function collected<T>(words: () => T, reading: ReturnType<typeof planFromForm>, more: Record<string, string> = {}) {
   let fields: T | undefined;
-  let faults: Record<string, string> = { ...reading.faults };
+  let faults: Record<string, string> = { ...reading.faults, ...more };
   try {
     fields = words();
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'invalid-form') throw error;
     faults = { ...error.fields, ...faults };
   }
-  if (reading.faults || fields === undefined) throw new AppError('invalid-form', undefined, { fields: faults });
+  if (reading.faults || fields === undefined || Object.keys(more).length > 0) throw new AppError('invalid-form', undefined, { fields: faults });
   return { fields, document: reading.document };
 }

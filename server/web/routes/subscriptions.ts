@@ -15,6 +15,7 @@ import { exampleCurl, exampleOf } from '../present/credential.ts';
 import { formModel, type FieldSpec } from '../present/form.ts';
 import { invoiceRow } from '../present/invoice.ts';
 import { pageOf, pagination } from '../present/pagination.ts';
+import { changeModel } from '../present/plan-versions.ts';
 import { logoModel } from '../present/storefront.ts';
 import { orderModel, planChoices } from '../present/subscribe.ts';
 import { timeWords } from '../present/time.ts';
@@ -175,11 +176,12 @@ export function subscriptionRoutes({
     await subscriptions.refresh(actor, idOf(req));
     const found = await overview.one(actor, idOf(req));
     const { subscription, product, bindings } = found;
-    const [listing, list, invoices, awaited] = await Promise.all([
+    const [listing, list, invoices, awaited, changes] = await Promise.all([
       storefront.listing(product.slug),
       apps.list(actor),
       overview.invoicesOf(actor, subscription._id),
       overview.awaited([subscription]),
+      subscriptions.changesOf(actor, subscription._id),
     ]);
     const reached = await publicListener.reached(actor, listing);
     const example = reached ? exampleOf(reached) : null;
@@ -189,6 +191,7 @@ export function subscriptionRoutes({
       'buyer/subscription',
       {
         subscription: overviewModel(found),
+        changes: changes.map(changeModel),
         next: nextInvoiceModel(found),
         invoices: invoices.map(invoiceRow),
         awaited: awaited.map((one) => awaitedModel(one, product.name)),
