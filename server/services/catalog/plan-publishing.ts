@@ -6,7 +6,7 @@ import { dateWords } from '../../domain/time.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { PlanDoc, PlanVersionDoc } from '../../store/products.ts';
 import { newestNumber, offeredOf, offerNewest } from './offer.ts';
-import { faulty, type CatalogDependencies } from './own.ts';
+import { faulty, type ListingDependencies } from './own.ts';
 
 /** How new terms compare with those that running subscriptions have or are about to have. */
 export interface Weighing {
@@ -40,19 +40,18 @@ export function makePlanPublishing({
   clock,
   audit,
   changes,
+  sellerLists,
   versionsChanged,
-}: Pick<CatalogDependencies, 'audit' | 'changes' | 'clock' | 'store' | 'versionsChanged'>) {
+}: Pick<ListingDependencies, 'audit' | 'changes' | 'clock' | 'sellerLists' | 'store' | 'versionsChanged'>) {
   const { products } = store;
 
-  async function heldOf({ _id, productId }: PlanDoc): Promise<Map<string, number>> {
-    const held = new Map<string, number>();
-    for (const { planId, planVersionId } of await store.subscriptions.liveOfProduct(productId))
-      if (planId === _id) held.set(planVersionId, (held.get(planVersionId) ?? 0) + 1);
-    return held;
+  async function heldOf({ _id, productId }: PlanDoc): Promise<ReadonlyMap<string, number>> {
+    const product = await products.product(productId);
+    return product ? (await sellerLists.subscribers(product.organizationId)).versionsOf(_id) : new Map();
   }
 
-  async function weigh(plan: PlanDoc, document: PlanDocument): Promise<Weighing> {
-    const held = new Set((await heldOf(plan)).keys());
+  async function weigh(plan: PlanDoc, document: PlanDocument, holders?: ReadonlyMap<string, number>): Promise<Weighing> {
+    const held = new Set((holders ?? (await heldOf(plan))).keys());
     if (plan.currentVersionId !== null) held.add(plan.currentVersionId);
     const versions = await products.announcedVersions(plan._id, [...held]);
     const terms = planOf(document);
@@ -142,8 +141,9 @@ export function makePlanPublishing({
     check,
     publish,
 
-    async announced(plan: PlanDoc): Promise<AnnouncedVersion[]> {
-      const held = await heldOf(plan);
+    heldOf,
+
+    async announced(plan: PlanDoc, held: ReadonlyMap<string, number>): Promise<AnnouncedVersion[]> {
       const versions = await products.announcedVersions(plan._id, [...held.keys()]);
       const ahead = versions.filter(({ standing, effectiveAt }) => standing === 'announced' && effectiveAt !== null && effectiveAt > clock.now());
       return Promise.all(

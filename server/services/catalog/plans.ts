@@ -49,10 +49,11 @@ export interface Plans {
     document: PlanDocument,
     effectiveAt?: number | null,
   ): Promise<PlanVersionDoc>;
-  /** What terms would be to those who have the plan now. */
-  weigh(actor: Actor, planId: string, document: PlanDocument): Promise<Weighing>;
-  /** Versions that are announced and not in force yet, with what they change for whom. */
-  announced(actor: Actor, planId: string): Promise<AnnouncedVersion[]>;
+  /**
+   * Versions that are announced and not in force yet, with what they change for whom.
+   * @param document  terms that somebody thinks about: what they would be to those who have the plan; null where nobody has it
+   */
+  ahead(actor: Actor, planId: string, document: PlanDocument | null): Promise<{ announced: AnnouncedVersion[]; weighing: Weighing | null }>;
   /** Take an announced version back before its instant: running subscriptions keep their terms, and the version before is on offer again. @throws conflict */
   withdraw(actor: Actor, planId: string, versionId: string): Promise<PlanVersionDoc>;
   /** No new subscribers; whoever has it keeps it. @throws conflict for the last open plan of a listed product */
@@ -61,7 +62,7 @@ export interface Plans {
 
 export function makePlans({ store, clock, ids, audit, changes, sellerLists, versionsChanged }: Omit<ListingDependencies, 'directory'>): Plans {
   const { products } = store;
-  const publishing = makePlanPublishing({ store, clock, audit, changes, ...(versionsChanged && { versionsChanged }) });
+  const publishing = makePlanPublishing({ store, clock, audit, changes, sellerLists, ...(versionsChanged && { versionsChanged }) });
 
   async function ownPlan(actor: Actor, planId: string): Promise<PlanDoc> {
     const plan = await products.plan(planId);
@@ -158,12 +159,14 @@ export function makePlans({ store, clock, ids, audit, changes, sellerLists, vers
       });
     },
 
-    async weigh(actor, planId, document) {
-      return publishing.weigh(await ownPlan(actor, planId), readTerms(document));
-    },
-
-    async announced(actor, planId) {
-      return publishing.announced(await ownPlan(actor, planId));
+    async ahead(actor, planId, document) {
+      const plan = await ownPlan(actor, planId);
+      const held = await publishing.heldOf(plan);
+      const [announced, weighing] = await Promise.all([
+        publishing.announced(plan, held),
+        document && held.size > 0 ? publishing.weigh(plan, readTerms(document), held) : null,
+      ]);
+      return { announced, weighing };
     },
 
     async withdraw(actor, planId, versionId) {

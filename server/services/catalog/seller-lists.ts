@@ -14,6 +14,8 @@ export interface ProductRow extends ListedProduct {
 export interface Subscribers {
   ofProduct(productId: string): number;
   ofPlan(planId: string): number;
+  /** By the version that is held. */
+  versionsOf(planId: string): ReadonlyMap<string, number>;
 }
 
 /** What sellers' lists show, kept in memory under a version. */
@@ -54,10 +56,14 @@ export function makeSellerLists({
       // Counts alone are kept: there may be more subscriptions than memory has room for.
       const counts = await lists.read('subscribers', providerId, async () => {
         const live = await store.subscriptions.liveOfProvider(providerId);
-        return [...countOf(live.flatMap(({ planId, productId }) => [planId, productId]))];
+        return [...countOf(live.flatMap(({ planId, planVersionId, productId }) => [planId, planVersionId, productId]))];
       });
       const byId = new Map(counts);
-      return { ofProduct: (id) => byId.get(id) ?? 0, ofPlan: (id) => byId.get(id) ?? 0 };
+      return {
+        ofProduct: (id) => byId.get(id) ?? 0,
+        ofPlan: (id) => byId.get(id) ?? 0,
+        versionsOf: (planId) => new Map(counts.filter(([id]) => id.startsWith(`${planId}_v`))),
+      };
     },
   };
 }

@@ -115,10 +115,7 @@ export function planRoutes({ catalog, clock }: Pick<Services, 'catalog' | 'clock
     const now = `its title is “${plan.title}”, its summary “${plan.summary}”, and version ${version?.n ?? 0} is published`;
     const told = afterRefusal(req, { status, faults, what: 'this plan', rev: plan.rev, now });
     const subscriptions = rows[0]?.subscriptions ?? 0;
-    const [announced, weighing] = await Promise.all([
-      catalog.plans.announced(actorOf(req), plan._id),
-      subscriptions > 0 && reading && !reading.faults ? catalog.plans.weigh(actorOf(req), plan._id, reading.document) : null,
-    ]);
+    const { announced, weighing } = await catalog.plans.ahead(actorOf(req), plan._id, reading && !reading.faults ? reading.document : null);
     page(
       res,
       'provider/plan',

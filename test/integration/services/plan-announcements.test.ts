@@ -75,8 +75,9 @@ describe('versions announced for running subscriptions (rule N6)', function () {
     const { fields } = await refused('invalid-form', publish(planId, dearer, now + 30 * DAY_MS - 1000));
     expect(fields['effectiveAt']).to.include('30 days ahead').and.include('The fee rises from USD 10.00 to USD 10.01.');
     expect(await world.store.products.planVersionsBetween(planId, 1, 99)).to.have.length(1);
-    const weighing = await world.plans.weigh(provider, planId, dearer);
-    expect([weighing.earliestAt % DAY_MS, weighing.earliestAt >= now + 30 * DAY_MS, weighing.earliestAt < now + 31 * DAY_MS]).to.deep.equal([0, true, true]);
+    const { weighing } = await world.plans.ahead(provider, planId, dearer);
+    const earliestAt = weighing?.earliestAt ?? 0;
+    expect([earliestAt % DAY_MS, earliestAt >= now + 30 * DAY_MS, earliestAt < now + 31 * DAY_MS]).to.deep.equal([0, true, true]);
     await refused('invalid-form', publish(planId, terms({ ...STARTER, base_amount: 1 }), now));
     await refused('invalid-form', publish(planId, terms({ ...STARTER, currency: 'eur' }), now + 40 * DAY_MS));
     await refused('invalid-form', publish(planId, terms({ ...STARTER, interval: 'year' }), now + 40 * DAY_MS));
@@ -288,7 +289,7 @@ describe('versions announced for running subscriptions (rule N6)', function () {
     await publish(mine.planId, terms({ ...STARTER, base_amount: 400 }), at);
     await publish(other.planId, terms({ ...STARTER, base_amount: 400 }), null);
     await refused('not-found', world.plans.withdraw(buyer, mine.planId, `${mine.planId}_v2`));
-    await refused('not-found', world.plans.weigh(buyer, mine.planId, terms(STARTER)));
+    await refused('not-found', world.plans.ahead(buyer, mine.planId, terms(STARTER)));
     await refused('not-found', world.plans.update(buyer, mine.planId, 0, WORDS, terms(STARTER), at));
     await refused('not-found', world.plans.withdraw(provider, other.planId, `${mine.planId}_v2`));
     await refused('not-found', world.plans.withdraw(provider, other.planId, `${other.planId}_v2`));
