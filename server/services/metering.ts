@@ -1,7 +1,6 @@
 import { isOperator, type Actor } from '../domain/actor.ts';
 import { isBillableOutcome } from '../domain/billable.ts';
 import { type Outcome, outcomeReason } from '../domain/metering.ts';
-import { REQUESTS_METER } from '../domain/plan.ts';
 import type { Dimension } from '../domain/usage-splits.ts';
 import { DAY_MS, dayOf, HOUR_MS, sumOf, windowKey, type HourTotal } from '../domain/usage-totals.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -11,6 +10,7 @@ import type { LoggedCall, UsageEntry } from '../store/usage.ts';
 import type { Audit } from './audit.ts';
 import { mustOperate } from './operators.ts';
 import type { UsageGroup, UsageReader } from './billing/usage-reader.ts';
+import { makeUsageDays } from './usage/days.ts';
 import type { UsageTotals } from './usage-totals.ts';
 
 /** A batch may hold calls admitted up to this long after its first one; queries look that much further back. */
@@ -44,7 +44,7 @@ export interface NodeView {
 export type Metering = ReturnType<typeof makeMetering>;
 
 export interface MeteringDependencies {
-  readonly store: Pick<Store, 'subscriptions' | 'usage'>;
+  readonly store: Pick<Store, 'settings' | 'subscriptions' | 'usage'>;
   readonly totals: Pick<UsageTotals, 'ofDays' | 'ofWindow' | 'rulesOf' | 'splits'>;
   readonly audit: Audit;
   readonly clock: Clock;
@@ -52,6 +52,8 @@ export interface MeteringDependencies {
 
 /** What was used: for the bill from the immutable batches, for pages and quotas from their totals where these can tell. */
 export function makeMetering({ store, totals, audit, clock }: MeteringDependencies) {
+  const days = makeUsageDays({ store, clock, totals });
+
   async function watermark(): Promise<number> {
     const nodes = (await store.usage.watermarks()).filter(({ retired }) => !retired);
     // Without a live gateway nothing is on its way.
@@ -102,21 +104,13 @@ export function makeMetering({ store, totals, audit, clock }: MeteringDependenci
   }
 
   async function fromTotals(rows: Rows, id: string, { from, to, by }: Span & { readonly by: 'day' | 'hour' | 'subscription' }): Promise<void> {
-    for (const { day, meter, hours } of (await totals.ofDays(id, dayOf(from), to)).totals) {
-      // Calls stand on this meter, whatever else is counted.
-      if (meter !== REQUESTS_METER) continue;
-      for (const [hour, quantities] of hours) {
-        const at = day + hour * HOUR_MS;
-        addHour(rows, by === 'day' ? String(day) : by === 'hour' ? String(at) : id, { from, to }, at, quantities);
-      }
-    }
+    for (const { at, quantities } of await days.parts(id, from, to, 'total'))
+      addHour(rows, by === 'day' ? String(dayOf(at)) : by === 'hour' ? String(at) : id, { from, to }, at, quantities);
   }
 
   /** By what splits tell apart. */
   async function fromSplits(rows: Rows, id: string, { from, to, by }: Span & { readonly by: Dimension }): Promise<void> {
-    for (const { day, by: parts } of await totals.splits.ofDays(id, dayOf(from), to, by)) {
-      for (const [value, hours] of parts[by]) for (const [hour, quantities] of hours) addHour(rows, value, { from, to }, day + hour * HOUR_MS, quantities);
-    }
+    for (const { at, key, quantities } of await days.parts(id, from, to, by)) addHour(rows, key, { from, to }, at, quantities);
   }
 
   return {

@@ -4,7 +4,9 @@ import type { Store } from '../store/index.ts';
 import type { InvoiceDoc } from '../store/invoices.ts';
 import type { PeriodDoc } from '../store/periods.ts';
 import type { SubscriptionDoc } from '../store/subscriptions.ts';
+import { invoiceId } from './billing/issue.ts';
 import type { Invoicing } from './invoicing.ts';
+import { inOrderOf, pageOfNumbers } from './kept-lists.ts';
 import type { Metering } from './metering.ts';
 import type { SubscriptionDetails, Subscriptions } from './subscriptions.ts';
 
@@ -37,6 +39,9 @@ export interface OverviewDependencies {
   readonly invoicing: Pick<Invoicing, 'get' | 'preview'>;
   readonly store: Pick<Store, 'accounts' | 'invoices' | 'periods' | 'products'>;
 }
+
+/** Boundaries of a subscription whose invoices stand on one page. */
+const BOUNDARIES_SHOWN = 24;
 
 /** An invoice that is on its way: its period has ended, and late calls are still waited for. */
 export interface AwaitedInvoice {
@@ -100,10 +105,18 @@ export function makeOverview({ subscriptions, metering, invoicing, store }: Over
   return {
     one: async (actor: Actor, id: string): Promise<SubscriptionOverview> => of(await subscriptions.details(actor, id)),
     /** Live ones and those that ran once, newest first. */
-    /** A subscription's invoices, newest first. @throws not-found */
-    async invoicesOf(actor: Actor, id: string): Promise<InvoiceDoc[]> {
-      await subscriptions.get(actor, id);
-      return (await store.invoices.ofSubscription(id)).sort((a, b) => b.periodIndex - a.periodIndex || b.ordinal - a.ordinal);
+    /**
+     * A subscription's invoices, the last boundary first.
+     *
+     * @param number  of the part, from 1; each is of as many boundaries
+     * @returns `older`: there are boundaries before these. @throws not-found
+     */
+    async invoicesOf(actor: Actor, id: string, number = 1): Promise<{ invoices: InvoiceDoc[]; older: boolean }> {
+      const { periodIndex } = await subscriptions.get(actor, id);
+      // The invoice of the last period's end stands one further.
+      const { from, to } = pageOfNumbers(periodIndex + 2, number, BOUNDARIES_SHOWN);
+      const ids = Array.from({ length: to - from }, (_, n) => invoiceId(id, to - 2 - n));
+      return { invoices: inOrderOf(ids, await store.invoices.many(ids)), older: from > 1 };
     },
     /** Invoices that these subscriptions wait for, the period that ended first at the head. */
     async awaited(owned: readonly SubscriptionDoc[]): Promise<AwaitedInvoice[]> {
@@ -111,9 +124,7 @@ export function makeOverview({ subscriptions, metering, invoicing, store }: Over
         owned.map(async (subscription) => {
           const { _id, periodIndex, live, anchorAt } = subscription;
           if (anchorAt === null) return [];
-          const ended = (await store.periods.ofSubscription(_id)).filter(
-            ({ index, status }) => status !== 'invoiced' && (index < periodIndex || (!live && index === periodIndex)),
-          );
+          const ended = (await store.periods.notInvoiced(_id)).filter(({ index }) => index < periodIndex || (!live && index === periodIndex));
           return Promise.all(
             ended.map(async (period) => ({
               subscription,
@@ -130,13 +141,17 @@ export function makeOverview({ subscriptions, metering, invoicing, store }: Over
     async periodsIn(owned: readonly SubscriptionDoc[], from: number, to: number): Promise<{ period: PeriodDoc; invoice: InvoiceDoc | null }[]> {
       const found = await Promise.all(
         owned.map(async ({ _id, periodIndex }) => {
-          const [periods, invoices] = await Promise.all([store.periods.ofSubscription(_id), store.invoices.ofSubscription(_id)]);
-          return periods
-            .filter(({ index, startAt, endAt }) => index <= periodIndex && startAt < to && endAt > from)
-            .map((period) => ({
-              period,
-              invoice: invoices.find((invoice) => invoice.kind === 'period' && invoice.periodIndex === period.index + 1 && !invoice.void) ?? null,
-            }));
+          const periods: PeriodDoc[] = [];
+          for (let index = periodIndex; index >= 0 && (periods.at(-1)?.startAt ?? to) > from; index -= 1) {
+            const period = await store.periods.get(_id, index);
+            if (period) periods.push(period);
+          }
+          const touching = periods.filter(({ startAt, endAt }) => startAt < to && endAt > from);
+          const invoices = await store.invoices.many(touching.map(({ index }) => invoiceId(_id, index + 1)));
+          return touching.map((period) => ({
+            period,
+            invoice: invoices.find((invoice) => invoice.kind === 'period' && invoice.periodIndex === period.index + 1 && !invoice.void) ?? null,
+          }));
         }),
       );
       return found.flat().sort((a, b) => b.period.startAt - a.period.startAt);

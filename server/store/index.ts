@@ -98,7 +98,7 @@ function makeStore(connection: Connection) {
     signOn: makeSignOnStore(connection, touch),
     spent: makeSpentStore(connection),
     subscriptions: makeSubscriptionsStore(connection, touch),
-    usage: makeUsageStore(connection),
+    usage: makeUsageStore(connection, touch),
     usageSplits: makeUsageSplitsStore(connection),
     usageTotals: makeUsageTotalsStore(connection),
     versionNotices: makeVersionNoticesStore(connection),

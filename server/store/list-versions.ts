@@ -23,6 +23,7 @@ export type KeptList =
   | 'sessions'
   | 'subscribers'
   | 'subscriptions'
+  | 'usage'
   | 'userGroups';
 
 /** The setting that holds the version of an owner's list. */

@@ -62,6 +62,7 @@ export function makePeriodsStore(connection: Connection, touch: TouchList) {
     options,
   );
   schema.index({ subscriptionId: 1, index: 1 }, { unique: true });
+  schema.index({ subscriptionId: 1, status: 1 });
   schema.index({ status: 1, endAt: 1 });
   schema.index({ frozenAt: 1 });
   const Periods = connection.model('Period', schema);
@@ -87,6 +88,8 @@ export function makePeriodsStore(connection: Connection, touch: TouchList) {
         at: frozenAt ?? 0,
       })),
     many: (ids: string[]) => Periods.find({ _id: { $in: ids } }).lean<PeriodDoc[]>(),
+    /** Of a subscription. */
+    notInvoiced: (subscriptionId: string) => Periods.find({ subscriptionId, status: { $in: ['open', 'closing', 'frozen'] } }).lean<PeriodDoc[]>(),
     ofSubscription: (subscriptionId: string) => Periods.find({ subscriptionId }).lean<PeriodDoc[]>(),
     /** Periods that ended in [from, to) and stand where `status` says. */
     ended: (status: PeriodStatus, from: number, to: number) => Periods.find({ status, endAt: { $gte: from, $lt: to } }).lean<PeriodDoc[]>(),

@@ -1,7 +1,9 @@
 import { Schema, type Connection } from 'mongoose';
 import { readLog } from '../domain/call-lines.ts';
 import type { CallNotes, CallRecord } from '../domain/metering.ts';
+import { DAY_MS, dayOf, HOUR_MS } from '../domain/usage-totals.ts';
 import { insertOnce } from './connect.ts';
+import type { TouchList } from './list-versions.ts';
 
 /** Calls that ended alike in one hour: the bill is computed from these. */
 export interface UsageEntry {
@@ -146,7 +148,7 @@ const NUMBER_MAX = Number.MAX_SAFE_INTEGER;
 export const bootId = (node: string, boot: string): string => `${node}-${boot}`;
 
 /** Usage batches, the calls behind them, and how far every gateway has stored its own. */
-export function makeUsageStore(connection: Connection) {
+export function makeUsageStore(connection: Connection, touch: TouchList) {
   const batches = new Schema<UsageBatchDoc>(
     {
       _id: text,
@@ -228,8 +230,14 @@ export function makeUsageStore(connection: Connection) {
     async addBatch(batch: UsageBatchDoc): Promise<boolean> {
       await register(batch);
       // Thousands of fields that the type has vouched for: the model's copies and checks would cost more than the rest of a gateway's batch.
-      return insertOnce(() => Batches.insertMany([batch], { lean: true }));
+      const added = await insertOnce(() => Batches.insertMany([batch], { lean: true }));
+      // Days that are over are kept in memory by whoever shows them; an hour more, because clocks of processes differ.
+      const over = dayOf(batch.storedAt + HOUR_MS) - DAY_MS;
+      if (batch.minTs < over) await touch('usage', ...batch.entries.filter(({ hour, sub }) => hour < over && sub !== '').map(({ sub }) => sub));
+      return added;
     },
+    /** What was counted of a subscription was put right. */
+    recounted: (sub: string): Promise<void> => touch('usage', sub),
     /** All batches of a boot are stored. */
     async endBoot(node: string, boot: string): Promise<void> {
       known.delete(bootId(node, boot));

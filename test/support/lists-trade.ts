@@ -1,6 +1,8 @@
 import { planDocument } from './catalog-world.ts';
 import { invoiceRow, productRow, subscriptionRow, type ListPage, type ListsGround } from './lists-ground.ts';
 
+const DAY_MS = 86_400_000;
+
 /** What an organization buys, sells and opens: invoices on both sides, subscriptions with their bindings, free authorizations, private connections. */
 export async function fillTrade(ground: ListsGround, gatewayId: string) {
   const { portal, owner, actor, size, many, at, letters, insert } = ground;
@@ -137,7 +139,28 @@ export async function fillTrade(ground: ListsGround, gatewayId: string) {
     'Authorization',
     apisOf.slice(0, size).flatMap(({ _id }, n) => [authorization(app._id, _id, n), authorization(`app_other${n}`, firstApi._id, n)]),
   );
+  // One subscription was called for months, at a thousand addresses a month.
+  const called = bought[0]?.id ?? '';
+  const days = Math.min(size, 60);
+  const began = Math.floor(portal.composition.clock.now() / DAY_MS) * DAY_MS - (days + 2) * DAY_MS;
+  const hour = { places: 1n, billable: 1n, calls: 1n, billableCalls: 1n, failed: 0n, bytesIn: 1n, bytesOut: 1n };
+  const kept = (n: number) => ({ sub: called, window: '0.0', windowKey: `${called}|0.0`, day: began + n * DAY_MS, counted: {}, rev: 1 });
+  await insert(
+    'UsageTotal',
+    many(days, (n) => ({ ...kept(n), _id: `${called}.0.0.requests.${n}`, meter: 'requests', hours: { 3: hour } })),
+  );
+  await insert(
+    'UsageSplit',
+    many(days, (n) => ({
+      ...kept(n),
+      _id: `${called}.0.0.${n}`,
+      by: { app: {}, credential: {}, outcome: {}, operation: Object.fromEntries(many(Math.min(size, 50), (m) => [`GET /${(n % 20) * 50 + m}`, { 3: hour }])) },
+    })),
+  );
+  const span = `from=${new Date(began).toISOString().slice(0, 10)}&to=${new Date(began + (days - 1) * DAY_MS).toISOString().slice(0, 10)}`;
   const pages: readonly ListPage[] = [
+    { name: 'usage of many APIs', path: '/usage', who: 'owner', shows: 0, pagers: 1 },
+    { name: 'usage by operation', path: `/usage?subscription=${called}&by=operation&range=custom&${span}`, who: 'owner', shows: 0, pagers: 1 },
     { name: 'invoices', path: '/invoices', who: 'owner', shows: 25, pagers: 1 },
     { name: 'earnings', path: '/earnings', who: 'owner', shows: 50, pagers: 1 },
     { name: 'subscriptions', path: '/subscriptions', who: 'owner', shows: 0, pagers: 1 },

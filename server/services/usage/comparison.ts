@@ -83,6 +83,7 @@ export function makeComparison({ store, rulesOf }: ComparisonDependencies) {
           if (stands) await store.usageSplits.correct(id, stands.rev, { by }, counted);
           else if (should) await store.usageSplits.insert(should, counted);
         }
+        await store.usage.recounted(sub);
       }
       return (await compare(sub, window)).differences;
     },

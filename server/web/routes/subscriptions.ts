@@ -176,10 +176,11 @@ export function subscriptionRoutes({
     await subscriptions.refresh(actor, idOf(req));
     const found = await overview.one(actor, idOf(req));
     const { subscription, product, bindings } = found;
-    const [listing, list, invoices, awaited, changes] = await Promise.all([
+    const invoicePart = pageOf(req.query['invoices']);
+    const [listing, list, { invoices, older }, awaited, changes] = await Promise.all([
       storefront.listing(product.slug),
       apps.list(actor),
-      overview.invoicesOf(actor, subscription._id),
+      overview.invoicesOf(actor, subscription._id, invoicePart),
       overview.awaited([subscription]),
       subscriptions.changesOf(actor, subscription._id),
     ]);
@@ -194,6 +195,9 @@ export function subscriptionRoutes({
         changes: changes.map(changeModel),
         next: nextInvoiceModel(found),
         invoices: invoices.map(invoiceRow),
+        invoicesAny: invoices.length > 0 || invoicePart > 1,
+        olderInvoices: older ? `${here(req)}?invoices=${invoicePart + 1}#invoices` : null,
+        newestInvoices: invoicePart > 1 ? `${here(req)}#invoices` : null,
         awaited: awaited.map((one) => awaitedModel(one, product.name)),
         example: example && { curl: exampleCurl(example) },
         listed: listing !== undefined,

@@ -1,4 +1,4 @@
-import { Router, type Request } from 'express';
+import { Router, type Request, type Response } from 'express';
 import { AppError } from '../../kernel/errors.ts';
 import { isoUtc } from '../../kernel/clock.ts';
 import type { Services } from '../../services/index.ts';
@@ -31,6 +31,7 @@ import { page } from '../render.ts';
 
 const CALLS_PAGE_SIZE = 25;
 const ROWS_PAGE_SIZE = 50;
+const APIS_PAGE_SIZE = 25;
 const WHICH: FieldSpec = { label: 'API', placeholder: 'All APIs' };
 
 /** What was called: counted, by what, over which time; and the single calls behind the figures. */
@@ -83,36 +84,57 @@ export function usageRoutes({
   const usageOf = ({ query, chosen }: Asked, req: Request, by: Parameters<typeof metering.usage>[1]['by']) =>
     metering.usage(actorOf(req), { subscriptionIds: chosen.map(({ id }) => id), from: query.from, to: query.to, by });
 
+  const filterModel = ({ query, list }: Asked) => ({
+    controls: usageControls(query, query.subscriptionId !== null),
+    which: formModel(
+      { subscription: choiceSpec(WHICH, [{ id: '', label: 'All APIs', typed: '' }, ...choicesOf(list)], '') },
+      { subscription: query.subscriptionId === null ? '' : choiceValue([{ id: '', label: '', typed: '' }, ...choicesOf(list)], query.subscriptionId) },
+    ).subscription,
+    any: list.length > 0,
+  });
+
+  /** Which of the many is meant? Running ones first. */
+  function choosing(req: Request, res: Response, question: Asked): void {
+    const { query, chosen } = question;
+    const shown = pageOfList([...chosen.filter(({ live }) => live), ...chosen.filter(({ live }) => !live)], pageOf(req.query['page']), APIS_PAGE_SIZE);
+    const link = new URL(usageLink('/usage', query), 'http://portal.invalid');
+    page(res, 'buyer/usage', {
+      ...filterModel(question),
+      many: shown.rows.map(({ id, planTitle, productName, status }) => ({
+        name: productName,
+        plan: planTitle,
+        state: status,
+        href: usageLink('/usage', query, { subscriptionId: id }),
+      })),
+      manyTotal: shown.total,
+      pages: pagination('/usage', Object.fromEntries(link.searchParams), shown),
+    });
+  }
+
   router.get('/usage', may('market:usage:get'), async (req, res) => {
     const question = await asked(req);
     const { query, list, chosen } = question;
+    // Figures of many subscriptions are told for each by itself.
+    if (chosen.length > FIGURES_MAX) return choosing(req, res, question);
     const [{ rows, asOf }, over, periods] = await Promise.all([
       usageOf(question, req, query.by),
       usageOf(question, req, chartUnit(query)),
-      // Of many together the periods are on their own pages.
-      chosen.length > FIGURES_MAX
-        ? []
-        : overview.periodsIn(
-            (
-              await subscriptions.list(
-                actorOf(req),
-                chosen.map(({ id }) => id),
-              )
-            ).map(({ subscription }) => subscription),
-            query.from,
-            query.to,
-          ),
+      overview.periodsIn(
+        (
+          await subscriptions.list(
+            actorOf(req),
+            chosen.map(({ id }) => id),
+          )
+        ).map(({ subscription }) => subscription),
+        query.from,
+        query.to,
+      ),
     ]);
     const shown = pageOfList(mostCallsFirst(rows), pageOf(req.query['page']), ROWS_PAGE_SIZE);
     const link = new URL(usageLink('/usage', query), 'http://portal.invalid');
     const nameOf = new Map(list.map(({ id, productName }) => [id, productName]));
     page(res, 'buyer/usage', {
-      controls: usageControls(query, query.subscriptionId !== null),
-      which: formModel(
-        { subscription: choiceSpec(WHICH, [{ id: '', label: 'All APIs', typed: '' }, ...choicesOf(list)], '') },
-        { subscription: query.subscriptionId === null ? '' : choiceValue([{ id: '', label: '', typed: '' }, ...choicesOf(list)], query.subscriptionId) },
-      ).subscription,
-      any: list.length > 0,
+      ...filterModel(question),
       asOf,
       split: SPLIT_WORDS[query.by],
       rows: usageRows(shown.rows, await namesFor(req, query.by, chosen, shown.rows), query.by),

@@ -131,6 +131,49 @@ describe('usage split by app, key, operation and answer', function () {
     expect(await rowsBy('operation')).to.deep.equal({ 'GET /cities': 300 });
   });
 
+  it('keeps days that are over, and tells at once what came late for them, what was counted wrongly, and the hours a range cuts off', async () => {
+    const boot = newBoot();
+    const later = () => world.clock.now() + 61 * DAY_MS;
+    const metering = makeMetering({ store, totals, audit: { append: async () => undefined } as never, clock: { ...world.clock, now: later } });
+    const ask = async (by: 'day' | 'hour' | 'operation', from: number, to: number) =>
+      Object.fromEntries(
+        (await metering.usage(buyer, { subscriptionIds: [sub], from, to, by })).rows.map(({ key, calls }) => [
+          by === 'operation' ? key : Number(key),
+          Number(calls),
+        ]),
+      );
+    const day = (n: number) => today() + n * DAY_MS;
+    const started = today();
+    for (let n = 0; n < 60; n += 1)
+      await store.usage.addBatch(batchOf(boot, n + 1, [entryOf(1, { hour: day(n) + 5 * HOUR_MS }), entryOf(2, { hour: day(n) + 9 * HOUR_MS })]));
+    await totals.rollUp();
+    const over = { from: started, to: day(60) };
+    for (const round of ['read', 'kept']) {
+      expect(await ask('operation', over.from, over.to), round).to.deep.equal({ 'GET /cities': 180 });
+      expect(Object.values(await ask('day', over.from, over.to)), round).to.deep.equal(Array(60).fill(3));
+      expect(Object.keys(await ask('hour', over.from, over.to)), round).to.have.length(120);
+      // From the middle of one day to the middle of another.
+      expect(await ask('operation', started + 6 * HOUR_MS, started + 10 * DAY_MS + 6 * HOUR_MS), round).to.deep.equal({ 'GET /cities': 30 });
+    }
+    documents = 0;
+    await ask('operation', over.from, over.to);
+    expect(documents, 'documents read once they are kept').to.be.at.most(
+      (await store.usage.splitBoots()).length * 2 + (await store.usage.watermarks()).length + 2,
+    );
+    // A gateway that was cut off for weeks ships what it had kept.
+    await store.usage.addBatch({ ...batchOf(boot, 61, [entryOf(40, { hour: started + 7 * DAY_MS, operation: 'GET /late' })]), storedAt: later() });
+    for (const counted of [false, true]) {
+      if (counted) await totals.rollUp();
+      expect(await ask('operation', over.from, over.to), String(counted)).to.deep.equal({ 'GET /cities': 180, 'GET /late': 40 });
+      expect((await ask('day', over.from, over.to))[started + 7 * DAY_MS], String(counted)).to.equal(43);
+    }
+    const [total] = (await store.usageTotals.ofWindow(sub, WINDOW)).filter((one) => one.day === started + 3 * DAY_MS && one.meter === 'requests');
+    if (!total) throw new Error('no total');
+    await store.usageTotals.correct(total._id, total.rev, { hours: {}, counted: total.counted });
+    await totals.recount({ ...operator, policies: ['Operator'], organizationId: 'org_platform' }, sub, WINDOW);
+    expect((await ask('day', over.from, over.to))[started + 3 * DAY_MS]).to.equal(3);
+  });
+
   it('counts further values together once a day is full, and loses none of their calls', async () => {
     const boot = newBoot();
     const many = Array.from({ length: VALUES_MAX + 20 }, (_, n) => entryOf(1, { operation: `GET /${n}` }));
