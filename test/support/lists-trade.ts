@@ -158,9 +158,16 @@ export async function fillTrade(ground: ListsGround, gatewayId: string) {
     })),
   );
   const span = `from=${new Date(began).toISOString().slice(0, 10)}&to=${new Date(began + (days - 1) * DAY_MS).toISOString().slice(0, 10)}`;
+  const apiSpan = `from=${new Date(began).toISOString()}&to=${new Date(began + days * DAY_MS).toISOString()}`;
   const pages: readonly ListPage[] = [
     { name: 'usage of many APIs', path: '/usage', who: 'owner', shows: 0, pagers: 1 },
     { name: 'usage by operation', path: `/usage?subscription=${called}&by=operation&range=custom&${span}`, who: 'owner', shows: 0, pagers: 1 },
+    { name: 'usage by program', path: `/api/v1/usage?subscription_id=${called}&by=operation&${apiSpan}`, who: 'program', shows: 0, pagers: 1 },
+    // Of each what is bought, and under which plan.
+    { name: 'subscriptions by program', path: '/api/v1/subscriptions?limit=25', who: 'program', shows: 75, pagers: 1 },
+    { name: 'APIs by program', path: `/api/v1/gateways/${gatewayId}/apis?limit=25`, who: 'program', shows: 0, pagers: 1 },
+    { name: 'keys by program', path: '/api/v1/organization/keys?limit=25', who: 'program', shows: 0, pagers: 1 },
+    { name: 'audit by program', path: '/api/v1/audit?limit=25', who: 'program', shows: 25, pagers: 1 },
     { name: 'invoices', path: '/invoices', who: 'owner', shows: 25, pagers: 1 },
     { name: 'earnings', path: '/earnings', who: 'owner', shows: 50, pagers: 1 },
     { name: 'subscriptions', path: '/subscriptions', who: 'owner', shows: 0, pagers: 1 },
