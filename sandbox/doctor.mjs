@@ -69,10 +69,15 @@ async function machineFindings({ dataDir, running, deployment }) {
   });
   if (running) return [...findings, finding('Marketplace', 'ok', `started by npm start over ${dataDir}`)];
   if (deployment) return findings; // its parts are asked next
-  const builtIn = venv ? 'built-in' : 'built-in, npm start installs it';
+  // Without Python there is no built-in one: the finding of Python says what to install.
+  const python = findings.every(({ name, severity }) => name !== 'Python' || severity === 'ok');
+  const engine = (name, own) =>
+    own || python
+      ? finding(name, 'ok', own || (venv ? 'built-in' : 'built-in, npm start installs it'))
+      : finding(name, 'fault', 'none on PATH, and the built-in one needs Python');
   findings.push(
-    finding('MongoDB', 'ok', mongo || builtIn),
-    finding('Redis', 'ok', redis || builtIn),
+    engine('MongoDB', mongo),
+    engine('Redis', redis),
     finding('Stripe', 'ok', process.env.STRIPE_SECRET_KEY ? 'STRIPE_SECRET_KEY' : 'the simulator, since STRIPE_SECRET_KEY is not set'),
   );
   try {

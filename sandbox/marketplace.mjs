@@ -218,7 +218,9 @@ export async function runMarketplace() {
 }
 
 function showAddresses({ webUrl, gatewayUrl, stripeUrl, dataDir }) {
-  const users = Object.entries(readJson(join(dataDir, 'demo.json'))?.users ?? {}).map(([name, { email, password }]) => [name, `${email}   ${password}`]);
+  const people = Object.entries(readJson(join(dataDir, 'demo.json'))?.users ?? {});
+  const width = Math.max(0, ...people.map(([, { email }]) => email.length));
+  const users = people.map(([name, { email, password }]) => [name, `${email.padEnd(width)}   ${password}`]);
   say('');
   box(`Tollgate is up (${(performance.now() / 1_000).toFixed(1)} s)`, [
     ['Portal', webUrl],

@@ -2,7 +2,9 @@ import { readFile, rm } from 'node:fs/promises';
 import { HOUR_MS, type SealedBatch } from '../domain/batches.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
+import type { AppsStore } from '../store/apps.ts';
 import type { CallLogLines, UsageBatchDoc, UsageStore } from '../store/usage.ts';
+import { makeCredentialUse } from './credential-use.ts';
 import type { Limits } from './limits.ts';
 
 const REPORT_EVERY_MS = 500;
@@ -36,7 +38,7 @@ export interface Replay {
 }
 
 export interface ShippingDependencies {
-  readonly store: { readonly usage: UsageStore };
+  readonly store: { readonly apps: Pick<AppsStore, 'noteUses'>; readonly usage: UsageStore };
   readonly journal: ShippableJournal;
   readonly limits: Pick<Limits, 'deadHolders' | 'oldestHeld' | 'recovered' | 'released' | 'stored'>;
   readonly makeReplay: (boot: number) => Replay;
@@ -47,6 +49,7 @@ export interface ShippingDependencies {
 /** Moves a gateway's calls from its journal to the store, once each, and reports how far it has come (rules of design §2.4). */
 export function makeShipping({ store, journal, limits, makeReplay, clock, log }: ShippingDependencies) {
   const { node, boot } = journal;
+  const noteUses = makeCredentialUse(store);
   const queue: Sealed[] = [];
   let recovered = false;
   let away = false;
@@ -63,6 +66,7 @@ export function makeShipping({ store, journal, limits, makeReplay, clock, log }:
     const { usage, log: calls } = documentsOf(batch, clock);
     await store.usage.addBatch(usage);
     await store.usage.addLog(calls);
+    await noteUses(batch);
   }
 
   /** What earlier boots of this node left on disk: stored, moved in the shared counts, and what they leased in vain given back. */

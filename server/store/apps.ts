@@ -261,8 +261,9 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
     /** The same secret, sealed anew. */
     resealCredential: async (_id: string, from: string, secretCipher: string) =>
       (await Credentials.updateOne({ _id, secretCipher: from }, { $set: { secretCipher } })).modifiedCount === 1,
-    /** Of several gateways that report a use, the latest stands. */
-    noteUse: async (id: string, at: number) => void (await Credentials.updateOne({ _id: id }, { $max: { lastUsedAt: at } })),
+    /** Last uses by credential, epoch ms: of several gateways that report one, the latest stands. */
+    noteUses: async (uses: ReadonlyMap<string, number>) =>
+      void (await Credentials.bulkWrite([...uses].map(([_id, at]) => ({ updateOne: { filter: { _id }, update: { $max: { lastUsedAt: at } } } })))),
     async revokeAllOf(appId: string, at: number): Promise<void> {
       await Credentials.updateMany({ appId, revokedAt: null }, { $set: { revokedAt: at } });
       const found = await app(appId);

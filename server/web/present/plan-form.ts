@@ -36,8 +36,14 @@ const TERMS = {
   },
   fee: { label: 'Fee for a period', inputmode: 'decimal', maxlength: 24, placeholder: '10.00' },
   included: { label: 'Calls included', inputmode: 'numeric', maxlength: 20, placeholder: '1,000' },
-  price: { label: 'Price', inputmode: 'decimal', maxlength: 26, placeholder: '5.00', help: 'Empty with a fee: no calls beyond the quota.' },
-  per: { label: 'For how many calls', type: 'select', options: per },
+  price: {
+    label: 'Price of calls',
+    inputmode: 'decimal',
+    maxlength: 26,
+    placeholder: '5.00',
+    help: 'Beyond those included. Empty with a fee: none beyond the quota.',
+  },
+  per: { label: 'Prices are', type: 'select', options: per },
   quota: {
     label: 'Quota of a period',
     type: 'radio',

@@ -71,7 +71,12 @@ export function dashboardRoutes({
     const listing = first ? await publicListener.reached(actor, await storefront.listing(first.product.slug)) : undefined;
     const example = listing ? exampleOf(listing) : null;
     const boundApp = first?.bindings[0]?.app._id ?? mine[0]?.app._id;
-    const called = !few || lastDay.size > 0 || running.some(({ used }) => used.places > 0n) || rows.some((row) => row.anchorAt !== null && !row.live);
+    // Who has been through a period, or a subscription, is no newcomer, also when this period has no call yet.
+    const called =
+      !few ||
+      lastDay.size > 0 ||
+      running.some(({ used, period }) => used.places > 0n || (period?.index ?? 0) > 0) ||
+      rows.some((row) => row.anchorAt !== null && !row.live);
     page(res, 'buyer/dashboard', {
       many: few
         ? []

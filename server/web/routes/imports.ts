@@ -180,7 +180,7 @@ export function importRoutes({ catalog, importing }: Pick<Services, 'catalog' | 
     flash(
       req,
       parts.length > 0 ? 'success' : 'info',
-      parts.length > 0 ? `${parts.join(', ')}. Callers see it once it is published.` : 'Nothing had to change.',
+      parts.length > 0 ? `${parts.join(', ')}. Callers see none of it before it is published.` : 'Nothing had to change.',
     );
     if (missed > 0)
       flash(req, 'warning', `${counted(missed, 'operation was', 'operations were')} left as somebody else had just changed them. Look at the report again.`);

@@ -17,6 +17,9 @@ import { fieldsOf, LISTING_FIELDS, ListingForm, pathOf, productModel } from './p
 import { afterRefusal, body, many, orAgain, part, press, revisionOf } from './provider-kit.ts';
 import { planRows } from './plans.ts';
 
+/** What each step before a review asks for. */
+const NEXT = { seller: 'Tell who you are', texts: 'Write the listing', apis: 'Choose the APIs', plans: 'Add a plan' };
+
 /** Products: what is sold, and its way into the storefront. */
 export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayUrl }: { gatewayUrl: string }): Router {
   const router = Router();
@@ -91,7 +94,7 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
     return orAgain(
       async () => {
         const product = await catalog.products.create(actorOf(req), String(groupId ?? ''), many(apiIds), fieldsOf(parseForm(ListingForm, rest)));
-        flash(req, 'success', 'The product is saved as a draft. Add a plan next.');
+        flash(req, 'success', 'The product is saved as a draft. What it needs before its review stands below.');
         res.redirect(303, `/products/${product._id}`);
       },
       (faults, status) => fresh(req, res, { ...body(req), apiIds: many(apiIds) }, faults, status),
@@ -120,7 +123,7 @@ export function productRoutes({ catalog }: Pick<Services, 'catalog'>, { gatewayU
       subscribers,
       group: groupModel(group, gatewayUrl),
       plans: planRows(plans),
-      steps: items.map(({ id, title, done, missing }, index) => ({ title, text: missing, done, current: index === next, href: hrefs[id], action: 'Go on' })),
+      steps: items.map(({ id, title, done, missing }, index) => ({ title, text: missing, done, current: index === next, href: hrefs[id], action: NEXT[id] })),
     });
   });
 

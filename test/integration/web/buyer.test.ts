@@ -241,6 +241,19 @@ describe('the buyer’s pages', function () {
     expect((await buyer.get('/dashboard')).text).not.to.contain('Your first call');
   });
 
+  it('tell when a key was last used, whichever gateway reports it first', async () => {
+    await active();
+    const { apps } = portal.composition.store;
+    const [app] = await apps.appsOf(buyer.organizationId);
+    await buyer.post(`/apps/${app?._id}/credentials`, { kind: 'code', name: '', expiry: 'never', requestId: randomUUID() });
+    const [credential] = await apps.credentialsOf(app?._id ?? '');
+    expect((await buyer.get(`/apps/${app?._id}`)).text).to.match(/Last used<\/dt><dd>never/);
+    const at = Date.UTC(2026, 4, 3, 10, 20);
+    for (const reported of [at - 60_000, at, at - 30_000]) await apps.noteUses(new Map([[credential?._id ?? '', reported]]));
+    expect((await apps.credentialsOf(app?._id ?? ''))[0]?.lastUsedAt).to.equal(at);
+    expect((await buyer.get(`/apps/${app?._id}`)).text).to.match(/Last used<\/dt><dd><time datetime="2026-05-03T10:20/);
+  });
+
   it('look missing to other organizations, and closed to members without the right', async () => {
     const id = await active('starter');
     const [app] = await portal.composition.store.apps.appsOf(buyer.organizationId);
