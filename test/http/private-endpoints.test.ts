@@ -48,6 +48,8 @@ describe('private connections to a gateway, over two gateway processes', functio
   /** Where each process has opened them. */
   const opened: Record<string, Record<string, string>> = { gw1: {}, gw2: {} };
   const held = new Set<ServerResponse>();
+  /** Calls answered 200: what the quota holds. */
+  let answered = 0;
 
   before(async () => {
     addresses = [`127.0.0.2:${await freePort('127.0.0.2')}`, `127.0.0.3:${await freePort('127.0.0.3')}`];
@@ -94,7 +96,10 @@ describe('private connections to a gateway, over two gateway processes', functio
       httpRequest(`${base}/cities/cities${path}`, { agent: false, headers: { 'X-Apig-AppCode': fleet.appCode } }, (res) => {
         res.on('data', (chunk: Buffer) => (body += chunk.toString()));
         res.on('error', lost);
-        res.on('close', () => resolve({ status: res.statusCode ?? 0, body, whole: res.complete }));
+        res.on('close', () => {
+          if (res.statusCode === 200) answered += 1;
+          resolve({ status: res.statusCode ?? 0, body, whole: res.complete });
+        });
       })
         .on('error', lost)
         .end();
@@ -203,8 +208,10 @@ describe('private connections to a gateway, over two gateway processes', functio
   });
 
   it('shares the hard quota with the public listener, to the last call, over all processes', async () => {
-    const before = fleet.upstream.seen.length;
-    const burst = QUOTA - before + BEYOND;
+    const before = { answered, seen: fleet.upstream.seen.length };
+    // The provider may have seen one that was cut off when the public listener closed: its place was given back.
+    expect(before.seen).to.be.at.least(before.answered);
+    const burst = QUOTA - before.answered + BEYOND;
     const ways = [
       [gw1, null],
       [gw1, addresses[0]],
@@ -219,7 +226,8 @@ describe('private connections to a gateway, over two gateway processes', functio
     );
     const count = (status: number) => answers.filter((answer) => answer.status === status).length;
     expect([count(200), count(429)]).to.deep.equal([burst - BEYOND, BEYOND]);
-    expect(fleet.upstream.seen.length, 'calls at the provider in all').to.equal(QUOTA);
+    expect(answered, 'calls answered in all').to.equal(QUOTA);
+    expect(fleet.upstream.seen.length - before.seen, 'calls at the provider').to.equal(burst - BEYOND);
   });
 
   it('ends at the owner’s word, its open answers too, and its address leads nowhere again', async () => {
