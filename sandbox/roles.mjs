@@ -66,8 +66,11 @@ export function supervise(children, { name, command = process.execPath, args, en
         .slice(-15)
         .map((line) => readable(name, line))
         .join('\n');
+      const hint = said.includes('ERR_MODULE_NOT_FOUND') ? '\nA package is damaged: remove node_modules and start again.' : '';
       throw new Fault(
-        child.running ? `${name} did not become ready${last ? ` (${last})` : ''}. It last said:\n${said}` : `${name} ended while starting. It said:\n${said}`,
+        child.running
+          ? `${name} did not become ready${last ? ` (${last})` : ''}. It last said:\n${said}`
+          : `${name} ended while starting. It said:\n${said}${hint}`,
       );
     },
     async stop() {

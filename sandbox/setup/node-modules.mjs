@@ -20,7 +20,13 @@ export function checkNode(version = process.versions.node) {
 }
 
 const lockHash = (lock) => createHash('sha256').update(lock).digest('hex');
-const isStamped = (hash) => existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hash;
+/** Stamped, and no package was removed since: some 500 looks, three milliseconds. */
+const isStamped = (hash) =>
+  existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hash && isWhole(readJson(join(MODULES, '.package-lock.json'))?.packages ?? {}, MODULES);
+const isWhole = (packages, modules) =>
+  Object.entries(packages).every(
+    ([path, { link, optional }]) => path === '' || link || optional || existsSync(join(modules, path.slice('node_modules/'.length), 'package.json')),
+  );
 const readLock = () => readFileSync(join(ROOT, 'package-lock.json'));
 
 export function packagesInstalled() {
@@ -61,6 +67,6 @@ async function installPackages(hash) {
 /** npm writes `.package-lock.json` last, so it stands for a whole installation. */
 export function installedMatches(lock, modules = MODULES) {
   const installed = readJson(join(modules, '.package-lock.json'))?.packages;
-  if (!installed) return false;
+  if (!installed || !isWhole(installed, modules)) return false;
   return Object.entries(lock.packages ?? {}).every(([path, wanted]) => path === '' || wanted.optional === true || installed[path]?.version === wanted.version);
 }

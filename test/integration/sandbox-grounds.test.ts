@@ -103,11 +103,14 @@ describe('the one command on bad ground', () => {
     expect(await messageOf(() => checkGiven({ MONGODB_URI: process.env['MONGODB_URI'], REDIS_URL: process.env['REDIS_URL'] }))).to.equal('');
   });
 
-  it('takes a damaged note of npm for an installation that is not whole', () => {
+  it('takes a damaged note of npm, and a package that was removed, for an installation that is not whole', () => {
     const lock = { packages: { '': {}, 'node_modules/a': { version: '1.0.0' } } };
     expect(installedMatches(lock, folder)).to.equal(false);
     const whole = JSON.stringify(lock);
     writeFileSync(join(folder, '.package-lock.json'), whole);
+    expect(installedMatches(lock, folder), 'noted, but not there').to.equal(false);
+    mkdirSync(join(folder, 'a'));
+    writeFileSync(join(folder, 'a', 'package.json'), '{}');
     expect(installedMatches(lock, folder)).to.equal(true);
     for (let cut = 0; cut < whole.length; cut += 1) {
       writeFileSync(join(folder, '.package-lock.json'), whole.slice(0, cut));
