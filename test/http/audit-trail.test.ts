@@ -246,6 +246,10 @@ describe('every change on the portal', function () {
     ids['planId'] = lastId(await fills(owner, '/products/:id/plans/new', '/products/:id/plans', plan), 'plan');
     if (ids['planId'] === '') ids['planId'] = /plans\/(plan_[a-z0-9]+)/.exec((await owner.get(address('/products/:id/plans'))).text)?.[1] ?? '';
     await fills(owner, '/products/:id/plans/:planId', '/products/:id/plans/:planId', { title: 'Free of charge', intent: 'save' });
+    const effectiveAt = new Date(Date.now() + 60 * 86_400_000).toISOString().slice(0, 10);
+    await fills(owner, '/products/:id/plans/:planId', '/products/:id/plans/:planId', { quotaLimit: '5', audience: 'all', effectiveAt, intent: 'save' });
+    const { versionId } = await fieldsOf('/products/:id/plans/:planId', '/products/:id/plans/:planId/withdrawal');
+    await does(owner, '/products/:id/plans/:planId/withdrawal', { versionId: versionId?.[0] ?? '' });
     const decided = async (route: string, more: Fields = {}) => {
       const { text } = await operator.get(address('/admin/reviews/:id'));
       return does(operator, route, { ...formOf(text, address(route)), ...more });
