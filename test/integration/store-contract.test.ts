@@ -273,6 +273,7 @@ describe('store contract', () => {
         { status: 'closing', lease: { owner: 'a', until: 1, fence: 3 } },
         (id, writer) => store.periods.takeOverClosing(id, 3, { owner: `writer ${writer}`, until: 2, fence: 4 }),
       ],
+      'products.endAnnouncement': ['PlanVersion', { standing: 'announced' }, (id) => store.products.endAnnouncement(id, 'in-force')],
       'products.moveProduct': ['Product', { rev: 2, status: 'submitted' }, (id) => store.products.moveProduct(id, 2, 'submitted', 'listed', {})],
       'products.removeProduct': ['Product', { rev: 2, status: 'draft' }, (id) => store.products.removeProduct(id, 2, 'draft')],
       'products.updatePlan': ['Plan', { rev: 2 }, (id) => store.products.updatePlan(id, 2, {})],
@@ -299,6 +300,8 @@ describe('store contract', () => {
       'usageSplits.add': ['UsageSplit', { rev: 3, by: {}, counted: {} }, (id) => store.usageSplits.add(id, NO_PARTS, { boot: 'gw1-1', number: 1 }, 3)],
       'usageSplits.correct': ['UsageSplit', { rev: 3, by: {}, counted: {} }, (id) => store.usageSplits.correct(id, 3, { by: NO_PARTS }, {})],
       'usageTotals.correct': ['UsageTotal', { rev: 3, hours: {}, counted: {} }, (id) => store.usageTotals.correct(id, 3, { hours: {}, counted: {} })],
+      'versionNotices.drop': ['VersionNotice', { due: true, tries: 0 }, (id) => store.versionNotices.drop(id)],
+      'versionNotices.take': ['VersionNotice', { due: true, nextAt: 1, tries: 0 }, (id) => store.versionNotices.take({ _id: id, nextAt: 1, tries: 0 }, 2)],
     };
 
     /** They answer whether something was there, or is still as it was read, and not who was first. */
