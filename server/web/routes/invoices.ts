@@ -85,6 +85,7 @@ export function invoiceRoutes({
   router.get('/invoices/:id.csv', may('market:invoices:get'), async (req, res) => {
     const invoice = await model(req);
     const amount = (minor: bigint): string => plainMoney(minor, invoice.currency);
+    const sum = (key: string, text: string, minor: bigint) => [invoice.label, key, text, null, amount(minor), invoice.currency, ''];
     sendCsv(
       res,
       `${invoice.id}.csv`,
@@ -99,10 +100,10 @@ export function invoiceRoutes({
           invoice.currency,
           line.explanation.join('; '),
         ]),
-        ...(invoice.carriedInMinor === 0n
-          ? []
-          : [[invoice.label, 'carried', 'Carried from the invoice before', null, amount(invoice.carriedInMinor), invoice.currency, '']]),
-        [invoice.label, 'total', 'Total', null, amount(invoice.totalMinor), invoice.currency, ''],
+        ...(invoice.carriedInMinor === 0n ? [] : [sum('carried', 'Carried from the invoice before', invoice.carriedInMinor)]),
+        sum('total', 'Total', invoice.totalMinor),
+        ...(invoice.chargeMinor === invoice.totalMinor ? [] : [sum('charged', 'Charged', invoice.chargeMinor)]),
+        ...(invoice.carriedMinor === 0n ? [] : [sum('carried-on', 'Carried to the next invoice', invoice.carriedMinor)]),
       ],
     );
   });

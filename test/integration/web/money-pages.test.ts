@@ -135,5 +135,9 @@ describe('pages about money that stands still', function () {
     await portal.composition.store.subscriptions.update(subscription._id, subscription.rev, { live: false, status: 'canceled' });
     const { text } = await buyer.get('/billing');
     expect(text).to.contain('data-name="kept"').and.contain('data value="250"').and.contain('Credit').and.contain('not paid out');
+    const csv = (await buyer.get(`/invoices/inv_${first.subscriptionId}_2.csv`)).text;
+    expect(csv, 'what was charged of the total, and what goes on')
+      .to.match(/charged,Charged,,0\.00,usd/)
+      .and.match(/carried-on,Carried to the next invoice,,'?-2\.50,usd/);
   });
 });
