@@ -135,6 +135,15 @@ function within<T extends number | bigint>(flat: readonly T[], value: T): boolea
   return false;
 }
 
+export const EVERY_ADDRESS: AddressRanges = { v4: [0, V4_MAX], v6: [0n, V6_MAX] };
+
+/** Is every address of the inner ranges in the outer ones, too? */
+export const isWithin = (inner: AddressRanges, outer: AddressRanges): boolean => covered(inner.v4, outer.v4) && covered(inner.v6, outer.v6);
+
+/** Both merged: what is covered lies in one range whole. */
+const covered = <T extends number | bigint>(inner: readonly T[], outer: readonly T[]): boolean =>
+  inner.every((from, i) => i % 2 === 1 || outer.some((start, j) => j % 2 === 0 && start <= from && (inner[i + 1] as T) <= (outer[j + 1] as T)));
+
 /** May a caller from here pass? What is no address (a caller that has already gone) never passes. */
 export function admits(policy: AddressPolicy | null, address: string): boolean {
   if (policy === null) return true;

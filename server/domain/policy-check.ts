@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isAddressEntry } from './address.ts';
 import { expandAction, PATHS, type Action, type ResourceKind } from './actions.ts';
 import { CURRENT_TIME, meets, OPERATORS, parseResource, reachOf, RESOURCE_TAG, SOURCE_IP, type Operator, type Policy, type Statement } from './policy.ts';
+import { exclusions } from './policy-exclusions.ts';
 
 export const POLICY_BYTES_MAX = 16_384;
 export const STATEMENTS_MAX = 100;
@@ -129,8 +131,9 @@ function conditionFaults(value: unknown, index: number, actions: readonly Action
       faults.push(fault(`${path}.${operator}`, index, 'Here stands an object: key, then a list of values.'));
     } else for (const [key, values] of Object.entries(keys)) keyFaults(operator as Operator, key, values, `${path}.${operator}.${key}`, index, actions, faults);
   }
-  if (faults.length === before && !canHold(value as NonNullable<Statement['Condition']>))
-    faults.push(fault(path, index, 'These times exclude each other: the statement would never apply.'));
+  if (faults.length > before) return;
+  for (const subject of exclusions(value as NonNullable<Statement['Condition']>))
+    faults.push(fault(path, index, `${subject} exclude each other: the statement would never apply.`));
 }
 
 function keyFaults(operator: Operator, key: string, values: unknown, path: string, index: number, actions: readonly Action[], faults: PolicyFault[]): void {
@@ -158,29 +161,28 @@ function keyFaults(operator: Operator, key: string, values: unknown, path: strin
   });
 }
 
-/** Is there an instant at which the bounds on time all hold? Each operator asks for one of its values. */
-function canHold(condition: NonNullable<Statement['Condition']>): boolean {
-  const times = (operator: Operator) => (condition[operator]?.[CURRENT_TIME] ?? []).map((text) => Date.parse(text));
-  const lows = [times('DateGreaterThan').map((t) => t + 1), times('DateGreaterThanEquals')].filter((list) => list.length > 0).map((list) => Math.min(...list));
-  const highs = [times('DateLessThan').map((t) => t - 1), times('DateLessThanEquals')].filter((list) => list.length > 0).map((list) => Math.max(...list));
-  return lows.length === 0 || highs.length === 0 || Math.max(...lows) <= Math.min(...highs);
-}
-
-/** Allowing statements that a Deny without condition in the same document takes back whole. */
+/** Allowing statements that the denials of the same document take back whole: those without a condition, and those under the very same one. */
 function shadowed(policy: Policy): PolicyFault[] {
-  const denials = policy.Statement.filter(({ Effect, Condition }) => Effect === 'Deny' && Condition === undefined);
+  const denials = policy.Statement.flatMap(({ Effect, Action, Resource = ['*'], Condition = {} }, index) =>
+    Effect === 'Deny' ? [{ place: index + 1, actions: new Set(Action.flatMap(expandAction)), resources: Resource.map(parseResource), Condition }] : [],
+  );
   return policy.Statement.flatMap((statement, index) => {
     if (statement.Effect !== 'Allow') return [];
-    const allowed = statement.Action.flatMap(expandAction);
-    const all = denials.find(
-      (denial) =>
-        allowed.every((action) => denial.Action.flatMap(expandAction).includes(action)) && (statement.Resource ?? ['*']).every((text) => covers(denial, text)),
-    );
-    return all
-      ? [fault(`Statement[${index}]`, index, `Statement ${policy.Statement.indexOf(all) + 1} denies all that this one allows: it would never apply.`)]
-      : [];
+    const against = denials.filter(({ Condition }) => Object.keys(Condition).length === 0 || isDeepStrictEqual(Condition, statement.Condition));
+    if (against.length === 0) return [];
+    const used = new Set<number>();
+    const actions = new Set(statement.Action.flatMap(expandAction));
+    for (const text of new Set(statement.Resource ?? ['*'])) {
+      const aim = { steps: parseResource(text), list: false };
+      const covering = against.filter(({ resources }) => resources.some((outer) => meets(outer, aim) === 'all'));
+      for (const action of actions) {
+        const denial = covering.find((one) => one.actions.has(action));
+        if (!denial) return [];
+        used.add(denial.place);
+      }
+    }
+    const places = [...used].sort((a, b) => a - b);
+    const who = places.length === 1 ? `Statement ${places[0]} denies` : `Statements ${places.slice(0, -1).join(', ')} and ${places.at(-1)} deny`;
+    return [fault(`Statement[${index}]`, index, `${who} all that this one allows: it would never apply.`)];
   });
 }
-
-const covers = (denial: Statement, text: string): boolean =>
-  (denial.Resource ?? ['*']).some((outer) => meets(parseResource(outer), { steps: parseResource(text), list: false }) === 'all');

@@ -55,6 +55,27 @@ describe('checkPolicy', () => {
       { ...allow, Condition: { DateGreaterThan: { 'g:CurrentTime': ['2027-02-01T00:00:00Z'] }, DateLessThan: { 'g:CurrentTime': ['2027-01-01T00:00:00Z'] } } },
       'Statement[1].Condition',
     ],
+    [
+      'addresses that exclude each other',
+      { ...allow, Condition: { IpAddress: { 'g:SourceIp': ['10.0.0.0/9', '10.128.0.1'] }, NotIpAddress: { 'g:SourceIp': ['10.0.0.0-10.200.0.0'] } } },
+      'Statement[1].Condition',
+    ],
+    ['every address excluded', { ...allow, Condition: { NotIpAddress: { 'g:SourceIp': ['0.0.0.0/0', '::/0'] } } }, 'Statement[1].Condition'],
+    [
+      'a tag that must be and must not be the same',
+      { ...allow, Condition: { StringEquals: { 'g:ResourceTag/env': ['prod'] }, StringNotEquals: { 'g:ResourceTag/env': ['prod', 'test'] } } },
+      'Statement[1].Condition',
+    ],
+    [
+      'a tag whose value does not fit its pattern',
+      { ...allow, Condition: { StringEquals: { 'g:ResourceTag/env': ['prod'] }, StringMatch: { 'g:ResourceTag/env': ['dev*'] } } },
+      'Statement[1].Condition',
+    ],
+    [
+      'a pattern of a tag within a forbidden one',
+      { ...allow, Condition: { StringMatch: { 'g:ResourceTag/env': ['dev-*-x'] }, StringNotMatch: { 'g:ResourceTag/env': ['dev*'] } } },
+      'Statement[1].Condition',
+    ],
     ['what is no statement', 'Allow', 'Statement[1]'],
   ];
   for (const [what, statement, path] of refusals) {
@@ -67,6 +88,34 @@ describe('checkPolicy', () => {
       ['Statement[0]', 0],
     ]);
     expect(check(allow, { Effect: 'Deny', Action: ['apig:*'], Resource: ['gateway:gw_1'] })).to.deep.equal([]);
+  });
+
+  it('takes conditions on one thing that leave something', () => {
+    for (const Condition of [
+      { IpAddress: { 'g:SourceIp': ['10.0.0.0/8'] }, NotIpAddress: { 'g:SourceIp': ['10.0.0.0-10.255.255.254'] } },
+      { NotIpAddress: { 'g:SourceIp': ['0.0.0.0/0'] } },
+      { IpAddress: { 'g:SourceIp': ['::/0'] }, NotIpAddress: { 'g:SourceIp': ['0.0.0.0/0', '::1'] } },
+      { StringEquals: { 'g:ResourceTag/env': ['prod', 'test'] }, StringNotEquals: { 'g:ResourceTag/env': ['prod'] } },
+      { StringEquals: { 'g:ResourceTag/env': ['prod'] }, StringNotEquals: { 'g:ResourceTag/team': ['prod'] } },
+      { StringMatch: { 'g:ResourceTag/env': ['dev*'] }, StringNotMatch: { 'g:ResourceTag/env': ['dev-*'] } },
+      // Where the tag is missing.
+      { StringNotMatch: { 'g:ResourceTag/env': ['*'] } },
+    ])
+      expect(check({ ...allow, Condition }), JSON.stringify(Condition)).to.deep.equal([]);
+  });
+
+  it('refuses an Allow that several Denies take back together, or one under the same condition', () => {
+    const two = { Effect: 'Allow', Action: ['apig:apis:get', 'apig:groups:get'] };
+    const deny = (Action: string, more: object = {}) => ({ Effect: 'Deny', Action: [Action], ...more });
+    const inside = { Condition: { IpAddress: { 'g:SourceIp': ['10.0.0.0/8'] } } };
+    const { faults } = checkPolicy({ Version: '1.1', Statement: [two, deny('apig:apis:*'), deny('apig:groups:*')] });
+    expect(faults.map(({ path, message }) => [path, message])).to.deep.equal([
+      ['Statement[0]', 'Statements 2 and 3 deny all that this one allows: it would never apply.'],
+    ]);
+    expect(check(two, deny('apig:apis:*'))).to.deep.equal([]);
+    expect(check({ ...allow, ...inside }, deny('apig:*', inside))).to.deep.equal([['Statement[0]', 0]]);
+    expect(check(allow, deny('apig:*', { Condition: {} }))).to.deep.equal([['Statement[0]', 0]]);
+    expect(check(allow, deny('apig:*', inside))).to.deep.equal([]);
   });
 
   it('refuses what is too large, is no JSON, or no policy', () => {
