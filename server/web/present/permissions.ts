@@ -4,6 +4,7 @@ import { compilePolicy, CURRENT_TIME, RESOURCE_TAG, SOURCE_IP, type Policy, type
 /** What actions are done to, in plain words; in the order of pages. A kind of action that stands nowhere here is shown by its own name. */
 const SERVICES: Readonly<Record<string, string>> = {
   'apig:instances': 'Gateways',
+  'apig:features': 'Parameters of gateways',
   'apig:groups': 'API groups',
   'apig:apis': 'APIs',
   'apig:endpoints': 'Private endpoints',
@@ -43,7 +44,7 @@ const VERBS: Readonly<Record<string, string>> = {
 
 /** The rows of the matrix of roles: kinds of actions that people think of together. */
 const AREAS: readonly { readonly title: string; readonly services: readonly string[] }[] = [
-  { title: 'Gateways and APIs', services: ['apig:instances', 'apig:groups', 'apig:apis', 'apig:endpoints'] },
+  { title: 'Gateways and APIs', services: ['apig:instances', 'apig:features', 'apig:groups', 'apig:apis', 'apig:endpoints'] },
   { title: 'Products and plans', services: ['market:products'] },
   { title: 'Seller profile and earnings', services: ['market:seller', 'market:earnings'] },
   { title: 'Apps and keys', services: ['market:apps', 'market:credentials'] },

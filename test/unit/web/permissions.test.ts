@@ -91,6 +91,12 @@ describe('the visual editor', () => {
   });
 });
 
+describe('the words of actions', () => {
+  it('stand for every kind of action that organizations are given', () => {
+    for (const { service, title } of services) expect(title, service).to.not.equal(service);
+  });
+});
+
 describe('the matrix of roles', () => {
   const cell = (document: Policy, area: string) => rightsMatrix([{ id: 'x', name: 'x', document }]).rows.find(({ title }) => title === area)?.cells[0]?.grant;
   it('tells what a preset grants in each area', () => {
@@ -100,6 +106,13 @@ describe('the matrix of roles', () => {
     expect(cell(PRESETS['Developer'] as Policy, 'Apps and keys')).to.equal('changes');
     expect(cell(PRESETS['Billing'] as Policy, 'Usage')).to.equal('sees');
     expect(cell(PRESETS['Billing'] as Policy, 'Seller profile and earnings')).to.equal('sees');
+  });
+  it('counts every action but those on the own account and keys', () => {
+    for (const { service, actions } of services) {
+      const Statement: Statement[] = [{ Effect: 'Allow', Action: actions }];
+      const told = rightsMatrix([{ id: 'x', name: 'x', document: { Version: '1.1', Statement } }]).rows.some(({ cells }) => cells[0]?.grant !== 'nothing');
+      expect(told, service).to.equal(!['market:account', 'market:ownKeys'].includes(service));
+    }
   });
   it('says partly where a statement is limited or a denial takes some of it', () => {
     const policy = (...Statement: Statement[]): Policy => ({ Version: '1.1', Statement });
