@@ -105,8 +105,8 @@ export function resealed(ring: KeyRing, sealed: string, context: string, iv: Buf
   return secret === null ? null : sealSecret(ring, secret, context, iv);
 }
 
-/** Equal texts, in a time that does not depend on where they differ. */
-export function sameSecret(given: string, expected: string): boolean {
+/** Equal texts or bytes, in a time that depends neither on where they differ nor on whether they are as long. */
+export function sameSecret(given: string | Buffer, expected: string | Buffer): boolean {
   const [a, b] = [createHash('sha256').update(given).digest(), createHash('sha256').update(expected).digest()];
   return timingSafeEqual(a, b);
 }

@@ -60,7 +60,6 @@ export function logFields(value: string): LogField[] {
 }
 
 /** Control characters, and those that turn the direction of text around: written as `\u000a`, so that no value can look like more than one. */
-// eslint-disable-next-line no-control-regex -- these are what it looks for
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 /** Values that we issue ourselves, wherever somebody put one. */
 const ISSUED = /tg[a-z]{1,2}[_.][0-9A-Za-z][0-9A-Za-z._-]{15,}/g;

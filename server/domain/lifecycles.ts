@@ -50,9 +50,3 @@ export interface StatusOf {
 /** May a thing of this kind go from one status to the other? Standing still is no move. */
 export const canMove = <K extends LifecycleKind>(kind: K, from: StatusOf[K], to: StatusOf[K]): boolean =>
   (MOVES[kind] as Readonly<Record<string, readonly string[]>>)[from]?.includes(to) ?? false;
-
-export const isTerminal = <K extends LifecycleKind>(kind: K, status: StatusOf[K]): boolean =>
-  (MOVES[kind] as Readonly<Record<string, readonly string[]>>)[status]?.length === 0;
-
-/** Those in which a subscription still holds its place: at most one of them per buyer and product. */
-export const LIVE_SUBSCRIPTION_STATUSES: readonly SubscriptionStatus[] = ['requested', 'pending', 'trialing', 'active', 'past_due', 'suspended', 'paused'];

@@ -39,8 +39,6 @@ export interface AccountView {
 /** What whoever sends a link has to be allowed. @param by  an organization */
 const rightOf = (by: string): Action => (by === PLATFORM_ORGANIZATION ? 'platform:accounts:recover' : 'market:members:recover');
 
-export type Recovery = ReturnType<typeof makeRecovery>;
-
 /**
  * The way back for whoever has lost authenticator app and recovery codes: somebody else makes sure who it is and has a link mailed to the account's own
  * address; whoever opens it and knows the password removes the second factor. Nobody who sends the link comes nearer to the account.
@@ -232,7 +230,7 @@ export function makeRecovery({
       return store.accounts.userByEmail(email.toLowerCase());
     },
 
-    /** What a link offers, for the page that asks. @throws as {@link Recovery.remove} */
+    /** What a link offers, for the page that asks. @throws as `remove` */
     async offer(token: string): Promise<{ readonly user: UserDoc; readonly by: string; readonly passkeys: number; readonly expiresAt: number }> {
       const { found, user, by } = await live(token);
       return { user, by: await senderName(by), passkeys: (await store.passkeys.ofUser(user._id)).length, expiresAt: found.expiresAt.getTime() };

@@ -99,8 +99,6 @@ export function makeAccessKeysStore(connection: Connection, touch: TouchList) {
     /** The one that a rotation put in its place. */
     successorOf: (id: string) => Keys.findOne({ rotatedFrom: id }).lean<AccessKeyDoc>(),
     ofOrganization: (organizationId: string) => Keys.find({ organizationId }).lean<AccessKeyDoc[]>(),
-    /** Of one holder, in whichever organizations. */
-    ofHolder: (holderId: string) => Keys.find({ holderId }).lean<AccessKeyDoc[]>(),
     /** Those that take a place: a few for each organization. */
     liveOfHolder: (holderId: string) => Keys.find({ holderId, live: true }).lean<AccessKeyDoc[]>(),
     live: () => Keys.find({ live: true }).lean<AccessKeyDoc[]>(),
@@ -141,5 +139,3 @@ export function makeAccessKeysStore(connection: Connection, touch: TouchList) {
     markWarned: async (id: string, endsAt: number) => void (await Keys.updateOne({ _id: id }, { $set: { warnedOf: endsAt } })),
   };
 }
-
-export type AccessKeysStore = ReturnType<typeof makeAccessKeysStore>;

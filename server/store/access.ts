@@ -126,5 +126,3 @@ export function makeAccessStore(connection: Connection, touch: TouchList) {
     },
   };
 }
-
-export type AccessStore = ReturnType<typeof makeAccessStore>;

@@ -288,5 +288,3 @@ export function makeAccountsStore(connection: Connection, touch: TouchList) {
       touched(organizationId, (await Memberships.deleteOne({ _id: `${organizationId}.${userId}` })).deletedCount === 1),
   };
 }
-
-export type AccountsStore = ReturnType<typeof makeAccountsStore>;

@@ -202,5 +202,3 @@ export function makeApisStore(connection: Connection) {
       void (await Apis.updateOne({ _id: apiId, [`serving.${environmentId}`]: publicationId }, { $set: { [`serving.${environmentId}`]: null } })),
   };
 }
-
-export type ApisStore = ReturnType<typeof makeApisStore>;

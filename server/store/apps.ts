@@ -193,7 +193,6 @@ export function makeAppsStore(connection: Connection, touch: TouchList) {
     },
     addCredential: async (doc: CredentialDoc) => touchedCredential(doc, await insertOnce(() => Credentials.create(doc))),
     credential,
-    credentialsOf: (appId: string) => Credentials.find({ appId }).lean<CredentialDoc[]>(),
     async credentials(ids: readonly string[]): Promise<CredentialDoc[]> {
       const found: CredentialDoc[] = [];
       for (const some of chunks(ids)) found.push(...(await Credentials.find({ _id: { $in: some } }).lean<CredentialDoc[]>()));

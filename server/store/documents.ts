@@ -73,5 +73,3 @@ export function makeDocumentsStore(connection: Connection) {
     remove: async (groupId: string, ordinal: number) => void (await Documents.deleteMany({ groupId, ordinal })),
   };
 }
-
-export type DocumentsStore = ReturnType<typeof makeDocumentsStore>;

@@ -166,5 +166,3 @@ export function makeEndpointsStore(connection: Connection, touch: TouchList) {
     },
   };
 }
-
-export type EndpointsStore = ReturnType<typeof makeEndpointsStore>;

@@ -186,7 +186,6 @@ export function makeGatewaysStore(connection: Connection, touch: TouchList) {
     addGroup: (group: GroupDoc, limit: number) =>
       addPlaced(Groups, group, { gatewayId: group.gatewayId }, limit, async () => (await Groups.exists({ label: group.label })) !== null),
     group: (id: string) => Groups.findById(id).lean<GroupDoc>(),
-    groupByLabel: (label: string) => Groups.findOne({ label }).lean<GroupDoc>(),
     groups: (ids: string[]) => Groups.find({ _id: { $in: ids } }).lean<GroupDoc[]>(),
     gateways: (ids: string[]) => Gateways.find({ _id: { $in: ids } }).lean<GatewayDoc[]>(),
     groupsOf: (gatewayId: string) => Groups.find({ gatewayId, gone: false }).lean<GroupDoc[]>(),
@@ -206,5 +205,3 @@ export function makeGatewaysStore(connection: Connection, touch: TouchList) {
     allEnvironments: () => Environments.find().lean<EnvironmentDoc[]>(),
   };
 }
-
-export type GatewaysStore = ReturnType<typeof makeGatewaysStore>;

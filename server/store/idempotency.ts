@@ -56,5 +56,3 @@ export function makeIdempotencyStore(connection: Connection) {
     letGo: async (id: string, owner: string) => void (await Claims.updateOne({ _id: id, owner, doneAt: null }, { $set: { startedAt: 0 } })),
   };
 }
-
-export type IdempotencyStore = ReturnType<typeof makeIdempotencyStore>;

@@ -239,7 +239,6 @@ export function makeInvoicesStore(connection: Connection, touch: TouchList) {
       (await Invoices.find({ writtenOffAt: { $gte: from, $lt: to } }, { writtenOffAt: 1 }).lean<Pick<InvoiceDoc, '_id' | 'writtenOffAt'>[]>()).map(
         ({ _id, writtenOffAt }) => ({ _id, at: writtenOffAt ?? 0 }),
       ),
-    ofProvider: (providerId: string, from: number, to: number) => Invoices.find({ providerId, issuedAt: { $gte: from, $lt: to } }).lean<InvoiceDoc[]>(),
     unpaidOf: (organizationId: string) => Invoices.find({ organizationId, status: { $in: ['open', 'uncollectible'] } }).lean<InvoiceDoc[]>(),
     openOf: (organizationId: string) => Invoices.find({ organizationId, status: 'open' }).lean<InvoiceDoc[]>(),
     unsettled: () => Invoices.find({ unsettled: true }).lean<InvoiceDoc[]>(),
@@ -283,5 +282,3 @@ export function makeInvoicesStore(connection: Connection, touch: TouchList) {
     },
   };
 }
-
-export type InvoicesStore = ReturnType<typeof makeInvoicesStore>;

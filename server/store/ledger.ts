@@ -45,5 +45,3 @@ export function makeLedgerStore(connection: Connection) {
       Transactions.find({ 'entries.account': account, at: { $gte: from, $lt: to } }).lean<LedgerTxnDoc[]>(),
   };
 }
-
-export type LedgerStore = ReturnType<typeof makeLedgerStore>;

@@ -38,5 +38,3 @@ export function makeMailsStore(connection: Connection) {
     sent: async (from: number, until: number) => (await Mails.find({ at: { $gte: from, $lt: until } }).lean<MailDoc[]>()).sort((a, b) => a.at - b.at),
   };
 }
-
-export type MailsStore = ReturnType<typeof makeMailsStore>;

@@ -56,5 +56,3 @@ export function makePasskeysStore(connection: Connection) {
     remove: async (id: string, userId: string) => (await Passkeys.deleteOne({ _id: id, userId })).deletedCount === 1,
   };
 }
-
-export type PasskeysStore = ReturnType<typeof makePasskeysStore>;

@@ -110,5 +110,3 @@ export function makePeriodsStore(connection: Connection, touch: TouchList) {
     },
   };
 }
-
-export type PeriodsStore = ReturnType<typeof makePeriodsStore>;

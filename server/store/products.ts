@@ -182,7 +182,6 @@ export function makeProductsStore(connection: Connection, touch: TouchList) {
     /** How many places of an organization are taken. */
     placesOfProducts: (organizationId: string) => takenPlaces(Products, { organizationId }),
     product: (id: string) => Products.findById(id).lean<ProductDoc>(),
-    productBySlug: (slug: string) => Products.findOne({ slug }).lean<ProductDoc>(),
     products: (ids: string[]) => Products.find({ _id: { $in: ids } }).lean<ProductDoc[]>(),
     /** What lists name them by, without all else. */
     productNames: (ids: readonly string[]) =>
@@ -268,5 +267,3 @@ export function makeProductsStore(connection: Connection, touch: TouchList) {
     },
   };
 }
-
-export type ProductsStore = ReturnType<typeof makeProductsStore>;

@@ -134,7 +134,6 @@ export function makePublications(connection: Connection, servingOf: (apiIds: rea
     models: [Publications, Settlings],
     publication: (id: string) => Publications.findById(id).lean<PublicationDoc>(),
     publicationsById,
-    publicationsOf: (apiId: string) => Publications.find({ apiId }).lean<PublicationDoc[]>(),
     /** Those with the ordinals [from, to) of an API in an environment. */
     publicationsBetween: (apiId: string, environmentId: string, from: number, to: number) =>
       Publications.find({ apiId, environmentId, ordinal: { $gte: from, $lt: to } }).lean<PublicationDoc[]>(),

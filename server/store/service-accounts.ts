@@ -95,5 +95,3 @@ export function makeServiceAccountsStore(connection: Connection, touch: TouchLis
     },
   };
 }
-
-export type ServiceAccountsStore = ReturnType<typeof makeServiceAccountsStore>;

@@ -147,5 +147,3 @@ export function makeSignOnStore(connection: Connection, touch: TouchList) {
     isBarred: async (organizationId: string, userId: string) => (await Barred.findById(within(organizationId, userId)).lean()) !== null,
   };
 }
-
-export type SignOnStore = ReturnType<typeof makeSignOnStore>;

@@ -22,5 +22,3 @@ export function makeSpentStore(connection: Connection) {
     spend: (hash: string, expiresAt: Date) => insertOnce(() => Spent.create({ _id: hash, expiresAt })),
   };
 }
-
-export type SpentStore = ReturnType<typeof makeSpentStore>;

@@ -144,5 +144,3 @@ export function makeSubscriptionsStore(connection: Connection, touch: TouchList)
     },
   };
 }
-
-export type SubscriptionsStore = ReturnType<typeof makeSubscriptionsStore>;

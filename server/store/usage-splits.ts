@@ -122,5 +122,3 @@ export function makeUsageSplitsStore(connection: Connection) {
       (await Splits.updateOne({ _id: id, rev }, { $set: { by: stored(split), counted, rev: rev + 1 } })).modifiedCount === 1,
   };
 }
-
-export type UsageSplitsStore = ReturnType<typeof makeUsageSplitsStore>;

@@ -108,8 +108,6 @@ export function makeUsageTotalsStore(connection: Connection) {
   };
 }
 
-export type UsageTotalsStore = ReturnType<typeof makeUsageTotalsStore>;
-
 /** Every write of the command that failed did so because its document stands already. */
 function onlyDuplicates(error: unknown): boolean {
   if (!isDuplicateKey(error)) return false;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { z } from 'zod';
+import { SYSTEM } from '../domain/actor.ts';
 import { AppError } from '../kernel/errors.ts';
 import { isoUtc } from '../kernel/clock.ts';
 import type { Services } from '../services/index.ts';
@@ -42,7 +43,7 @@ export function sandboxOps({ clock, clockControl, mailbox }: Pick<Services, 'clo
       const now = clock.now();
       const from = now - MAIL_DAYS * 86_400_000;
       const to = url.searchParams.get('to');
-      const mails = to === null ? await mailbox.sent(from, now + 1) : await mailbox.sentTo(to.toLowerCase(), from, now + 1);
+      const mails = await mailbox.sent(SYSTEM, to, from, now + 1);
       return [200, { items: mails.map((mail) => ({ id: mail._id, to: mail.to, subject: mail.subject, text: mail.text, at: isoUtc(mail.at) })), next: null }];
     }
     throw new AppError('not-found');

@@ -5,6 +5,8 @@ import type { Operation } from '../../server/web/api-v1/operation.ts';
 import { apiV1Operations } from '../../server/web/api-v1/router.ts';
 import { asToken, bearerClient, TOKEN_FIELDS, tokenOf, type ApiAnswer, type ApiClient } from '../support/api-client.ts';
 import { apiWorld, type ApiWorld } from '../support/api-world.ts';
+import { found } from '../support/found.ts';
+import type { AccessKeyDoc } from '../../server/store/access-keys.ts';
 
 /**
  * The matrix of the management API: every operation × keys of {a member without the right, a member or a service account with exactly it, the administrator of another
@@ -90,7 +92,9 @@ describe('every operation of the management API', function () {
   async function ownKey(actor: Actor, holderId: string): Promise<string> {
     const { store } = world.portal.composition;
     // A holder has few places: those of earlier rounds are given back, the one that is used stays.
-    const [first, ...later] = (await store.accessKeys.ofHolder(holderId)).filter(({ live }) => live).sort((a, b) => a.createdAt - b.createdAt);
+    const [first, ...later] = (await found<AccessKeyDoc>(store, 'AccessKey', { holderId }))
+      .filter(({ live }) => live)
+      .sort((a, b) => a.createdAt - b.createdAt);
     expect(first, 'the key that is used').to.not.equal(undefined);
     for (const { _id } of later) await store.accessKeys.revoke(_id, 1);
     return asToken(await world.services.accessKeys.createOwn(actor, TOKEN_FIELDS)).id;

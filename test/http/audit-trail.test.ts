@@ -10,6 +10,8 @@ import { multipart } from '../support/multipart.ts';
 import { PASSWORD } from '../support/portal.ts';
 import { listedRoutes } from '../support/routes.ts';
 import { CARDS, typeCard } from '../support/stripe.ts';
+import { found } from '../support/found.ts';
+import type { CredentialDoc } from '../../server/store/apps.ts';
 
 /** Forms that change nothing, or whose record another test looks at; everything else has to leave exactly one here. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -280,7 +282,7 @@ describe('every change on the portal', function () {
     ids['id'] = ids['appId'] ?? '';
     await does(owner, '/apps/:id', { name: 'Map two', description: 'Shown on maps' });
     await does(owner, '/apps/:id/credentials', { kind: 'key', name: 'first', expiry: 'never', requestId: randomUUID() }, 201);
-    const [credential] = await portal.composition.store.apps.credentialsOf(ids['appId'] ?? '');
+    const [credential] = await found<CredentialDoc>(portal.composition.store, 'Credential', { appId: ids['appId'] ?? '' });
     ids['credentialId'] = credential?._id ?? '';
     await does(owner, '/apps/:id/credentials/:credentialId/name', { name: 'renamed' });
     await does(owner, '/apps/:id/credentials/:credentialId/rotation', { overlap: '15m', requestId: randomUUID() }, 201);

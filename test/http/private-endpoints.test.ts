@@ -4,6 +4,8 @@ import { request as httpRequest, type IncomingMessage, type ServerResponse } fro
 import type { Actor } from '../../server/domain/actor.ts';
 import { AppError } from '../../server/kernel/errors.ts';
 import { startFleet, type Fleet, type GatewayProcess } from '../support/gateway-fleet.ts';
+import { found } from '../support/found.ts';
+import type { ProductDoc } from '../../server/store/products.ts';
 
 const QUOTA = 300;
 /** More than are left, so that some are refused. */
@@ -232,7 +234,7 @@ describe('private connections to a gateway, over two gateway processes', functio
 
   it('ends at the owner’s word, its open answers too, and its address leads nowhere again', async () => {
     const { services, store } = fleet.composition;
-    const product = await store.products.productBySlug('cities');
+    const product = (await found<ProductDoc>(store, 'Product', { slug: 'cities' }))[0];
     const [app] = await store.apps.appsOf(fleet.buyer.organizationId);
     // The quota is used up: what is open now is called by direct authorization.
     const [api] = product?.apiIds ?? [];

@@ -3,6 +3,8 @@ import { expect } from 'chai';
 import { looksIssued } from '../../server/domain/credential.ts';
 import { makeLog } from '../../server/kernel/log.ts';
 import { PASSWORD, startPortal, type Portal } from '../support/portal.ts';
+import { found } from '../support/found.ts';
+import type { CredentialDoc } from '../../server/store/apps.ts';
 
 /** Kept in clear nowhere but in the sandbox's mailbox, which is a person's mail. */
 const MAILBOX = 'mails';
@@ -63,7 +65,9 @@ describe('security of secrets', function () {
     const secrets = [...(await shown('code')).matchAll(/tg[a-z]*_[A-Za-z0-9_-]{30,}/g), ...(await shown('key')).matchAll(/tg[a-z]*_[A-Za-z0-9_-]{30,}/g)].map(
       ([word]) => word,
     );
-    const publicKeys = (await composition.store.apps.credentialsOf(app?._id ?? '')).map((row) => (row as { appKey?: string | null }).appKey ?? '');
+    const publicKeys = (await found<CredentialDoc>(composition.store, 'Credential', { appId: app?._id ?? '' })).map(
+      (row) => (row as { appKey?: string | null }).appKey ?? '',
+    );
     // Stripe does not answer here: what fails is logged with its cause.
     expect((await person.post('/billing/card', { requestId: randomUUID() })).status).to.equal(503);
     await fetch(new URL('/webhooks/stripe', portal.origin), {
@@ -100,7 +104,7 @@ describe('security of secrets', function () {
     const places = await kept();
     expect([...places.keys()]).to.include.members(['users', 'tokens', 'sessions', 'log']);
     expect(places.get('log')).to.include('refused').and.include('/billing/card');
-    const found = [...places].flatMap(([place, text]) => canaries.filter((canary) => text.includes(canary)).map((canary) => `${canary} in ${place}`));
-    expect(found).to.deep.equal([]);
+    const leaked = [...places].flatMap(([place, text]) => canaries.filter((canary) => text.includes(canary)).map((canary) => `${canary} in ${place}`));
+    expect(leaked).to.deep.equal([]);
   });
 });

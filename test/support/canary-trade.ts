@@ -8,6 +8,8 @@ import { makeCertificate } from './certificates.ts';
 import { multipart } from './multipart.ts';
 import { settled } from './queue.ts';
 import { CARDS, typeCard } from './stripe.ts';
+import { found } from './found.ts';
+import type { CredentialDoc } from '../../server/store/apps.ts';
 
 /** A provider with a key of its backend, and callers with every proof there is. */
 export async function callerStory(world: CanaryWorld): Promise<void> {
@@ -104,7 +106,7 @@ export async function callerStory(world: CanaryWorld): Promise<void> {
   const issue = (kind: string) => member.post(`/apps/${appId}/credentials`, { kind, name: '', expiry: 'never', ...requestId() });
   world.kept.appCode = shown('AppCode', await issue('code'));
   const key = await issue('key');
-  const [row] = (await store.apps.credentialsOf(appId)).filter((one) => 'appKey' in one && one.appKey);
+  const [row] = (await found<CredentialDoc>(store, 'Credential', { appId })).filter((one) => 'appKey' in one && one.appKey);
   const appKey = (row as { appKey: string }).appKey;
   const appSecret = shown('AppSecret', key, (word) => word !== appKey);
   expect(await call('/seen', { 'x-hw-id': appKey, 'x-hw-appkey': appSecret })).to.equal(200);

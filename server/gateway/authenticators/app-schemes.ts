@@ -1,4 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { sameSecret } from '../../domain/credential.ts';
 import type { ParameterName } from '../../domain/gateway-parameters.ts';
 import { SKEW_MS } from '../../domain/signature.ts';
 import { AppError } from '../../kernel/errors.ts';
@@ -73,7 +74,7 @@ function byBasic(table: Table, encoded: string): LiveCredential | undefined {
 
 function bySecret(table: Table, appKey: string, secret: Buffer): LiveCredential | undefined {
   const credential = table.byAppKey.get(appKey);
-  const same = timingSafeEqual(sha256(secret), sha256(secretOf(credential)));
+  const same = sameSecret(secret, secretOf(credential));
   return same && credential?.secret() ? credential : undefined;
 }
 
@@ -87,11 +88,10 @@ function byDigest(call: Call, table: Table, realNow: number): LiveCredential | u
   if (appKey === '') throw refused('The header X-HW-ID must hold the AppKey.');
   const credential = table.byAppKey.get(appKey);
   const expected = createHash('sha256').update(appKey, 'latin1').update(secretOf(credential)).update(timestamp).digest();
-  const same = timingSafeEqual(Buffer.from(call.fields.authorization, 'hex'), expected);
+  const same = sameSecret(Buffer.from(call.fields.authorization, 'hex'), expected);
   return same && credential?.secret() ? credential : undefined;
 }
 
-const sha256 = (data: Buffer): Buffer => createHash('sha256').update(data).digest();
 const secretOf = (credential: LiveCredential | undefined): Buffer => credential?.secret()?.export() ?? NOBODY;
 
 /** The query parameter `apikey`, taken out of what goes on to the provider. Null when there is none. Sets: `query`. */

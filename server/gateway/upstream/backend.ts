@@ -74,8 +74,16 @@ export function backendPath(
 ): string {
   if (backend.path === null) return path;
   let text = '';
-  for (const piece of backend.path)
-    text += 'text' in piece ? piece.text : `/${written ? params[piece.param] : (params[piece.param] ?? '').split('/').map(escapePath).join('/')}`;
+  const last = backend.path.at(-1);
+  for (const piece of backend.path) {
+    if ('text' in piece) text += piece.text;
+    else {
+      const value = params[piece.param] ?? '';
+      const spelled = written ? value : value.split('/').map(escapePath).join('/');
+      // What stands behind it brings a slash of its own.
+      text += `/${piece === last ? spelled : spelled.replace(/\/$/, '')}`;
+    }
+  }
   if (!prefix) return text;
   const rest = path.slice(1).split('/').slice(taken).join('/');
   if (path.slice(1).split('/').length <= taken) return text;

@@ -22,8 +22,6 @@ export interface CloseDependencies {
   readonly followers: () => BoundaryFollower;
 }
 
-export type Close = ReturnType<typeof makeClose>;
-
 /** How far a period came, and why not further. */
 export type Closing =
   | { readonly state: 'invoiced'; readonly invoice: InvoiceDoc | null }

@@ -1,9 +1,8 @@
 import { Router } from 'express';
-import { AppError } from '../../kernel/errors.ts';
 import type { Services } from '../../services/index.ts';
 import { flash } from '../flash.ts';
 import { parseForm } from '../forms.ts';
-import { open } from '../guards.ts';
+import { actorOf, open } from '../guards.ts';
 import { pageOf, pagination } from '../present/pagination.ts';
 import { page } from '../render.ts';
 import { z } from 'zod';
@@ -17,7 +16,7 @@ export function sandboxRoutes({ clock, clockControl, mailbox }: Pick<Services, '
 
   router.get('/sandbox', open, async (req, res) => {
     const now = clock.now();
-    const found = await mailbox.page({ from: now - MAIL_DAYS * 86_400_000, to: now + 1 }, pageOf(req.query['page']));
+    const found = await mailbox.page(actorOf(req), { from: now - MAIL_DAYS * 86_400_000, to: now + 1 }, pageOf(req.query['page']));
     page(res, 'sandbox/index', {
       now,
       moving: await clockControl.progress(),
@@ -30,8 +29,7 @@ export function sandboxRoutes({ clock, clockControl, mailbox }: Pick<Services, '
   });
 
   router.get('/sandbox/mails/:id', open, async (req, res) => {
-    const mail = await mailbox.get(String(req.params['id']));
-    if (!mail) throw new AppError('not-found');
+    const mail = await mailbox.get(actorOf(req), String(req.params['id']));
     const link = /https?:\/\/\S+/.exec(mail.text)?.[0] ?? null;
     page(res, 'sandbox/mail', { mail: { to: mail.to, subject: mail.subject, at: mail.at, text: mail.text }, link });
   });

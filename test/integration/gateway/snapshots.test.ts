@@ -14,6 +14,8 @@ import { EMPTY_SNAPSHOT, makeSnapshots, type SnapshotsDependencies } from '../..
 import { readyProduct, catalogWorld, type CatalogWorld } from '../../support/catalog-world.ts';
 import { testRedisPrefix, testRedisUrl } from '../../support/engines.ts';
 import { until } from '../../support/gateway-world.ts';
+import { found } from '../../support/found.ts';
+import type { ProductDoc } from '../../../server/store/products.ts';
 
 describe('snapshots for gateways', () => {
   let world: CatalogWorld;
@@ -74,7 +76,7 @@ describe('snapshots for gateways', () => {
     const { store } = world;
     const [api] = await store.apis.livePublications();
     const [plan] = await store.products.planVersionsBetween(
-      (await store.products.plansOf((await store.products.productBySlug('countries'))?._id ?? ''))[0]?._id ?? '',
+      (await store.products.plansOf((await found<ProductDoc>(store, 'Product', { slug: 'countries' }))[0]?._id ?? ''))[0]?._id ?? '',
       1,
       2,
     );

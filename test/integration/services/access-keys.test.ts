@@ -11,6 +11,8 @@ import { makeKeyWarnings } from '../../../server/services/key-warnings.ts';
 import { makeServiceAccounts } from '../../../server/services/service-accounts.ts';
 import { catalogWorld, type CatalogWorld } from '../../support/catalog-world.ts';
 import { refused } from '../../support/refused.ts';
+import { found } from '../../support/found.ts';
+import type { AccessKeyDoc } from '../../../server/store/access-keys.ts';
 
 const RING = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
 const DAY = 86_400_000;
@@ -82,7 +84,7 @@ describe('access keys and service accounts', () => {
       'access-key',
       'access-secret',
     ]);
-    const stored = await world.store.accessKeys.ofHolder(member.userId);
+    const stored = await found<AccessKeyDoc>(world.store, 'AccessKey', { holderId: member.userId });
     expect(JSON.stringify(stored)).not.to.contain(token.token).and.not.to.contain(signature.secretKey);
     expect(stored.find(({ _id }) => _id === token.key.id)?.hash).to.equal(sha256Hex(token.token));
     expect(openSecret(RING, stored.find(({ _id }) => _id === signature.key.id)?.secretCipher ?? '', signature.accessKey)).to.equal(signature.secretKey);

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { catalogWorld, definition, type CatalogWorld } from '../../support/catalog-world.ts';
 import { refusal } from '../../support/refusal.ts';
+import { found } from '../../support/found.ts';
+import type { PublicationDoc } from '../../../server/store/publications.ts';
 
 describe('publishing an API', function () {
   this.timeout(60_000);
@@ -65,7 +67,7 @@ describe('publishing an API', function () {
     );
     // Whoever gave up left its note, which the sweep finds.
     const wanted = Object.values((await store.apis.servingOf([api._id])).get(api._id) ?? {})[0];
-    const flagged = (await store.apis.publicationsOf(api._id)).filter(({ live }) => live).map(({ _id }) => _id);
+    const flagged = (await found<PublicationDoc>(store, 'Publication', { apiId: api._id })).filter(({ live }) => live).map(({ _id }) => _id);
     if ((await store.apis.openSettlings()).every(({ apiIds }) => !apiIds.includes(api._id))) expect(flagged).to.deep.equal(wanted ? [wanted] : []);
     expect((await served(api._id)).map(({ _id }) => _id)).to.deep.equal(wanted ? [wanted] : []);
   });
@@ -82,7 +84,7 @@ describe('publishing an API', function () {
     await store.apis.flip([{ apiId: api._id, environmentId, publicationId: null }]); // the old one is down; here the process died
     expect((await served(api._id)).map(({ ordinal }) => ordinal)).to.deep.equal([2]);
     expect(await catalog.publishing.settleAbandoned(atlas)).to.be.at.least(1);
-    expect((await store.apis.publicationsOf(api._id)).filter(({ live }) => live).map(({ ordinal }) => ordinal)).to.deep.equal([2]);
+    expect((await found<PublicationDoc>(store, 'Publication', { apiId: api._id })).filter(({ live }) => live).map(({ ordinal }) => ordinal)).to.deep.equal([2]);
     expect(await store.apis.openSettlings()).to.deep.equal([]);
   });
 

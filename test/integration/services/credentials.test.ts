@@ -6,6 +6,8 @@ import { CODES_MAX, makeCredentials, type IssueRequest } from '../../../server/s
 import type { AppDoc } from '../../../server/store/apps.ts';
 import { FREE, testWorld, type TestWorld } from '../../support/commerce.ts';
 import { refused } from '../../support/refused.ts';
+import { found } from '../../support/found.ts';
+import type { CredentialDoc } from '../../../server/store/apps.ts';
 
 const RING = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
 
@@ -141,7 +143,7 @@ describe('apps and their credentials', () => {
     expect(await apps.removalEffect(buyer, app._id)).to.deep.equal(effect);
     expect(await apps.remove(buyer, app._id)).to.deep.equal(effect);
     await refused('not-found', apps.get(buyer, app._id));
-    expect((await world.store.apps.credentialsOf(app._id)).every(({ revokedAt }) => revokedAt !== null)).to.equal(true);
+    expect((await found<CredentialDoc>(world.store, 'Credential', { appId: app._id })).every(({ revokedAt }) => revokedAt !== null)).to.equal(true);
     expect(await world.store.apps.liveBindingsOfApp(app._id)).to.deep.equal([]);
     expect((await apps.list(buyer)).map((one) => one.app._id)).not.to.include(app._id);
   });

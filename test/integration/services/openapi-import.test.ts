@@ -9,6 +9,8 @@ import { makeDocumentReader, type DocumentReader } from '../../../server/service
 import type { DocumentReading } from '../../../server/services/openapi/reading.ts';
 import { catalogWorld, definition, productFields, type CatalogWorld } from '../../support/catalog-world.ts';
 import { refusal } from '../../support/refusal.ts';
+import { found } from '../../support/found.ts';
+import type { GroupDoc } from '../../../server/store/gateways.ts';
 
 const EXAMPLES = 'node_modules/@readme/oas-examples';
 const SETTINGS: ImportSettings = { origin: '', security: 'APP', appCode: true, timeoutMs: 5_000, mode: 'merge' };
@@ -217,7 +219,7 @@ describe('importing an OpenAPI document into a group', function () {
           ...group,
           _id:
             (await world.store.gateways.addGroup({ ...group, _id: world.ids.next('grp'), label: `examples-${i}` }, 200)) === 'added'
-              ? ((await world.store.gateways.groupByLabel(`examples-${i}`))?._id ?? '')
+              ? ((await found<GroupDoc>(world.store, 'Group', { label: `examples-${i}` }))[0]?._id ?? '')
               : '',
         };
       const bytes = readFileSync(join(EXAMPLES, file));

@@ -4,6 +4,8 @@ import { startBuyerPortal, type BuyerPortal } from '../../support/buyer-portal.t
 import type { Member } from '../../support/portal.ts';
 import type { Answer } from '../../support/browserless.ts';
 import { CARDS, typeCard } from '../../support/stripe.ts';
+import { found } from '../../support/found.ts';
+import type { CredentialDoc } from '../../../server/store/apps.ts';
 
 /** The value of a hidden or visible field of the page. */
 const valueOf = (text: string, name: string): string =>
@@ -159,7 +161,7 @@ describe('the buyer’s pages', function () {
     expect(again.status).to.equal(409);
     const list = await buyer.get(`/apps/${app?._id}`);
     expect(list.text).to.contain(code.slice(-4)).and.to.contain('CI').and.not.to.contain(code);
-    expect(await portal.composition.store.apps.credentialsOf(app?._id ?? '')).to.have.length(1);
+    expect(await found<CredentialDoc>(portal.composition.store, 'Credential', { appId: app?._id ?? '' })).to.have.length(1);
   });
 
   it('rotate, rename, revoke, and delete an app after its name was typed', async () => {
@@ -167,7 +169,7 @@ describe('the buyer’s pages', function () {
     const [app] = await portal.composition.store.apps.appsOf(buyer.organizationId);
     const at = `/apps/${app?._id}`;
     await buyer.post(`${at}/credentials`, { kind: 'key', name: 'First', expiry: 'never', requestId: randomUUID() });
-    const [first] = await portal.composition.store.apps.credentialsOf(app?._id ?? '');
+    const [first] = await found<CredentialDoc>(portal.composition.store, 'Credential', { appId: app?._id ?? '' });
     const rotated = await buyer.post(`${at}/credentials/${first?._id}/rotation`, { overlap: '15m', requestId: randomUUID() });
     expect(rotated.status).to.equal(201);
     expect(rotated.text)
@@ -246,11 +248,11 @@ describe('the buyer’s pages', function () {
     const { apps } = portal.composition.store;
     const [app] = await apps.appsOf(buyer.organizationId);
     await buyer.post(`/apps/${app?._id}/credentials`, { kind: 'code', name: '', expiry: 'never', requestId: randomUUID() });
-    const [credential] = await apps.credentialsOf(app?._id ?? '');
+    const [credential] = await found<CredentialDoc>(portal.composition.store, 'Credential', { appId: app?._id ?? '' });
     expect((await buyer.get(`/apps/${app?._id}`)).text).to.match(/Last used<\/dt><dd>never/);
     const at = Date.UTC(2026, 4, 3, 10, 20);
     for (const reported of [at - 60_000, at, at - 30_000]) await apps.noteUses(new Map([[credential?._id ?? '', reported]]));
-    expect((await apps.credentialsOf(app?._id ?? ''))[0]?.lastUsedAt).to.equal(at);
+    expect((await found<CredentialDoc>(portal.composition.store, 'Credential', { appId: app?._id ?? '' }))[0]?.lastUsedAt).to.equal(at);
     expect((await buyer.get(`/apps/${app?._id}`)).text).to.match(/Last used<\/dt><dd><time datetime="2026-05-03T10:20/);
   });
 
@@ -258,7 +260,7 @@ describe('the buyer’s pages', function () {
     const id = await active('starter');
     const [app] = await portal.composition.store.apps.appsOf(buyer.organizationId);
     await buyer.post(`/apps/${app?._id}/credentials`, { kind: 'code', name: '', expiry: 'never', requestId: randomUUID() });
-    const [credential] = await portal.composition.store.apps.credentialsOf(app?._id ?? '');
+    const [credential] = await found<CredentialDoc>(portal.composition.store, 'Credential', { appId: app?._id ?? '' });
     const stranger = await portal.member('Stranger');
     const reads = [
       `/subscriptions/${id}`,

@@ -80,7 +80,6 @@ describe('custom_log', () => {
       fc.property(fc.array(fc.string({ unit: 'binary', maxLength: 3_000 }), { minLength: 10, maxLength: 10 }), (given) => {
         const values = loggedValues(fields, ({ name }) => given[Number(name.slice(1))] ?? null) ?? {};
         const bytes = Object.values(values).reduce((sum, value) => sum + Buffer.byteLength(value), 0);
-        // eslint-disable-next-line no-control-regex -- none of these may be left
         return bytes <= LOG_BYTES_MAX && Object.values(values).every((value) => !/[\u0000-\u001f]/.test(value));
       }),
       { numRuns: 200 },
