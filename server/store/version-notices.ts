@@ -79,5 +79,3 @@ export function makeVersionNoticesStore(connection: Connection) {
     remove: async (id: string) => void (await Notices.deleteOne({ _id: id, sentTo: [] })),
   };
 }
-
-export type VersionNoticesStore = ReturnType<typeof makeVersionNoticesStore>;

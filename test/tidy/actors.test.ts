@@ -18,7 +18,10 @@ const NOBODY: readonly (readonly [reason: string, verbs: RegExp])[] = [
   ],
   ['the way in, before anybody is known', /^(signOn\.demand(edOf)?|signOnFlow\.(depart|test)|secondFactor\.(pendingSecret|prove)|recovery\.offer)$/],
   ['the shop window, which is everybody’s', /^storefront\.\w+$/],
-  ['work of the clock: the jobs name no person', /^(auditRetention\.expireDue|keyWarnings\.warnOfEnds|usageTotals\.rollUp|subscriptions\.sweep)$/],
+  [
+    'work of the clock: the jobs name no person',
+    /^(auditRetention\.expireDue|keyWarnings\.warnOfEnds|usageTotals\.rollUp|planAnnouncements\.carryOn|subscriptions\.sweep)$/,
+  ],
   ['work of the clock: the jobs name no person', /^invoicing\.(bringForward|dueInvoices|duePeriods|issuePeriod)$/],
   ['what is computed of rows that were read for somebody', /^overview\.(awaited|periodsIn)$/],
   ['the sandbox’s time is nobody’s', /^clockControl\.(move|progress)$/],
