@@ -15,11 +15,13 @@ const LANES_MAX = 4;
 /** The longest files, longest first, as the end of a run tells them. */
 const LONGEST = [
   'test/http/kills.test.ts',
-  'test/integration/services/openapi-import.test.ts',
-  'test/integration/services/usage-totals.test.ts',
+  'test/integration/store-contract.test.ts',
+  'test/http/lists.test.ts',
   'test/http/rights-matrix.test.ts',
+  'test/integration/services/openapi-import.test.ts',
+  'test/integration/services/accountant.test.ts',
+  'test/integration/services/usage-splits.test.ts',
   'test/integration/services/invoicing-cut-short.test.ts',
-  'test/integration/services/invoicing.test.ts',
 ];
 
 /** Folders of test files that a mode runs. Everything that needs no browser and no foreign tool belongs to `npm test`. */
